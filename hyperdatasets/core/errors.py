@@ -1,0 +1,233 @@
+"""Every failure a caller can be told about, as one class per reason.
+
+A reason is stable and travels on the wire (`google.rpc.ErrorInfo`); the client rebuilds the same class from it.
+The message is written for a person: what is wrong, and what to do about it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+REASONS: dict[str, type[HyperdatasetsError]] = {}
+
+
+class HyperdatasetsError(Exception):
+    """Base of all errors of the product; `fields` are values for programs (all strings)."""
+
+    reason: ClassVar[str] = "INTERNAL"
+    status: ClassVar[str] = "INTERNAL"  # the name of the gRPC status code
+
+    def __init__(self, message: str, **fields: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fields = {key: str(value) for key, value in fields.items()}
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        REASONS[cls.reason] = cls
+
+
+REASONS[HyperdatasetsError.reason] = HyperdatasetsError
+
+
+class InvalidArgument(HyperdatasetsError, ValueError):
+    reason = "INVALID_ARGUMENT"
+    status = "INVALID_ARGUMENT"
+
+
+class InvalidName(InvalidArgument):
+    reason = "INVALID_NAME"
+
+
+class InvalidFrame(InvalidArgument):
+    reason = "INVALID_FRAME"
+
+
+class RawInMetadata(InvalidArgument):
+    """A frame of a site carries its content inline; raw data never enters the metadata of a site."""
+
+    reason = "RAW_IN_METADATA"
+
+
+class InvalidQuery(InvalidArgument):
+    """Fields: `position` (0-based, in characters), `expected` (what could stand there)."""
+
+    reason = "INVALID_QUERY"
+
+
+class InvalidView(InvalidArgument):
+    reason = "INVALID_VIEW"
+
+
+class WeightRange(InvalidView):
+    reason = "WEIGHT_RANGE"
+
+
+class DeploymentField(InvalidView):
+    """A published view must not query what differs between deployments (`saved`, `saved_in_version`)."""
+
+    reason = "DEPLOYMENT_FIELD"
+
+
+class InvalidPageToken(InvalidArgument):
+    reason = "INVALID_PAGE_TOKEN"
+
+
+class InvalidPolicy(InvalidArgument):
+    reason = "INVALID_POLICY"
+
+
+class InvalidConfig(InvalidArgument):
+    reason = "INVALID_CONFIG"
+
+
+class NotFound(HyperdatasetsError, LookupError):
+    """Fields: `kind` (dataset, version, …), `name`, and `nearest` (names the caller may list)."""
+
+    reason = "NOT_FOUND"
+    status = "NOT_FOUND"
+
+
+class AlreadyExists(HyperdatasetsError, ValueError):
+    reason = "ALREADY_EXISTS"
+    status = "ALREADY_EXISTS"
+
+
+class FailedPrecondition(HyperdatasetsError):
+    reason = "FAILED_PRECONDITION"
+    status = "FAILED_PRECONDITION"
+
+
+class VersionPublished(FailedPrecondition):
+    reason = "VERSION_PUBLISHED"
+
+
+class VersionNotPublished(FailedPrecondition):
+    reason = "VERSION_NOT_PUBLISHED"
+
+
+class ParentNotPublished(FailedPrecondition):
+    reason = "PARENT_NOT_PUBLISHED"
+
+
+class ViewPublished(FailedPrecondition):
+    reason = "VIEW_PUBLISHED"
+
+
+class ViewNotPublished(FailedPrecondition):
+    reason = "VIEW_NOT_PUBLISHED"
+
+
+class EmptyView(FailedPrecondition):
+    reason = "EMPTY_VIEW"
+
+
+class InUse(FailedPrecondition):
+    """Something else names what was to be deleted; the message says what."""
+
+    reason = "IN_USE"
+
+
+class PageTokenStale(FailedPrecondition):
+    reason = "PAGE_TOKEN_STALE"
+
+
+class RequestIdReused(FailedPrecondition):
+    reason = "REQUEST_ID_REUSED"
+
+
+class SiteNotApproved(FailedPrecondition):
+    reason = "SITE_NOT_APPROVED"
+
+
+class ProtocolMismatch(FailedPrecondition):
+    """Client and server speak different versions of the protocol."""
+
+    reason = "PROTOCOL_MISMATCH"
+
+
+class EtagMismatch(HyperdatasetsError):
+    reason = "ETAG_MISMATCH"
+    status = "ABORTED"
+
+
+class Unauthenticated(HyperdatasetsError):
+    reason = "UNAUTHENTICATED"
+    status = "UNAUTHENTICATED"
+
+
+class PermissionDenied(HyperdatasetsError):
+    reason = "PERMISSION_DENIED"
+    status = "PERMISSION_DENIED"
+
+
+class SiteOwnedField(PermissionDenied):
+    reason = "SITE_OWNED_FIELD"
+
+
+class FrameOfOtherSite(PermissionDenied):
+    reason = "FRAME_OF_OTHER_SITE"
+
+
+class RawDataBelongsToSite(PermissionDenied):
+    reason = "RAW_DATA_BELONGS_TO_SITE"
+
+
+class Refused(PermissionDenied):
+    """A node's answer to whatever its policy does not allow; the rule is told at the site only."""
+
+    reason = "REFUSED"
+
+
+class DigestMismatch(HyperdatasetsError):
+    """The bytes of a source are not those that were registered."""
+
+    reason = "DIGEST_MISMATCH"
+    status = "DATA_LOSS"
+
+
+class SelectionMismatch(HyperdatasetsError):
+    """A view evaluated again selects other frames than the stored selection."""
+
+    reason = "SELECTION_MISMATCH"
+    status = "DATA_LOSS"
+
+
+class MetadataMismatch(HyperdatasetsError):
+    """The centre shows a site part that this site never sent."""
+
+    reason = "METADATA_MISMATCH"
+    status = "DATA_LOSS"
+
+
+class SourceUnreadable(HyperdatasetsError):
+    reason = "SOURCE_UNREADABLE"
+    status = "DATA_LOSS"
+
+
+class NoLocalSource(FailedPrecondition):
+    """The bytes of a site's frame come from its node, never from a path."""
+
+    reason = "NO_LOCAL_SOURCE"
+
+
+class LimitExceeded(HyperdatasetsError):
+    reason = "LIMIT_EXCEEDED"
+    status = "RESOURCE_EXHAUSTED"
+
+
+class StorageFull(HyperdatasetsError):
+    reason = "STORAGE_FULL"
+    status = "RESOURCE_EXHAUSTED"
+
+
+class DeadlineExceeded(HyperdatasetsError):
+    reason = "DEADLINE_EXCEEDED"
+    status = "DEADLINE_EXCEEDED"
+
+
+class Unavailable(HyperdatasetsError):
+    """A server could not be reached; fields: `address`."""
+
+    reason = "UNAVAILABLE"
+    status = "UNAVAILABLE"
