@@ -1,0 +1,50 @@
+# Everything a person does with a checkout. `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help install demo test check format protos bench test-images clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+$(STAMP): pyproject.toml
+	@echo "Making $(VENV) and installing what is needed (two minutes or so the first time)…"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; say which: make PYTHON=python3.12 …"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+install: $(STAMP)  ## make .venv and install everything
+
+demo: $(STAMP)  ## the main job: three sites train one model on data that never leaves them
+	@$(BIN)/hyperdatasets demo
+
+test: $(STAMP)  ## all tests
+	@$(BIN)/python -m pytest
+
+check: $(STAMP)  ## format, lint, types, layers, stubs fresh, fast tests
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -m 'not e2e and not images' -q
+
+format: $(STAMP)  ## format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix-only --quiet .
+
+protos: $(STAMP)  ## generate hyperdatasets/v1 from protos/
+	@$(BIN)/python protos/generate.py
+
+bench: $(STAMP)  ## measure, each figure beside its baseline
+	@$(BIN)/python -m benchmarks
+
+test-images: $(STAMP)  ## build the container images and try them
+	@$(BIN)/python -m pytest -m images
+
+clean:  ## remove what make made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
