@@ -1,0 +1,225 @@
+"""Frames at the border: checks a plain frame from anywhere and brings it into its one normal form.
+
+Written for speed: every frame of a bulk write passes here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import orjson
+
+from hyperdatasets.core.errors import InvalidFrame, RawInMetadata
+from hyperdatasets.core.frames import Frame, Geometry
+from hyperdatasets.core.geometry import bounding_box
+from hyperdatasets.core.plain import check_text, entries, integer, known_keys, meta_object, text_of
+from hyperdatasets.core.shapes import check_geometry
+
+MAX_ID = 512  # characters
+MAX_LABEL = 1_000  # characters
+MAX_URI = 4_096  # characters
+MAX_ANNOTATIONS = 10_000
+MAX_SOURCES = 1_000
+MAX_BLOB = 1 << 20  # bytes
+
+_FRAME_KEYS = ("id", "site", "context_id", "timestamp", "sources", "annotations", "meta", "blob")
+_SOURCE_KEYS = (
+    "id", "uri", "content_type", "width", "height", "timestamp", "size_bytes", "digest", "preview", "masks", "meta",
+)  # fmt: skip
+_MASK_KEYS = ("id", "uri", "content_type", "digest")
+_ANNOTATION_KEYS = ("id", "labels", "confidence", "origin", "geometry", "sources", "meta")
+
+
+def normalise(plain: Mapping[str, Any]) -> tuple[Frame, list[str]]:
+    """The frame in its normal form, and what was noticed about it.
+
+    Fills in missing ids, makes coordinates doubles, sorts annotations by id, leaves out what is empty. Normalising
+    a normal frame changes nothing.
+
+    Raises:
+        InvalidFrame: what is wrong, and where in the frame.
+        RawInMetadata: a frame of a site carries its content inline.
+    """
+    known_keys(plain, _FRAME_KEYS, "frame")
+    warnings: list[str] = []
+    frame: dict[str, Any] = {"id": text_of(plain, "id", "frame", MAX_ID)}
+    for key in ("site", "context_id"):
+        if text := text_of(plain, key, "frame", MAX_ID):
+            frame[key] = text
+    if plain.get("timestamp") is not None:
+        frame["timestamp"] = integer(plain["timestamp"], "timestamp")
+    _add_content(frame, plain)
+    frame["id"] = frame["id"] or default_id(frame)
+    if plain.get("annotations"):
+        frame["annotations"] = _annotations(plain["annotations"], frame["sources"], warnings)
+    if plain.get("meta"):
+        frame["meta"] = meta_object(plain["meta"], "meta")
+    return cast("Frame", frame), warnings
+
+
+def normalise_annotation(
+    plain: Mapping[str, Any], sources: Sequence[Mapping[str, Any]], where: str = "annotation"
+) -> tuple[dict[str, Any], list[str]]:
+    """One annotation of a frame with these sources, and what was noticed; importers drop it if this raises."""
+    warnings: list[str] = []
+    return _annotation(plain, sources, where, warnings), warnings
+
+
+def default_id(frame: Mapping[str, Any]) -> str:
+    """32 hex digits over site, source URIs and timestamp: registering the same files again gives the same ids."""
+    named = [frame.get("site", ""), [source["uri"] for source in frame["sources"]], frame.get("timestamp")]
+    text = orjson.dumps(named) + frame.get("blob", b"")
+    return hashlib.sha256(text).hexdigest()[:32]
+
+
+def _add_content(frame: dict[str, Any], plain: Mapping[str, Any]) -> None:
+    blob = plain.get("blob")
+    if blob is not None:
+        if "site" in frame:
+            raise RawInMetadata("a frame of a site cannot carry its content inline: the content stays at the site")
+        if not isinstance(blob, bytes):
+            raise InvalidFrame(f"blob: expected bytes, got {type(blob).__name__}")
+        if len(blob) > MAX_BLOB:
+            raise InvalidFrame(f"blob: {len(blob)} bytes, {MAX_BLOB} are allowed; refer to a file by its uri instead")
+        frame["blob"] = blob
+    frame["sources"] = _sources(plain.get("sources") or (), has_blob=blob is not None)
+
+
+def _sources(plain: Any, *, has_blob: bool) -> list[dict[str, Any]]:
+    entries(plain, "sources", MAX_SOURCES)
+    if not plain and not has_blob:
+        raise InvalidFrame("sources: a frame needs at least one source (an id and a uri), or a blob")
+    sources = [_source(source, f"sources[{index}]", has_blob=has_blob) for index, source in enumerate(plain)]
+    _unique(sources, "sources")
+    return sources
+
+
+def _source(plain: Any, where: str, *, has_blob: bool) -> dict[str, Any]:
+    known_keys(plain, _SOURCE_KEYS, where)
+    uri = text_of(plain, "uri", where, MAX_URI)
+    if not uri and not has_blob:
+        raise InvalidFrame(f"{where}.uri: a source needs a uri")
+    source: dict[str, Any] = {"id": text_of(plain, "id", where, MAX_ID) or "default", "uri": uri}
+    for key in ("content_type", "digest", "preview"):
+        if text := text_of(plain, key, where, MAX_URI):
+            source[key] = text
+    for key in ("width", "height", "size_bytes"):
+        if plain.get(key) is not None:
+            source[key] = integer(plain[key], f"{where}.{key}", least=0)
+    if plain.get("timestamp") is not None:
+        source["timestamp"] = integer(plain["timestamp"], f"{where}.timestamp")
+    if plain.get("masks"):
+        source["masks"] = _masks(plain["masks"], f"{where}.masks")
+    if plain.get("meta"):
+        source["meta"] = meta_object(plain["meta"], f"{where}.meta")
+    return source
+
+
+def _masks(plain: Any, where: str) -> list[dict[str, Any]]:
+    entries(plain, where, MAX_SOURCES)
+    masks = []
+    for index, mask in enumerate(plain):
+        known_keys(mask, _MASK_KEYS, f"{where}[{index}]")
+        texts = {key: text_of(mask, key, f"{where}[{index}]", MAX_URI) for key in _MASK_KEYS}
+        if not texts["uri"]:
+            raise InvalidFrame(f"{where}[{index}].uri: a mask needs a uri")
+        masks.append({key: text for key, text in texts.items() if text} | {"id": texts["id"] or f"{index:02d}"})
+    _unique(masks, where)
+    return masks
+
+
+def _annotations(plain: Any, sources: list[dict[str, Any]], warnings: list[str]) -> list[dict[str, Any]]:
+    entries(plain, "annotations", MAX_ANNOTATIONS)
+    annotations = [_annotation(item, sources, f"annotations[{i}]", warnings) for i, item in enumerate(plain)]
+    _fill_ids(annotations)
+    _unique(annotations, "annotations")
+    annotations.sort(key=lambda annotation: annotation["id"].encode())
+    return annotations
+
+
+def _annotation(plain: Any, sources: Sequence[Mapping[str, Any]], where: str, warnings: list[str]) -> dict[str, Any]:
+    known_keys(plain, _ANNOTATION_KEYS, where)
+    annotation: dict[str, Any] = {"id": text_of(plain, "id", where, MAX_ID), "labels": _labels(plain, where)}
+    if plain.get("confidence") is not None:
+        annotation["confidence"] = _confidence(plain["confidence"], where)
+    if origin := text_of(plain, "origin", where, MAX_ID):
+        annotation["origin"] = origin
+    if plain.get("sources"):
+        annotation["sources"] = _lies_on(plain["sources"], sources, f"{where}.sources")
+    if plain.get("geometry"):
+        geometry = check_geometry(plain["geometry"], f"{where}.geometry")
+        _fits(geometry, annotation.get("sources"), sources, where, warnings)
+        annotation["geometry"] = geometry
+    if plain.get("meta"):
+        annotation["meta"] = meta_object(plain["meta"], f"{where}.meta")
+    return annotation
+
+
+def _fill_ids(annotations: list[dict[str, Any]]) -> None:
+    """16 hex digits of the digest of the annotation's own bytes; equal ones get a counter from 2."""
+    counts: dict[str, int] = {}
+    for annotation in annotations:
+        if annotation["id"]:
+            continue
+        del annotation["id"]
+        digest = hashlib.sha256(orjson.dumps(annotation, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+        counts[digest] = counts.get(digest, 0) + 1
+        annotation["id"] = digest if counts[digest] == 1 else f"{digest}-{counts[digest]}"
+
+
+def _labels(plain: Mapping[str, Any], where: str) -> list[str]:
+    labels = plain.get("labels")
+    if not isinstance(labels, list | tuple) or not labels:
+        raise InvalidFrame(f"{where}.labels: expected a list of at least one label")
+    for label in labels:
+        if not isinstance(label, str) or not label:
+            raise InvalidFrame(f"{where}.labels: a label is a text that is not empty, got {label!r:.60}")
+        check_text(label, f"{where}.labels", MAX_LABEL)
+    return list(dict.fromkeys(labels))
+
+
+def _confidence(value: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise InvalidFrame(f"{where}.confidence: expected a number from 0 to 1, got {value!r:.60}")
+    return float(value) + 0.0
+
+
+def _lies_on(plain: Any, sources: Sequence[Mapping[str, Any]], where: str) -> list[str]:
+    entries(plain, where, MAX_SOURCES)
+    known = [source["id"] for source in sources]
+    for name in plain:
+        if name not in known:
+            raise InvalidFrame(f"{where}: the frame has no source {name!r:.60}; it has {', '.join(known)}")
+    return sorted(set(plain))
+
+
+def _fits(
+    geometry: Geometry,
+    names: list[str] | None,
+    sources: Sequence[Mapping[str, Any]],
+    where: str,
+    warnings: list[str],
+) -> None:
+    """Partly outside of the picture is noticed, wholly outside of every picture it lies on is wrong."""
+    box = bounding_box(geometry)
+    pictures = [s for s in sources if s.get("width") and s.get("height") and (names is None or s["id"] in names)]
+    if box is None or not pictures or "points3d" in geometry or "polygon3d" in geometry or "box3d" in geometry:
+        return
+    x, y, width, height = box
+    if any(x >= 0 and y >= 0 and x + width <= s["width"] and y + height <= s["height"] for s in pictures):
+        return
+    size = f"{pictures[0]['width']} x {pictures[0]['height']}"
+    bounds = f"{x:g}, {y:g} to {x + width:g}, {y + height:g}"
+    if not any(x < s["width"] and y < s["height"] and x + width > 0 and y + height > 0 for s in pictures):
+        raise InvalidFrame(f"{where}.geometry: {bounds} lies wholly outside of the image ({size})")
+    warnings.append(f"{where}.geometry: {bounds} lies partly outside of the image ({size})")
+
+
+def _unique(items: list[dict[str, Any]], where: str) -> None:
+    ids = {item["id"] for item in items}
+    if len(ids) != len(items):
+        twice, _ = Counter(item["id"] for item in items).most_common(1)[0]
+        raise InvalidFrame(f"{where}: the id {twice!r:.60} occurs twice")
