@@ -1,0 +1,152 @@
+"""Frames between their plain form and protobuf; each direction undoes the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from hyperdatasets.core.errors import InvalidFrame
+from hyperdatasets.core.frames import Frame
+from hyperdatasets.v1 import frame_pb2 as pb
+
+_SOURCE_TEXTS = ("uri", "content_type", "digest", "preview")
+_SOURCE_NUMBERS = ("width", "height", "timestamp", "size_bytes")
+_MASK_TEXTS = ("uri", "content_type", "digest")
+_DOUBLES = ("box", "ellipse", "keypoints", "points3d", "polygon3d", "box3d")
+
+
+def to_message(frame: Frame) -> pb.Frame:
+    """The message of a plain frame."""
+    message = pb.Frame(
+        id=frame["id"],
+        site=frame.get("site", ""),
+        context_id=frame.get("context_id", ""),
+        timestamp=frame.get("timestamp"),
+        sources=[_source_message(source) for source in frame["sources"]],
+        annotations=[annotation_message(annotation) for annotation in frame.get("annotations", ())],
+        meta_json=_json_text(frame),
+    )
+    if "blob" in frame:
+        message.blob = frame["blob"]
+    return message
+
+
+def from_message(message: pb.Frame) -> dict[str, Any]:
+    """The plain frame of a message, as it came: not yet normalised.
+
+    Raises:
+        InvalidFrame: JSON text of metadata that cannot be read.
+    """
+    plain: dict[str, Any] = {"id": message.id, "sources": [_source_plain(source) for source in message.sources]}
+    if message.site:
+        plain["site"] = message.site
+    if message.context_id:
+        plain["context_id"] = message.context_id
+    if message.HasField("timestamp"):
+        plain["timestamp"] = message.timestamp
+    if message.annotations:
+        plain["annotations"] = [annotation_plain(annotation) for annotation in message.annotations]
+    if message.meta_json:
+        plain["meta"] = _json_value(message.meta_json, "meta_json")
+    if message.HasField("blob"):
+        plain["blob"] = message.blob
+    return plain
+
+
+def annotation_message(annotation: Mapping[str, Any]) -> pb.Annotation:
+    """The message of a plain annotation."""
+    return pb.Annotation(
+        id=annotation["id"],
+        labels=annotation["labels"],
+        confidence=annotation.get("confidence"),
+        origin=annotation.get("origin", ""),
+        geometry=_geometry_message(annotation["geometry"]) if "geometry" in annotation else None,
+        sources=annotation.get("sources", ()),
+        meta_json=_json_text(annotation),
+    )
+
+
+def annotation_plain(message: pb.Annotation) -> dict[str, Any]:
+    """The plain annotation of a message."""
+    plain: dict[str, Any] = {"id": message.id, "labels": list(message.labels)}
+    if message.HasField("confidence"):
+        plain["confidence"] = message.confidence
+    if message.origin:
+        plain["origin"] = message.origin
+    if message.HasField("geometry"):
+        plain["geometry"] = _geometry_plain(message.geometry)
+    if message.sources:
+        plain["sources"] = list(message.sources)
+    if message.meta_json:
+        plain["meta"] = _json_value(message.meta_json, "annotation.meta_json")
+    return plain
+
+
+def _geometry_message(geometry: Mapping[str, Any]) -> pb.Geometry:
+    ((shape, value),) = geometry.items()
+    if shape == "polygon":
+        return pb.Geometry(polygon=pb.Rings(rings=[pb.Doubles(values=ring) for ring in value]))
+    if shape == "mask":
+        return pb.Geometry(mask=pb.Rgb(red=value[0], green=value[1], blue=value[2]))
+    if shape == "span":
+        return pb.Geometry(span=pb.Span(start=value[0], end=value[1]))
+    message = pb.Geometry()
+    getattr(message, shape).values.extend(value)
+    return message
+
+
+def _geometry_plain(message: pb.Geometry) -> dict[str, Any]:
+    shape = message.WhichOneof("shape")
+    if shape is None:
+        raise InvalidFrame("geometry: no shape is set; leave the geometry out for a frame label")
+    value = getattr(message, shape)
+    if shape in _DOUBLES:
+        return {shape: list(value.values)}
+    if shape == "polygon":
+        return {shape: [list(ring.values) for ring in value.rings]}
+    if shape == "mask":
+        return {shape: [value.red, value.green, value.blue]}
+    return {shape: [value.start, value.end]}
+
+
+def _source_message(source: Mapping[str, Any]) -> pb.Source:
+    return pb.Source(
+        id=source["id"],
+        masks=[pb.Mask(**mask) for mask in source.get("masks", ())],
+        meta_json=_json_text(source),
+        **{key: source[key] for key in (*_SOURCE_TEXTS, *_SOURCE_NUMBERS) if key in source},
+    )
+
+
+def _source_plain(message: pb.Source) -> dict[str, Any]:
+    plain: dict[str, Any] = {"id": message.id, "uri": message.uri}
+    for key in _SOURCE_TEXTS[1:]:
+        if text := getattr(message, key):
+            plain[key] = text
+    for key in _SOURCE_NUMBERS:
+        if message.HasField(key):  # type: ignore[arg-type]  # a name from the table above
+            plain[key] = getattr(message, key)
+    if message.masks:
+        plain["masks"] = [_mask_plain(mask) for mask in message.masks]
+    if message.meta_json:
+        plain["meta"] = _json_value(message.meta_json, "source.meta_json")
+    return plain
+
+
+def _mask_plain(message: pb.Mask) -> dict[str, str]:
+    texts = {key: getattr(message, key) for key in _MASK_TEXTS}
+    return {"id": message.id} | {key: text for key, text in texts.items() if text}
+
+
+def _json_text(owner: Mapping[str, Any]) -> str:
+    meta = owner.get("meta")
+    return orjson.dumps(meta).decode() if meta else ""
+
+
+def _json_value(text: str, where: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise InvalidFrame(f"{where}: not JSON text: {error}") from None
