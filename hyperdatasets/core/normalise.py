@@ -25,12 +25,26 @@ MAX_ANNOTATIONS = 10_000
 MAX_SOURCES = 1_000
 MAX_BLOB = 1 << 20  # bytes
 
-_FRAME_KEYS = ("id", "site", "context_id", "timestamp", "sources", "annotations", "meta", "blob")
-_SOURCE_KEYS = (
-    "id", "uri", "content_type", "width", "height", "timestamp", "size_bytes", "digest", "preview", "masks", "meta",
-)  # fmt: skip
-_MASK_KEYS = ("id", "uri", "content_type", "digest")
-_ANNOTATION_KEYS = ("id", "labels", "confidence", "origin", "geometry", "sources", "meta")
+_FRAME_KEYS = frozenset({"id", "site", "context_id", "timestamp", "sources", "annotations", "meta", "blob"})
+_SOURCE_KEYS = frozenset(
+    {
+        "id",
+        "uri",
+        "content_type",
+        "width",
+        "height",
+        "timestamp",
+        "size_bytes",
+        "digest",
+        "preview",
+        "masks",
+        "meta",
+    }
+)
+_MASK_KEYS = frozenset({"id", "uri", "content_type", "digest"})
+_ANNOTATION_KEYS = frozenset({"id", "labels", "confidence", "origin", "geometry", "sources", "meta"})
+
+_IN_SPACE = frozenset({"points3d", "polygon3d", "box3d"})
 
 
 def normalise(plain: Mapping[str, Any]) -> tuple[Frame, list[str]]:
@@ -204,13 +218,17 @@ def _fits(
     warnings: list[str],
 ) -> None:
     """Partly outside of the picture is noticed, wholly outside of every picture it lies on is wrong."""
+    if _IN_SPACE.intersection(geometry):
+        return
     box = bounding_box(geometry)
     pictures = [s for s in sources if s.get("width") and s.get("height") and (names is None or s["id"] in names)]
-    if box is None or not pictures or "points3d" in geometry or "polygon3d" in geometry or "box3d" in geometry:
+    if box is None or not pictures:
         return
     x, y, width, height = box
-    if any(x >= 0 and y >= 0 and x + width <= s["width"] and y + height <= s["height"] for s in pictures):
-        return
+    if x >= 0 and y >= 0:
+        for picture in pictures:
+            if x + width <= picture["width"] and y + height <= picture["height"]:
+                return
     size = f"{pictures[0]['width']} x {pictures[0]['height']}"
     bounds = f"{x:g}, {y:g} to {x + width:g}, {y + height:g}"
     if not any(x < s["width"] and y < s["height"] and x + width > 0 and y + height > 0 for s in pictures):

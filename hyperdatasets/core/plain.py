@@ -64,13 +64,13 @@ def _check_scalar(value: Any, where: str) -> None:
         raise InvalidFrame(f"{where}: NaN and infinity cannot be kept; leave the value out")
 
 
-def known_keys(plain: Any, keys: tuple[str, ...], where: str) -> None:
+def known_keys(plain: Any, keys: frozenset[str], where: str) -> None:
     if not isinstance(plain, Mapping):
         raise InvalidFrame(f"{where}: expected an object with named values, got {type(plain).__name__}")
-    for key in plain:
-        if key not in keys:
-            close = nearest(str(key), keys)
-            raise InvalidFrame(f"{where}: there is no field {key!r:.60}.{did_you_mean(close)}")
+    if not plain.keys() <= keys:
+        key = next(key for key in plain if key not in keys)
+        close = nearest(str(key), keys)
+        raise InvalidFrame(f"{where}: there is no field {key!r:.60}.{did_you_mean(close)}")
 
 
 def text_of(plain: Mapping[str, Any], key: str, where: str, limit: int) -> str:

@@ -10,6 +10,8 @@ from hyperdatasets.core.errors import InvalidFrame
 from hyperdatasets.core.frames import SHAPES, Geometry
 from hyperdatasets.core.plain import entries, integer
 
+_NUMBERS = frozenset({int, float})
+
 
 def check_geometry(plain: Any, where: str) -> Geometry:
     """The geometry in normal form, or InvalidFrame; `where` begins the message."""
@@ -25,9 +27,9 @@ def check_geometry(plain: Any, where: str) -> Geometry:
 def _doubles(value: Any, where: str) -> list[float]:
     if not isinstance(value, list | tuple):
         raise InvalidFrame(f"{where}: expected a list of numbers, got {type(value).__name__}")
-    for number in value:
-        if isinstance(number, bool) or not isinstance(number, int | float):
-            raise InvalidFrame(f"{where}: expected numbers, got {number!r:.60}")
+    if not _NUMBERS.issuperset(map(type, value)):
+        wrong = next(number for number in value if type(number) not in _NUMBERS)
+        raise InvalidFrame(f"{where}: expected numbers, got {wrong!r:.60}")
     doubles = [float(number) + 0.0 for number in value]
     if not math.isfinite(sum(doubles)):
         raise InvalidFrame(f"{where}: NaN, infinite or enormous numbers are no coordinates")
