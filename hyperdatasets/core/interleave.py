@@ -63,6 +63,12 @@ class Interleave:
         rule = rules[within]
         return rule, passes * np.asarray(self.weights, dtype=np.int64)[rule] + draws[within]
 
+    def position(self, rule: int, draw: int) -> int:
+        """Where the rule draws for the `draw`-th time (from 0): inverse of `at`."""
+        rules, _ = _assignment(self.weights)
+        passes, within = divmod(draw, self.weights[rule])
+        return passes * self.period + int(np.flatnonzero(rules == rule)[within])
+
 
 @lru_cache(maxsize=256)
 def _assignment(weights: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
