@@ -7,6 +7,7 @@ private columns). `Some` steps from a frame to its ROIs or sources; its child ho
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import field as attribute
 from typing import Literal
 
 Scope = Literal["frame", "source", "roi", "local"]
@@ -77,7 +78,7 @@ class Leaf:
 
     field: Field
     test: Test
-    position: int = 0
+    position: int = attribute(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
