@@ -151,7 +151,7 @@ def _roi_rule(section: Section) -> RoiRule:
     return RoiRule(
         query=_query(section, "query", "roi"),
         count=(1, None) if "count" not in section else cast("tuple[int | None, int | None]", (low, high)),
-        confidence=_ends(section, "confidence"),
+        confidence=_doubles(_ends(section, "confidence")),
         exclude=section.flag("exclude"),
     )
 
@@ -167,6 +167,11 @@ def _ends(section: Section, key: str) -> tuple[float | None, float | None]:
     if low is not None and high is not None and not low <= high:
         raise section.fail(key, "the lower end first")
     return low, high
+
+
+def _doubles(ends: tuple[float | None, float | None]) -> tuple[float | None, float | None]:
+    low, high = ends
+    return None if low is None else float(low), None if high is None else float(high)
 
 
 def _vector(section: Section) -> VectorSearch:
@@ -208,7 +213,7 @@ def _augmentation(section: Section) -> Augmentation:
             raise section.fail("operations", f"some of {', '.join(AUGMENTATIONS[kind]) or 'nothing'}")
     probability, strength = section.number("probability", least=0, most=1), section.number("strength", least=0, most=2)
     return Augmentation(
-        kind, operations, 1.0 if probability is None else probability, 1.0 if strength is None else strength
+        kind, operations, float(1 if probability is None else probability), float(1 if strength is None else strength)
     )
 
 
