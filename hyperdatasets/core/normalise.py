@@ -6,8 +6,10 @@ Written for speed: every frame of a bulk write passes here.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any, cast
 
 import orjson
@@ -44,6 +46,7 @@ _SOURCE_KEYS = frozenset(
 _MASK_KEYS = frozenset({"id", "uri", "content_type", "digest"})
 _ANNOTATION_KEYS = frozenset({"id", "labels", "confidence", "origin", "geometry", "sources", "meta"})
 
+_FOUR_DOUBLES = [float] * 4
 _IN_SPACE = frozenset({"points3d", "polygon3d", "box3d"})
 
 
@@ -147,11 +150,52 @@ def _masks(plain: Any, where: str) -> list[dict[str, Any]]:
 
 def _annotations(plain: Any, sources: list[dict[str, Any]], warnings: list[str]) -> list[dict[str, Any]]:
     entries(plain, "annotations", MAX_ANNOTATIONS)
-    annotations = [_annotation(item, sources, f"annotations[{i}]", warnings) for i, item in enumerate(plain)]
+    width, height = _smallest(sources)
+    annotations = [
+        _usual_annotation(item, width, height) or _annotation(item, sources, f"annotations[{i}]", warnings)
+        for i, item in enumerate(plain)
+    ]
     _fill_ids(annotations)
     _unique(annotations, "annotations")
-    annotations.sort(key=lambda annotation: annotation["id"].encode())
+    annotations.sort(key=itemgetter("id"))  # code points sort like UTF-8 bytes
     return annotations
+
+
+def _smallest(sources: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+    """Width and height that every picture has at least; infinite where no size is known."""
+    pictures = [source for source in sources if source.get("width") and source.get("height")]
+    if not pictures:
+        return math.inf, math.inf
+    return min(source["width"] for source in pictures), min(source["height"] for source in pictures)
+
+
+def _usual_annotation(plain: Any, width: float, height: float) -> dict[str, Any] | None:
+    """The same as `_annotation` for labels, confidence and an upright box inside of every picture; else None.
+
+    Nearly all annotations of large data sets are like this, and this takes a fifth of the time.
+    """
+    if type(plain) is not dict:
+        return None
+    labels, geometry, confidence = plain.get("labels"), plain.get("geometry"), plain.get("confidence")
+    box = geometry.get("box") if type(geometry) is dict and len(geometry) == 1 else None
+    if type(box) is not list or list(map(type, box)) != _FOUR_DOUBLES or type(labels) is not list or len(labels) != 1:
+        return None
+    x, y, box_width, box_height = box
+    (label,) = labels
+    inside = x >= 0 and y >= 0 and 0 < box_width <= width - x and 0 < box_height <= height - y
+    if not inside or type(label) is not str or not (0 < len(label) <= MAX_LABEL and label.isprintable()):
+        return None
+    annotation_id = plain.get("id", "")
+    if type(annotation_id) is not str or len(annotation_id) > MAX_ID or not annotation_id.isprintable():
+        return None
+    annotation = {
+        "id": annotation_id,
+        "labels": [label],
+        "geometry": {"box": [x + 0.0, y + 0.0, box_width, box_height]},
+    }
+    if type(confidence) is float and 0 <= confidence <= 1:
+        annotation["confidence"] = confidence + 0.0
+    return annotation if len(annotation) == len(plain) + ("id" not in plain) else None
 
 
 def _annotation(plain: Any, sources: Sequence[Mapping[str, Any]], where: str, warnings: list[str]) -> dict[str, Any]:

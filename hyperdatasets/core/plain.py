@@ -32,23 +32,27 @@ def meta_object(value: Any, where: str) -> dict[str, Any]:
 
 def _check_json(value: Any, where: str, *, depth: int) -> None:
     """What JSON cannot keep exactly is refused: NaN, integers past 64 bits, names that are no text."""
-    if isinstance(value, Mapping | list | tuple):
-        if depth == MAX_META_DEPTH:
-            raise InvalidFrame(f"{where}: nested deeper than {MAX_META_DEPTH} levels")
-        if isinstance(value, Mapping):
-            _check_keys(value, where)
-            value = value.values()
-        for inner in value:
+    if depth == MAX_META_DEPTH:
+        raise InvalidFrame(f"{where}: nested deeper than {MAX_META_DEPTH} levels")
+    if isinstance(value, Mapping):
+        _check_keys(value, where)
+        value = value.values()
+    for inner in value:
+        kind = type(inner)
+        if kind is str and inner.isprintable():
+            continue
+        if isinstance(inner, Mapping | list | tuple):
             _check_json(inner, where, depth=depth + 1)
-    else:
-        _check_scalar(value, where)
+        else:
+            _check_scalar(inner, where)
 
 
 def _check_keys(value: Mapping[Any, Any], where: str) -> None:
     for key in value:
         if not isinstance(key, str):
             raise InvalidFrame(f"{where}: names are text, got {key!r:.60}")
-        _check_unicode(key, where)
+        if not key.isprintable():
+            _check_unicode(key, where)
 
 
 def _check_scalar(value: Any, where: str) -> None:

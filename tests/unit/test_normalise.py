@@ -173,3 +173,25 @@ def test_deep_metadata_is_refused_without_recursion_errors():
 def test_raw_data_of_a_site_never_enters_metadata():
     with pytest.raises(RawInMetadata):
         normalise({"id": "f", "site": "a", "sources": [SOURCE], "blob": b"raw"})
+
+
+edges = st.sampled_from((-1.0, -0.0, 0.0, 0.5, 50.0, 99.5, 100.0, 101.0, math.nan, math.inf, 7))
+
+
+@given(
+    st.lists(edges, min_size=3, max_size=5),
+    st.sampled_from((["car"], ["car", "car"], [""], [7], ["a\x00"], "car")),
+    st.sampled_from((None, 0.5, 1, -0.1, math.nan, "x", True)),
+    st.sampled_from((None, "", "a", "a\n", 5)),
+)
+def test_the_short_way_for_usual_annotations_is_the_long_one(box, labels, confidence, annotation_id):
+    plain = {"labels": labels, "geometry": {"box": box}, "confidence": confidence, "id": annotation_id}
+    plain = {key: value for key, value in plain.items() if value is not None}
+
+    def outcome(annotation):
+        try:
+            return repr(normalise(frame(annotation)))
+        except InvalidFrame as error:
+            return str(error)
+
+    assert outcome(plain) == outcome(plain | {"origin": ""})
