@@ -188,7 +188,7 @@ def _usual_annotation(plain: Any, width: float, height: float) -> dict[str, Any]
     annotation_id = plain.get("id", "")
     if type(annotation_id) is not str or len(annotation_id) > MAX_ID or not annotation_id.isprintable():
         return None
-    annotation = {
+    annotation: dict[str, Any] = {
         "id": annotation_id,
         "labels": [label],
         "geometry": {"box": [x + 0.0, y + 0.0, box_width, box_height]},
