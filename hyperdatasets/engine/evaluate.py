@@ -1,0 +1,136 @@
+"""One condition on one column: which elements satisfy it. String work is done on the dictionary, never on rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from hyperdatasets.core.query.dates import moments
+from hyperdatasets.core.query.literals import boolean, number
+from hyperdatasets.core.query.text import tokens
+from hyperdatasets.core.query.tree import Bound, Exists, Range, Term, Test
+from hyperdatasets.engine.bitmaps import Ordinals, to_bitmap
+from hyperdatasets.engine.column import Column
+from hyperdatasets.engine.words import Pattern, predicate
+
+_INT64 = (-(1 << 63), (1 << 63) - 1)
+
+
+def satisfying(column: Column, test: Test, *, keyword: bool) -> BitMap:
+    """Elements with a value that satisfies the test."""
+    match test:
+        case Exists():
+            return column.present
+        case Range(low, high) if low is None and high is None:
+            return column.present
+        case Range():
+            return _numbers_in(column, test) | column.postings(_texts_in(column, test))
+        case Term(text):
+            return _equal(column, text, keyword=keyword)
+        case _:
+            return column.postings(_fitting(column, test, exact=keyword))
+
+
+def satisfying_texts(column: Column, test: Test) -> BitMap:
+    """The same for the texts of the column alone, analysed: a part of "any text of the frame"."""
+    match test:
+        case Exists():
+            return column.texts_present
+        case Range(low, high) if low is None and high is None:
+            return column.texts_present
+        case Range():
+            return column.postings(_texts_in(column, test))
+        case Term(text):
+            return column.postings(_saying(column, text))
+        case _:
+            return column.postings(_fitting(column, test, exact=False))
+
+
+def _equal(column: Column, text: str, *, keyword: bool) -> BitMap:
+    if keyword:
+        code = column.texts.code(text)
+        found = BitMap() if code is None else column.posting(code)
+    else:
+        found = column.postings(_saying(column, text))
+    same = Bound(text, inclusive=True)
+    found = found | _numbers_in(column, Range(same, same))
+    truth = boolean(text)
+    return found if truth is None else found | (column.trues if truth else column.falses)
+
+
+def _saying(column: Column, text: str) -> list[int]:
+    """Codes of texts that hold the words of the term one after the other, or lie on the day that it names."""
+    wanted = tokens(text)
+    codes = set(column.texts.with_phrase(wanted)) if wanted else set()
+    span = moments(text)
+    if span is not None:
+        dated, times = column.texts.dates
+        codes.update(dated[(times >= span[0]) & (times <= span[1])].tolist())
+    return sorted(codes)
+
+
+def _fitting(column: Column, test: Pattern, *, exact: bool) -> Iterable[int]:
+    fits = predicate(test, exact=exact)
+    if exact:
+        return [code for code, text in enumerate(column.texts) if fits(text)]
+    return sorted({code for word, codes in column.texts.words.items() if fits(word) for code in codes})
+
+
+def _texts_in(column: Column, test: Range) -> list[int]:
+    """Texts that are dates compare as dates if all ends are, others by code point."""
+    texts = column.texts
+    low = 0 if test.low is None else texts.position(test.low.text, after=not test.low.inclusive)
+    high = len(texts) if test.high is None else texts.position(test.high.text, after=test.high.inclusive)
+    codes = np.arange(low, max(low, high))
+    first = None if test.low is None else moments(test.low.text)
+    last = None if test.high is None else moments(test.high.text)
+    if (test.low is None) != (first is None) or (test.high is None) != (last is None):
+        return codes.tolist()
+    dated, times = texts.dates
+    chosen = np.ones(len(dated), bool)
+    if test.low is not None and first is not None:
+        chosen &= times >= first[0] if test.low.inclusive else times > first[1]
+    if test.high is not None and last is not None:
+        chosen &= times <= last[1] if test.high.inclusive else times < last[0]
+    found: list[int] = np.union1d(np.setdiff1d(codes, dated), dated[chosen]).tolist()
+    return found
+
+
+def _numbers_in(column: Column, test: Range) -> BitMap:
+    """Whole numbers and doubles compare exactly, each as what it is."""
+    bounds = (test.low, test.high)
+    ends = [None if bound is None else number(bound.text) for bound in bounds]
+    if any(end is None and bound is not None for end, bound in zip(ends, bounds, strict=True)):
+        return BitMap()
+    low, high = ends
+    strict_low, strict_high = (bound is not None and not bound.inclusive for bound in bounds)
+    least = _INT64[0] if low is None else _least_int(low, strictly=strict_low)
+    most = _INT64[1] if high is None else -_least_int(-high, strictly=strict_high)
+    found = _between(column.int_rows, column.ints, max(least, _INT64[0]), min(most, _INT64[1]))
+    least_double = -math.inf if low is None else _least_double(low, strictly=strict_low)
+    most_double = math.inf if high is None else -_least_double(-high, strictly=strict_high)
+    return found | _between(column.float_rows, column.floats, least_double, most_double)
+
+
+def _least_int(end: float, *, strictly: bool) -> int:
+    """The least whole number at or above (strictly: above) another number."""
+    if not math.isfinite(end):
+        return 1 << 63 if end > 0 else -(1 << 63)
+    return math.floor(end) + 1 if strictly else math.ceil(end)
+
+
+def _least_double(end: float, *, strictly: bool) -> float:
+    """The least double at or above (strictly: above) another number."""
+    try:
+        double = float(end)
+    except OverflowError:  # a whole number beyond all doubles
+        return math.inf if end > 0 else -math.inf
+    return math.nextafter(double, math.inf) if double < end or (strictly and double == end) else double
+
+
+def _between(rows: Ordinals, values: NDArray[np.int64] | NDArray[np.float64], low: float, high: float) -> BitMap:
+    return to_bitmap(rows[(values >= low) & (values <= high)]) if len(rows) and low <= high else BitMap()

@@ -1,0 +1,85 @@
+"""Named arrays in one file that is mapped into memory: a header of JSON text, then the arrays, aligned.
+
+    magic (8 bytes) | length of the header (8) | blake3 of the header (32) | header | arrays
+
+The header says where each array lies, and the BLAKE3 of all of them.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import blake3
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+MAGIC = b"hdindex1"
+_ALIGN = 16
+Key = tuple[str, ...]
+
+
+class DamagedFile(Exception):
+    """The file is not what was written; the index is made again from the truth."""
+
+
+def write(path: Path, arrays: Iterable[tuple[Key, NDArray[Any]]]) -> None:
+    """Writes the arrays durably: either the whole file is there afterwards, or none."""
+    listed: list[dict[str, Any]] = []
+    parts: list[bytes] = []
+    end = 0
+    for key, array in arrays:
+        data = np.ascontiguousarray(array).tobytes()
+        listed.append({"key": key, "type": array.dtype.str, "at": end, "count": len(array)})
+        padding = -len(data) % _ALIGN
+        parts += [data, bytes(padding)]
+        end += len(data) + padding
+    body = b"".join(parts)
+    header = orjson.dumps({"arrays": listed, "size": len(body), "blake3": blake3.blake3(body).hexdigest()})
+    header += b" " * (-(48 + len(header)) % _ALIGN)
+    start = MAGIC + len(header).to_bytes(8, "little") + blake3.blake3(header).digest()
+    durably(path, start + header + body)
+
+
+def read(path: Path, *, whole: bool = False) -> dict[Key, NDArray[Any]]:
+    """The arrays, mapped; with `whole` every byte is compared with its digest.
+
+    Raises:
+        DamagedFile: the file is missing, cut, or another one.
+    """
+    try:
+        with path.open("rb") as file:
+            data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        length = int.from_bytes(data[8:16], "little")
+        header = bytes(data[48 : 48 + length])
+        body = data[48 + length :]
+        if bytes(data[:8]) != MAGIC or blake3.blake3(header).digest() != bytes(data[16:48]):
+            raise DamagedFile(f"{path.name}: the header is damaged")
+        listed = orjson.loads(header)
+        if len(body) != listed["size"] or (whole and blake3.blake3(body).hexdigest() != listed["blake3"]):
+            raise DamagedFile(f"{path.name}: the content is damaged")
+        return {
+            tuple(each["key"]): np.frombuffer(body, np.dtype(each["type"]), each["count"], each["at"])
+            for each in listed["arrays"]
+        }
+    except (OSError, ValueError) as error:
+        raise DamagedFile(f"{path.name}: {error}") from None
+
+
+def durably(path: Path, data: bytes) -> None:
+    """Replaces a file so that after a crash there is the old one or the new one, never a part."""
+    temporary = path.with_name(path.name + ".new")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

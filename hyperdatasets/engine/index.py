@@ -1,0 +1,197 @@
+"""The index of one dataset (or of a site's part of it): segments on disk, and the newest rows in memory.
+
+It is derived from the truth and may be deleted at any time: its owner compares `reached` with the truth and adds
+what is missing. Answers are exact for the revisions that it has.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from hyperdatasets.core.query.tree import Node, Scope
+from hyperdatasets.engine import files
+from hyperdatasets.engine.bitmaps import union
+from hyperdatasets.engine.column import Column
+from hyperdatasets.engine.segment import Row, Segment, build, merge
+from hyperdatasets.engine.table import Table
+
+SEALED = 65_536  # rows of a segment that is not merged any more
+UNSAVED = 16_384  # rows that may be in memory only
+CACHED = 4_096  # results that are kept
+_MANIFEST = "segments.json"
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    segment: Segment
+    file: str | None  # None = in memory only
+
+
+class DatasetIndex:
+    """Open with the folder of its files, or without for an index in memory.
+
+    Safe for several threads: `add` and `save` exclude each other, searches see the parts of one moment.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+        self._writing = threading.Lock()
+        self._cache: OrderedDict[tuple[Segment, Node, Scope], BitMap] = OrderedDict()
+        self._caching = threading.Lock()
+        self._parts: tuple[_Part, ...] = ()
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._parts = tuple(self._opened(folder))
+
+    @property
+    def reached(self) -> int:
+        """The first revision that it has not seen; the truth is to be added from there."""
+        return int(self._parts[-1].segment.revisions[-1]) + 1 if self._parts else 0
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        return tuple(part.segment for part in self._parts)
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Adds rows by ascending revision; those it has are passed over."""
+        with self._writing:
+            reached = self.reached
+            new = build(row for row in rows if row.revision >= reached)
+            if new.size:
+                self._parts = _settled((*self._parts, _Part(new, None)))
+            if sum(part.segment.size for part in self._parts if part.file is None) >= UNSAVED:
+                self._save()
+
+    def save(self) -> None:
+        """Writes what is in memory only, so that the next start need not read it from the truth."""
+        with self._writing:
+            self._save()
+
+    def check(self) -> None:
+        """Reads every byte of its files; raises DamagedFile."""
+        for part in self._parts:
+            if part.file is not None and self._folder is not None:
+                files.read(self._folder / part.file, whole=True)
+
+    def search(self, node: Node, scope: Scope, within: BitMap | None = None) -> BitMap:
+        """Revisions whose frame matches (some ROI or source of it, in those scopes), of those in `within`."""
+        found = union(self.result(segment, node, scope) for segment in self.segments)
+        return found if within is None else found & within
+
+    def result(self, segment: Segment, node: Node, scope: Scope) -> BitMap:
+        """What of a segment matches; kept, since segments never change."""
+        key = (segment, node, scope)
+        with self._caching:
+            found = self._cache.get(key)
+            if found is not None:
+                self._cache.move_to_end(key)
+                return found
+        found = segment.search(node, scope)
+        with self._caching:
+            self._cache[key] = found
+            while len(self._cache) > CACHED:
+                self._cache.popitem(last=False)
+        return found
+
+    def columns(self, path: str, scope: Scope = "frame") -> Iterator[tuple[Segment, Table, Column]]:
+        """The column of a field in each segment that has it; a frame field may begin with `rois.` or `sources.`."""
+        for segment in self.segments:
+            table, name = table_of(segment, path, scope)
+            column = table.columns.get(name)
+            if column is not None:
+                yield segment, table, column
+
+    def names(self, scope: Scope) -> set[str]:
+        """Names of all fields that some element has a value of."""
+        found: set[str] = set()
+        for segment in self.segments:
+            tables = {"roi": segment.rois, "source": segment.sources}
+            found.update(tables.get(scope, segment.frames).columns)
+            if scope == "frame":
+                found.update(f"rois.{name}" for name in segment.rois.columns)
+                found.update(f"sources.{name}" for name in segment.sources.columns)
+        return found
+
+    def _opened(self, folder: Path) -> Iterator[_Part]:
+        """Parts from the files; at the first that is damaged the index ends, and is made again from there."""
+        try:
+            names = orjson.loads((folder / _MANIFEST).read_bytes())
+        except (OSError, ValueError):
+            return
+        for name in names:
+            try:
+                yield _Part(_read_segment(folder / name), name)
+            except (files.DamagedFile, KeyError):
+                return
+
+    def _save(self) -> None:
+        if self._folder is None:
+            return
+        saved = []
+        for part in self._parts:
+            name = part.file
+            if name is None:
+                name = f"{part.segment.revisions[0]}-{part.segment.revisions[-1]}-{part.segment.size}.segment"
+                _write_segment(self._folder / name, part.segment)
+            saved.append(_Part(part.segment, name))
+        names = [part.file for part in saved]
+        files.durably(self._folder / _MANIFEST, orjson.dumps(names))
+        self._parts = tuple(saved)
+        for path in self._folder.glob("*.segment*"):
+            if path.name not in names:
+                path.unlink(missing_ok=True)
+
+
+def table_of(segment: Segment, path: str, scope: Scope) -> tuple[Table, str]:
+    """The table that holds a field, and its name there."""
+    if scope == "roi":
+        return segment.rois, path
+    if scope == "source":
+        return segment.sources, path
+    for prefix, table in (("rois.", segment.rois), ("sources.", segment.sources)):
+        if path.startswith(prefix):
+            return table, path.removeprefix(prefix)
+    return segment.frames, path
+
+
+def _settled(parts: tuple[_Part, ...]) -> tuple[_Part, ...]:
+    """Merges the newest parts while they are of like size, so that there are few and each row is merged rarely."""
+    while len(parts) > 1:
+        last, newest = parts[-2].segment, parts[-1].segment
+        if last.size > 2 * newest.size or last.size + newest.size > SEALED:
+            return parts
+        parts = (*parts[:-2], _Part(merge([last, newest]), None))
+    return parts
+
+
+def _write_segment(path: Path, segment: Segment) -> None:
+    arrays: list[tuple[files.Key, NDArray[Any]]] = [(("revisions",), segment.revisions)]
+    for kind in ("frames", "rois", "sources"):
+        table: Table = getattr(segment, kind)
+        arrays.append(((kind, "owners"), table.owners))
+        for name, column in table.columns.items():
+            arrays += [((kind, "column", name, part), array) for part, array in column.arrays().items()]
+    files.write(path, arrays)
+
+
+def _read_segment(path: Path) -> Segment:
+    arrays = files.read(path)
+    tables = {}
+    for kind in ("frames", "rois", "sources"):
+        columns: dict[str, dict[str, NDArray[Any]]] = {}
+        for key, array in arrays.items():
+            if key[:2] == (kind, "column"):
+                columns.setdefault(key[2], {})[key[3]] = array
+        owners = arrays[kind, "owners"]
+        made = {name: Column.from_arrays(parts) for name, parts in columns.items()}
+        tables[kind] = Table(len(owners), made, owners)
+    return Segment(arrays[("revisions",)], **tables)

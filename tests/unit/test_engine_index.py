@@ -1,0 +1,213 @@
+"""The index as a whole: parts that merge and are kept on disk, rules of views, statistics, warnings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyroaring import BitMap
+
+from hyperdatasets.core.dataview import RoiRule, Rule, Split
+from hyperdatasets.core.dataview_text import from_plain
+from hyperdatasets.core.normalise import normalise
+from hyperdatasets.core.pinned import KnownVersion, pin
+from hyperdatasets.core.query.parse import parse
+from hyperdatasets.core.split import Share, split_place
+from hyperdatasets.engine import index as index_module
+from hyperdatasets.engine import statistics, views
+from hyperdatasets.engine.files import DamagedFile
+from hyperdatasets.engine.index import DatasetIndex
+from hyperdatasets.engine.segment import Row
+
+
+def frame(number: int, *labels: str, **more: Any) -> Row:
+    plain = {
+        "id": f"f{number}",
+        "site": "north" if number % 2 else "south",
+        "sources": [{"uri": f"site://x/{number}"}],
+        "annotations": [
+            {"labels": [label], "confidence": 0.5 + 0.1 * place, "geometry": {"box": [1, 1, 2, 2]}}
+            for place, label in enumerate(labels)
+        ],
+        "meta": {"n": number, "city": ("bremen", "berlin", "ulm")[number % 3]},
+    }
+    return Row(number, normalise(plain | more)[0])
+
+
+def found(index: DatasetIndex, text: str) -> list[int]:
+    return list(index.search(parse(text, "frame").node, "frame"))
+
+
+def test_many_small_additions_become_few_parts(tmp_path: Path) -> None:
+    index = DatasetIndex(tmp_path / "i")
+    for number in range(100):
+        index.add([frame(number, "car")])
+    assert len(index.segments) < 10
+    assert index.reached == 100
+    assert found(index, "meta.n:[10 TO 12]") == [10, 11, 12]
+    index.add([frame(99, "car"), frame(100)])
+    assert index.reached == 101
+
+
+def test_what_was_saved_is_there_after_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_module, "UNSAVED", 20)
+    index = DatasetIndex(tmp_path)
+    for number in range(50):
+        index.add([frame(number, "car", "bus")])
+    again = DatasetIndex(tmp_path)
+    assert 30 <= again.reached <= 50
+    again.add([frame(number, "car", "bus") for number in range(again.reached, 50)])
+    for query in ("rois.label:bus", "berlin", "meta.n:>30 AND NOT id:f40", "rois:(car AND confidence:.5)"):
+        assert found(again, query) == found(index, query)
+    again.save()
+    assert DatasetIndex(tmp_path).reached == 50
+    again.check()
+
+
+@pytest.mark.parametrize("damage", ["cut", "header", "missing", "manifest"])
+def test_a_damaged_file_is_noticed_and_the_index_made_again(tmp_path: Path, damage: str) -> None:
+    index = DatasetIndex(tmp_path)
+    index.add([frame(number, "car") for number in range(10)])
+    index.save()
+    (path,) = tmp_path.glob("*.segment")
+    data = path.read_bytes()
+    if damage == "cut":
+        path.write_bytes(data[:-100])
+    elif damage == "header":
+        path.write_bytes(data[:60] + b"x" + data[61:])
+    elif damage == "missing":
+        path.unlink()
+    else:
+        (tmp_path / "segments.json").write_text("{")
+    again = DatasetIndex(tmp_path)
+    assert again.reached == 0
+    again.add([frame(number, "car") for number in range(10)])
+    assert found(again, "rois.label:car") == list(range(10))
+
+
+def test_check_reads_every_byte(tmp_path: Path) -> None:
+    index = DatasetIndex(tmp_path)
+    index.add([frame(number, "car") for number in range(10)])
+    index.save()
+    index.check()
+    (path,) = tmp_path.glob("*.segment")
+    data = bytearray(path.read_bytes())
+    data[-40] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(DamagedFile):
+        DatasetIndex(tmp_path).check()
+
+
+def part(*rows: Row) -> views.Slice:
+    index = DatasetIndex()
+    for row in rows:
+        index.add([row])
+    return views.Slice(index, BitMap(row.revision for row in rows))
+
+
+ROWS = (frame(0, "car", "car", "bus"), frame(1, "car"), frame(2), frame(3, "bus", "car", "car", "car"))
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (RoiRule("car"), [0, 1, 3]),
+        (RoiRule("car", count=(2, None)), [0, 3]),
+        (RoiRule("car", count=(2, 2)), [0]),
+        (RoiRule("car", count=(None, 1)), [1, 2]),
+        (RoiRule("car", count=(0, 0)), [2]),
+        (RoiRule("car", confidence=(0.6, None)), [0, 3]),
+        (RoiRule("car", confidence=(0.6, 0.75), count=(2, None)), [3]),
+        (RoiRule("bus", exclude=True), [1, 2]),
+        (RoiRule("", count=(3, None)), [0, 3]),
+    ],
+)
+def test_roi_rules(rule: RoiRule, expected: list[int]) -> None:
+    assert list(views.matching(Rule(roi_rules=(rule,)), part(*ROWS))) == expected
+    everything = Rule(roi_rules=(rule,), filter_by_roi="disabled")
+    assert list(views.matching(everything, part(*ROWS))) == [0, 1, 2, 3]
+
+
+def test_frames_without_rois() -> None:
+    assert list(views.matching(Rule(filter_by_roi="no_rois"), part(*ROWS))) == [2]
+
+
+@given(st.floats(0.01, 0.99), st.sampled_from(("meta.city", "id", "meta.n", "meta.nowhere", "context_id")))
+@settings(max_examples=40, deadline=None)
+def test_a_split_and_its_complement_part_the_frames_and_cut_no_group(share: float, by: str) -> None:
+    rows = part(*(frame(number) for number in range(40)))
+    first = views.matching(Rule(split=Split(by, Share(0, share), "s")), rows)
+    second = views.matching(Rule(split=Split(by, Share(share, 1), "s")), rows)
+    assert first | second == rows.revisions
+    assert not first & second
+    if by == "meta.city":
+        for city in range(3):
+            group = BitMap(range(city, 40, 3))
+            name = ("bremen", "berlin", "ulm")[city]
+            assert group <= (first if Share(0, share).holds(split_place(name, "s")) else second)
+
+
+class Catalog:
+    def dataset_id(self, dataset: str) -> str:
+        return dataset
+
+    def version(self, dataset: str, version: str) -> KnownVersion:
+        return KnownVersion(dataset, f"{dataset}-{version}", version, f"sha256:{dataset}{version}")
+
+
+def test_a_selection_is_the_union_over_versions_and_rules() -> None:
+    plain = {
+        "versions": [{"dataset": dataset, "version": version} for dataset, version in ("a1", "a2", "b1")],
+        "rules": [{"frame_query": "meta.n:<2"}, {"dataset": "b", "roi_rules": [{"query": "bus"}]}],
+        "mapping": [{"dataset": "a", "from": ["car"], "to": "vehicle"}],
+    }  # fmt: skip
+    view, _ = pin(from_plain(plain), Catalog())
+    slices = [part(*ROWS[:2]), part(*ROWS[1:]), part(*ROWS)]
+    selection = views.select(view, slices)
+    assert selection == [{0: BitMap([0, 1]), 1: BitMap([0, 1])}, {1: BitMap([0, 3])}]
+    listed, places = views.base_order(selection)
+    assert listed == [(0, 0), (0, 1), (1, 0), (1, 1), (1, 3)]
+    assert [each.tolist() for each in places] == [[0, 1, 2, 3], [2, 4]]
+    assert views.labels_of(view, slices, selection) == {"vehicle", "bus", "car"}
+    assert views.by_site(slices[2].index, BitMap([0, 1, 3])) == {"north": BitMap([1, 3]), "south": BitMap([0])}
+
+
+def test_duplicates_and_keys() -> None:
+    rows = part(frame(0), frame(1), frame(2, id="f0", context_id="c", timestamp=5))
+    assert views.duplicates(rows.index, rows.revisions) == 1
+    assert views.duplicates(rows.index, BitMap([0, 1])) == 0
+    assert views.keys(rows.index, 0, rows.revisions)[2] == ("c", 5, 0, "f0", 2)
+
+
+def test_statistics_schema_and_order() -> None:
+    rows = part(*ROWS)
+    counted = statistics.values(rows.index, "rois.label", BitMap([0, 2]))
+    assert counted.counts == {"car": 2, "bus": 1}
+    assert statistics.values(rows.index, "rois.label", rows.revisions, rois=parse("bus", "roi").node).counts == {
+        "bus": 2
+    }
+    assert statistics.values(rows.index, "meta.n", BitMap([1, 3])).numbers.tolist() == [1.0, 3.0]
+    fields = {field.name: field for field in statistics.schema(rows.index, rows.revisions)}
+    assert fields["meta.city"].distinct == 3
+    assert fields["rois.label"].top[0] == ("car", 6)
+    assert fields["meta.n"].kinds == ("integer",)
+    assert statistics.ordered(rows.index, "meta.n", rows.revisions, descending=True) == [3, 2, 1, 0]
+    assert statistics.ordered(rows.index, "meta.nowhere", rows.revisions) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("meta.citty:x", "meta.citty: no such field; did you mean meta.city"),
+        ("rois.lable:x", "rois.lable: no such field; did you mean rois.label"),
+        ("meta.n:abc", "meta.n: its values are numbers"),
+        ("meta.n:[2024-01-01 TO *]", "a number is never a date"),
+        ("meta.n:3 rois.label:car saved:2024 sources.width:3", None),
+    ],
+)
+def test_warnings_about_fields(query: str, message: str | None) -> None:
+    said = [text for text, _ in statistics.warnings(part(*ROWS).index, parse(query, "frame").node, "frame")]
+    assert (message in said[0]) if message else not said
