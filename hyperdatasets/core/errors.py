@@ -221,6 +221,13 @@ class StorageFull(HyperdatasetsError):
     status = "RESOURCE_EXHAUSTED"
 
 
+class Unimplemented(HyperdatasetsError):
+    """The server knows the method, but cannot do it yet, or the server is an older one."""
+
+    reason = "UNIMPLEMENTED"
+    status = "UNIMPLEMENTED"
+
+
 class DeadlineExceeded(HyperdatasetsError):
     reason = "DEADLINE_EXCEEDED"
     status = "DEADLINE_EXCEEDED"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +39,8 @@ class FieldSchema:
 class Values:
     """Values of a field among some elements; texts, numbers and booleans apart."""
 
-    counts: Counter[str]  # of texts, and of true and false
+    counts: Counter[str]  # of texts, and of true and false: elements that have them
+    frames: Counter[str]  # the same: frames that have them
     numbers: NDArray[np.float64]
     missing: int  # elements without a value
 
@@ -47,6 +48,7 @@ class Values:
 def values(index: DatasetIndex, path: str, revisions: BitMap, *, rois: Node | None = None) -> Values:
     """Values of a field among these frames; of a ROI field, among their ROIs (that match a ROI query)."""
     counts: Counter[str] = Counter()
+    frames: Counter[str] = Counter()
     numbers: list[NDArray[np.float64]] = []
     total = having = 0
     for segment in index.segments:
@@ -57,11 +59,13 @@ def values(index: DatasetIndex, path: str, revisions: BitMap, *, rois: Node | No
         if column is None:
             continue
         having += column.present.intersection_cardinality(elements)
-        _count(column, elements, counts)
+        for text, here in _held(column, elements):
+            counts[text] += len(here)
+            frames[text] += len(table.frames_of(here)) if table is not segment.frames else len(here)
         chosen = elements.to_array()
         for rows, held in ((column.int_rows, column.ints), (column.float_rows, column.floats)):
             numbers.append(held[np.isin(rows, chosen)].astype(np.float64))
-    return Values(counts, np.concatenate([np.array([], np.float64), *numbers]), total - having)
+    return Values(counts, frames, np.concatenate([np.array([], np.float64), *numbers]), total - having)
 
 
 def schema(index: DatasetIndex, revisions: BitMap) -> list[FieldSchema]:
@@ -151,13 +155,14 @@ def _elements(segment: Segment, table: Table, revisions: BitMap, rois: Node | No
     return elements & segment.rois_matching(rois) if rois is not None and table is segment.rois else elements
 
 
-def _count(column: Column, elements: BitMap, counts: Counter[str]) -> None:
+def _held(column: Column, elements: BitMap) -> Iterator[tuple[str, BitMap]]:
+    """Each text, and true and false, with those of the elements that hold it."""
     for code, text in enumerate(column.texts):
-        if here := column.posting(code).intersection_cardinality(elements):
-            counts[text] += here
+        if here := column.posting(code) & elements:
+            yield text, here
     for text, held in (("true", column.trues), ("false", column.falses)):
-        if here := held.intersection_cardinality(elements):
-            counts[text] += here
+        if here := held & elements:
+            yield text, here
 
 
 def _field(index: DatasetIndex, name: str, revisions: BitMap) -> FieldSchema:
@@ -167,7 +172,8 @@ def _field(index: DatasetIndex, name: str, revisions: BitMap) -> FieldSchema:
     for segment, table, column in index.columns(name):
         elements = _elements(segment, table, revisions, None)
         coverage += column.present.intersection_cardinality(elements)
-        _count(column, elements, counts)
+        for text, here in _held(column, elements):
+            counts[text] += len(here)
         texts = len(column.texts) > 0
         for kind, there in (("text", texts), ("integer", len(column.ints)), ("number", len(column.floats)),
                             ("boolean", column.trues or column.falses)):  # fmt: skip

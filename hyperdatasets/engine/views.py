@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from pyroaring import BitMap
 
 from hyperdatasets.core.dataview import Rule
 from hyperdatasets.core.errors import InvalidView
+from hyperdatasets.core.frames import Annotation, Frame
 from hyperdatasets.core.pinned import PinnedView
 from hyperdatasets.core.query.parse import parse
 from hyperdatasets.core.units import FrameKey
@@ -21,6 +23,7 @@ from hyperdatasets.engine.bitmaps import to_array, to_bitmap, union
 from hyperdatasets.engine.column import Column
 from hyperdatasets.engine.index import DatasetIndex
 from hyperdatasets.engine.rules import frames_of_rule, frames_of_split, frames_without_rois, rois_of_rule
+from hyperdatasets.engine.segment import Row, build
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,3 +217,34 @@ def _combinations(column: Column, wanted: NDArray[np.bool_]) -> Iterator[tuple[s
     _, firsts = np.unique(sums[chosen], return_index=True)
     for roi in chosen[firsts].tolist():
         yield tuple(text for code, text in enumerate(texts) if roi in column.posting(code))
+
+
+def shown(view: PinnedView, slices: Sequence[Slice], dataset: int, revision: int, frame: Frame) -> Frame:
+    """The frame as the view shows it: labels mapped, and with `only_filtered` the ROIs that its rules ask for."""
+    version = next(
+        number for number, part in enumerate(slices)
+        if view.dataset_number(number) == dataset and revision in part.revisions
+    )  # fmt: skip
+    return shown_of_version(view, version, frame)
+
+
+def shown_of_version(view: PinnedView, version: int, frame: Frame) -> Frame:
+    """The same for a frame of a known version."""
+    annotations = frame.get("annotations", [])
+    if view.output_rois == "only_filtered":
+        annotations = _asked_for(view, version, frame)
+    mapped = view.mapper(version).annotations(annotations)
+    rest = {key: value for key, value in frame.items() if key != "annotations"}
+    return cast("Frame", {**rest, **({"annotations": mapped} if mapped else {})})
+
+
+def _asked_for(view: PinnedView, version: int, frame: Frame) -> list[Annotation]:
+    """ROIs that a ROI rule of some rule over this version matches; all of them if a rule asks for none."""
+    annotations = frame.get("annotations", [])
+    segment = build([Row(0, frame)])
+    kept = BitMap()
+    for pinned in view.rules:
+        if version in pinned.versions:
+            asked = [each for each in pinned.rule.roi_rules if not each.exclude]
+            kept |= union(rois_of_rule(segment, each) for each in asked) if asked else BitMap(range(len(annotations)))
+    return [annotation for place, annotation in enumerate(annotations) if place in kept]

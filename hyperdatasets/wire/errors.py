@@ -17,6 +17,7 @@ from hyperdatasets.core.errors import (
     PermissionDenied,
     Unauthenticated,
     Unavailable,
+    Unimplemented,
 )
 
 DOMAIN = "hyperdatasets"
@@ -29,6 +30,7 @@ _BY_CODE: dict[grpc.StatusCode, type[HyperdatasetsError]] = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: LimitExceeded,
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
     grpc.StatusCode.UNAVAILABLE: Unavailable,
+    grpc.StatusCode.UNIMPLEMENTED: Unimplemented,
 }
 
 

@@ -1,0 +1,45 @@
+"""`python -m metadata_service`: runs the service until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from dataclasses import fields
+
+from hyperdatasets.core.errors import HyperdatasetsError
+from metadata_service.config import ServiceConfig, load
+from metadata_service.server import Service
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="metadata_service", description=__doc__)
+    parser.add_argument("--config", help="TOML file with settings")
+    for each in fields(ServiceConfig):
+        flag = f"--{each.name}"
+        if each.type == "bool":
+            parser.add_argument(flag, action="store_const", const=True, help=each.metadata["help"])
+        else:
+            parser.add_argument(flag, help=each.metadata["help"])
+    arguments = vars(parser.parse_args())
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        service = Service(load(file=arguments.pop("config"), arguments=arguments)).start()
+    except HyperdatasetsError as error:
+        print(f"error: {error.message}", file=sys.stderr)
+        return 1
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    if service.first_token:
+        print(f"token of the first admin, shown this once: {service.first_token}", flush=True)
+    print(f"ready on {service.address}", flush=True)
+    stopped.wait()
+    service.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,162 @@
+"""What stands before every method: the protocol's version, who calls, which role the method needs, errors as statuses.
+
+Deny by default: a method that is not in the map is refused.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any, NoReturn
+
+import grpc
+
+from hyperdatasets.core.errors import HyperdatasetsError, PermissionDenied, ProtocolMismatch, Unauthenticated
+from hyperdatasets.wire.errors import to_status
+from metadata_service.catalog.caller import LOCAL_ADMIN, Caller
+from metadata_service.catalog.users import authenticate
+from metadata_service.store.protocol import Store
+
+PROTOCOL = 1
+_LOG = logging.getLogger("metadata_service")
+_CALLER: ContextVar[Caller] = ContextVar("caller")
+
+ANYONE, KNOWN, NODE = "anyone", "known", "node"
+"""Without a token; with any valid token, the catalog asks for roles per project; a site's node."""
+
+METHODS: dict[str, str] = {
+    **dict.fromkeys((
+        "CreateDataset", "GetDataset", "ListDatasets", "UpdateDataset", "DeleteDataset", "ListProjects",
+    ), KNOWN),
+    **dict.fromkeys((
+        "CreateVersion", "GetVersion", "ListVersions", "UpdateVersion", "PublishVersion", "CreateSnapshot",
+        "DeleteVersion", "RevertVersion", "DiffVersions", "GetVersionRecord",
+    ), KNOWN),
+    **dict.fromkeys((
+        "WriteFrames", "DeleteFrames", "CopyFrames", "UpdateByQuery", "QueryFrames", "ListFrames", "CountFrames",
+        "BatchGetFrames", "GetStatistics", "GetSchema",
+    ), KNOWN),
+    **dict.fromkeys((
+        "CreateDataView", "GetDataView", "ListDataViews", "UpdateDataView", "DeleteDataView", "PublishDataView",
+        "CloneDataView", "ResolveDataView", "VerifyDataView", "ReadDataView", "CompareDataViews", "GetViewRecord",
+    ), KNOWN),
+    **dict.fromkeys((
+        "CreateExperiment", "GetExperiment", "ListExperiments", "UpdateExperiment", "ConnectView", "CloneExperiment",
+        "LogMetrics", "GetMetrics", "CompareExperiments", "DeleteExperiment",
+    ), KNOWN),
+    **dict.fromkeys((
+        "CreateSite", "GetSite", "ListSites", "ApproveSite", "RevokeSite", "ListSessionReports",
+    ), KNOWN),
+    **dict.fromkeys(("Heartbeat", "ReadSlice", "ReportSession", "WithdrawFrames", "ServePreviews"), NODE),
+    "EnrolNode": ANYONE,
+    **dict.fromkeys(("CreateUser", "ListUsers", "SetRole", "CreateToken", "RevokeTokens", "WhoAmI"), KNOWN),
+}  # fmt: skip
+_OUTSIDE = ("/grpc.health.", "/grpc.reflection.")  # services of gRPC's own
+
+
+def caller() -> Caller:
+    """Who makes the call that is being answered."""
+    return _CALLER.get()
+
+
+class Gate(grpc.ServerInterceptor):
+    """`open_to_all`: a loopback deployment without tokens, in which everybody is the local admin."""
+
+    def __init__(self, store: Store, now_ms: Callable[[], int], *, open_to_all: bool) -> None:
+        self._store, self._now_ms, self._open = store, now_ms, open_to_all
+
+    def intercept_service(
+        self, continuation: Callable[[grpc.HandlerCallDetails], Any], details: grpc.HandlerCallDetails
+    ) -> Any:
+        handler = continuation(details)
+        if handler is None or details.method.startswith(_OUTSIDE):
+            return handler
+        method = details.method.rpartition("/")[2]
+        metadata = {key: _text(value) for key, value in details.invocation_metadata}
+
+        def admitted() -> Caller:
+            _check_protocol(metadata.get("hd-protocol"))
+            return self._admit(method, metadata.get("authorization", ""))
+
+        if handler.response_streaming:
+            streaming = handler.stream_stream or handler.unary_stream
+            make = (
+                grpc.stream_stream_rpc_method_handler
+                if handler.request_streaming
+                else (grpc.unary_stream_rpc_method_handler)
+            )
+            wrapped = _answering_with_a_stream(streaming, admitted, method)
+        else:
+            make, wrapped = grpc.unary_unary_rpc_method_handler, _answering(handler.unary_unary, admitted, method)
+        return make(wrapped, handler.request_deserializer, handler.response_serializer)
+
+    def _admit(self, method: str, authorization: str) -> Caller:
+        needs = METHODS.get(method)
+        if needs is None:
+            raise PermissionDenied(f"`{method}` is open to nobody")
+        secret = authorization.removeprefix("Bearer ").strip()
+        if secret:
+            with self._store.reading() as reading:
+                found = authenticate(reading, secret, self._now_ms())
+        elif self._open:
+            found = LOCAL_ADMIN
+        elif needs == ANYONE:
+            found = Caller("anyone")
+        else:
+            raise Unauthenticated("this service needs a token: set HYPERDATASETS_TOKEN, or `token` in client.toml")
+        if needs == NODE and not found.site:
+            raise PermissionDenied("only the node of a site may call this")
+        return found
+
+
+def _answering(behaviour: Callable[..., Any], admitted: Callable[[], Caller], method: str) -> Callable[..., Any]:
+    def answer(request: Any, context: grpc.ServicerContext) -> Any:
+        try:
+            token = _CALLER.set(admitted())
+            try:
+                return behaviour(request, context)
+            finally:
+                _CALLER.reset(token)
+        except HyperdatasetsError as error:
+            _abort(context, error)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the caller gets a status and the log the rest
+            _abort_unexpected(context, error, method)
+
+    return answer
+
+
+def _answering_with_a_stream(
+    behaviour: Callable[..., Any], admitted: Callable[[], Caller], method: str
+) -> Callable[..., Any]:
+    def answer(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        try:
+            _CALLER.set(admitted())
+            yield from behaviour(request, context)
+        except HyperdatasetsError as error:
+            _abort(context, error)
+        except Exception as error:  # noqa: BLE001
+            if context.is_active():
+                _abort_unexpected(context, error, method)
+
+    return answer
+
+
+def _abort(context: grpc.ServicerContext, error: HyperdatasetsError) -> NoReturn:
+    context.abort_with_status(to_status(error))
+
+
+def _abort_unexpected(context: grpc.ServicerContext, error: Exception, method: str) -> NoReturn:
+    _LOG.error("a call failed unexpectedly", extra={"method": method}, exc_info=error)
+    _abort(context, HyperdatasetsError("the service failed unexpectedly; its log says more"))
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode(errors="replace")
+
+
+def _check_protocol(given: str | None) -> None:
+    if given is not None and given != str(PROTOCOL):
+        raise ProtocolMismatch(
+            f"the client speaks protocol {given}, this service {PROTOCOL}; install matching versions of hyperdatasets"
+        )

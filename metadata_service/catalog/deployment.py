@@ -1,0 +1,24 @@
+"""What every part of the service works with, made once at its start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from metadata_service.catalog.contents import Contents
+from metadata_service.catalog.indexes import Indexes
+from metadata_service.catalog.records import Signer
+from metadata_service.store.protocol import Store
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """`now_ms` is the clock; `page_key` signs page tokens."""
+
+    id: str
+    store: Store
+    indexes: Indexes
+    signer: Signer
+    page_key: bytes
+    now_ms: Callable[[], int]
+    contents: Contents = field(default_factory=Contents)

@@ -1,0 +1,147 @@
+"""Edits of many frames at once: copies from elsewhere, changes to everything that a query matches, projections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from hyperdatasets.core.canonical import canonical_bytes, frame_digest
+from hyperdatasets.core.errors import InvalidArgument
+from hyperdatasets.core.frames import Annotation, Frame
+from hyperdatasets.core.normalise import normalise
+from hyperdatasets.core.query.parse import parse
+from hyperdatasets.engine.segment import Row as IndexRow
+from hyperdatasets.engine.segment import build
+from metadata_service.catalog import frames
+from metadata_service.catalog.caller import Caller
+from metadata_service.catalog.contents import Contents
+from metadata_service.store.protocol import Row, Writing
+
+_READ = 2_000  # revisions read and written at once
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """To ROIs (those that the query matches), and to `meta`: merged key by key, null removes a key."""
+
+    add_labels: tuple[str, ...] = ()
+    remove_labels: frozenset[str] = frozenset()
+    relabel: Mapping[str, str] | None = None
+    set_meta: Mapping[str, Any] | None = None
+    roi_query: str = ""
+
+    def __post_init__(self) -> None:
+        if not (self.add_labels or self.remove_labels or self.relabel or self.set_meta):
+            raise InvalidArgument("say what to change: add_labels, remove_labels, relabel or set_meta")
+        if self.set_meta and "site" in self.set_meta:
+            raise InvalidArgument("set_meta: `meta.site` belongs to the site")
+
+    def apply(self, frame: Frame) -> Frame:
+        plain = cast("dict[str, Any]", dict(frame))
+        if self.add_labels or self.remove_labels or self.relabel:
+            chosen = self._chosen(frame)
+            changed = [
+                self._relabelled(each) if place in chosen else each
+                for place, each in enumerate(frame.get("annotations", ()))
+            ]
+            plain["annotations"] = [each for each in changed if each["labels"]]
+        if self.set_meta:
+            merged = {**frame.get("meta", {}), **self.set_meta}
+            plain["meta"] = {key: value for key, value in merged.items() if value is not None}
+        return normalise(plain)[0]
+
+    def _chosen(self, frame: Frame) -> set[int]:
+        if not self.roi_query:
+            return set(range(len(frame.get("annotations", ()))))
+        segment = build([IndexRow(0, frame)])
+        return set(segment.rois_matching(parse(self.roi_query, "roi").node))
+
+    def _relabelled(self, annotation: Annotation) -> Annotation:
+        renamed = [(self.relabel or {}).get(label, label) for label in annotation["labels"]]
+        labels = [label for label in dict.fromkeys((*renamed, *self.add_labels)) if label not in self.remove_labels]
+        return {**annotation, "labels": labels}
+
+
+def update(
+    writing: Writing,
+    contents: Contents,
+    caller: Caller,
+    now_ms: int,
+    dataset: Row,
+    version: Row,
+    *,
+    revisions: Sequence[int],
+    change: Change,
+    preview: bool,
+) -> int:
+    """Changes these frames of a draft in the caller's transaction; returns how many do change."""
+    changed = 0
+    for start in range(0, len(revisions), _READ):
+        rows = writing.revisions(dataset["id"], revisions[start : start + _READ])
+        new = [change.apply(frames.frame_of(row)) for row in rows]
+        differing = [
+            frame for row, frame in zip(rows, new, strict=True) if frame_digest(canonical_bytes(frame)) != row["digest"]
+        ]
+        changed += len(differing)
+        if not preview:
+            wanted = [(frame["id"], cast("Mapping[str, Any]", frame), None) for frame in differing]
+            outcome = frames.write(
+                writing, contents, caller, now_ms, dataset, version, mode="shared_part", frames=wanted
+            )
+            version = outcome.version
+    return changed
+
+
+def copy(
+    writing: Writing,
+    contents: Contents,
+    caller: Caller,
+    now_ms: int,
+    dataset: Row,
+    version: Row,
+    *,
+    source: Row,
+    revisions: Sequence[int],
+    preview: bool,
+) -> frames.Outcome:
+    """Puts frames of another version into a draft, as they are there: their sites' parts stay the sites' own."""
+    total = frames.Outcome(version=version)
+    for start in range(0, len(revisions), _READ):
+        rows = writing.revisions(source["id"], revisions[start : start + _READ])
+        ids = [row["frame_id"] for row in rows]
+        current = frames.current_rows(writing, contents, dataset, total.version, ids)
+        total.unchanged += sum(row["frame_id"] in current and _same(row, current[row["frame_id"]]) for row in rows)
+        new = [row for row in rows if not (row["frame_id"] in current and _same(row, current[row["frame_id"]]))]
+        total.updated += sum(row["frame_id"] in current for row in new)
+        total.added += sum(row["frame_id"] not in current for row in new)
+        if not preview and new:
+            total.version = frames.adopt(writing, caller, now_ms, dataset, total.version, new, current)
+    return total
+
+
+def projected(frame: Frame, paths: Sequence[str]) -> Frame:
+    """The frame with its id and these parts only, such as `annotations`, `sources` or `meta.city`."""
+    plain = cast("dict[str, Any]", frame)
+    kept: dict[str, Any] = {"id": frame["id"], "sources": []}
+    for path in paths:
+        first, _, rest = path.partition(".")
+        first = "annotations" if first == "rois" else first
+        if first == "meta" and rest:
+            _copy_path(plain.get("meta", {}), kept.setdefault("meta", {}), rest.split("."))
+        elif first in plain:
+            kept[first] = plain[first]
+    return cast("Frame", kept)
+
+
+def _copy_path(value: Any, kept: dict[str, Any], parts: Sequence[str]) -> None:
+    if not isinstance(value, dict) or parts[0] not in value:
+        return
+    if len(parts) == 1:
+        kept[parts[0]] = value[parts[0]]
+    else:
+        _copy_path(value[parts[0]], kept.setdefault(parts[0], {}), parts[1:])
+
+
+def _same(one: Row, other: Row) -> bool:
+    return bool(one["digest"] == other["digest"])

@@ -1,0 +1,233 @@
+"""Writing frames: every change makes an immutable revision; who may write which part of a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+import orjson
+
+from hyperdatasets.core.canonical import (
+    canonical_bytes,
+    frame_digest,
+    from_canonical,
+    join_parts,
+    same_site_part,
+    shared_part,
+    site_part,
+)
+from hyperdatasets.core.errors import (
+    EtagMismatch,
+    FrameOfOtherSite,
+    HyperdatasetsError,
+    InvalidFrame,
+    NotFound,
+    SiteOwnedField,
+)
+from hyperdatasets.core.frames import Frame
+from hyperdatasets.core.normalise import normalise
+from metadata_service.catalog.caller import Caller
+from metadata_service.catalog.contents import Contents
+from metadata_service.catalog.versions import Edit, edit
+from metadata_service.store.protocol import Reading, Row, Writing
+
+Mode = Literal["upsert", "register", "register_replacing_annotations", "shared_part"]
+MAX_WARNINGS = 100
+
+Write = tuple[str, Mapping[str, Any] | HyperdatasetsError, int | None]
+"""Frame id, plain frame (or what was wrong with it before it came here), the revision its writer read (or None)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    index: int
+    frame_id: str
+    error: HyperdatasetsError
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a batch did; failed frames are left out, the others are kept."""
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    warnings: list[tuple[str, str]] = field(default_factory=list)  # frame id, message
+    version: Row = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """New revisions on their way into a draft."""
+
+    rows: list[Row] = field(default_factory=list)
+    attachments: list[Row] = field(default_factory=list)
+    removed: dict[int, tuple[str, bytes, bool]] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
+
+
+def write(
+    writing: Writing,
+    contents: Contents,
+    caller: Caller,
+    now_ms: int,
+    dataset: Row,
+    version: Row,
+    *,
+    mode: Mode,
+    frames: Sequence[Write],
+) -> Outcome:
+    """Writes frames into a draft; those that fail are left out and told."""
+    outcome, batch = Outcome(), _Batch()
+    normal = [_normalised(index, each, outcome) for index, each in enumerate(frames)]
+    current = current_rows(writing, contents, dataset, version, [frame["id"] for frame in normal if frame])
+    for index, (frame, (_, _, etag)) in enumerate(zip(normal, frames, strict=True)):
+        if frame is None:
+            continue
+        try:
+            _take(batch, outcome, caller, frame, current.get(frame["id"]), mode=mode, etag=etag)
+        except HyperdatasetsError as error:
+            outcome.failures.append(Failure(index, frame["id"], error))
+    outcome.version = _store(writing, caller, now_ms, dataset, version, batch)
+    return outcome
+
+
+def current_rows(
+    reading: Reading, contents: Contents, dataset: Row, version: Row, frame_ids: Sequence[str]
+) -> dict[str, Row]:
+    """The revisions that a version holds of these frames, by frame id."""
+    content = contents.of(reading, version)
+    known = reading.known_revisions(dataset["id"], frame_ids)
+    inside = sorted({row["revision"] for row in known if row["revision"] in content})
+    return {row["frame_id"]: row for row in reading.revisions(dataset["id"], inside)}
+
+
+def frame_of(row: Row) -> Frame:
+    """The plain frame of a stored revision, with what lies beside it."""
+    frame = from_canonical(row["payload"], blob=row["blob"])
+    if row["previews_json"]:
+        previews = orjson.loads(row["previews_json"])
+        for source in frame["sources"]:
+            if source["id"] in previews:
+                source["preview"] = previews[source["id"]]
+    return frame
+
+
+def remove(writing: Writing, caller: Caller, now_ms: int, version: Row, rows: Sequence[Row]) -> Row:
+    """Takes these revisions out of a draft."""
+    gone = {row["revision"]: (row["site"], row["digest"], bool(row["annotated"])) for row in rows}
+    return edit(writing, caller, now_ms, version, Edit(removed=gone)) if gone else version
+
+
+def adopt(
+    writing: Writing,
+    caller: Caller,
+    now_ms: int,
+    dataset: Row,
+    version: Row,
+    rows: Sequence[Row],
+    current: Mapping[str, Row],
+) -> Row:
+    """Puts stored revisions of another dataset or version into a draft, each byte as it is."""
+    batch = _Batch()
+    for row in rows:
+        batch.rows.append({key: row[key] for key in ("frame_id", "site", "digest", "annotated", "payload")})
+        if row["blob"] is not None or row["previews_json"]:
+            place = len(batch.rows) - 1
+            batch.attachments.append({"place": place, "blob": row["blob"], "previews_json": row["previews_json"]})
+        if row["frame_id"] in current:
+            before = current[row["frame_id"]]
+            batch.removed[before["revision"]] = (before["site"], before["digest"], bool(before["annotated"]))
+    return _store(writing, caller, now_ms, dataset, version, batch)
+
+
+def _normalised(index: int, write: Write, outcome: Outcome) -> Frame | None:
+    frame_id, plain, _ = write
+    try:
+        if isinstance(plain, HyperdatasetsError):
+            raise plain
+        frame, warnings = normalise(plain)
+    except HyperdatasetsError as error:
+        outcome.failures.append(Failure(index, frame_id[:512], error))
+        return None
+    if len(outcome.warnings) < MAX_WARNINGS:
+        outcome.warnings += [(frame["id"], text) for text in warnings]
+    return frame
+
+
+def _take(
+    batch: _Batch, outcome: Outcome, caller: Caller, frame: Frame, current: Row | None, *, mode: Mode, etag: int | None
+) -> None:
+    if frame["id"] in batch.seen:
+        raise InvalidFrame(f"the frame id `{frame['id'][:60]}` occurs twice in one batch; the first was kept")
+    if etag is not None and (current is None or current["revision"] != etag):
+        now = "gone" if current is None else f"revision {current['revision']} by now"
+        raise EtagMismatch(f"the frame is {now}; read it again and repeat", etag=current and current["revision"])
+    frame = _allowed(caller, frame, current, mode)
+    batch.seen.add(frame["id"])
+    payload = canonical_bytes(frame)
+    digest = frame_digest(payload)
+    if current is not None and current["digest"] == digest:
+        outcome.unchanged += 1
+        return
+    annotated = bool(frame.get("annotations"))
+    site = frame.get("site", "")
+    batch.rows.append({
+        "frame_id": frame["id"], "site": site, "digest": digest, "annotated": annotated, "payload": payload,
+    })  # fmt: skip
+    previews = {source["id"]: source["preview"] for source in frame["sources"] if "preview" in source}
+    if "blob" in frame or previews:
+        beside = {"blob": frame.get("blob"), "previews_json": orjson.dumps(previews).decode()}
+        batch.attachments.append({"place": len(batch.rows) - 1, **beside})
+    if current is None:
+        outcome.added += 1
+    else:
+        outcome.updated += 1
+        batch.removed[current["revision"]] = (current["site"], current["digest"], bool(current["annotated"]))
+
+
+def _allowed(caller: Caller, frame: Frame, current: Row | None, mode: Mode) -> Frame:
+    """The frame as this caller may write it: a site's part is the site's own, the rest the centre's."""
+    site = frame.get("site", "")
+    if current is None:
+        if mode == "shared_part":
+            raise NotFound(f"the version has no frame `{frame['id'][:60]}`", kind="frame", name=frame["id"])
+        if site != caller.site and (site or caller.site):
+            owner = f"site `{site}`" if site else "no site"
+            raise FrameOfOtherSite(f"the frame belongs to {owner}; only the node of a site writes its frames")
+        return frame
+    before = frame_of(current)
+    owner = before.get("site", "")
+    if mode == "shared_part":
+        return join_parts(site_part(before), shared_part(frame))
+    if caller.site and owner != caller.site:
+        raise FrameOfOtherSite(f"the frame id is taken by a frame of site `{owner}`")
+    if owner != caller.site and not same_site_part(before, frame):
+        raise SiteOwnedField(f"sources, grouping and `meta.site` belong to site `{owner}`; leave them as they are")
+    if mode == "upsert":
+        return frame
+    kept = shared_part(before)
+    if mode == "register_replacing_annotations":
+        kept.pop("annotations", None)
+        if "annotations" in frame:
+            kept["annotations"] = frame["annotations"]
+    return join_parts(site_part(frame), kept)
+
+
+def _store(writing: Writing, caller: Caller, now_ms: int, dataset: Row, version: Row, batch: _Batch) -> Row:
+    if not batch.rows:
+        return version
+    fresh = cast("Row", writing.one("datasets", id=dataset["id"]))
+    first = fresh["next_revision"]
+    saved = {"saved_ms": now_ms, "saved_in": version["id"], "saved_by": caller.name}
+    writing.insert_all("revisions", [
+        {"dataset": dataset["id"], "revision": first + place, **row, **saved} for place, row in enumerate(batch.rows)
+    ])  # fmt: skip
+    writing.insert_all("attachments", [
+        {"dataset": dataset["id"], "revision": first + beside.pop("place"), **beside} for beside in batch.attachments
+    ])  # fmt: skip
+    writing.update("datasets", {"id": dataset["id"]}, {"next_revision": first + len(batch.rows)})
+    added = {first + place: (row["site"], row["digest"], row["annotated"]) for place, row in enumerate(batch.rows)}
+    return edit(writing, caller, now_ms, version, Edit(added, batch.removed))

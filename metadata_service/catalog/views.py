@@ -1,0 +1,342 @@
+"""Data views: drafts, publication with the stored selection, resolving, proof, order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+from pyroaring import BitMap
+
+from hyperdatasets.core.dataview import ViewSpec, check_publishable, query_warnings
+from hyperdatasets.core.dataview_text import from_plain, from_yaml, to_plain
+from hyperdatasets.core.errors import (
+    AlreadyExists,
+    EmptyView,
+    InUse,
+    NotFound,
+    VersionNotPublished,
+    ViewNotPublished,
+    ViewPublished,
+)
+from hyperdatasets.core.mapping import enumerate_labels
+from hyperdatasets.core.names import check_name, check_project, not_found
+from hyperdatasets.core.order import SiteOrder
+from hyperdatasets.core.pinned import KnownVersion, PinnedView, pin, pinned_from_plain
+from hyperdatasets.core.query.parse import parse
+from hyperdatasets.core.selection import SiteSelection, site_digest, view_digest
+from hyperdatasets.engine import statistics, views
+from hyperdatasets.engine.orders import site_order
+from metadata_service.catalog import datasets, versions
+from metadata_service.catalog.caller import Caller
+from metadata_service.catalog.contents import packed
+from metadata_service.catalog.deployment import Deployment
+from metadata_service.catalog.queries import Warned
+from metadata_service.catalog.records import add_view_record
+from metadata_service.catalog.stamps import change, check_etag, created, new_id, updated, with_tags
+from metadata_service.store.protocol import Reading, Row, Writing
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A view over its versions as they are now."""
+
+    view: PinnedView
+    slices: Sequence[views.Slice]
+    selection: views.Selection
+    warnings: tuple[Warned, ...]
+
+    def sites(self) -> dict[str, views.Selection]:
+        """The part of each site that has frames, by name."""
+        everything = views.unions(self.selection)
+        per_site: dict[str, dict[int, BitMap]] = {}
+        for number, revisions in everything.items():
+            for site, part in views.by_site(self.index_of(number), revisions).items():
+                per_site.setdefault(site, {})[number] = part
+        return {site: views.restricted(self.selection, per_site[site]) for site in sorted(per_site, key=str.encode)}
+
+    def index_of(self, dataset: int) -> Any:
+        return next(part.index for i, part in enumerate(self.slices) if self.view.dataset_number(i) == dataset)
+
+
+def parse_spec(text: str) -> ViewSpec:
+    return from_yaml(text)
+
+
+def parse_warnings(spec: ViewSpec) -> list[Warned]:
+    """What the parser says about the queries of a specification."""
+    return [Warned(warning.message, place, warning.position) for place, warning in query_warnings(spec)]
+
+
+def create(
+    writing: Writing,
+    caller: Caller,
+    now_ms: int,
+    *,
+    project: str,
+    spec: ViewSpec,
+    name: str = "",
+    description: str = "",
+    tags: Sequence[str] = (),
+) -> Row:
+    check_project(project)
+    caller.require("editor", project)
+    name = check_name("view", name or spec.name)
+    if writing.one("views", name=name) is not None:
+        raise AlreadyExists(f"there is a data view `{name}` already", kind="view", name=name)
+    body = {"description": description or spec.description, "tags": sorted({*tags, *spec.tags})}
+    row = {
+        "id": new_id(), "project": project, "name": name, "published": 0,
+        "spec_json": orjson.dumps(to_plain(spec)).decode(), "pinned_json": "", "digest": "",
+        "body_json": orjson.dumps(body).decode(), "archived": 0, "published_ms": 0, "generation": 1,
+        **created(caller, now_ms),
+    }  # fmt: skip
+    writing.insert("views", row)
+    return row
+
+
+def find(reading: Reading, caller: Caller, reference: str, *, role: str = "viewer") -> Row:
+    """The view with this id, name, or `name@sha256:<digest>` (or at least eight digits of it).
+
+    Raises:
+        NotFound: with the nearest names; also if the digest is another one.
+    """
+    name, _, digest = reference.partition("@")
+    row = reading.one("views", name=name) or reading.one("views", id=name)
+    if row is None or not caller.may("viewer", row["project"]):
+        names = [each["name"] for each in reading.rows("views") if caller.may("viewer", each["project"])]
+        raise not_found("view", name, names)
+    if digest:
+        given = digest.removeprefix("sha256:")
+        if len(given) < 8 or not row["digest"].removeprefix("sha256:").startswith(given):
+            raise NotFound(
+                f"view `{name}` has the digest {row['digest'] or '(none: it is a draft)'}, not {digest[:80]}"
+            )
+    caller.require(role, row["project"])
+    return row
+
+
+def spec_of(row: Row) -> ViewSpec:
+    return from_plain(orjson.loads(row["spec_json"]))
+
+
+def pinned_of(row: Row) -> PinnedView:
+    if not row["published"]:
+        raise ViewNotPublished(f"view `{row['name']}` is a draft; publish it first")
+    return pinned_from_plain(orjson.loads(row["pinned_json"]))
+
+
+def update(
+    writing: Writing,
+    caller: Caller,
+    now_ms: int,
+    row: Row,
+    *,
+    etag: str,
+    changes: Mapping[str, Any],
+    add_tags: Sequence[str],
+    remove_tags: Sequence[str],
+) -> Row:
+    """`changes` may hold name, description, archived, and of a draft `spec`."""
+    check_etag(row, etag)
+    name = changes.get("name", row["name"])
+    if name != row["name"]:
+        check_name("view", name)
+        if writing.one("views", name=name) is not None:
+            raise AlreadyExists(f"there is a data view `{name}` already", kind="view", name=name)
+    if "spec" in changes and row["published"]:
+        raise ViewPublished(f"view `{row['name']}` is published and frozen; clone it and change the clone")
+    body = orjson.loads(row["body_json"]) | {key: changes[key] for key in ("description",) if key in changes}
+    body["tags"] = with_tags(body.get("tags", []), list(add_tags), list(remove_tags))
+    new = {"name": name, "archived": int(changes.get("archived", row["archived"]))}
+    if "spec" in changes:
+        new["spec_json"] = orjson.dumps(to_plain(changes["spec"])).decode()
+    return change(writing, "views", row, new | {"body_json": orjson.dumps(body).decode()} | updated(caller, now_ms))
+
+
+def delete(writing: Writing, row: Row, *, force: bool, etag: str) -> None:
+    check_etag(row, etag)
+    if writing.one("experiment_views", view=row["id"]) is not None:
+        raise InUse(f"an experiment names view `{row['name']}`; it stays as long as the experiment does")
+    if row["published"] and not force:
+        raise InUse(f"view `{row['name']}` is published; delete it with force if it may go for ever")
+    for table in ("view_versions", "selections", "view_sites"):
+        writing.delete(table, view=row["id"])
+    writing.delete("views", id=row["id"])
+
+
+def resolve(deployment: Deployment, reading: Reading, caller: Caller, target: Row | ViewSpec) -> Resolved:
+    """What a published view, or a specification over its versions as they are now, selects."""
+    if isinstance(target, dict) and target["published"]:
+        view = pinned_of(target)
+        said: list[str] = []
+        spec = spec_of(target)
+        for version in view.versions:
+            datasets.find(reading, caller, version.dataset_id)
+    else:
+        spec = target if isinstance(target, ViewSpec) else spec_of(target)
+        view, said = pin(spec, _Known(reading, caller))
+    warnings = [Warned(text, "rules", 0) for text in said]
+    warnings += parse_warnings(spec)
+    slices = [_slice(deployment, reading, version.version_id) for version in view.versions]
+    selection = views.select(view, slices)
+    warnings += _field_warnings(spec, view, slices)
+    for number, revisions in views.unions(selection).items():
+        resolved = Resolved(view, slices, selection, ())
+        twice = views.duplicates(resolved.index_of(number), revisions)
+        if twice:
+            warnings.append(Warned(f"{twice} frames are selected in two revisions and come twice", "versions", 0))
+    return Resolved(view, slices, selection, tuple(warnings))
+
+
+def publish(deployment: Deployment, writing: Writing, caller: Caller, row: Row, *, etag: str) -> tuple[Row, Resolved]:
+    """Pins the versions, evaluates, stores the selection with its digests, signs the record."""
+    check_etag(row, etag)
+    if row["published"]:
+        raise ViewPublished(f"view `{row['name']}` is published already")
+    spec = spec_of(row)
+    check_publishable(spec)
+    resolved = resolve(deployment, writing, caller, spec)
+    for version in resolved.view.versions:
+        pinned = writing.one("versions", id=version.version_id)
+        if pinned is None or not pinned["published"]:
+            name = "" if pinned is None else pinned["name"]
+            raise VersionNotPublished(f"version `{name}` is a draft; publish it (or take a snapshot) before the view")
+    if not any(resolved.selection):
+        raise EmptyView(f"view `{row['name']}` selects no frame; resolve it to see what each rule matches")
+    if resolved.view.labels is None:
+        numbers = enumerate_labels(views.labels_of(resolved.view, resolved.slices, resolved.selection))
+        resolved = replace(resolved, view=resolved.view.with_labels(numbers))
+    sites = site_digests(writing, resolved)
+    digest = view_digest(sites)
+    now = deployment.now_ms()
+    row = change(writing, "views", row, {
+        "published": 1, "published_ms": now, "digest": digest,
+        "pinned_json": orjson.dumps(resolved.view.to_plain()).decode(), **updated(caller, now),
+    })  # fmt: skip
+    _store_selection(writing, row, resolved, sites)
+    add_view_record(writing, deployment.signer, row, {
+        "name": row["name"], "pinned": resolved.view.to_plain(), "digest": digest,
+        "versions": [version.version_id for version in resolved.view.versions],
+        "sites": [[site.site, site.count, site.digest] for site in sites],
+    }, now)  # fmt: skip
+    return row, resolved
+
+
+def stored_sites(reading: Reading, row: Row) -> list[SiteSelection]:
+    rows = reading.rows("view_sites", order="site", view=row["id"])
+    return [SiteSelection(each["site"], each["count"], each["digest"]) for each in rows]
+
+
+def site_digests(reading: Reading, resolved: Resolved) -> list[SiteSelection]:
+    """Count and digest of each site's selection."""
+    canonical = resolved.view.canonical_bytes()
+    found = []
+    for site, selection in resolved.sites().items():
+        count = sum(len(revisions) for revisions in views.unions(selection).values())
+        rules = [
+            (sum(map(len, by_dataset.values())), _digests(reading, resolved.view, by_dataset))
+            for by_dataset in selection
+        ]
+        found.append(SiteSelection(site, count, site_digest(canonical, site, rules)))
+    return found
+
+
+def orders(resolved: Resolved) -> dict[str, tuple[SiteOrder, list[tuple[int, int]]]]:
+    """For each site its order, and the (dataset number, revision) of each unit."""
+    return {
+        site: site_order(resolved.view, site, selection, resolved.index_of)
+        for site, selection in resolved.sites().items()
+    }
+
+
+def differences(before: Resolved, after: Resolved) -> tuple[int, int, int]:
+    """Frames that only the first selects, only the second, both; compared by (dataset id, revision)."""
+    one, other = _by_id(before), _by_id(after)
+    both = sum(len(revisions & other.get(name, BitMap())) for name, revisions in one.items())
+    return sum(map(len, one.values())) - both, sum(map(len, other.values())) - both, both
+
+
+def other_revisions(reading: Reading, before: Resolved, after: Resolved) -> int:
+    """Frame ids that both select, in different revisions."""
+    one, other = _by_id(before), _by_id(after)
+    total = 0
+    for dataset in one.keys() & other.keys():
+        gone, new = one[dataset] - other[dataset], other[dataset] - one[dataset]
+        total += len(
+            set(reading.frame_ids(dataset, list(gone)).values()) & set(reading.frame_ids(dataset, list(new)).values())
+        )
+    return total
+
+
+@dataclass(frozen=True)
+class _Known:
+    """Names of datasets and versions, as a caller may read them."""
+
+    reading: Reading
+    caller: Caller
+
+    def dataset_id(self, dataset: str) -> str:
+        return str(datasets.find(self.reading, self.caller, dataset)["id"])
+
+    def version(self, dataset: str, version: str) -> KnownVersion:
+        owner = datasets.find(self.reading, self.caller, dataset)
+        row = versions.find(self.reading, owner, version)
+        return KnownVersion(owner["id"], row["id"], row["name"], versions.digest(self.reading, row))
+
+
+def _slice(deployment: Deployment, reading: Reading, version_id: str) -> views.Slice:
+    row = reading.one("versions", id=version_id)
+    if row is None:
+        raise NotFound(f"version {version_id} of this view is not here any more", kind="version", name=version_id)
+    content = deployment.contents.of(reading, row)
+    return views.Slice(deployment.indexes.reaching(row["dataset"], content), content)
+
+
+def _field_warnings(spec: ViewSpec, view: PinnedView, slices: Sequence[views.Slice]) -> Iterator[Warned]:
+    """A field that no version of a rule has; a version that lacks it while another has it is no reason to warn."""
+    for number, (rule, pinned) in enumerate(zip(spec.rules, view.rules, strict=True)):
+        asked = [(f"rules[{number}].frame_query", "frame", rule.frame_query)]
+        asked += [(f"rules[{number}].source_query", "source", rule.source_query)]
+        asked += [(f"rules[{number}].roi_rules[{i}].query", "roi", each.query) for i, each in enumerate(rule.roi_rules)]
+        for where, scope, text in asked:
+            if text:
+                node = parse(text, scope).node  # type: ignore[arg-type]
+                said = [set(statistics.warnings(slices[i].index, node, scope)) for i in pinned.versions]  # type: ignore[arg-type]
+                for message, position in sorted(set.intersection(*said)):
+                    yield Warned(message, where, position)
+
+
+def _digests(reading: Reading, view: PinnedView, by_dataset: Mapping[int, BitMap]) -> Iterator[bytes]:
+    for number in sorted(by_dataset):
+        listed = list(by_dataset[number])
+        for start in range(0, len(listed), 10_000):
+            rows = reading.revisions(view.datasets[number], listed[start : start + 10_000])
+            yield b"".join(row["digest"] for row in rows)
+
+
+def _store_selection(writing: Writing, row: Row, resolved: Resolved, sites: Sequence[SiteSelection]) -> None:
+    versions_named = dict.fromkeys(version.version_id for version in resolved.view.versions)
+    writing.insert_all("view_versions", [{"view": row["id"], "version": version} for version in versions_named])
+    writing.insert_all("view_sites", [
+        {"view": row["id"], "site": each.site, "count": each.count, "digest": each.digest} for each in sites
+    ])  # fmt: skip
+    writing.insert_all("selections", [
+        {"view": row["id"], "site": site, "rule": rule, "dataset": number, "revisions": packed(revisions)}
+        for site, selection in resolved.sites().items()
+        for rule, by_dataset in enumerate(selection)
+        for number, revisions in by_dataset.items()
+    ])  # fmt: skip
+
+
+def stored_selection(reading: Reading, row: Row) -> dict[str, dict[tuple[int, int], BitMap]]:
+    """Site -> (rule, dataset number) -> revisions, as they were stored when the view was published."""
+    found: dict[str, dict[tuple[int, int], BitMap]] = {}
+    for each in reading.rows("selections", view=row["id"]):
+        found.setdefault(each["site"], {})[each["rule"], each["dataset"]] = BitMap.deserialize(each["revisions"])
+    return found
+
+
+def _by_id(resolved: Resolved) -> dict[str, BitMap]:
+    return {resolved.view.datasets[number]: each for number, each in views.unions(resolved.selection).items()}

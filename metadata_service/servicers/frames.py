@@ -1,0 +1,279 @@
+"""FrameService."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
+
+import grpc
+import numpy as np
+
+from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument
+from hyperdatasets.core.query.parse import parse
+from hyperdatasets.engine import statistics, views
+from hyperdatasets.v1 import common_pb2 as common
+from hyperdatasets.v1 import frame_pb2
+from hyperdatasets.v1 import frame_service_pb2 as pb
+from hyperdatasets.v1 import frame_service_pb2_grpc as rpc
+from hyperdatasets.wire.frames import from_message, to_message
+from metadata_service import pages
+from metadata_service.catalog import datasets, edits, frames, queries, versions
+from metadata_service.catalog.requests import once
+from metadata_service.catalog.stamps import check_etag
+from metadata_service.servicers import encode
+from metadata_service.servicers.base import Servicer
+from metadata_service.store.protocol import Reading, Row, Writing
+
+MAX_BATCH = 10_000  # frames
+_MESSAGE = 1 << 20  # bytes of a streamed message, about
+_READ = 500  # revisions read at once
+_MODES: dict[int, frames.Mode] = {
+    pb.WRITE_MODE_UNSPECIFIED: "upsert",
+    pb.WRITE_MODE_UPSERT: "upsert",
+    pb.WRITE_MODE_REGISTER: "register",
+    pb.WRITE_MODE_REGISTER_REPLACE_ANNOTATIONS: "register_replacing_annotations",
+    pb.WRITE_MODE_SHARED_PART: "shared_part",
+}
+
+
+class FrameServicer(Servicer, rpc.FrameServiceServicer):
+    def WriteFrames(
+        self, request_iterator: Iterator[pb.WriteFramesRequest], context: grpc.ServicerContext
+    ) -> Iterator[pb.WriteFramesResponse]:
+        for request in request_iterator:
+            if len(request.frames) > MAX_BATCH:
+                raise InvalidArgument(f"a batch has at most {MAX_BATCH} frames, this one has {len(request.frames)}")
+            plain = [_plain(write) for write in request.frames]
+            with self.deployment.store.writing() as writing:
+                yield self._write(writing, request, plain)
+
+    def _write(
+        self, writing: Writing, request: pb.WriteFramesRequest, plain: Sequence[frames.Write]
+    ) -> pb.WriteFramesResponse:
+        dataset = datasets.find(writing, self.caller, request.dataset, role="editor")
+        version = versions.find_draft(writing, dataset, request.version)
+
+        def work() -> pb.WriteFramesResponse:
+            outcome = frames.write(
+                writing, self.deployment.contents, self.caller, self.now_ms, dataset, version,
+                mode=_MODES[request.mode], frames=plain,
+            )  # fmt: skip
+            return pb.WriteFramesResponse(
+                request_id=request.request_id, added=outcome.added, updated=outcome.updated,
+                unchanged=outcome.unchanged, failures=[_failure(each) for each in outcome.failures],
+                warnings=[common.Warning(message=text, where=where) for where, text in outcome.warnings],
+                version_etag=str(outcome.version["generation"]),
+            )  # fmt: skip
+
+        return once(
+            writing, self.caller, self.now_ms, target=version["id"], request=request,
+            response=pb.WriteFramesResponse, work=work,
+        )  # fmt: skip
+
+    def DeleteFrames(self, request: pb.DeleteFramesRequest, context: grpc.ServicerContext) -> pb.DeleteFramesResponse:
+        def work(writing: Writing) -> pb.DeleteFramesResponse:
+            dataset, version = self._draft(writing, request.dataset, request.version, request.etag)
+            if request.frame_ids:
+                held = frames.current_rows(writing, self.deployment.contents, dataset, version, list(request.frame_ids))
+                rows = list(held.values())
+                said: tuple[queries.Warned, ...] = ()
+            else:
+                held = {}
+                found = self._matching(writing, version, request.filter, everything=False)
+                rows, said = writing.revisions(dataset["id"], list(found.revisions)), found.warnings
+            if not request.preview:
+                frames.remove(writing, self.caller, self.now_ms, version, rows)
+            missing = [each for each in request.frame_ids if each not in held]
+            return pb.DeleteFramesResponse(deleted=len(rows), missing_ids=missing, warnings=encode.warnings(said))
+
+        return self.once(request, pb.DeleteFramesResponse, work)
+
+    def CopyFrames(self, request: pb.CopyFramesRequest, context: grpc.ServicerContext) -> pb.CopyFramesResponse:
+        def work(writing: Writing) -> pb.CopyFramesResponse:
+            dataset, version = self._draft(writing, request.dataset, request.version, "")
+            source = datasets.find(writing, self.caller, request.from_dataset)
+            origin = versions.find(writing, source, request.from_version)
+            found = self._matching(writing, origin, request.filter)
+            outcome = edits.copy(
+                writing, self.deployment.contents, self.caller, self.now_ms, dataset, version,
+                source=source, revisions=list(found.revisions), preview=request.preview,
+            )  # fmt: skip
+            return pb.CopyFramesResponse(
+                added=outcome.added, updated=outcome.updated, unchanged=outcome.unchanged,
+                failures=[_failure(each) for each in outcome.failures], warnings=encode.warnings(found.warnings),
+            )  # fmt: skip
+
+        return self.once(request, pb.CopyFramesResponse, work)
+
+    def UpdateByQuery(
+        self, request: pb.UpdateByQueryRequest, context: grpc.ServicerContext
+    ) -> pb.UpdateByQueryResponse:
+        change = edits.Change(
+            tuple(request.add_labels), frozenset(request.remove_labels), dict(request.relabel),
+            datasets.metadata(request.set_meta_json), request.filter.roi_query,
+        )  # fmt: skip
+
+        def work(writing: Writing) -> pb.UpdateByQueryResponse:
+            dataset, version = self._draft(writing, request.dataset, request.version, request.etag)
+            found = self._matching(writing, version, request.filter)
+            updated = edits.update(
+                writing, self.deployment.contents, self.caller, self.now_ms, dataset, version,
+                revisions=list(found.revisions), change=change, preview=request.preview,
+            )  # fmt: skip
+            said = encode.warnings(found.warnings)
+            return pb.UpdateByQueryResponse(matched=len(found.revisions), updated=updated, warnings=said)
+
+        return self.once(request, pb.UpdateByQueryResponse, work)
+
+    def QueryFrames(
+        self, request: pb.QueryFramesRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.QueryFramesResponse]:
+        with self.reading() as reading:
+            dataset, version = self._found(reading, request.dataset, request.version)
+            found = self._matching(reading, version, request.filter)
+            listed = queries.ordered(found, request.order_by.field, descending=request.order_by.descending)
+            yield pb.QueryFramesResponse(
+                total=len(listed), version_etag=str(version["generation"]), warnings=encode.warnings(found.warnings)
+            )
+            stop = request.offset + request.limit if request.limit else None
+            wanted = listed[request.offset : stop]
+            projection = list(request.projection)
+            for batch in batched(stored(reading, dataset["id"], wanted, projection), lambda each: each.ByteSize()):
+                yield pb.QueryFramesResponse(frames=batch)
+
+    def ListFrames(self, request: pb.ListFramesRequest, context: grpc.ServicerContext) -> pb.ListFramesResponse:
+        with self.reading() as reading:
+            dataset, version = self._found(reading, request.dataset, request.version)
+            generation = 0 if version["published"] else version["generation"]
+            start = pages.start(self.deployment.page_key, request, generation=generation)
+            found = self._matching(reading, version, request.filter)
+            listed = queries.ordered(found, request.order_by.field, descending=request.order_by.descending)
+            end = start + pages.size(request.page_size)
+            page = list(stored(reading, dataset["id"], listed[start:end], []))
+        token = ""
+        if end < len(listed):
+            token = pages.token(self.deployment.page_key, request, start=end, generation=generation)
+        said = encode.warnings(found.warnings)
+        return pb.ListFramesResponse(frames=page, next_page_token=token, total=len(listed), warnings=said)
+
+    def CountFrames(self, request: pb.CountFramesRequest, context: grpc.ServicerContext) -> pb.CountFramesResponse:
+        with self.reading() as reading:
+            _, version = self._found(reading, request.dataset, request.version)
+            found = self._matching(reading, version, request.filter)
+        sites = {site: len(part) for site, part in views.by_site(found.index, found.revisions).items()}
+        said = encode.warnings(found.warnings)
+        return pb.CountFramesResponse(count=len(found.revisions), by_site=sites, warnings=said)
+
+    def BatchGetFrames(
+        self, request: pb.BatchGetFramesRequest, context: grpc.ServicerContext
+    ) -> pb.BatchGetFramesResponse:
+        with self.reading() as reading:
+            dataset, version = self._found(reading, request.dataset, request.version)
+            wanted = list(request.frame_ids)
+            held = frames.current_rows(reading, self.deployment.contents, dataset, version, wanted)
+        found = [encode.stored_frame(held[each]) for each in wanted if each in held]
+        return pb.BatchGetFramesResponse(frames=found, missing_ids=[each for each in wanted if each not in held])
+
+    def GetStatistics(
+        self, request: pb.GetStatisticsRequest, context: grpc.ServicerContext
+    ) -> pb.GetStatisticsResponse:
+        if not request.field:
+            raise InvalidArgument("field: name a field, such as rois.label or meta.score")
+        with self.reading() as reading:
+            _, version = self._found(reading, request.dataset, request.version)
+            found = self._matching(reading, version, request.filter)
+        rois = parse(request.filter.roi_query, "roi").node if request.filter.roi_query else None
+        values = statistics.values(found.index, request.field, found.revisions, rois=rois)
+        return _statistics(values, len(found.revisions), request.limit or 100, encode.warnings(found.warnings))
+
+    def GetSchema(self, request: pb.GetSchemaRequest, context: grpc.ServicerContext) -> pb.GetSchemaResponse:
+        with self.reading() as reading:
+            _, version = self._found(reading, request.dataset, request.version)
+            found = self._matching(reading, version, pb.FrameFilter())
+        fields = [
+            pb.SchemaField(
+                path=each.name, types=each.kinds, frames=each.coverage, distinct=each.distinct,
+                top=[pb.ValueCount(value=value, count=count) for value, count in each.top[: request.top or 10]],
+            )
+            for each in statistics.schema(found.index, found.content)
+        ]  # fmt: skip
+        return pb.GetSchemaResponse(fields=fields, frames=len(found.content))
+
+    def _found(self, reading: Reading, dataset: str, version: str) -> tuple[Row, Row]:
+        owner = datasets.find(reading, self.caller, dataset)
+        return owner, versions.find(reading, owner, version)
+
+    def _draft(self, writing: Writing, dataset: str, version: str, etag: str) -> tuple[Row, Row]:
+        owner = datasets.find(writing, self.caller, dataset, role="editor")
+        row = versions.find_draft(writing, owner, version)
+        check_etag(row, etag)
+        return owner, row
+
+    def _matching(
+        self, reading: Reading, version: Row, wanted: pb.FrameFilter, *, everything: bool = True
+    ) -> queries.Found:
+        if not everything and not (wanted.frame_query or wanted.roi_query or wanted.source_query):
+            raise InvalidArgument("give frame ids or a query; the query `*` means every frame")
+        asked = queries.FrameFilter(wanted.frame_query, wanted.roi_query, wanted.source_query)
+        return queries.matching(self.deployment, reading, version, asked)
+
+
+def stored(
+    reading: Reading, dataset: str, revisions: Sequence[int], projection: Sequence[str]
+) -> Iterator[frame_pb2.StoredFrame]:
+    """These revisions in the order given."""
+    for start in range(0, len(revisions), _READ):
+        part = revisions[start : start + _READ]
+        rows = {row["revision"]: row for row in reading.revisions(dataset, part)}
+        for revision in part:
+            message = encode.stored_frame(rows[revision])
+            if projection:
+                message.frame.CopyFrom(to_message(edits.projected(frames.frame_of(rows[revision]), projection)))
+            yield message
+
+
+def batched(messages: Iterator[Any], size: Callable[[Any], int]) -> Iterator[list[Any]]:
+    """Batches of about 1 MiB."""
+    batch: list[Any] = []
+    total = 0
+    for message in messages:
+        batch.append(message)
+        total += size(message)
+        if total >= _MESSAGE:
+            yield batch
+            batch, total = [], 0
+    if batch:
+        yield batch
+
+
+def _plain(write: pb.FrameWrite) -> frames.Write:
+    etag = write.etag if write.HasField("etag") else None
+    try:
+        return write.frame.id, from_message(write.frame), etag
+    except HyperdatasetsError as error:  # told with the batch: this frame is refused, the others are kept
+        return write.frame.id, error, etag
+
+
+def _failure(failure: frames.Failure) -> pb.WriteFailure:
+    return pb.WriteFailure(
+        index=failure.index, frame_id=failure.frame_id, reason=failure.error.reason, message=failure.error.message
+    )
+
+
+def _statistics(
+    values: statistics.Values, total: int, limit: int, said: list[common.Warning]
+) -> pb.GetStatisticsResponse:
+    ordered = sorted(values.counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    numbers = values.numbers
+    distinct = len(ordered) + len(np.unique(numbers))
+    response = pb.GetStatisticsResponse(
+        frames=total, values=sum(values.counts.values()) + len(numbers), distinct=distinct, warnings=said,
+        counts=[pb.ValueCount(value=text, count=n, frames=values.frames[text]) for text, n in ordered[:limit]],
+    )  # fmt: skip
+    if len(numbers):
+        bins, edges = np.histogram(numbers, bins=20)
+        response.histogram.extend(
+            pb.HistogramBin(low=edges[i], high=edges[i + 1], count=int(n)) for i, n in enumerate(bins)
+        )
+        response.quantiles.extend(cast("list[float]", np.quantile(numbers, [0, 0.25, 0.5, 0.75, 1]).tolist()))
+    return response

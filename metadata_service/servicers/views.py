@@ -1,0 +1,282 @@
+"""DataViewService."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+import orjson
+
+from hyperdatasets.core.dataview_text import to_plain
+from hyperdatasets.core.errors import InvalidArgument
+from hyperdatasets.core.mapping import enumerate_labels, label_ids
+from hyperdatasets.core.selection import view_digest
+from hyperdatasets.core.versions import changes
+from hyperdatasets.engine import views as engine_views
+from hyperdatasets.v1 import dataview_service_pb2 as pb
+from hyperdatasets.v1 import dataview_service_pb2_grpc as rpc
+from hyperdatasets.wire.frames import to_message
+from metadata_service import pages
+from metadata_service.catalog import reading as view_reading
+from metadata_service.catalog import views
+from metadata_service.catalog.datasets import Filter
+from metadata_service.catalog.frames import frame_of
+from metadata_service.catalog.records import record
+from metadata_service.catalog.views import Resolved
+from metadata_service.servicers import encode
+from metadata_service.servicers.base import Servicer, given
+from metadata_service.servicers.datasets import ARCHIVED
+from metadata_service.servicers.frames import batched
+from metadata_service.store.protocol import Reading, Row, Writing
+
+_READ = 500  # frames read at once
+
+
+class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
+    def CreateDataView(
+        self, request: pb.CreateDataViewRequest, context: grpc.ServicerContext
+    ) -> pb.CreateDataViewResponse:
+        spec = views.parse_spec(request.spec)
+
+        def work(writing: Writing) -> pb.CreateDataViewResponse:
+            row = views.create(
+                writing, self.caller, self.now_ms, project=request.project, spec=spec, name=request.name,
+                description=request.description, tags=request.tags,
+            )  # fmt: skip
+            return pb.CreateDataViewResponse(
+                view=encode.view(row, []), warnings=encode.warnings(views.parse_warnings(spec))
+            )
+
+        return self.once(request, pb.CreateDataViewResponse, work)
+
+    def GetDataView(self, request: pb.GetDataViewRequest, context: grpc.ServicerContext) -> pb.GetDataViewResponse:
+        with self.reading() as reading:
+            row = views.find(reading, self.caller, request.view)
+            return pb.GetDataViewResponse(view=encode.view(row, views.stored_sites(reading, row)))
+
+    def ListDataViews(
+        self, request: pb.ListDataViewsRequest, context: grpc.ServicerContext
+    ) -> pb.ListDataViewsResponse:
+        wanted = Filter(
+            project=request.project, name_contains=request.name_contains, tags_all=request.tags_all,
+            archived=ARCHIVED[request.archive],
+        )  # fmt: skip
+        start, size = pages.start(self.deployment.page_key, request), pages.size(request.page_size)
+        with self.reading() as reading:
+            rows = [row for row in reading.rows("views", order="name")
+                    if self.caller.may("viewer", row["project"]) and wanted.holds(row)]  # fmt: skip
+            if request.state:
+                rows = [row for row in rows if bool(row["published"]) is (request.state == pb.VIEW_STATE_PUBLISHED)]
+            found = [encode.view(row, views.stored_sites(reading, row)) for row in rows[start : start + size]]
+        more = start + size < len(rows)
+        token = pages.token(self.deployment.page_key, request, start=start + size) if more else ""
+        return pb.ListDataViewsResponse(views=found, next_page_token=token)
+
+    def UpdateDataView(
+        self, request: pb.UpdateDataViewRequest, context: grpc.ServicerContext
+    ) -> pb.UpdateDataViewResponse:
+        changed = given(request, "name", "description", "archived")
+        spec = views.parse_spec(request.spec) if request.HasField("spec") else None
+        if spec is not None:
+            changed["spec"] = spec
+
+        def work(writing: Writing) -> pb.UpdateDataViewResponse:
+            row = views.find(writing, self.caller, request.view, role="editor")
+            row = views.update(
+                writing, self.caller, self.now_ms, row, etag=request.etag, changes=changed,
+                add_tags=request.add_tags, remove_tags=request.remove_tags,
+            )  # fmt: skip
+            said = views.parse_warnings(spec) if spec is not None else []
+            view = encode.view(row, views.stored_sites(writing, row))
+            return pb.UpdateDataViewResponse(view=view, warnings=encode.warnings(said))
+
+        return self.once(request, pb.UpdateDataViewResponse, work)
+
+    def DeleteDataView(
+        self, request: pb.DeleteDataViewRequest, context: grpc.ServicerContext
+    ) -> pb.DeleteDataViewResponse:
+        def work(writing: Writing) -> pb.DeleteDataViewResponse:
+            row = views.find(writing, self.caller, request.view, role="editor")
+            views.delete(writing, row, force=request.force, etag=request.etag)
+            return pb.DeleteDataViewResponse()
+
+        return self.once(request, pb.DeleteDataViewResponse, work)
+
+    def PublishDataView(
+        self, request: pb.PublishDataViewRequest, context: grpc.ServicerContext
+    ) -> pb.PublishDataViewResponse:
+        def work(writing: Writing) -> pb.PublishDataViewResponse:
+            row = views.find(writing, self.caller, request.view, role="editor")
+            row, resolved = views.publish(self.deployment, writing, self.caller, row, etag=request.etag)
+            view = encode.view(row, views.stored_sites(writing, row))
+            return pb.PublishDataViewResponse(view=view, warnings=encode.warnings(resolved.warnings))
+
+        return self.once(request, pb.PublishDataViewResponse, work)
+
+    def CloneDataView(
+        self, request: pb.CloneDataViewRequest, context: grpc.ServicerContext
+    ) -> pb.CloneDataViewResponse:
+        def work(writing: Writing) -> pb.CloneDataViewResponse:
+            row = views.find(writing, self.caller, request.view)
+            body = orjson.loads(row["body_json"])
+            copy = views.create(
+                writing, self.caller, self.now_ms, project=row["project"], spec=views.spec_of(row),
+                name=request.name or f"{row['name']} (clone)", description=body.get("description", ""),
+                tags=body.get("tags", []),
+            )  # fmt: skip
+            return pb.CloneDataViewResponse(view=encode.view(copy, []))
+
+        return self.once(request, pb.CloneDataViewResponse, work)
+
+    def ResolveDataView(
+        self, request: pb.ResolveDataViewRequest, context: grpc.ServicerContext
+    ) -> pb.ResolveDataViewResponse:
+        with self.reading() as reading:
+            resolved = self._resolved(reading, request.target)
+            sites = views.site_digests(reading, resolved)
+        counts = [
+            pb.RuleCount(rule=rule, site=site, frames=frames, rois=rois, at_most=bool(pinned.rule.local_query))
+            for site, selection in resolved.sites().items()
+            for rule, (by_dataset, pinned) in enumerate(zip(selection, resolved.view.rules, strict=True))
+            for frames, rois in [_counted(resolved, rule, by_dataset)]
+        ]  # fmt: skip
+        return pb.ResolveDataViewResponse(
+            counts=counts, sites=encode.selections(sites), frames=sum(site.count for site in sites),
+            length=view_reading.length(resolved, None), labels=_labels(resolved),
+            warnings=encode.warnings(resolved.warnings),
+        )  # fmt: skip
+
+    def VerifyDataView(
+        self, request: pb.VerifyDataViewRequest, context: grpc.ServicerContext
+    ) -> pb.VerifyDataViewResponse:
+        with self.reading() as reading:
+            row = views.find(reading, self.caller, request.view)
+            views.pinned_of(row)
+            resolved = views.resolve(self.deployment, reading, self.caller, row)
+            stored = {site.site: site for site in views.stored_sites(reading, row)}
+            computed = {site.site: site for site in views.site_digests(reading, resolved)}
+            digest = view_digest(computed.values())
+        differences = [
+            f"site `{name}`: stored {stored.get(name)}, computed {computed.get(name)}"
+            for name in sorted(stored.keys() | computed.keys())
+            if stored.get(name) != computed.get(name)
+        ]
+        return pb.VerifyDataViewResponse(
+            ok=digest == row["digest"] and not differences, stored_digest=row["digest"], computed_digest=digest,
+            sites=encode.selections(computed.values()), differences=differences,
+        )  # fmt: skip
+
+    def ReadDataView(
+        self, request: pb.ReadDataViewRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.ReadDataViewResponse]:
+        ranks = request.partitions or 1
+        if not 0 <= request.partition < ranks or request.start < 0 or request.limit < 0:
+            raise InvalidArgument(
+                "partitions are numbered from 0 to before their number; start and limit are not negative"
+            )
+        site = request.site if request.HasField("site") else None
+        with self.reading() as reading:
+            resolved = self._resolved(reading, request.target)
+            labels = _labels(resolved)
+            yield pb.ReadDataViewResponse(
+                length=view_reading.length(resolved, site), labels=labels, warnings=encode.warnings(resolved.warnings)
+            )
+            places = view_reading.places(
+                resolved, site=site, start=request.start, limit=request.limit, rank=request.partition, ranks=ranks
+            )
+            entries = _entries(reading, resolved, places, labels)
+            for batch in batched(entries, lambda entry: entry.ByteSize()):
+                yield pb.ReadDataViewResponse(entries=batch)
+
+    def CompareDataViews(
+        self, request: pb.CompareDataViewsRequest, context: grpc.ServicerContext
+    ) -> pb.CompareDataViewsResponse:
+        with self.reading() as reading:
+            before, after = (self._resolved(reading, target) for target in (request.before, request.after))
+            specs = [to_plain(self._spec(reading, target)) for target in (request.before, request.after)]
+            only_before, only_after, both = views.differences(before, after)
+            other = views.other_revisions(reading, before, after)
+        found: list[Any] = changes(*specs)  # type: ignore[arg-type]  # compares any two objects
+        return pb.CompareDataViewsResponse(
+            changes=[
+                pb.SpecChange(
+                    path=each.path,
+                    before_json="" if each.absent == "before" else orjson.dumps(each.before).decode(),
+                    after_json="" if each.absent == "after" else orjson.dumps(each.after).decode(),
+                )
+                for each in found
+            ],
+            only_before=only_before, only_after=only_after, both=both, other_revision=other,
+        )  # fmt: skip
+
+    def GetViewRecord(
+        self, request: pb.GetViewRecordRequest, context: grpc.ServicerContext
+    ) -> pb.GetViewRecordResponse:
+        key_id = self.deployment.signer.key_id
+        with self.reading() as reading:
+            row = views.find(reading, self.caller, request.view)
+            pinned = views.pinned_of(row)
+            found = record(reading, "view", row["id"])
+            of_versions = [record(reading, "version", version.version_id) for version in pinned.versions]
+        return pb.GetViewRecordResponse(
+            record=None if found is None else encode.record(found, key_id),
+            versions=[encode.record(each, key_id) for each in of_versions if each is not None], view_id=row["id"],
+        )  # fmt: skip
+
+    def _resolved(self, reading: Reading, target: pb.ViewOrSpec) -> Resolved:
+        wanted: Row | Any = (
+            self._spec(reading, target)
+            if target.WhichOneof("source") == "spec"
+            else (views.find(reading, self.caller, target.view))
+        )
+        return views.resolve(self.deployment, reading, self.caller, wanted)
+
+    def _spec(self, reading: Reading, target: pb.ViewOrSpec) -> Any:
+        if target.WhichOneof("source") == "spec":
+            return views.parse_spec(target.spec)
+        return views.spec_of(views.find(reading, self.caller, target.view))
+
+
+def _counted(resolved: Resolved, rule: int, by_dataset: dict[int, Any]) -> tuple[int, int]:
+    asked = resolved.view.rules[rule].rule
+    rois = sum(
+        engine_views.roi_count(asked, resolved.index_of(number), revisions) for number, revisions in by_dataset.items()
+    )
+    return sum(map(len, by_dataset.values())), rois
+
+
+def _labels(resolved: Resolved) -> dict[str, int]:
+    if resolved.view.labels is not None:
+        return dict(resolved.view.labels)
+    return enumerate_labels(engine_views.labels_of(resolved.view, resolved.slices, resolved.selection))
+
+
+def _entries(
+    reading: Reading, resolved: Resolved, places: Iterator[view_reading.Place], labels: dict[str, int]
+) -> Iterator[pb.ViewEntry]:
+    waiting: list[view_reading.Place] = []
+    for place in places:
+        waiting.append(place)
+        if len(waiting) == _READ:
+            yield from _read(reading, resolved, waiting, labels)
+            waiting = []
+    yield from _read(reading, resolved, waiting, labels)
+
+
+def _read(
+    reading: Reading, resolved: Resolved, places: list[view_reading.Place], labels: dict[str, int]
+) -> Iterator[pb.ViewEntry]:
+    rows: dict[tuple[int, int], Row] = {}
+    for number in {place.dataset for place in places}:
+        wanted = sorted({place.revision for place in places if place.dataset == number})
+        rows |= {(number, row["revision"]): row for row in reading.revisions(resolved.view.datasets[number], wanted)}
+    for place in places:
+        row = rows[place.dataset, place.revision]
+        shown = engine_views.shown(resolved.view, resolved.slices, place.dataset, place.revision, frame_of(row))
+        stored = encode.stored_frame(row)
+        stored.frame.CopyFrom(to_message(shown))
+        ids = [pb.LabelIds(ids=label_ids(each["labels"], labels)) for each in shown.get("annotations", ())]
+        yield pb.ViewEntry(
+            position=place.position, frame=stored, dataset_id=resolved.view.datasets[place.dataset], label_ids=ids
+        )

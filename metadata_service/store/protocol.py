@@ -1,0 +1,66 @@
+"""What the service asks of a store: rows of a few tables, read in one moment or written all or not at all.
+
+The tables and their columns are those of `schema.py`. A second store implements these three classes and joins the
+conformance suite with one line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+Row = dict[str, Any]
+
+
+class Reading(Protocol):
+    """Sees the state of one moment, whatever is written meanwhile."""
+
+    def one(self, table: str, **equal: Any) -> Row | None:
+        """The only row with these values, if there is one."""
+
+    def rows(self, table: str, *, order: str = "", **equal: Any) -> list[Row]:
+        """All rows with these values."""
+
+    def revisions(self, dataset: str, numbers: Sequence[int]) -> list[Row]:
+        """Whole revisions, ascending; those that do not exist are left out."""
+
+    def revisions_from(self, dataset: str, first: int, limit: int) -> list[Row]:
+        """Up to `limit` revisions from a number on, ascending."""
+
+    def frame_ids(self, dataset: str, numbers: Sequence[int]) -> dict[int, str]:
+        """Revision -> frame id."""
+
+    def known_revisions(self, dataset: str, frame_ids: Sequence[str]) -> list[Row]:
+        """`frame_id` and `revision` of every revision of these frames."""
+
+
+class Writing(Reading, Protocol):
+    """The one transaction that may write; leaving its block commits, an error rolls back."""
+
+    def insert(self, table: str, row: Mapping[str, Any]) -> None: ...
+
+    def insert_all(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Rows that all have the same columns."""
+
+    def replace(self, table: str, row: Mapping[str, Any]) -> None:
+        """Inserts, or replaces the row with the same key."""
+
+    def update(self, table: str, key: Mapping[str, Any], changes: Mapping[str, Any]) -> None: ...
+
+    def delete(self, table: str, **equal: Any) -> int:
+        """Returns how many rows there were."""
+
+
+class Store(Protocol):
+    def reading(self) -> AbstractContextManager[Reading]: ...
+
+    def writing(self) -> AbstractContextManager[Writing]: ...
+
+    def backup(self, target: str) -> None:
+        """Copies the state of one moment into a new file while others read and write."""
+
+    def check(self) -> list[str]:
+        """Problems in the store's own structure; empty if there are none."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,112 @@
+"""Tables of the truth, as migrations: each runs once, in its order, in the transaction that notes it.
+
+Times are milliseconds since 1970; columns that end in `_json` hold JSON text; `generation` grows with each change.
+"""
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+
+    CREATE TABLE datasets (
+        id TEXT PRIMARY KEY, project TEXT NOT NULL, name TEXT NOT NULL, body_json TEXT NOT NULL,
+        archived INTEGER NOT NULL, next_revision INTEGER NOT NULL, generation INTEGER NOT NULL,
+        created_by TEXT NOT NULL, created_ms INTEGER NOT NULL, updated_by TEXT NOT NULL, updated_ms INTEGER NOT NULL,
+        UNIQUE (project, name)
+    ) STRICT;
+
+    CREATE TABLE versions (
+        id TEXT PRIMARY KEY, dataset TEXT NOT NULL REFERENCES datasets (id), name TEXT NOT NULL,
+        published INTEGER NOT NULL, parents_json TEXT NOT NULL, body_json TEXT NOT NULL,
+        base TEXT REFERENCES versions (id), added BLOB NOT NULL, removed BLOB NOT NULL,
+        frames INTEGER NOT NULL, annotated INTEGER NOT NULL, digest TEXT NOT NULL, published_ms INTEGER NOT NULL,
+        number INTEGER NOT NULL, generation INTEGER NOT NULL,
+        created_by TEXT NOT NULL, created_ms INTEGER NOT NULL, updated_by TEXT NOT NULL, updated_ms INTEGER NOT NULL,
+        UNIQUE (dataset, name)
+    ) STRICT;
+    CREATE INDEX versions_by_base ON versions (base);
+
+    CREATE TABLE leaves (
+        version TEXT NOT NULL REFERENCES versions (id), site TEXT NOT NULL, count INTEGER NOT NULL,
+        state BLOB NOT NULL, PRIMARY KEY (version, site)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE revisions (
+        dataset TEXT NOT NULL REFERENCES datasets (id), revision INTEGER NOT NULL, frame_id TEXT NOT NULL,
+        site TEXT NOT NULL, digest BLOB NOT NULL, annotated INTEGER NOT NULL, payload BLOB NOT NULL,
+        saved_ms INTEGER NOT NULL, saved_in TEXT NOT NULL, saved_by TEXT NOT NULL,
+        PRIMARY KEY (dataset, revision)
+    ) STRICT;
+    CREATE INDEX revisions_by_frame ON revisions (dataset, frame_id, revision);
+
+    CREATE TABLE attachments (
+        dataset TEXT NOT NULL, revision INTEGER NOT NULL, blob BLOB, previews_json TEXT NOT NULL,
+        PRIMARY KEY (dataset, revision), FOREIGN KEY (dataset, revision) REFERENCES revisions (dataset, revision)
+    ) STRICT;
+
+    CREATE TABLE requests (
+        principal TEXT NOT NULL, target TEXT NOT NULL, request_id TEXT NOT NULL, content BLOB NOT NULL,
+        response BLOB NOT NULL, time_ms INTEGER NOT NULL, PRIMARY KEY (principal, target, request_id)
+    ) STRICT;
+    CREATE INDEX requests_by_time ON requests (time_ms);
+
+    CREATE TABLE views (
+        id TEXT PRIMARY KEY, project TEXT NOT NULL, name TEXT NOT NULL UNIQUE, published INTEGER NOT NULL,
+        spec_json TEXT NOT NULL, pinned_json TEXT NOT NULL, digest TEXT NOT NULL, body_json TEXT NOT NULL,
+        archived INTEGER NOT NULL, published_ms INTEGER NOT NULL, generation INTEGER NOT NULL,
+        created_by TEXT NOT NULL, created_ms INTEGER NOT NULL, updated_by TEXT NOT NULL, updated_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE view_versions (
+        view TEXT NOT NULL REFERENCES views (id), version TEXT NOT NULL REFERENCES versions (id),
+        PRIMARY KEY (view, version)
+    ) STRICT;
+    CREATE TABLE selections (
+        view TEXT NOT NULL REFERENCES views (id), site TEXT NOT NULL, rule INTEGER NOT NULL,
+        dataset INTEGER NOT NULL, revisions BLOB NOT NULL, PRIMARY KEY (view, site, rule, dataset)
+    ) STRICT;
+    CREATE TABLE view_sites (
+        view TEXT NOT NULL REFERENCES views (id), site TEXT NOT NULL, count INTEGER NOT NULL, digest TEXT NOT NULL,
+        PRIMARY KEY (view, site)
+    ) STRICT;
+
+    CREATE TABLE records (
+        sequence INTEGER PRIMARY KEY, kind TEXT NOT NULL, subject TEXT NOT NULL, digest TEXT NOT NULL,
+        payload BLOB NOT NULL, signature BLOB NOT NULL, UNIQUE (kind, subject)
+    ) STRICT;
+
+    CREATE TABLE sites (
+        name TEXT PRIMARY KEY, description TEXT NOT NULL, state TEXT NOT NULL, projects_json TEXT NOT NULL,
+        token_hash TEXT NOT NULL, token_expires_ms INTEGER NOT NULL, credential_hash TEXT NOT NULL,
+        fingerprint TEXT NOT NULL, public_key BLOB NOT NULL, node_version TEXT NOT NULL,
+        frame_count INTEGER NOT NULL, seen_ms INTEGER NOT NULL,
+        created_by TEXT NOT NULL, created_ms INTEGER NOT NULL, updated_by TEXT NOT NULL, updated_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE reports (
+        site TEXT NOT NULL REFERENCES sites (name), session_id TEXT NOT NULL, payload BLOB NOT NULL,
+        signature BLOB NOT NULL, received_ms INTEGER NOT NULL, PRIMARY KEY (site, session_id)
+    ) STRICT;
+
+    CREATE TABLE users (
+        name TEXT PRIMARY KEY, roles_json TEXT NOT NULL,
+        created_by TEXT NOT NULL, created_ms INTEGER NOT NULL, updated_by TEXT NOT NULL, updated_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE tokens (
+        hash TEXT PRIMARY KEY, user TEXT NOT NULL REFERENCES users (name), expires_ms INTEGER NOT NULL
+    ) STRICT;
+
+    CREATE TABLE experiments (
+        id TEXT PRIMARY KEY, project TEXT NOT NULL, name TEXT NOT NULL, state TEXT NOT NULL,
+        parameters_json TEXT NOT NULL, environment_json TEXT NOT NULL, body_json TEXT NOT NULL,
+        cloned_from TEXT NOT NULL, archived INTEGER NOT NULL, started_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL,
+        generation INTEGER NOT NULL,
+        created_by TEXT NOT NULL, created_ms INTEGER NOT NULL, updated_by TEXT NOT NULL, updated_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE experiment_views (
+        experiment TEXT NOT NULL REFERENCES experiments (id), name TEXT NOT NULL,
+        view TEXT NOT NULL REFERENCES views (id), replacement INTEGER NOT NULL, PRIMARY KEY (experiment, name)
+    ) STRICT;
+    CREATE TABLE metrics (
+        experiment TEXT NOT NULL REFERENCES experiments (id), name TEXT NOT NULL, step INTEGER NOT NULL,
+        value REAL NOT NULL, time_ms INTEGER NOT NULL, PRIMARY KEY (experiment, name, step)
+    ) STRICT;
+    """,
+)
