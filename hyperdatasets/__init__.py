@@ -1,3 +1,61 @@
-"""Versioned, queryable metadata for federated learning: a query is the full representation of an experiment's data."""
+"""Versioned, queryable metadata for federated learning: a query is the full representation of an experiment's data.
 
-__version__ = "0.1.0"
+The names below are loaded when they are first used, so that servers and tools load only what they need.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from hyperdatasets.version import __version__
+
+if TYPE_CHECKING:
+    from hyperdatasets.client.dataset import Dataset
+    from hyperdatasets.client.dataview import DataView, IterationOrder
+    from hyperdatasets.client.experiment import Experiment
+    from hyperdatasets.client.frames import FrameGroup, ImageAnnotation, SingleFrame
+    from hyperdatasets.client.loading import import_frames, register
+    from hyperdatasets.client.metadata import MetadataClient, connect
+    from hyperdatasets.client.node import NodeClient
+    from hyperdatasets.client.version import DatasetVersion
+
+_MODULES = {
+    "DataView": "dataview",
+    "Dataset": "dataset",
+    "DatasetVersion": "version",
+    "Experiment": "experiment",
+    "FrameGroup": "frames",
+    "ImageAnnotation": "frames",
+    "IterationOrder": "dataview",
+    "MetadataClient": "metadata",
+    "NodeClient": "node",
+    "SingleFrame": "frames",
+    "connect": "metadata",
+    "import_frames": "loading",
+    "register": "loading",
+}
+
+__all__ = [
+    "DataView",
+    "Dataset",
+    "DatasetVersion",
+    "Experiment",
+    "FrameGroup",
+    "ImageAnnotation",
+    "IterationOrder",
+    "MetadataClient",
+    "NodeClient",
+    "SingleFrame",
+    "__version__",
+    "connect",
+    "import_frames",
+    "register",
+]
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"hyperdatasets.client.{module}"), name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import signal
 import sys
@@ -30,6 +31,8 @@ def main() -> int:
     except HyperdatasetsError as error:
         print(f"error: {error.message}", file=sys.stderr)
         return 1
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)  # bulk writes make many short-lived objects and no cycles
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())

@@ -45,7 +45,8 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
                 raise InvalidArgument(f"a batch has at most {MAX_BATCH} frames, this one has {len(request.frames)}")
             plain = [_plain(write) for write in request.frames]
             with self.deployment.store.writing() as writing:
-                yield self._write(writing, request, plain)
+                answer = self._write(writing, request, plain)
+            yield answer  # only now it is committed
 
     def _write(
         self, writing: Writing, request: pb.WriteFramesRequest, plain: Sequence[frames.Write]

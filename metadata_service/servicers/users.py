@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import grpc
 
-import hyperdatasets
 from hyperdatasets.core.errors import ProtocolMismatch
 from hyperdatasets.v1 import user_service_pb2 as pb
 from hyperdatasets.v1 import user_service_pb2_grpc as rpc
+from hyperdatasets.version import __version__
 from metadata_service.access import PROTOCOL
 from metadata_service.catalog import users
 from metadata_service.servicers import encode
@@ -60,7 +60,7 @@ class UserServicer(Servicer, rpc.UserServiceServicer):
             raise ProtocolMismatch(f"the client speaks protocol {request.protocol}, this service {PROTOCOL}")
         return pb.WhoAmIResponse(
             name=self.caller.name, roles=encode.roles(self.caller.roles), protocol=PROTOCOL,
-            server_version=hyperdatasets.__version__, deployment_id=self.deployment.id,
+            server_version=__version__, deployment_id=self.deployment.id,
             is_site=bool(self.caller.site),
         )  # fmt: skip
 

@@ -89,7 +89,10 @@ class SqliteStore:
 
 
 class _Connection:
-    """Reads and writes rows; as a reader it sees one moment, as the writer it lies in one transaction."""
+    """Reads and writes rows; as a reader it sees one moment, as the writer it lies in one transaction.
+
+    Lists of keys travel as one JSON text; CROSS JOIN makes SQLite look each up instead of scanning the table.
+    """
 
     def __init__(self, path: Path) -> None:
         self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
@@ -106,7 +109,7 @@ class _Connection:
     def revisions(self, dataset: str, numbers: Sequence[int]) -> list[Row]:
         sql = """
             SELECT r.*, a.blob, a.previews_json FROM json_each(?) AS wanted
-            JOIN revisions AS r ON r.dataset = ? AND r.revision = wanted.value
+            CROSS JOIN revisions AS r ON r.dataset = ? AND r.revision = wanted.value
             LEFT JOIN attachments AS a ON a.dataset = r.dataset AND a.revision = r.revision
             ORDER BY r.revision
         """
@@ -122,14 +125,14 @@ class _Connection:
     def frame_ids(self, dataset: str, numbers: Sequence[int]) -> dict[int, str]:
         sql = """
             SELECT r.revision, r.frame_id FROM json_each(?) AS wanted
-            JOIN revisions AS r ON r.dataset = ? AND r.revision = wanted.value
+            CROSS JOIN revisions AS r ON r.dataset = ? AND r.revision = wanted.value
         """
         return dict(self.connection.execute(sql, (_list(numbers), dataset)).fetchall())
 
     def known_revisions(self, dataset: str, frame_ids: Sequence[str]) -> list[Row]:
         sql = """
             SELECT r.frame_id, r.revision FROM json_each(?) AS wanted
-            JOIN revisions AS r ON r.dataset = ? AND r.frame_id = wanted.value
+            CROSS JOIN revisions AS r ON r.dataset = ? AND r.frame_id = wanted.value
         """
         return list(self._database.query(sql, (_list(frame_ids), dataset)))
 

@@ -1,0 +1,165 @@
+"""Many frames to the service: batches on one stream, acknowledged one by one, sent again after a broken connection."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from hyperdatasets.client.metadata import MetadataClient, new_request_id
+from hyperdatasets.core.errors import HyperdatasetsError, Unavailable
+from hyperdatasets.core.normalise import normalise
+from hyperdatasets.v1 import frame_service_pb2 as pb
+from hyperdatasets.v1.frame_service_pb2_grpc import FrameServiceStub
+from hyperdatasets.wire.frames import to_message
+
+BATCH = 1_000  # frames
+BATCH_BYTES = 4 << 20
+_WINDOW = 8  # batches that wait for their acknowledgement
+_TRIES = 5
+MODES = {
+    "upsert": pb.WRITE_MODE_UPSERT,
+    "register": pb.WRITE_MODE_REGISTER,
+    "register_replacing_annotations": pb.WRITE_MODE_REGISTER_REPLACE_ANNOTATIONS,
+    "shared_part": pb.WRITE_MODE_SHARED_PART,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FailedFrame:
+    """A frame that was not kept; `index` counts from 0 in the order in which frames were given."""
+
+    index: int
+    id: str
+    reason: str
+    message: str
+
+
+class WriteResult(list[FailedFrame]):
+    """The frames that failed; with how many were added, updated and unchanged, and what was noticed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.added = self.updated = self.unchanged = 0
+        self.warnings: list[str] = []
+
+
+@dataclass(slots=True)
+class _Sent:
+    request: pb.WriteFramesRequest
+    indexes: list[int]
+
+
+@dataclass(slots=True)
+class _Writer:
+    """Batches that were sent and not acknowledged are kept, and sent again with the same request id."""
+
+    client: MetadataClient
+    result: WriteResult
+    waiting: dict[str, _Sent] = field(default_factory=dict)
+
+    def run(self, batches: Iterator[_Sent], progress: Callable[[int], None]) -> None:
+        tries = 0
+        while True:
+            resent = list(self.waiting.values())
+            before = len(self.waiting)
+            try:
+                self._stream(resent, batches, progress)
+            except Unavailable:
+                tries = 1 if len(self.waiting) < before else tries + 1
+                if tries == _TRIES:
+                    raise
+                time.sleep(0.3 * 2**tries)
+            else:
+                return
+
+    def _stream(self, resent: list[_Sent], batches: Iterator[_Sent], progress: Callable[[int], None]) -> None:
+        outbox: queue.SimpleQueue[pb.WriteFramesRequest | None] = queue.SimpleQueue()
+        answers = self.client.connection.stream(
+            lambda channel: FrameServiceStub(channel).WriteFrames, iter(outbox.get, None)
+        )
+        for sent in resent:
+            outbox.put(sent.request)
+        in_flight, more = len(resent), True
+        try:
+            while more or in_flight:
+                while more and in_flight < _WINDOW:
+                    new = next(batches, None)
+                    more = new is not None
+                    if new is not None:
+                        self.waiting[new.request.request_id] = new
+                        outbox.put(new.request)
+                        in_flight += 1
+                if in_flight:
+                    self._take(next(answers), progress)
+                    in_flight -= 1
+        finally:
+            outbox.put(None)
+            answers.close()  # type: ignore[attr-defined]  # a generator
+
+    def _take(self, answer: pb.WriteFramesResponse, progress: Callable[[int], None]) -> None:
+        sent = self.waiting.pop(answer.request_id)
+        self.result.added += answer.added
+        self.result.updated += answer.updated
+        self.result.unchanged += answer.unchanged
+        self.result.extend(
+            FailedFrame(sent.indexes[each.index], each.frame_id, each.reason, each.message) for each in answer.failures
+        )
+        self.result.warnings += [f"{each.where}: {each.message}" for each in answer.warnings]
+        progress(len(sent.indexes))
+
+
+def write(
+    client: MetadataClient,
+    frames: Iterable[Mapping[str, Any]],
+    *,
+    dataset: str,
+    version: str,
+    mode: str = "upsert",
+    progress: Callable[[int], None] = lambda _: None,
+) -> WriteResult:
+    """Writes plain frames into a draft; each is kept exactly once, however often the connection breaks.
+
+    Args:
+        frames: any iterable; read as the service takes them.
+        progress: called with the number of frames that were acknowledged.
+
+    Returns:
+        The frames that failed; an invalid one does not stop the others.
+    """
+    result = WriteResult()
+    made = _batches(frames, result, dataset=dataset, version=version, mode=mode)
+    _Writer(client, result).run(made, progress)
+    result.sort(key=lambda failed: failed.index)
+    return result
+
+
+def _batches(
+    frames: Iterable[Mapping[str, Any]], result: WriteResult, *, dataset: str, version: str, mode: str
+) -> Iterator[_Sent]:
+    numbered = enumerate(frames)
+    while part := list(islice(numbered, BATCH)):
+        sent = _empty(dataset, version, mode)
+        size = 0
+        for index, plain in part:
+            try:
+                message = to_message(normalise(plain)[0])
+            except HyperdatasetsError as error:
+                result.append(FailedFrame(index, str(plain.get("id", "")), error.reason, error.message))
+                continue
+            size += message.ByteSize()
+            if size > BATCH_BYTES and sent.indexes:
+                yield sent
+                sent, size = _empty(dataset, version, mode), message.ByteSize()
+            sent.request.frames.append(pb.FrameWrite(frame=message))
+            sent.indexes.append(index)
+        if sent.indexes:
+            yield sent
+
+
+def _empty(dataset: str, version: str, mode: str) -> _Sent:
+    request = pb.WriteFramesRequest(dataset=dataset, version=version, mode=MODES[mode], request_id=new_request_id())
+    return _Sent(request, [])

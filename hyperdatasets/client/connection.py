@@ -1,0 +1,112 @@
+"""Calls to a server: channels that are opened when first used, deadlines, retries, errors as our own."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import grpc
+
+from hyperdatasets.core.errors import HyperdatasetsError, InvalidConfig, ProtocolMismatch, Unavailable, Unimplemented
+from hyperdatasets.wire.errors import from_rpc_error
+
+PROTOCOL = "1"
+MAX_MESSAGE = 64 << 20  # bytes
+_TRIES = 4
+_FIRST_WAIT_S = 0.2
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+Response = TypeVar("Response")
+
+
+class Connection:
+    """A server at `host:port`; usable after a fork (a new channel per process) and from several threads."""
+
+    def __init__(
+        self, address: str, *, ca: str = "", cert: str = "", key: str = "", token: str = "", timeout_s: float = 30,
+        what: str = "service",
+    ) -> None:  # fmt: skip
+        if ":" not in address:
+            raise InvalidConfig(f"{address!r} is no address; expected host:port, such as 127.0.0.1:7400")
+        self.address, self.timeout_s, self._what = address, timeout_s, what
+        self._ca, self._cert, self._key = ca, cert, key
+        self._metadata = [("hd-protocol", PROTOCOL)]
+        if token:
+            self._metadata.append(("authorization", f"Bearer {token}"))
+        self._channels: dict[int, grpc.Channel] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def channel(self) -> grpc.Channel:
+        with self._lock:
+            found = self._channels.get(os.getpid())
+            if found is None:
+                found = self._channels[os.getpid()] = self._open()
+            return found
+
+    def call(self, method: Callable[[grpc.Channel], Any], request: Any, *, timeout_s: float | None = None) -> Any:
+        """One answer; a server that cannot be reached is tried again for a few seconds.
+
+        Mutations carry a request id, so that trying again cannot do them twice.
+        """
+        for attempt in range(_TRIES):
+            try:
+                return method(self.channel)(request, timeout=timeout_s or self.timeout_s, metadata=self._metadata)
+            except grpc.RpcError as error:
+                if error.code() != grpc.StatusCode.UNAVAILABLE or attempt == _TRIES - 1:
+                    raise self._translated(error) from None
+                time.sleep(_FIRST_WAIT_S * 2**attempt * random.uniform(0.5, 1))  # noqa: S311  # jitter, no secret
+        raise AssertionError("the loop ends by an answer or an error")
+
+    def stream(self, method: Callable[[grpc.Channel], Any], request: Any, *, timeout_s: float = 3_600) -> Iterator[Any]:
+        """Messages of a stream; ending the iteration early cancels the call."""
+        call = method(self.channel)(request, timeout=timeout_s, metadata=self._metadata)
+        try:
+            yield from call
+        except grpc.RpcError as error:
+            raise self._translated(error) from None
+        finally:
+            call.cancel()
+
+    def close(self) -> None:
+        with self._lock:
+            for channel in self._channels.values():
+                channel.close()
+            self._channels.clear()
+
+    def _translated(self, error: grpc.RpcError) -> HyperdatasetsError:
+        found = from_rpc_error(error)
+        if isinstance(found, Unavailable):
+            return Unavailable(
+                f"the {self._what} at {self.address} cannot be reached ({found.message[:200]}); is it running there?",
+                address=self.address,
+            )
+        if isinstance(found, Unimplemented) and "reason" not in found.fields and found.fields.get("code"):
+            return ProtocolMismatch(
+                f"the server at {self.address} is no hyperdatasets {self._what} of protocol {PROTOCOL}"
+            )
+        return found
+
+    def _open(self) -> grpc.Channel:
+        options = [
+            ("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.max_send_message_length", MAX_MESSAGE),
+            ("grpc.enable_http_proxy", 0), ("grpc.use_local_subchannel_pool", 1),
+        ]  # fmt: skip
+        if not self._ca:
+            if not self.address.startswith(_LOOPBACK):
+                raise InvalidConfig(f"{self.address} is not on this machine: give the CA of the {self._what} (`ca`)")
+            return grpc.insecure_channel(self.address, options)
+        ca, cert, key = (_read(path) if path else None for path in (self._ca, self._cert, self._key))
+        return grpc.secure_channel(self.address, grpc.ssl_channel_credentials(ca, key, cert), options)
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).expanduser().read_bytes()
+    except OSError as error:
+        raise InvalidConfig(f"{path}: cannot be read: {error.strerror}") from None

@@ -1,0 +1,179 @@
+"""Datasets as users hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from hyperdatasets.client.metadata import MetadataClient, current
+from hyperdatasets.core.errors import AlreadyExists, InvalidArgument, RawDataBelongsToSite
+from hyperdatasets.v1 import common_pb2 as common
+from hyperdatasets.v1 import dataset_service_pb2 as pb
+from hyperdatasets.v1 import version_service_pb2 as versions_pb
+
+
+class Dataset:
+    """A lazy handle: it holds what was read last; `refresh` reads again."""
+
+    def __init__(self, message: pb.Dataset, client: MetadataClient | None = None) -> None:
+        self._message, self._client = message, current(client)
+
+    @classmethod
+    def create(
+        cls,
+        dataset_name: str,
+        *,
+        dataset_project: str = "",
+        tags: Iterable[str] = (),
+        description: str = "",
+        metadata: Mapping[str, Any] | None = None,
+        raise_if_exists: bool = False,
+        client: MetadataClient | None = None,
+    ) -> Dataset:
+        """A new dataset with an empty draft `Current`; an existing one is returned unless `raise_if_exists`.
+
+        Raises:
+            AlreadyExists: also a ValueError.
+        """
+        request = pb.CreateDatasetRequest(
+            project=dataset_project, name=dataset_name, description=description, tags=tags,
+            metadata_json=orjson.dumps(dict(metadata)).decode() if metadata else "",
+        )  # fmt: skip
+        try:
+            return cls(current(client).send(request).dataset, client)
+        except AlreadyExists:
+            if raise_if_exists:
+                raise
+            return cls.get(dataset_name=dataset_name, dataset_project=dataset_project, client=client)
+
+    @classmethod
+    def get(
+        cls,
+        dataset_name: str = "",
+        *,
+        dataset_project: str = "",
+        dataset_id: str = "",
+        client: MetadataClient | None = None,
+    ) -> Dataset:
+        """The dataset of this name (`project/name`, or bare where it is unique) or id; raises NotFound."""
+        wanted = dataset_id or address(dataset_name, dataset_project)
+        return cls(current(client).send(pb.GetDatasetRequest(dataset=wanted)).dataset, client)
+
+    @classmethod
+    def list(
+        cls,
+        *,
+        tags: Iterable[str] = (),
+        project: str = "",
+        name: str = "",
+        include_archived: bool = False,
+        text: str = "",
+        client: MetadataClient | None = None,
+    ) -> list[Dataset]:
+        """Datasets that carry all these tags, lie in the project or below it, and have the text in their name."""
+        request = pb.ListDatasetsRequest(
+            project=project, name_contains=name, tags_all=tags, text=text,
+            archive=common.ARCHIVE_FILTER_ALL if include_archived else common.ARCHIVE_FILTER_ACTIVE,
+        )  # fmt: skip
+        found = []
+        while True:
+            answer = current(client).send(request)
+            found += [cls(each, client) for each in answer.datasets]
+            if not answer.next_page_token:
+                return found
+            request.page_token = answer.next_page_token
+
+    @classmethod
+    def delete(
+        cls,
+        dataset_name: str = "",
+        *,
+        dataset_project: str = "",
+        dataset_id: str = "",
+        delete_all_versions: bool = False,
+        force: bool = False,
+        delete_sources: bool = False,
+        show_progress: bool = True,  # noqa: ARG003  # deleting metadata takes no time worth showing
+        client: MetadataClient | None = None,
+    ) -> None:
+        """Deletes a dataset with its versions; published ones by force only, and never while a view names them."""
+        dataset = cls.get(dataset_name, dataset_project=dataset_project, dataset_id=dataset_id, client=client)
+        if delete_sources:
+            raise RawDataBelongsToSite("sources are not deleted here: the files of a site belong to the site")
+        if dataset.version_count > 1 and not (delete_all_versions or force):
+            raise InvalidArgument(
+                f"`{dataset.name}` has {dataset.version_count} versions; say delete_all_versions=True if all may go"
+            )
+        current(client).send(pb.DeleteDatasetRequest(dataset=dataset.id, force=force or delete_all_versions))
+
+    @property
+    def id(self) -> str:
+        return self._message.id
+
+    @property
+    def name(self) -> str:
+        return self._message.name
+
+    @property
+    def project(self) -> str:
+        return self._message.project
+
+    @property
+    def description(self) -> str:
+        return self._message.description
+
+    @property
+    def tags(self) -> Any:
+        return list(self._message.tags)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        return _object(self._message.metadata_json)
+
+    @property
+    def archived(self) -> bool:
+        return self._message.archived
+
+    @property
+    def version_count(self) -> int:
+        return self._message.version_count
+
+    @property
+    def address(self) -> str:
+        return address(self.name, self.project)
+
+    def add_tags(self, tags: Iterable[str]) -> None:
+        self.update(add_tags=tags)
+
+    def remove_tags(self, tags: Iterable[str]) -> None:
+        self.update(remove_tags=tags)
+
+    def update(self, *, metadata: Mapping[str, Any] | None = None, **changes: Any) -> Dataset:
+        """Changes name, project, description, metadata, archived; add_tags and remove_tags."""
+        if metadata is not None:
+            changes["metadata_json"] = orjson.dumps(dict(metadata)).decode()
+        self._message = self._client.send(pb.UpdateDatasetRequest(dataset=self.id, **changes)).dataset
+        return self
+
+    def refresh(self) -> Dataset:
+        self._message = self._client.send(pb.GetDatasetRequest(dataset=self.id)).dataset
+        return self
+
+    def delete_version(self, version_name: str = "", *, version_id: str = "", force: bool = False) -> None:
+        self._client.send(
+            versions_pb.DeleteVersionRequest(dataset=self.id, version=version_id or version_name, force=force)
+        )
+
+    def __repr__(self) -> str:
+        return f"Dataset({self.address!r}, {self.version_count} versions)"
+
+
+def address(name: str, project: str) -> str:
+    """`project/name`, as the service takes it."""
+    return f"{project}/{name}" if project else name
+
+
+def _object(text: str) -> dict[str, Any]:
+    return orjson.loads(text) if text else {}

@@ -1,0 +1,398 @@
+"""Data views as users hold them: built locally, stored and published at the service, iterated anywhere."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import orjson
+import yaml
+
+from hyperdatasets.client.frames import FrameGroup, SingleFrame
+from hyperdatasets.client.metadata import MetadataClient, current
+from hyperdatasets.client.version import QueryWarning
+from hyperdatasets.core.dataview_text import from_plain, from_yaml, to_plain
+from hyperdatasets.core.errors import InvalidView, ViewPublished
+from hyperdatasets.v1 import dataview_service_pb2 as pb
+from hyperdatasets.wire.frames import from_message
+
+
+class IterationOrder(StrEnum):
+    sequential = "sequential"
+    random = "random"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelQuery:
+    """So many ROIs match, with such confidence; -1 or None in a range is an open end."""
+
+    label: str = "*"
+    count_range: Sequence[int | None] | None = None
+    conf_range: Sequence[float | None] | None = None
+    must_not: bool = False
+
+    def to_plain(self) -> dict[str, Any]:
+        plain: dict[str, Any] = {"query": self.label, "exclude": self.must_not}
+        if self.count_range is not None:
+            plain["count"] = list(self.count_range)
+        if self.conf_range is not None:
+            plain["confidence"] = list(self.conf_range)
+        return plain
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What a view selects: per (rule, site) frames and ROIs; per site count and digest."""
+
+    rules: dict[tuple[int, str], tuple[int, int]]
+    sites: dict[str, tuple[int, str]]
+    frames: int
+    length: int
+    labels: dict[str, int]
+    warnings: list[str]
+
+
+class DataView:
+    """A query that is the full representation of an experiment's data; local until stored or published."""
+
+    RoiQuery = LabelQuery
+
+    def __init__(
+        self,
+        name: str = "",
+        *,
+        description: str = "",
+        tags: Sequence[str] = (),
+        project: str = "",
+        iteration_order: IterationOrder | str = IterationOrder.sequential,
+        iteration_infinite: bool = False,
+        iteration_random_seed: int = 7,
+        iteration_limit: int | str | None = None,
+        client: MetadataClient | None = None,
+    ) -> None:
+        iteration = {"order": IterationOrder(iteration_order).value, "repeat": iteration_infinite,
+                     "seed": iteration_random_seed, "limit": iteration_limit}  # fmt: skip
+        self._spec: dict[str, Any] = {"versions": [], "rules": [], "mapping": [], "iteration": iteration}
+        for key, value in (("name", name), ("description", description), ("tags", list(tags))):
+            if value:
+                self._spec[key] = value
+        self._project, self._given = project, client
+        self._stored: pb.DataView | None = None
+
+    # --- found
+
+    @classmethod
+    def get(cls, *, name: str = "", dataview_id: str = "", client: MetadataClient | None = None) -> DataView:
+        """The view of this name, `name@sha256:…`, or id."""
+        answer = current(client).send(pb.GetDataViewRequest(view=dataview_id or name))
+        return cls._of(answer.view, client)
+
+    @classmethod
+    def list(cls, *, project: str = "", name: str = "", client: MetadataClient | None = None) -> list[DataView]:
+        request, found = pb.ListDataViewsRequest(project=project, name_contains=name), []
+        while True:
+            answer = current(client).send(request)
+            found += [cls._of(each, client) for each in answer.views]
+            if not answer.next_page_token:
+                return found
+            request.page_token = answer.next_page_token
+
+    @classmethod
+    def from_yaml(cls, text: str, *, project: str = "", client: MetadataClient | None = None) -> DataView:
+        """A local view from YAML; raises InvalidView or InvalidQuery with the place."""
+        view = cls(project=project, client=client)
+        view._spec = to_plain(from_yaml(text))
+        return view
+
+    @classmethod
+    def _of(cls, message: pb.DataView, client: MetadataClient | None) -> DataView:
+        view = cls(project=message.project, client=client)
+        view._read(message)
+        return view
+
+    # --- built
+
+    def add_query(
+        self,
+        *,
+        dataset_name: str = "*",
+        version_name: str = "*",
+        dataset_project: str = "",
+        roi_query: str | Sequence[str] = "",
+        frame_query: str = "",
+        source_query: str = "",
+        weight: float = 1.0,
+    ) -> None:
+        """Adds a rule; several labels in `roi_query` must all lie on one ROI, `*` asks for any ROI."""
+        labels = [roi_query] if isinstance(roi_query, str) else list(roi_query)
+        text = labels[0] if len(labels) == 1 else " AND ".join(_quoted(label) for label in labels)
+        self.add_rule(
+            **_version(dataset_name, dataset_project, version_name), frame_query=frame_query,
+            source_query=source_query, roi_rules=[{"query": text}] if text else [], weight=weight,
+        )  # fmt: skip
+
+    def add_multi_query(
+        self,
+        *,
+        dataset_name: str = "*",
+        version_name: str = "*",
+        dataset_project: str = "",
+        roi_queries: Sequence[LabelQuery] = (),
+        frame_query: str = "",
+        weight: float = 1.0,
+    ) -> None:
+        """Adds a rule in which every ROI query must hold, each judged on its own."""
+        self.add_rule(
+            **_version(dataset_name, dataset_project, version_name), frame_query=frame_query,
+            roi_rules=[each.to_plain() for each in roi_queries], weight=weight,
+        )  # fmt: skip
+
+    def add_rule(self, **rule: Any) -> None:
+        """Adds a rule with the names of the YAML form."""
+        kept = {key: value for key, value in rule.items() if value not in ("", [], None)}
+        self._change(rules=[*self._spec["rules"], kept])
+
+    def add_version(self, *, dataset_name: str, version_name: str, dataset_project: str = "") -> None:
+        """Lists a version that `*` in rules means."""
+        self._change(versions=[*self._spec.get("versions", []), _version(dataset_name, dataset_project, version_name)])
+
+    def add_mapping_rule(
+        self,
+        *,
+        dataset_name: str = "*",
+        version_name: str = "*",
+        from_labels: Sequence[str] | str,
+        to_label: str | None,
+    ) -> None:
+        rule = {"dataset": dataset_name, "version": version_name, "to": to_label,
+                "from": from_labels if isinstance(from_labels, str) else list(from_labels)}  # fmt: skip
+        self._change(mapping=[*self._spec.get("mapping", []), rule])
+
+    def set_labels(self, labels: Mapping[str, int]) -> None:
+        self._change(labels=dict(labels))
+
+    def set_iteration_parameters(
+        self,
+        *,
+        order: IterationOrder | str | None = None,
+        infinite: bool | None = None,
+        maximum_number_of_frames: int | None = None,
+        limit: int | str | None = None,
+        random_seed: int | None = None,
+        clip_length: int | None = None,
+    ) -> None:
+        given = {"order": order and IterationOrder(order).value, "repeat": infinite,
+                 "limit": limit or maximum_number_of_frames, "seed": random_seed,
+                 "clip": {"frames": clip_length} if clip_length else None}  # fmt: skip
+        iteration = self._spec.get("iteration", {}) | {key: value for key, value in given.items() if value is not None}
+        self._change(iteration=iteration)
+
+    def set(self, **spec: Any) -> None:
+        """Sets parts of the specification by the names of the YAML form."""
+        self._change(**spec)
+
+    def get_queries(self) -> list[dict[str, Any]]:  # type: ignore[valid-type]  # `list` is a method above
+        return [dict(rule) for rule in self._spec["rules"]]
+
+    def set_queries(self, rules: Sequence[Mapping[str, Any]]) -> None:
+        self._change(rules=[dict(rule) for rule in rules])
+
+    # --- kept
+
+    def store(self) -> DataView:
+        """Stores a draft, or what was changed in it since."""
+        if self._stored is None:
+            self._read(self._client.send(pb.CreateDataViewRequest(project=self._project, spec=self._text)).view)
+        elif not self.published:
+            self._read(self._client.send(pb.UpdateDataViewRequest(view=self.id, spec=self._text)).view)
+        return self
+
+    def publish(self) -> DataView:
+        """Pins the versions, stores the selection with its digest, freezes the view."""
+        self.store()
+        answer = self._client.send(pb.PublishDataViewRequest(view=self.id), timeout_s=600)
+        _tell(answer.warnings)
+        self._read(answer.view)
+        return self
+
+    def clone(self, *, name: str) -> DataView:
+        """A new draft with the same specification."""
+        self.store()
+        return DataView._of(self._client.send(pb.CloneDataViewRequest(view=self.id, name=name)).view, self._given)
+
+    def archive(self, *, undo: bool = False) -> None:
+        self._read(self._client.send(pb.UpdateDataViewRequest(view=self.id, archived=not undo)).view)
+
+    def delete(self, *, force: bool = False) -> None:
+        self._client.send(pb.DeleteDataViewRequest(view=self.id, force=force))
+        self._stored = None
+
+    # --- what it is
+
+    @property
+    def id(self) -> str:
+        return self._stored.id if self._stored is not None else ""
+
+    @property
+    def name(self) -> str:
+        return self._stored.name if self._stored is not None else str(self._spec.get("name", ""))
+
+    @property
+    def status(self) -> str:
+        """local, draft or published."""
+        return "local" if self._stored is None else "published" if self.published else "draft"
+
+    @property
+    def published(self) -> bool:
+        return self._stored is not None and self._stored.state == pb.VIEW_STATE_PUBLISHED
+
+    @property
+    def digest(self) -> str:
+        """The selection digest; empty for a draft."""
+        return self._stored.digest if self._stored is not None else ""
+
+    @property
+    def reference(self) -> str:
+        """`name@sha256:…`: this view and no other, for run configurations."""
+        return f"{self.name}@{self.digest}" if self.digest else self.name
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The specification in its plain form."""
+        return dict(self._spec)
+
+    @property
+    def site_counts(self) -> dict[str, int]:
+        return {each.site: each.count for each in self._stored.sites} if self._stored is not None else {}
+
+    def to_yaml(self) -> str:
+        return yaml.safe_dump(to_plain(from_plain(self._spec)), sort_keys=False, allow_unicode=True)
+
+    # --- read
+
+    def resolve(self) -> Resolution:
+        """Per rule and site: how many frames and ROIs, and what there is to warn of."""
+        answer = self._client.send(pb.ResolveDataViewRequest(target=self._target), timeout_s=600)
+        return Resolution(
+            {(each.rule, each.site): (each.frames, each.rois) for each in answer.counts},
+            {each.site: (each.count, each.digest) for each in answer.sites},
+            answer.frames, answer.length, dict(answer.labels),
+            [f"{each.where}: {each.message}" for each in answer.warnings],
+        )  # fmt: skip
+
+    def get_count(self) -> int:
+        """Positions of one pass over all sites."""
+        return self.resolve().length
+
+    def __len__(self) -> int:
+        return self.get_count()
+
+    def __iter__(self) -> Iterator[SingleFrame | FrameGroup]:
+        return self.get_iterator()
+
+    def get_iterator(
+        self,
+        *,
+        projection: Sequence[str] = (),
+        num_workers: int = 1,
+        worker_index: int = 0,
+        allow_repetition: bool = False,
+        start: int = 0,
+    ) -> Iterator[SingleFrame | FrameGroup]:
+        """The frames (metadata) in the view's order; of `num_workers` readers each gets its own part.
+
+        Args:
+            projection: only these parts, such as `annotations` or `meta.city`.
+            allow_repetition: go on until every rule's frames came (`limit: balanced`).
+        """
+        if allow_repetition and not self.published:
+            self._change(iteration=self._spec.get("iteration", {}) | {"limit": "balanced"})
+        request = pb.ReadDataViewRequest(
+            target=self._target, start=start, partition=worker_index, partitions=num_workers
+        )
+        for answer in self._client.stream(request):
+            _tell(answer.warnings)
+            for entry in answer.entries:
+                yield _frame(entry, projection)
+
+    def to_list(self) -> Any:
+        """All frames of one pass."""
+        if self._spec.get("iteration", {}).get("repeat"):
+            raise InvalidView("this view repeats without end; iterate, and stop when you have enough")
+        return [*self]
+
+    def to_dict(self, *, projection: Sequence[str] = ()) -> Any:
+        """All frames of one pass in their plain form."""
+        return [frame.plain for frame in self.get_iterator(projection=projection)]
+
+    def compare(self, other: DataView) -> dict[str, Any]:
+        """What differs in the specifications, and in the frames that the two select."""
+        answer = self._client.send(pb.CompareDataViewsRequest(before=self._target, after=other._target))
+        changed = {each.path: (_value(each.before_json), _value(each.after_json)) for each in answer.changes}
+        return {
+            "changes": changed, "only_here": answer.only_before, "only_there": answer.only_after, "both": answer.both,
+            "other_revision": answer.other_revision,
+        }  # fmt: skip
+
+    def verify(self) -> tuple[bool, Any]:
+        """Evaluates again: whether digests are the stored ones, and what differs."""
+        answer = self._client.send(pb.VerifyDataViewRequest(view=self.reference), timeout_s=600)
+        return answer.ok, [*answer.differences]
+
+    @property
+    def _client(self) -> MetadataClient:
+        return current(self._given)
+
+    @property
+    def _text(self) -> str:
+        return orjson.dumps(to_plain(from_plain(self._spec))).decode()
+
+    @property
+    def _target(self) -> pb.ViewOrSpec:
+        if self.published:
+            return pb.ViewOrSpec(view=self.id)
+        return pb.ViewOrSpec(spec=self._text)
+
+    def _change(self, **parts: Any) -> None:
+        if self.published:
+            raise ViewPublished(f"view `{self.name}` is published and frozen; clone it and change the clone")
+        self._spec = {**self._spec, **parts}
+
+    def _read(self, message: pb.DataView) -> None:
+        self._stored = message
+        self._project = message.project
+        self._spec = orjson.loads(message.spec_json)
+
+    def __repr__(self) -> str:
+        return f"DataView({self.reference!r}, {self.status})"
+
+
+def _frame(entry: pb.ViewEntry, projection: Sequence[str]) -> SingleFrame | FrameGroup:
+    plain = from_message(entry.frame.frame)
+    for annotation, ids in zip(plain.get("annotations", ()), entry.label_ids, strict=False):
+        annotation["label_ids"] = list(ids.ids)
+    if projection:
+        wanted = {path.partition(".")[0] for path in projection} | {"id", "sources"}
+        plain = {key: value for key, value in plain.items() if key in wanted}
+    return SingleFrame.from_plain(plain)
+
+
+def _version(dataset: str, project: str, version: str) -> dict[str, str]:
+    return {"dataset": f"{project}/{dataset}" if project else dataset, "version": version}
+
+
+def _quoted(label: str) -> str:
+    escaped = label.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _tell(listed: Any) -> None:
+    for each in listed:
+        warnings.warn(f"{each.where}: {each.message}", QueryWarning, stacklevel=3)
+
+
+def _value(text: str) -> Any:
+    return orjson.loads(text) if text else None

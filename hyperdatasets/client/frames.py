@@ -1,0 +1,380 @@
+"""Frames as users hold them: SingleFrame and FrameGroup, over the plain form."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+import urllib.request
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from hyperdatasets.core.errors import InvalidFrame, NoLocalSource, NotFound, SourceUnreadable, Unimplemented
+from hyperdatasets.core.frames import Frame
+from hyperdatasets.core.normalise import normalise, normalise_annotation
+
+_TIMEOUT_S = 60
+MAX_REMOTE = 4 << 30  # bytes
+
+
+class ImageAnnotation:
+    """One annotation (ROI, or a label of the whole frame) in its plain form, `plain`."""
+
+    def __init__(
+        self,
+        *,
+        labels: Sequence[str],
+        confidence: float | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        id: str | None = None,
+        origin: str = "",
+        sources: Sequence[str] = (),
+        **shape: Any,
+    ) -> None:
+        self.plain: dict[str, Any] = {"labels": list(labels), **_geometry(shape)}
+        for key, value in (("id", id), ("confidence", confidence), ("origin", origin), ("meta", metadata)):
+            if value not in {None, ""} if not isinstance(value, Mapping) else value:
+                self.plain[key] = dict(value) if isinstance(value, Mapping) else value
+        if sources:
+            self.plain["sources"] = list(sources)
+
+    @property
+    def id(self) -> str | None:
+        return self.plain.get("id")
+
+    @property
+    def labels(self) -> list[str]:
+        return cast("list[str]", self.plain["labels"])
+
+    @property
+    def confidence(self) -> float | None:
+        return self.plain.get("confidence")
+
+    @property
+    def geometry(self) -> dict[str, Any]:
+        return cast("dict[str, Any]", self.plain.get("geometry", {}))
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        return cast("dict[str, Any]", self.plain.setdefault("meta", {}))
+
+    def __repr__(self) -> str:
+        return f"ImageAnnotation({self.plain})"
+
+
+class _Annotated:
+    """What single frames and groups have in common; `plain` is the frame in its plain form."""
+
+    plain: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        return cast("str", self.plain.get("id", ""))
+
+    @property
+    def context_id(self) -> str:
+        return cast("str", self.plain.get("context_id", ""))
+
+    @property
+    def timestamp(self) -> int | None:
+        return self.plain.get("timestamp")
+
+    @property
+    def site(self) -> str:
+        return cast("str", self.plain.get("site", ""))
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        return cast("dict[str, Any]", self.plain.setdefault("meta", {}))
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        return self.metadata
+
+    @property
+    def annotations(self) -> list[dict[str, Any]]:
+        """The annotations in their plain form."""
+        return cast("list[dict[str, Any]]", self.plain.setdefault("annotations", []))
+
+    def add_annotation(
+        self,
+        *,
+        labels: Sequence[str],
+        confidence: float | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        id: str | None = None,
+        origin: str = "",
+        sources: Sequence[str] = (),
+        **shape: Any,
+    ) -> str:
+        """Adds a ROI; without a shape a label of the whole frame. Returns its id.
+
+        Shapes (one of): `box2d_xywh=(x, y, width, height[, angle])`, `poly2d_xy=[x0, y0, …]` or a list of rings,
+        `ellipse2d_xyrrt=[cx, cy, rx, ry, theta]`, `points2d_xy=[…]`, `box3d_xyzwhxyzwh=[…]`, `poly3d_xyz=[…]`,
+        `points3d_xyz=[…]`, `mask_rgb=(r, g, b)`, `span=(start, end)`.
+
+        Raises:
+            InvalidFrame: what is wrong with it; the frame stays as it was.
+        """
+        annotation = ImageAnnotation(
+            labels=labels, confidence=confidence, metadata=metadata, id=id, origin=origin, sources=sources, **shape
+        )
+        plain, _ = normalise_annotation(annotation.plain, self.plain.get("sources", []))
+        taken = {each.get("id") for each in self.annotations}
+        base, number = plain.get("id") or f"roi-{len(taken)}", 2
+        plain["id"] = base
+        while id is None and plain["id"] in taken:
+            plain["id"], number = f"{base}-{number}", number + 1
+        self.annotations.append(plain)
+        return cast("str", plain["id"])
+
+    def add_global_annotation(self, annotation: ImageAnnotation) -> None:
+        """Adds an annotation that lies on all sources."""
+        self.annotations.append({key: value for key, value in annotation.plain.items() if key != "sources"})
+
+    def get_annotations(
+        self,
+        *,
+        id: str | None = None,
+        index: int | None = None,
+        label: str | None = None,
+    ) -> list[dict[str, Any]]:
+        """The annotations with this id, at this place, with this label; all of them without arguments."""
+        listed = self.annotations if index is None else self.annotations[index : index + 1 or None]
+        return [
+            each for each in listed
+            if (id is None or each.get("id") == id) and (label is None or label in each["labels"])
+        ]  # fmt: skip
+
+    def remove_annotation(self, *, index: int | None = None, id: str | None = None) -> None:
+        found = self.get_annotations(id=id, index=index)
+        if (index is None and id is None) or not found:
+            raise NotFound("the frame has no such annotation", kind="annotation", name=str(id or index))
+        self.annotations.remove(found[0])
+
+    def remove_annotations(self, *, label: str | None = None, labels: Iterable[str] = ()) -> None:
+        """Removes the annotations that carry any of these labels."""
+        gone = {*labels, *([label] if label else [])}
+        self.plain["annotations"] = [each for each in self.annotations if gone.isdisjoint(each["labels"])]
+
+    def set_vector(self, name: str, values: Sequence[float]) -> None:
+        raise Unimplemented(f"vector `{name}` ({len(values)} numbers): this version stores no vectors yet")
+
+    def to_plain(self) -> Frame:
+        """The frame in its normal, plain form; raises InvalidFrame."""
+        return normalise(self.plain)[0]
+
+
+class SingleFrame(_Annotated):
+    """A frame with one source: a picture, a text, a recording."""
+
+    def __init__(
+        self,
+        source: str = "",
+        *,
+        width: int | None = None,
+        height: int | None = None,
+        preview_uri: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        annotations: Iterable[ImageAnnotation] | None = None,
+        mask_source: str | None = None,
+        context_id: str | None = None,
+        timestamp: int | None = None,
+        id: str | None = None,
+        site: str = "",
+        content_type: str = "",
+        blob: bytes | None = None,
+    ) -> None:
+        first = {"id": "default", "uri": source, "width": width, "height": height, "preview": preview_uri,
+                 "content_type": content_type}  # fmt: skip
+        self.plain = {
+            "id": id or "", "site": site, "context_id": context_id or "", "timestamp": timestamp,
+            "sources": [{key: value for key, value in first.items() if value is not None}],
+            "annotations": [each.plain for each in annotations or ()], "meta": dict(metadata or {}),
+        }  # fmt: skip
+        if blob is not None:
+            self.plain["blob"] = blob
+        if mask_source:
+            self.masks_source = [mask_source]
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> SingleFrame | FrameGroup:
+        """The object of a plain frame; a group if it has several sources."""
+        made: SingleFrame | FrameGroup = FrameGroup() if len(plain["sources"]) > 1 else cls()
+        made.plain = dict(plain)
+        return made
+
+    @property
+    def source(self) -> str:
+        return cast("str", self._first["uri"])
+
+    @source.setter
+    def source(self, uri: str) -> None:
+        self._first["uri"] = uri
+
+    @property
+    def width(self) -> int | None:
+        return self._first.get("width")
+
+    @width.setter
+    def width(self, pixels: int) -> None:
+        self._first["width"] = pixels
+
+    @property
+    def height(self) -> int | None:
+        return self._first.get("height")
+
+    @height.setter
+    def height(self, pixels: int) -> None:
+        self._first["height"] = pixels
+
+    @property
+    def blob(self) -> bytes | None:
+        return self.plain.get("blob")
+
+    @blob.setter
+    def blob(self, content: bytes) -> None:
+        self.plain["blob"] = content
+
+    @property
+    def masks_source(self) -> dict[str, str]:
+        return {mask["id"]: mask["uri"] for mask in self._first.get("masks", [])}
+
+    @masks_source.setter
+    def masks_source(self, masks: Mapping[str, str] | Sequence[str]) -> None:
+        named = masks if isinstance(masks, Mapping) else {f"{i:02d}": uri for i, uri in enumerate(masks)}
+        self._first["masks"] = [{"id": name, "uri": uri} for name, uri in named.items()]
+
+    def get_local_source(self) -> str:
+        """Path of a local copy of the content; for frames without a site.
+
+        Raises:
+            NoLocalSource: the bytes of a site's frame come from its node.
+        """
+        if self.blob is not None:
+            return _cached(f"blob:{hashlib.sha256(self.blob).hexdigest()}", lambda: self.blob)
+        return _local(self.site, self.source)
+
+    def get_local_mask_source(self, mask_id: str | None = None) -> str:
+        masks = self.masks_source
+        if not masks:
+            raise NotFound("the frame has no mask", kind="mask", name=mask_id or "")
+        return _local(self.site, masks[mask_id or next(iter(masks))])
+
+    @property
+    def _first(self) -> dict[str, Any]:
+        return cast("dict[str, Any]", self.plain["sources"][0])
+
+    def __repr__(self) -> str:
+        return f"SingleFrame({self.id or self.source!r}, {len(self.annotations)} annotations)"
+
+
+class FrameGroup(_Annotated):
+    """Several sources taken at one time and place; `group["front"] = SingleFrame(…)`."""
+
+    def __init__(
+        self,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        context_id: str | None = None,
+        timestamp: int | None = None,
+        id: str | None = None,
+        site: str = "",
+    ) -> None:
+        self.plain = {
+            "id": id or "", "site": site, "context_id": context_id or "", "timestamp": timestamp, "sources": [],
+            "annotations": [], "meta": dict(metadata or {}),
+        }  # fmt: skip
+
+    def __setitem__(self, name: str, frame: SingleFrame) -> None:
+        """Adds a source under a name, with the annotations of the frame on that source."""
+        others = [source for source in self.plain["sources"] if source["id"] != name]
+        self.plain["sources"] = sorted(
+            [*others, {**frame.plain["sources"][0], "id": name}], key=lambda each: each["id"]
+        )
+        mine = [each for each in self.annotations if each.get("sources") != [name]]
+        self.plain["annotations"] = [*mine, *({**each, "sources": [name]} for each in frame.annotations)]
+        self.metadata.update(frame.metadata)
+
+    def __getitem__(self, name: str) -> SingleFrame:
+        for source in self.plain["sources"]:
+            if source["id"] == name:
+                frame = SingleFrame(source["uri"], site=self.site, context_id=self.context_id, timestamp=self.timestamp)
+                frame.plain["sources"] = [source]
+                frame.plain["annotations"] = [each for each in self.annotations if name in each.get("sources", [name])]
+                return frame
+        raise NotFound(f"the group has no source `{name}`; it has {', '.join(self.keys())}", kind="source", name=name)
+
+    def keys(self) -> list[str]:
+        return [source["id"] for source in self.plain["sources"]]
+
+    def __repr__(self) -> str:
+        return f"FrameGroup({self.id!r}, {', '.join(self.keys())})"
+
+
+def read_uri(uri: str) -> bytes:
+    """The content of a `file://` or `https://` address, or of a local path.
+
+    Raises:
+        SourceUnreadable: with the reason.
+    """
+    parts = urlsplit(uri)
+    try:
+        if parts.scheme in {"http", "https"}:
+            with urllib.request.urlopen(uri, timeout=_TIMEOUT_S) as answer:  # noqa: S310  # the scheme was looked at
+                return cast("bytes", answer.read(MAX_REMOTE))
+        if parts.scheme in {"", "file"}:
+            return Path(urllib.request.url2pathname(parts.path) if parts.scheme else uri).read_bytes()
+    except (OSError, ValueError) as error:
+        raise SourceUnreadable(f"{uri}: cannot be read: {error}") from None
+    raise SourceUnreadable(f"{uri}: only file://, http:// and https:// are read here")
+
+
+def _local(site: str, uri: str) -> str:
+    if site:
+        raise NoLocalSource(f"the bytes of site `{site}` come from its node: `view.open()` there")
+    parts = urlsplit(uri)
+    if parts.scheme in {"", "file"}:
+        path = Path(urllib.request.url2pathname(parts.path) if parts.scheme else uri)
+        if not path.exists():
+            raise SourceUnreadable(f"{uri}: there is no such file")
+        return str(path)
+    return _cached(uri, lambda: read_uri(uri))
+
+
+def _cached(key: str, content: Any) -> str:
+    folder = Path(tempfile.gettempdir()) / f"hyperdatasets-{_user()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    path = folder / (hashlib.sha256(key.encode()).hexdigest()[:32] + Path(urlsplit(key).path).suffix[:10])
+    if not path.exists():
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+            file.write(content())
+        shutil.move(file.name, path)
+    return str(path)
+
+
+def _user() -> int:
+    return Path.home().stat().st_uid
+
+
+_SHAPES = {
+    "box2d_xywh": "box", "poly2d_xy": "polygon", "ellipse2d_xyrrt": "ellipse", "points2d_xy": "keypoints",
+    "box3d_xyzwhxyzwh": "box3d", "poly3d_xyz": "polygon3d", "points3d_xyz": "points3d", "mask_rgb": "mask",
+    "span": "span",
+}  # fmt: skip
+
+
+def _geometry(shape: Mapping[str, Any]) -> dict[str, Any]:
+    given = {name: value for name, value in shape.items() if value is not None}
+    if unknown := given.keys() - _SHAPES.keys():
+        raise InvalidFrame(f"there is no shape {min(unknown)!r}; expected one of {', '.join(_SHAPES)}")
+    if len(given) > 1:
+        raise InvalidFrame(f"an annotation has one shape, not {len(given)}: {', '.join(given)}")
+    for name, value in given.items():
+        plain = list(value)
+        if name == "poly2d_xy" and plain and not isinstance(plain[0], list | tuple):
+            plain = [plain]
+        return {"geometry": {_SHAPES[name]: plain}}
+    return {}

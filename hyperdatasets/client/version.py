@@ -1,0 +1,471 @@
+"""Versions of datasets as users hold them: reading, writing, comparing, publishing."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from hyperdatasets.client import bulk
+from hyperdatasets.client.bulk import WriteResult
+from hyperdatasets.client.dataset import Dataset
+from hyperdatasets.client.frames import FrameGroup, SingleFrame
+from hyperdatasets.client.metadata import MetadataClient, current
+from hyperdatasets.core.errors import AlreadyExists, NotFound, Unimplemented
+from hyperdatasets.v1 import frame_service_pb2 as frames_pb
+from hyperdatasets.v1 import version_service_pb2 as pb
+from hyperdatasets.wire.frames import from_message
+
+AnyFrame = SingleFrame | FrameGroup
+
+
+class QueryWarning(UserWarning):
+    """A query that could be read, but may not mean what was meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class VersionDiff:
+    """Counts, and the changed frames: (frame id, added | removed | changed, [(path, before, after)])."""
+
+    added: int
+    removed: int
+    changed: int
+    frames: list[tuple[str, str, list[tuple[str, Any, Any]]]]
+
+
+class DatasetVersion:
+    """A lazy handle: it holds what was read last; `refresh` reads again."""
+
+    def __init__(self, message: pb.Version, client: MetadataClient | None = None) -> None:
+        self._message, self._client = message, current(client)
+
+    # --- found and made
+
+    @classmethod
+    def create_version(
+        cls,
+        *,
+        version_name: str,
+        dataset_name: str = "",
+        dataset_project: str = "",
+        dataset_id: str = "",
+        parent_version_names: Sequence[str] = (),
+        parent_version_ids: Sequence[str] = (),
+        comment: str = "",
+        metadata: Mapping[str, Any] | None = None,
+        tags: Iterable[str] = (),
+        raise_if_exists: bool = False,
+        client: MetadataClient | None = None,
+    ) -> DatasetVersion:
+        """A draft with the frames of its parents (all published); an existing one is returned."""
+        dataset = _dataset(dataset_name, dataset_project, dataset_id)
+        request = pb.CreateVersionRequest(
+            dataset=dataset, name=version_name, parents=[*parent_version_names, *parent_version_ids],
+            comment=comment, tags=tags, metadata_json=orjson.dumps(dict(metadata)).decode() if metadata else "",
+        )  # fmt: skip
+        try:
+            answer = current(client).send(request)
+        except AlreadyExists:
+            if raise_if_exists:
+                raise
+            return cls.get_version(dataset_id=dataset, version_name=version_name, client=client)
+        if answer.collision_count:
+            warnings.warn(f"{answer.collision_count} frames differ between parents; the later parent won", stacklevel=2)
+        return cls(answer.version, client)
+
+    @classmethod
+    def create_new_dataset(
+        cls, dataset_name: str, *, dataset_project: str = "", client: MetadataClient | None = None, **more: Any
+    ) -> DatasetVersion:
+        """A new dataset; returns its empty draft."""
+        dataset = Dataset.create(dataset_name, dataset_project=dataset_project, client=client, **more)
+        return cls.get_version(dataset_id=dataset.id, client=client)
+
+    @classmethod
+    def get_version(
+        cls,
+        *,
+        dataset_name: str = "",
+        dataset_project: str = "",
+        dataset_id: str = "",
+        version_name: str = "",
+        version_id: str = "",
+        client: MetadataClient | None = None,
+    ) -> DatasetVersion:
+        """The version of this name or id; without one the newest draft, or else the newest version."""
+        dataset = _dataset(dataset_name, dataset_project, dataset_id)
+        wanted = version_id or version_name
+        if not wanted and len(cls.get_versions(dataset_id=dataset, only_draft=True, client=client)) > 1:
+            warnings.warn("the dataset has several drafts; this is the newest of them", stacklevel=2)
+        return cls(current(client).send(pb.GetVersionRequest(dataset=dataset, version=wanted)).version, client)
+
+    @classmethod
+    def get_current(
+        cls, dataset_name: str = "", *, dataset_project: str = "", dataset_id: str = "",
+        client: MetadataClient | None = None,
+    ) -> DatasetVersion:  # fmt: skip
+        """The working copy: the newest draft, or else the newest version."""
+        dataset = _dataset(dataset_name, dataset_project, dataset_id)
+        return cls(current(client).send(pb.GetVersionRequest(dataset=dataset)).version, client)
+
+    @classmethod
+    def get_versions(
+        cls,
+        dataset_name: str = "",
+        *,
+        dataset_project: str = "",
+        dataset_id: str = "",
+        only_published: bool = False,
+        only_draft: bool = False,
+        client: MetadataClient | None = None,
+    ) -> list[DatasetVersion]:
+        state = pb.VERSION_STATE_UNSPECIFIED
+        if only_published != only_draft:
+            state = pb.VERSION_STATE_PUBLISHED if only_published else pb.VERSION_STATE_DRAFT
+        request = pb.ListVersionsRequest(dataset=_dataset(dataset_name, dataset_project, dataset_id), state=state)
+        found = []
+        while True:
+            answer = current(client).send(request)
+            found += [cls(each, client) for each in answer.versions]
+            if not answer.next_page_token:
+                return found
+            request.page_token = answer.next_page_token
+
+    @classmethod
+    def get_datasets(cls, *, tags: Iterable[str] = (), client: MetadataClient | None = None) -> list[Dataset]:
+        return Dataset.list(tags=tags, client=client)
+
+    @classmethod
+    def create_snapshot(
+        cls,
+        dataset_name: str = "",
+        *,
+        dataset_project: str = "",
+        dataset_id: str = "",
+        publish_name: str = "",
+        child_name: str = "",
+        child_metadata: Mapping[str, Any] | None = None,
+        child_comment: str = "",
+        client: MetadataClient | None = None,
+    ) -> DatasetVersion:
+        """Publishes the draft under a name and opens a draft child in one step; returns the published version."""
+        request = pb.CreateSnapshotRequest(
+            dataset=_dataset(dataset_name, dataset_project, dataset_id), publish_name=publish_name,
+            child_name=child_name, child_comment=child_comment,
+            child_metadata_json=orjson.dumps(dict(child_metadata)).decode() if child_metadata else "",
+        )  # fmt: skip
+        return cls(current(client).send(request).published, client)
+
+    @classmethod
+    def get_single_frame(
+        cls,
+        *,
+        frame_id: str,
+        dataset_name: str = "",
+        dataset_project: str = "",
+        dataset_id: str = "",
+        version_name: str = "",
+        version_id: str = "",
+        client: MetadataClient | None = None,
+    ) -> AnyFrame:
+        version = cls.get_version(
+            dataset_name=dataset_name, dataset_project=dataset_project, dataset_id=dataset_id,
+            version_name=version_name, version_id=version_id, client=client,
+        )  # fmt: skip
+        return version.get_frame(frame_id)
+
+    # --- what it is
+
+    @property
+    def id(self) -> str:
+        return self._message.id
+
+    @property
+    def dataset_id(self) -> str:
+        return self._message.dataset_id
+
+    @property
+    def name(self) -> str:
+        return self._message.name
+
+    @property
+    def published(self) -> bool:
+        return self._message.state == pb.VERSION_STATE_PUBLISHED
+
+    @property
+    def parents(self) -> list[str]:
+        return list(self._message.parent_ids)
+
+    @property
+    def comment(self) -> str:
+        return self._message.comment
+
+    @property
+    def tags(self) -> list[str]:
+        return list(self._message.tags)
+
+    @property
+    def digest(self) -> str:
+        """The content digest: equal wherever the same frames are kept."""
+        return self._message.digest
+
+    @property
+    def frame_count(self) -> int:
+        return self._message.frame_count
+
+    @property
+    def annotated_count(self) -> int:
+        return self._message.annotated_count
+
+    def site_counts(self) -> dict[str, int]:
+        """Frames of each site; `""` for those without a site."""
+        return {leaf.site: leaf.count for leaf in self._message.sites}
+
+    def get_metadata(self) -> dict[str, Any]:
+        """The version's metadata; mask labels stand under `mask_labels`."""
+        metadata: dict[str, Any] = orjson.loads(self._message.metadata_json or "{}")
+        if self._message.mask_labels:
+            listed = [{"value": list(each.value), "labels": list(each.labels)} for each in self._message.mask_labels]
+            metadata["mask_labels"] = {"_all_": listed}
+        return metadata
+
+    # --- changing it
+
+    def set_version_name(self, name: str) -> None:
+        self._update(name=name)
+
+    def set_comment(self, comment: str) -> None:
+        self._update(comment=comment)
+
+    def set_metadata(self, metadata: Mapping[str, Any]) -> None:
+        self._update(metadata_json=orjson.dumps(dict(metadata)).decode())
+
+    def add_tags(self, tags: Iterable[str]) -> None:
+        self._update(add_tags=tags)
+
+    def remove_tags(self, tags: Iterable[str]) -> None:
+        self._update(remove_tags=tags)
+
+    def set_masks_labels(self, labels: Mapping[Sequence[int], Sequence[str]]) -> None:
+        """What the values of mask pixels mean: `{(1, 1, 1): ["person"]}`."""
+        listed = [pb.MaskLabel(value=value, labels=names) for value, names in labels.items()]
+        self._update(mask_labels=pb.MaskLabels(mask_labels=listed))
+
+    def publish_version(self, publish_name: str = "") -> DatasetVersion:
+        """Freezes frames and mask labels for ever."""
+        return self._read(self._client.send(pb.PublishVersionRequest(**self._named, name=publish_name)).version)
+
+    def commit_version(self) -> None:
+        """There is nothing to wait for: what was acknowledged is stored."""
+
+    def revert(self) -> DatasetVersion:
+        """Makes the draft equal to its parents again."""
+        return self._read(self._client.send(pb.RevertVersionRequest(**self._named)).version)
+
+    def refresh(self) -> DatasetVersion:
+        return self._read(self._client.send(pb.GetVersionRequest(**self._named)).version)
+
+    # --- frames
+
+    def add_frames(self, frames: Iterable[AnyFrame], *, progress: bool = False, **upload: Any) -> WriteResult:
+        """Adds or replaces frames; read from any iterable as the service takes them.
+
+        Returns:
+            The frames that failed (index, id, reason, message), with `.added`, `.updated`, `.unchanged`.
+        """
+        if upload:
+            raise Unimplemented(f"{', '.join(upload)}: this version uploads no files; give frames their final URIs")
+        plain = (frame.plain for frame in frames)
+        return self.write(plain, progress=progress)
+
+    def update_frames(self, frames: Iterable[AnyFrame], *, progress: bool = False) -> WriteResult:
+        return self.add_frames(frames, progress=progress)
+
+    def write(self, plain: Iterable[Mapping[str, Any]], *, mode: str = "upsert", progress: bool = False) -> WriteResult:
+        """Writes frames in their plain form."""
+        with _progress(shown=progress) as advance:
+            result = bulk.write(
+                self._client, plain, dataset=self.dataset_id, version=self.id, mode=mode, progress=advance
+            )
+        self.refresh()
+        return result
+
+    def delete_frames(
+        self, frames_or_ids: Iterable[AnyFrame | str] = (), *, frame_query: str = "", roi_query: str = "",
+        source_query: str = "", preview: bool = False,
+    ) -> int:  # fmt: skip
+        """Removes frames by id or by query; returns how many (`preview`: would be)."""
+        ids = [each if isinstance(each, str) else each.id for each in frames_or_ids]
+        request = frames_pb.DeleteFramesRequest(
+            **self._named, frame_ids=ids, filter=_filter(frame_query, roi_query, source_query), preview=preview
+        )
+        answer = self._client.send(request)
+        _tell(answer.warnings)
+        self.refresh()
+        return int(answer.deleted)
+
+    def copy_frames(
+        self, other: DatasetVersion, *, frame_query: str = "", roi_query: str = "", source_query: str = "",
+        preview: bool = False,
+    ) -> WriteResult:  # fmt: skip
+        """Puts frames of another version, also of another dataset, into this draft."""
+        answer = self._client.send(frames_pb.CopyFramesRequest(
+            from_dataset=other.dataset_id, from_version=other.id, filter=_filter(frame_query, roi_query, source_query),
+            **self._named, preview=preview,
+        ))  # fmt: skip
+        _tell(answer.warnings)
+        result = WriteResult()
+        result.added, result.updated, result.unchanged = answer.added, answer.updated, answer.unchanged
+        self.refresh()
+        return result
+
+    def update_by_query(
+        self,
+        *,
+        frame_query: str = "",
+        roi_query: str = "",
+        source_query: str = "",
+        add_labels: Iterable[str] = (),
+        remove_labels: Iterable[str] = (),
+        relabel: Mapping[str, str] | None = None,
+        set_meta: Mapping[str, Any] | None = None,
+        preview: bool = False,
+    ) -> int:
+        """Changes every frame that matches, as one atomic edit; returns how many change (`preview`: would)."""
+        answer = self._client.send(frames_pb.UpdateByQueryRequest(
+            **self._named, filter=_filter(frame_query, roi_query, source_query), add_labels=add_labels,
+            remove_labels=remove_labels, relabel=relabel or {}, preview=preview,
+            set_meta_json=orjson.dumps(dict(set_meta)).decode() if set_meta else "",
+        ))  # fmt: skip
+        _tell(answer.warnings)
+        self.refresh()
+        return int(answer.updated)
+
+    def frames(
+        self,
+        *,
+        frame_query: str = "",
+        roi_query: str = "",
+        source_query: str = "",
+        order_by: str = "",
+        limit: int = 0,
+        projection: Sequence[str] = (),
+    ) -> Iterator[AnyFrame]:
+        """The frames that match; `order_by` is a field, with a leading `-` descending."""
+        request = frames_pb.QueryFramesRequest(
+            **self._named, filter=_filter(frame_query, roi_query, source_query), limit=limit, projection=projection,
+            order_by=frames_pb.SortKey(field=order_by.removeprefix("-"), descending=order_by.startswith("-")),
+        )  # fmt: skip
+        for answer in self._client.stream(request):
+            _tell(answer.warnings)
+            for stored in answer.frames:
+                yield SingleFrame.from_plain(from_message(stored.frame))
+
+    def get_frame(self, frame_id: str) -> AnyFrame:
+        answer = self._client.send(frames_pb.BatchGetFramesRequest(**self._named, frame_ids=[frame_id]))
+        if not answer.frames:
+            raise NotFound(f"version `{self.name}` has no frame `{frame_id}`", kind="frame", name=frame_id)
+        return SingleFrame.from_plain(from_message(answer.frames[0].frame))
+
+    def count(self, *, frame_query: str = "", roi_query: str = "", source_query: str = "") -> int:
+        answer = self._client.send(
+            frames_pb.CountFramesRequest(**self._named, filter=_filter(frame_query, roi_query, source_query))
+        )
+        _tell(answer.warnings)
+        return int(answer.count)
+
+    def statistics(self, field: str, *, where: str = "", roi_query: str = "", limit: int = 100) -> dict[str, Any]:
+        """Value counts of a field, and for numbers a histogram and quantiles."""
+        answer = self._client.send(frames_pb.GetStatisticsRequest(
+            **self._named, field=field, filter=_filter(where, roi_query, ""), limit=limit
+        ))  # fmt: skip
+        _tell(answer.warnings)
+        return {
+            "frames": answer.frames, "values": answer.values, "distinct": answer.distinct,
+            "counts": {each.value: each.count for each in answer.counts},
+            "histogram": [(each.low, each.high, each.count) for each in answer.histogram],
+            "quantiles": list(answer.quantiles),
+        }  # fmt: skip
+
+    def schema(self) -> dict[str, dict[str, Any]]:
+        """Every field: types, frames or ROIs that have it, distinct texts, the most frequent ones."""
+        answer = self._client.send(frames_pb.GetSchemaRequest(**self._named))
+        return {
+            each.path: {
+                "types": list(each.types), "count": each.frames, "distinct": each.distinct,
+                "top": {value.value: value.count for value in each.top},
+            }
+            for each in answer.fields
+        }  # fmt: skip
+
+    def diff(self, other: DatasetVersion, *, explain: int = 100, limit: int = 10_000) -> VersionDiff:
+        """What `other` has that this version has not, and the other way round."""
+        request = pb.DiffVersionsRequest(
+            dataset=self.dataset_id, before=self.id, after=other.id, explain=explain, limit=limit
+        )
+        head: Any = None
+        listed = []
+        for answer in self._client.stream(request):
+            head = head or answer
+            listed += [_change(each) for each in answer.changes]
+        return VersionDiff(head.added, head.removed, head.changed, listed)
+
+    @property
+    def _named(self) -> dict[str, Any]:
+        return {"dataset": self.dataset_id, "version": self.id}
+
+    def _update(self, **changes: Any) -> None:
+        self._read(self._client.send(pb.UpdateVersionRequest(**self._named, **changes)).version)
+
+    def _read(self, message: pb.Version) -> DatasetVersion:
+        self._message = message
+        return self
+
+    def __repr__(self) -> str:
+        state = "published" if self.published else "draft"
+        return f"DatasetVersion({self.name!r}, {state}, {self.frame_count} frames)"
+
+
+def _dataset(name: str, project: str, dataset_id: str) -> str:
+    return dataset_id or (f"{project}/{name}" if project else name)
+
+
+def _filter(frame_query: str, roi_query: str, source_query: str) -> frames_pb.FrameFilter:
+    return frames_pb.FrameFilter(frame_query=frame_query, roi_query=roi_query, source_query=source_query)
+
+
+def _tell(listed: Iterable[Any]) -> None:
+    for each in listed:
+        warnings.warn(f"{each.where}: {each.message}", QueryWarning, stacklevel=3)
+
+
+def _change(change: pb.FrameChange) -> tuple[str, str, list[tuple[str, Any, Any]]]:
+    kind = pb.ChangeKind.Name(change.kind).removeprefix("CHANGE_KIND_").lower()
+    fields = [(each.path, _value(each.before_json), _value(each.after_json)) for each in change.fields]
+    return change.frame_id, kind, fields
+
+
+def _value(text: str) -> Any:
+    return orjson.loads(text) if text else None
+
+
+class _progress:  # noqa: N801  # used like a function
+    """Shows how many frames were acknowledged, on a terminal."""
+
+    def __init__(self, *, shown: bool) -> None:
+        columns = (TextColumn("frames"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self._bar = Progress(*columns, console=Console(file=sys.stderr), disable=not shown)
+
+    def __enter__(self) -> Callable[[int], None]:
+        self._bar.start()
+        task = self._bar.add_task("frames", total=None)
+        return lambda count: self._bar.advance(task, count)
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()

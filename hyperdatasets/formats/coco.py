@@ -1,0 +1,118 @@
+"""COCO: JSON with `images`, `annotations` and `categories`; also written, for exports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from hyperdatasets.core.frames import Frame
+from hyperdatasets.core.geometry import area, bounding_box
+from hyperdatasets.formats.entry import Entry, Problem
+from hyperdatasets.formats.files import images, walk
+
+_KEPT = ("iscrowd", "attributes", "num_keypoints")
+
+
+def detect(folder: Path) -> bool:
+    return any(_is_coco(folder / path) for path in walk(folder) if path.endswith(".json"))
+
+
+def read(folder: Path) -> Iterator[Entry]:
+    """Pictures that the files name, and those that no file names."""
+    there = {Path(path).name: path for path in images(folder)}
+    there |= {path: path for path in there.values()}
+    named: set[str] = set()
+    for path in walk(folder):
+        if path.endswith(".json"):
+            content, problem = _loaded(folder / path)
+            if problem:
+                yield Entry(path, problems=[Problem(path, problem)])
+            for entry in _entries(path, content, there):
+                named.add(entry.path)
+                yield entry
+    for path in sorted(set(there.values()) - named):
+        yield Entry(path)
+
+
+def write(frames: Iterable[Frame]) -> dict[str, Any]:
+    """A COCO object of frames; boxes and polygons, a label per annotation."""
+    categories: dict[str, int] = {}
+    listed: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for number, frame in enumerate(frames, start=1):
+        source = frame["sources"][0] if frame["sources"] else {"uri": ""}
+        listed.append({"id": number, "file_name": source["uri"], "frame_id": frame["id"],
+                       "width": source.get("width", 0), "height": source.get("height", 0)})  # fmt: skip
+        for annotation in frame.get("annotations", ()):
+            geometry = annotation.get("geometry")
+            box = bounding_box(geometry) if geometry else None
+            if geometry is None or box is None:
+                continue
+            category = categories.setdefault(annotation["labels"][0], len(categories) + 1)
+            annotations.append({
+                "id": len(annotations) + 1, "image_id": number, "category_id": category, "bbox": list(box),
+                "area": area(geometry) or box[2] * box[3], "iscrowd": 0,
+                "segmentation": geometry.get("polygon", []),
+            })  # fmt: skip
+    named = [{"id": number, "name": name} for name, number in categories.items()]
+    return {"images": listed, "annotations": annotations, "categories": named}
+
+
+def _entries(path: str, content: Mapping[str, Any], there: Mapping[str, str]) -> Iterator[Entry]:
+    labels = {each.get("id"): str(each.get("name", "")) for each in content.get("categories", [])}
+    of_image: dict[Any, list[dict[str, Any]]] = {}
+    for annotation in content.get("annotations", []):
+        of_image.setdefault(annotation.get("image_id"), []).append(annotation)
+    for image in content.get("images", []):
+        name = str(image.get("file_name", ""))
+        file = there.get(name) or there.get(Path(name).name)
+        if file is None:
+            yield Entry(name or path, problems=[Problem(name or path, f"left out: {path} names it, but it is missing")])
+            continue
+        annotations, problems = [], []
+        for annotation in of_image.get(image.get("id"), []):
+            plain = _annotation(annotation, labels)
+            if isinstance(plain, str):
+                problems.append(Problem(file, f"annotation {annotation.get('id')} left out: {plain}"))
+            else:
+                annotations.append(plain)
+        yield Entry(file, annotations=annotations, problems=problems)
+
+
+def _annotation(annotation: Mapping[str, Any], labels: Mapping[Any, str]) -> dict[str, Any] | str:
+    """An annotation in plain form, or what is wrong with it."""
+    label = labels.get(annotation.get("category_id"))
+    if not label:
+        return f"category {annotation.get('category_id')} is not listed"
+    plain: dict[str, Any] = {"labels": [label]}
+    segmentation = annotation.get("segmentation")
+    if isinstance(segmentation, Mapping):
+        if not annotation.get("bbox"):
+            return "run-length masks are not read; it has no box either"
+    elif segmentation:
+        plain["geometry"] = {"polygon": segmentation}
+    if "geometry" not in plain and annotation.get("bbox"):
+        plain["geometry"] = {"box": annotation["bbox"]}
+    if "score" in annotation:
+        plain["confidence"] = annotation["score"]
+    meta = {key: annotation[key] for key in _KEPT if annotation.get(key)}
+    return plain | ({"meta": meta} if meta else {})
+
+
+def _is_coco(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+    return b'"images"' in head or (b'"annotations"' in head and b'"categories"' in head)
+
+
+def _loaded(path: Path) -> tuple[Mapping[str, Any], str]:
+    try:
+        content = orjson.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        return {}, f"cannot be read as JSON: {error}"
+    if not isinstance(content, dict) or not isinstance(content.get("images"), list):
+        return {}, ""
+    return content, ""
