@@ -68,6 +68,7 @@ class Service:
         self._health = health.HealthServicer()
         self._server = self._built()
         self.address = ""
+        self._stopped = False
         self.first_token = "" if config.loopback else self._first_token()
 
     def start(self) -> Self:
@@ -80,7 +81,10 @@ class Service:
         return self
 
     def stop(self, grace_s: float = 5) -> None:
-        """Lets running calls end, then closes everything."""
+        """Lets running calls end, then closes everything; a second time it does nothing."""
+        if self._stopped:
+            return
+        self._stopped = True
         self._health.enter_graceful_shutdown()
         self._server.stop(grace_s).wait()
         self._deployment.indexes.save()

@@ -1,0 +1,268 @@
+"""Admission of a view: fetch it with its proof, decide by the site's policy, evaluate it again, compare.
+
+The centre's word is never enough: the record must be signed, the slice must add up to the signed leaf, every site
+part must be one that this site sent, and the selection must come out the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from pyroaring import BitMap
+
+from hyperdatasets.core.canonical import canonical_bytes, frame_digest, from_canonical, site_part
+from hyperdatasets.core.digests import LtHash
+from hyperdatasets.core.errors import (
+    HyperdatasetsError,
+    MetadataMismatch,
+    NotFound,
+    Refused,
+    SelectionMismatch,
+    Unavailable,
+)
+from hyperdatasets.core.order import SiteOrder
+from hyperdatasets.core.pinned import PinnedView, pinned_from_plain
+from hyperdatasets.core.query.parse import parse
+from hyperdatasets.core.query.tree import And, Leaf, Node, Not, Or
+from hyperdatasets.core.selection import site_digest
+from hyperdatasets.engine import views
+from hyperdatasets.engine.index import DatasetIndex
+from hyperdatasets.engine.orders import site_order
+from hyperdatasets.engine.segment import Row, build_private
+from hyperdatasets.v1 import common_pb2 as common
+from hyperdatasets.v1 import dataview_service_pb2 as views_pb
+from hyperdatasets.v1 import site_service_pb2 as sites_pb
+from node import policy
+from node.centre import Centre
+from node.keys import Keys
+from node.store import NodeStore
+
+GRANT_MS = 72 * 3_600_000
+_HEAD_MS = 24 * 3_600_000
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a client may read of a view at this site.
+
+    Attributes:
+        units: of each position's frame its version (number in the view), dataset id and revision.
+        digest: selection digest of this site, before local conditions.
+    """
+
+    view_digest: str
+    view: PinnedView
+    order: SiteOrder
+    units: Sequence[tuple[int, str, int]]
+    digest: str
+
+
+class Admission:
+    """Admits views for clients; what was admitted once is served from here, also without the centre."""
+
+    def __init__(self, folder: Path, site: str, keys: Keys, store: NodeStore, centre: Centre) -> None:
+        self._folder, self._site, self._keys, self._store, self._centre = folder, site, keys, store, centre
+        self._evaluated: dict[str, Grant] = {}
+
+    def admit(
+        self, reference: str, principal: str, purpose: str, rules: policy.Policy
+    ) -> tuple[Grant, policy.Decision]:
+        """The grant, and the decision behind it.
+
+        Raises:
+            Refused: with the site's own reason as `rule` and `why`; what a client is told is the caller's choice.
+        """
+        name, _, digest = reference.partition("@")
+        if not digest.startswith("sha256:") or len(digest) != 71:
+            raise _refused("reference", "a node takes views as name@sha256:<64 digits> only")
+        kept = self._store.grant(digest, principal, purpose)
+        fresh = kept is not None and kept["expires_ms"] > _now_ms()
+        record, signature, versions = (
+            (kept["record"], kept["signature"], None) if kept is not None and fresh else self._fetch(name, digest)
+        )
+        self._keys.check_record("view", record, signature)
+        content = orjson.loads(record)
+        if content.get("digest") != digest or content.get("kind") != "view":
+            raise _refused("record", "the signed record is that of another view")
+        view = pinned_from_plain(content["pinned"])
+        decision = self._decide(view, principal, purpose, rules)
+        if versions is not None:
+            self._check_versions(view, versions)
+        grant = self._evaluated.get(digest) or self._evaluate(digest, view, content)
+        self._evaluated[digest] = grant
+        self._store.keep_grant({
+            "view_digest": digest, "client": principal, "purpose": purpose, "record": record, "signature": signature,
+            "policy": rules.digest, "granted_ms": _now_ms(),
+            "expires_ms": kept["expires_ms"] if kept is not None and fresh else _now_ms() + GRANT_MS,
+        })  # fmt: skip
+        return grant, decision
+
+    def decided_again(self, grant: Grant, principal: str, purpose: str, rules: policy.Policy) -> policy.Decision:
+        """The same decision under a policy that was changed since."""
+        return policy.decide(rules, self._request(grant.view, principal, purpose))
+
+    def _decide(self, view: PinnedView, principal: str, purpose: str, rules: policy.Policy) -> policy.Decision:
+        decision = policy.decide(rules, self._request(view, principal, purpose))
+        if not decision.allowed:
+            raise _refused(decision.rule, decision.reason)
+        return decision
+
+    def _request(self, view: PinnedView, principal: str, purpose: str) -> policy.Request:
+        known = self._store.dataset_names()
+        columns = {name for each in view.rules if each.rule.local_query for name in _columns(each.rule.local_query)}
+        datasets = {dataset: known.get(dataset, "") for dataset in view.datasets}
+        return policy.Request(datasets, principal, purpose, _now_ms(), tuple(sorted(columns)))
+
+    def _fetch(self, name: str, digest: str) -> tuple[bytes, bytes, Sequence[common.SignedRecord]]:
+        """The view's record from the centre, and those of its versions; the centre's history may not go back."""
+        try:
+            self._check_head()
+            answer = self._centre.send(views_pb.GetViewRecordRequest(view=f"{name}@{digest}"))
+        except Unavailable:
+            raise
+        except NotFound as error:
+            raise _refused("unknown-view", error.message) from None
+        except HyperdatasetsError as error:
+            raise _refused("centre", error.message) from None
+        return answer.record.payload, answer.record.signature, answer.versions
+
+    def _check_head(self) -> None:
+        head = self._centre.send(sites_pb.HeartbeatRequest(frame_count=self._store.frame_count())).head
+        self._keys.check_record("head", head.payload, head.signature)
+        content = orjson.loads(head.payload)
+        if content["sequence"] < self._store.raise_to("head", content["sequence"]):
+            raise MetadataMismatch("the centre shows an older history than before")
+        if abs(_now_ms() - content["time_ms"]) > _HEAD_MS:
+            raise MetadataMismatch("the centre's newest record is signed more than a day ago")
+
+    def _check_versions(self, view: PinnedView, records: Sequence[common.SignedRecord]) -> None:
+        """Every pinned version has a signed record with its digest, and this site's leaf adds up."""
+        by_id = {}
+        for each in records:
+            self._keys.check_record("version", each.payload, each.signature)
+            by_id[orjson.loads(each.payload)["version_id"]] = orjson.loads(each.payload)
+        for version in view.versions:
+            signed = by_id.get(version.version_id)
+            if signed is None or signed["content_digest"] != version.content_digest:
+                raise MetadataMismatch("a version of the view has no record that fits")
+            self._mirror(version.version_id, {site: (count, digest) for site, count, digest in signed["leaves"]})
+
+    def _mirror(self, version_id: str, leaves: Mapping[str, tuple[int, str]]) -> None:
+        """Fetches this site's slice of a version, what is not here yet, and checks it against the signed leaf."""
+        count, leaf = leaves.get(self._site, (0, ""))
+        if self._store.slice_of(version_id) is not None:
+            return
+        dataset, revisions = "", BitMap()
+        known: list[common.RevisionRange] = []
+        for answer in self._centre.stream(sites_pb.ReadSliceRequest(version_id=version_id, known=known)):
+            if answer.dataset_id:
+                dataset = answer.dataset_id
+                for each in answer.revisions:
+                    revisions.add_range(each.first, each.last + 1)
+            self._store.mirror(dataset, ((each.revision, each.canonical, each.digest) for each in answer.entries))
+        rows = self._store.canonical(dataset, list(revisions))
+        if len(rows) != count or (count and LtHash.zero().add(digest for _, digest in rows.values()).digest() != leaf):
+            raise MetadataMismatch("the slice that the centre sent does not add up to the signed leaf of this site")
+        for canonical, digest in rows.values():
+            if frame_digest(canonical) != digest:
+                raise MetadataMismatch("a frame of the slice is not what its digest says")
+            self._check_own_part(dataset, canonical)
+        self._store.keep_slice(version_id, dataset, revisions.serialize())
+
+    def _check_own_part(self, dataset: str, canonical: bytes) -> None:
+        frame = from_canonical(canonical)
+        if not self._store.was_sent(dataset, frame["id"], frame_digest(canonical_bytes(site_part(frame)))):
+            raise MetadataMismatch(f"frame {frame['id']}: this site never sent such a site part")
+
+    def _evaluate(self, digest: str, view: PinnedView, content: Mapping[str, Any]) -> Grant:
+        """The same engine over the site's own slice: what comes out must be what was signed."""
+        slices = [self._slice(version.version_id) for version in view.versions]
+        selection = views.select(view, slices)
+        canonical_view = view.canonical_bytes()
+        rules = [(sum(map(len, by_dataset.values())), self._digests(view, by_dataset)) for by_dataset in selection]
+        count = sum(map(len, views.unions(selection).values()))
+        computed = site_digest(canonical_view, self._site, rules)
+        signed = {site: (number, text) for site, number, text in content["sites"]}.get(self._site, (0, ""))
+        if count != signed[0] or (count and computed != signed[1]):
+            raise SelectionMismatch("the view selects other frames here than the centre signed")
+        chosen = self._local(view, selection)
+        order, units = site_order(view, self._site, chosen, lambda number: slices[_first(view, number)].index)
+        owners = [
+            (_owner(view, slices, number, revision), view.datasets[number], revision) for number, revision in units
+        ]
+        return Grant(digest, view, order, owners, computed if count else "")
+
+    def _slice(self, version_id: str) -> views.Slice:
+        kept = self._store.slice_of(version_id)
+        if kept is None:
+            raise MetadataMismatch("a slice of the view is missing here")
+        dataset, serialized = kept
+        revisions = BitMap.deserialize(serialized)
+        index = DatasetIndex(self._folder / "index" / version_id)
+        if revisions and index.reached <= revisions.max():
+            rows = self._store.canonical(dataset, list(revisions))
+            index.add(Row(revision, from_canonical(rows[revision][0])) for revision in revisions)
+            index.save()
+        return views.Slice(index, revisions)
+
+    def _digests(self, view: PinnedView, by_dataset: Mapping[int, BitMap]) -> list[bytes]:
+        found = []
+        for number in sorted(by_dataset):
+            rows = self._store.canonical(view.datasets[number], list(by_dataset[number]))
+            found += [rows[revision][1] for revision in by_dataset[number]]
+        return found
+
+    def _local(self, view: PinnedView, selection: views.Selection) -> views.Selection:
+        """Local conditions, over the private columns that never leave the site."""
+        chosen: views.Selection = []
+        for pinned, by_dataset in zip(view.rules, selection, strict=True):
+            if not pinned.rule.local_query:
+                chosen.append(by_dataset)
+                continue
+            node = parse(pinned.rule.local_query, "local").node
+            kept = {number: self._private(view, number, each, node) for number, each in by_dataset.items()}
+            chosen.append({number: each for number, each in kept.items() if each})
+        return chosen
+
+    def _private(self, view: PinnedView, number: int, revisions: BitMap, node: Node) -> BitMap:
+        dataset = view.datasets[number]
+        columns = self._store.private(dataset)
+        rows = self._store.canonical(dataset, list(revisions))
+        listed = [(each, columns.get(from_canonical(rows[each][0])["id"], {})) for each in revisions]
+        return build_private(listed).search(node, "local")
+
+
+def _columns(text: str) -> set[str]:
+    def names(node: Node) -> set[str]:
+        match node:
+            case And(children) | Or(children):
+                return set().union(*(names(child) for child in children))
+            case Not(child):
+                return names(child)
+            case Leaf(field):
+                return {field.path or policy.ANY}
+        return set()
+
+    return names(parse(text, "local").node)
+
+
+def _first(view: PinnedView, number: int) -> int:
+    return next(i for i in range(len(view.versions)) if view.dataset_number(i) == number)
+
+
+def _owner(view: PinnedView, slices: Sequence[views.Slice], number: int, revision: int) -> int:
+    """The version (number in the view) that a selected revision is shown as."""
+    return next(i for i, part in enumerate(slices) if view.dataset_number(i) == number and revision in part.revisions)
+
+
+def _refused(rule: str, why: str) -> Refused:
+    return Refused("refused", rule=rule, why=why)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,80 @@
+"""The bytes of a frame's sources, with the verdict whether they are those that were registered."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from dataclasses import dataclass
+
+from hyperdatasets.core.errors import HyperdatasetsError
+from hyperdatasets.v1 import node_service_pb2 as pb
+from node.sources.local import Identity, LocalRoot, read
+from node.store import StoredFile
+
+_HASHED_AT_ONCE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A source that may be read; `descriptor` is -1 where the verdict is not OK."""
+
+    verdict: pb.Verdict.ValueType
+    descriptor: int
+    size: int
+
+
+class Contents:
+    """Opens files and judges them: hashed when first read in this process, and whenever anything about them changed."""
+
+    def __init__(self, roots: dict[str, LocalRoot]) -> None:
+        self._roots = roots
+        self._verified: dict[tuple[str, bytes], tuple[Identity, bytes]] = {}
+        self._lock = threading.Lock()
+
+    def open(self, file: StoredFile | None) -> Opened:
+        """The caller closes the descriptor if it is not -1."""
+        root = None if file is None else self._roots.get(file.root)
+        if file is None or root is None:
+            return Opened(pb.VERDICT_UNREADABLE, -1, 0)
+        try:
+            descriptor = root.open(file.path)
+        except HyperdatasetsError:
+            return Opened(pb.VERDICT_UNREADABLE, -1, 0)
+        try:
+            identity = Identity.of(descriptor)
+            same = identity.size == file.size and self._is_registered(file, identity, descriptor)
+        except OSError:
+            os.close(descriptor)
+            return Opened(pb.VERDICT_UNREADABLE, -1, 0)
+        if same:
+            return Opened(pb.VERDICT_OK, descriptor, identity.size)
+        os.close(descriptor)
+        return Opened(pb.VERDICT_DIGEST_MISMATCH, -1, 0)
+
+    def _is_registered(self, file: StoredFile, identity: Identity, descriptor: int) -> bool:
+        key = (file.root, file.path)
+        if self._verified.get(key) == (identity, file.sha256):
+            return True
+        if _digest(descriptor) != file.sha256:
+            return False
+        with self._lock:
+            self._verified[key] = (identity, file.sha256)
+        return True
+
+
+def fill(opened: Opened, buffer: memoryview) -> bool:
+    """Reads a whole source; whether there were as many bytes as there should be."""
+    try:
+        return read(opened.descriptor, buffer) == len(buffer)
+    finally:
+        os.close(opened.descriptor)
+
+
+def _digest(descriptor: int) -> bytes:
+    state = hashlib.sha256()
+    at = 0
+    while part := os.pread(descriptor, _HASHED_AT_ONCE, at):
+        state.update(part)
+        at += len(part)
+    return state.digest()

@@ -1,0 +1,255 @@
+"""NodeService: who asks is known by certificate; unknown and forbidden are answered alike."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import grpc
+
+from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument, LimitExceeded, Refused, Unimplemented
+from hyperdatasets.v1 import node_service_pb2 as pb
+from hyperdatasets.version import __version__
+from hyperdatasets.wire.errors import to_status
+from node import clients, policy
+from node.admission import Admission
+from node.audit import Audit
+from node.centre import Centre
+from node.config import NodeConfig
+from node.keys import Keys
+from node.registration import Order, Registration
+from node.sessions import Session, Sessions
+from node.sources.local import LocalRoot
+from node.store import NodeStore
+from node.streaming import Streaming
+
+LOCAL = "local"  # the client of an open node on loopback
+_LOG = logging.getLogger("node")
+_STREAMS = 16  # that one client may have open
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a node consists of, made once at its start."""
+
+    folder: Path
+    config: NodeConfig
+    keys: Keys
+    store: NodeStore
+    roots: dict[str, LocalRoot]
+    centre: Centre
+    admission: Admission
+    sessions: Sessions
+    streaming: Streaming
+    audit: Audit
+    connected: Callable[[], bool]
+    end_session: Callable[[Session], None]
+
+    def rules(self) -> policy.Policy:
+        """The policy as it is now; an open node without a file allows what was registered at it."""
+        path = self.folder / policy.FILE
+        if self.config.profile == "open" and not path.exists():
+            return policy.open_policy(list(self.store.dataset_names().values()))
+        return policy.load(path)
+
+
+class NodeServicer:
+    """Methods of NodeService; `ReadFrames` gives messages that are serialized already."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._streams: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def OpenSession(self, request: pb.OpenSessionRequest, context: grpc.ServicerContext) -> pb.OpenSessionResponse:
+        client = self._client(context)
+        asked = {"client": client, "view": request.view, "purpose": request.purpose, "experiment": request.experiment}
+        try:
+            grant, decision = self._site.admission.admit(request.view, client, request.purpose, self._site.rules())
+        except HyperdatasetsError as error:
+            self._refuse(error, asked)
+        session = self._site.sessions.open(
+            grant, client=client, view=request.view, purpose=request.purpose, experiment=request.experiment,
+            rank=request.partition, ranks=request.partitions or 1,
+            epoch=request.epoch if request.HasField("epoch") else None,
+        )  # fmt: skip
+        self._site.audit.add("allowed", **asked, rule=decision.rule, session=session.id, frames=len(grant.units))
+        response = pb.OpenSessionResponse(
+            session_id=session.id, count=session.count, selected=len(grant.units), labels=grant.view.labels,
+            site_digest=grant.digest, view_digest=grant.view_digest, site=self._site.config.site,
+            epoch_length=session.epoch_length,
+        )  # fmt: skip
+        response.expires_at.FromMilliseconds(session.expires_ms)
+        return response
+
+    def ReadFrames(self, request: pb.ReadFramesRequest, context: grpc.ServicerContext) -> Iterator[bytes]:
+        client = self._client(context)
+        session = self._site.sessions.get(request.session_id, client)
+        if request.offset < 0 or request.limit < 0 or request.worker >= (request.workers or 1):
+            raise InvalidArgument("offset and limit are not negative; workers are numbered from 0")
+        with self._stream(client):
+            yield from self._site.streaming.messages(session, request)
+
+    def ReadSource(
+        self, request: pb.ReadSourceRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.ReadSourceResponse]:
+        client = self._client(context)
+        session = self._site.sessions.get(request.session_id, client)
+        self._check_position(session, request.position)
+        with self._stream(client):
+            yield from self._site.streaming.source(session, request)
+
+    def CloseSession(self, request: pb.CloseSessionRequest, context: grpc.ServicerContext) -> pb.CloseSessionResponse:
+        session = self._site.sessions.get(request.session_id, self._client(context))
+        self._site.sessions.close(session.id)
+        self._site.end_session(session)
+        return pb.CloseSessionResponse()
+
+    def GetPreview(self, request: pb.GetPreviewRequest, context: grpc.ServicerContext) -> pb.GetPreviewResponse:
+        session = self._site.sessions.get(request.session_id, self._client(context))
+        self._check_position(session, request.position)
+        image = self._site.streaming.thumbnail(session, request)
+        if image is None:
+            raise Unimplemented("there is no preview of this part")
+        return pb.GetPreviewResponse(image=image, content_type="image/jpeg")
+
+    def Register(self, request: pb.RegisterRequest, context: grpc.ServicerContext) -> Iterator[pb.RegisterResponse]:
+        self._check_operator(context)
+        order = Order(
+            request.path, request.dataset, request.format, request.version, request.replace_annotations,
+            request.context_column, request.timestamp_column, request.columns_file,
+        )  # fmt: skip
+        site = self._site
+        registration = Registration(order, site.config, site.keys, site.roots, site.store, site.centre)
+        last = pb.RegisterResponse()
+        for progress in registration.run():
+            last = pb.RegisterResponse(
+                scanned=progress.scanned, added=progress.added, updated=progress.updated,
+                unchanged=progress.unchanged,
+                problems=[pb.RegisterProblem(file=each.file, reason=each.reason) for each in progress.problems],
+            )  # fmt: skip
+            yield last
+        site.audit.add("registered", dataset=request.dataset, scanned=last.scanned, added=last.added)
+        yield pb.RegisterResponse(
+            scanned=last.scanned, added=last.added, updated=last.updated, unchanged=last.unchanged, done=True
+        )
+
+    def GetStatus(self, request: pb.GetStatusRequest, context: grpc.ServicerContext) -> pb.GetStatusResponse:
+        self._client(context)
+        store = self._site.store
+        return pb.GetStatusResponse(
+            site=self._site.config.site, version=__version__, connected=self._site.connected(),
+            frame_count=store.frame_count(), open_sessions=self._site.sessions.count,
+            frames_served=store.count("frames_served"), bytes_served=store.count("bytes_served"),
+        )  # fmt: skip
+
+    def _client(self, context: grpc.ServicerContext) -> str:
+        """The name in the caller's certificate, unless it was revoked; checked at every call."""
+        if self._site.config.plaintext:
+            return LOCAL
+        shown: Any = context.auth_context().get("x509_common_name", [])
+        names: list[str] = [name.decode() for name in shown]
+        if not names or names[0] not in clients.active(self._site.folder):
+            raise Refused("this client is not known here, or was revoked", rule="client", why="unknown or revoked")
+        return names[0]
+
+    def _refuse(self, error: HyperdatasetsError, asked: dict[str, str]) -> NoReturn:
+        """Tells the site why, and the client only that; what cannot be reached is no refusal."""
+        if error.reason == "UNAVAILABLE":
+            raise error
+        reference = secrets.token_hex(4)
+        rule, why = error.fields.get("rule", error.reason), error.fields.get("why", error.message)
+        self._site.audit.add("refused", **asked, rule=rule, why=why, reference=reference)
+        if error.reason in {"SELECTION_MISMATCH", "METADATA_MISMATCH", "INVALID_VIEW"}:
+            raise error
+        raise Refused(
+            f"this site does not serve that; its operator finds the reason under {reference}", reference=reference
+        )
+
+    def _check_operator(self, context: grpc.ServicerContext) -> None:
+        if not context.peer().startswith(("ipv4:127.", "ipv6:%5B::1%5D", "unix:")):
+            raise Refused("only the operator of this machine registers data", rule="operator", why="not on loopback")
+        if self._site.config.plaintext:
+            return
+        given = {key: str(value) for key, value in context.invocation_metadata()}.get("hd-operator", "")
+        secret = (self._site.folder / "operator.secret").read_text()
+        if not hmac.compare_digest(given, secret):
+            raise Refused("the operator's secret of this node is needed", rule="operator", why="wrong secret")
+
+    def _check_position(self, session: Session, position: int) -> None:
+        if position < 0 or (session.count >= 0 and position >= session.count):
+            raise InvalidArgument(f"position {position}: the session has positions from 0 to before {session.count}")
+
+    def _stream(self, client: str) -> _Counted:
+        return _Counted(self._streams, self._lock, client)
+
+
+class _Counted:
+    """Counts the streams of a client; beyond the cap it is told at once."""
+
+    def __init__(self, counts: dict[str, int], lock: threading.Lock, client: str) -> None:
+        self._counts, self._lock, self._client = counts, lock, client
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._counts.get(self._client, 0) >= _STREAMS:
+                raise LimitExceeded(f"a client has at most {_STREAMS} streams open; end one first")
+            self._counts[self._client] = self._counts.get(self._client, 0) + 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._counts[self._client] -= 1
+
+
+def handlers(servicer: NodeServicer) -> grpc.GenericRpcHandler:
+    """The service with errors as statuses; ReadFrames passes bytes through."""
+    made: dict[str, Any] = {}
+    for method in pb.DESCRIPTOR.services_by_name["NodeService"].methods:
+        behaviour = getattr(servicer, method.name)
+        request = getattr(pb, method.input_type.name)
+        response = getattr(pb, method.output_type.name)
+        serializer = None if method.name == "ReadFrames" else response.SerializeToString
+        if method.server_streaming:
+            made[method.name] = grpc.unary_stream_rpc_method_handler(
+                _streamed(behaviour), request.FromString, serializer
+            )
+        else:
+            made[method.name] = grpc.unary_unary_rpc_method_handler(
+                _answered(behaviour), request.FromString, serializer
+            )
+    return grpc.method_handlers_generic_handler("hyperdatasets.v1.NodeService", made)
+
+
+def _answered(behaviour: Callable[..., Any]) -> Callable[..., Any]:
+    def answer(request: Any, context: grpc.ServicerContext) -> Any:
+        try:
+            return behaviour(request, context)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the caller gets a status
+            _abort(context, error)
+
+    return answer
+
+
+def _streamed(behaviour: Callable[..., Any]) -> Callable[..., Any]:
+    def answer(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        try:
+            yield from behaviour(request, context)
+        except Exception as error:  # noqa: BLE001
+            _abort(context, error)
+
+    return answer
+
+
+def _abort(context: grpc.ServicerContext, error: Exception) -> NoReturn:
+    if not isinstance(error, HyperdatasetsError):
+        _LOG.error("a call failed unexpectedly", exc_info=error)
+        error = HyperdatasetsError("the node failed unexpectedly; its log says more")
+    elif isinstance(error, Refused):
+        error = Refused(error.message, **{k: v for k, v in error.fields.items() if k == "reference"})
+    context.abort_with_status(to_status(error))

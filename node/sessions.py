@@ -1,0 +1,168 @@
+"""Sessions: short-lived uses of a grant by one client, and what they delivered."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from hyperdatasets.core.errors import InvalidArgument, Refused
+from hyperdatasets.core.order import partition, partition_length, worker_positions
+from node.admission import Grant
+
+SESSION_MS = 12 * 3_600_000
+MAX_SESSIONS = 1_000
+
+
+@dataclass
+class Session:
+    """One reader's part of a grant's order.
+
+    Attributes:
+        rank, ranks: this reader's part; epoch: the only one to read, or None for the whole order.
+        stopped: why it ended before its time; empty while it is open.
+    """
+
+    id: str
+    client: str
+    view: str
+    purpose: str
+    experiment: str
+    grant: Grant
+    rank: int
+    ranks: int
+    epoch: int | None
+    opened_ms: int
+    expires_ms: int
+    frames: int = 0
+    size_bytes: int = 0
+    mismatched: list[int] = field(default_factory=list)
+    delivered: list[list[int]] = field(default_factory=list)
+    stopped: str = ""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @cached_property
+    def _window(self) -> range | None:
+        """Positions of the order that belong to the session; None = without end."""
+        order = self.grant.order
+        if self.epoch is not None:
+            return order.epoch(self.epoch)
+        return None if order.length is None else range(order.length)
+
+    @property
+    def count(self) -> int:
+        """Positions of this reader; -1 = without end."""
+        window = self._window
+        if window is None:
+            return -1
+        seed = self.grant.view.iteration.seed
+        before = partition_length(window.start, self.rank, self.ranks, seed)
+        return partition_length(window.stop, self.rank, self.ranks, seed) - before
+
+    @property
+    def epoch_length(self) -> int:
+        return partition_length(self.grant.order.epoch_length, self.rank, self.ranks, self.grant.view.iteration.seed)
+
+    def positions(self, start: int, stop: int, *, worker: int, workers: int, block: int) -> NDArray[np.int64]:
+        """Positions of this reader from `start` to before `stop` that one of its workers takes."""
+        return worker_positions(start, stop, worker=worker, workers=workers, block=block)
+
+    def units(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The unit that stands at each of this reader's positions."""
+        seed, window = self.grant.view.iteration.seed, self._window
+        before = 0 if window is None else partition_length(window.start, self.rank, self.ranks, seed)
+        return self.grant.order.at(partition(positions + before, self.rank, self.ranks, seed))
+
+    def deliver(self, first: int, last: int, size: int, mismatched: list[int]) -> None:
+        """Notes positions whose verdict was delivered."""
+        with self.lock:
+            if self.delivered and self.delivered[-1][1] == first - 1:
+                self.delivered[-1][1] = last
+            else:
+                self.delivered.append([first, last])
+            self.frames += last - first + 1 - len(mismatched)
+            self.size_bytes += size
+            self.mismatched += mismatched
+
+    def report(self, site: str, now_ms: int) -> bytes:
+        """What the node signs: JSON text with sorted keys."""
+        with self.lock:
+            content = {
+                "session": self.id, "site": site, "view": self.view, "view_digest": self.grant.view_digest,
+                "purpose": self.purpose, "experiment": self.experiment, "client": self.client, "frames": self.frames,
+                "bytes": self.size_bytes, "delivered": self.delivered, "mismatched": self.mismatched, "withdrawn": [],
+                "opened_ms": self.opened_ms, "time_ms": now_ms, "stopped": self.stopped,
+            }  # fmt: skip
+        return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+
+
+class Sessions:
+    """The open sessions of a node; a handle works for the client it was made for only."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Session] = {}
+        self._lock = threading.Lock()
+
+    def open(self, grant: Grant, *, client: str, view: str, purpose: str, experiment: str, rank: int, ranks: int,
+             epoch: int | None) -> Session:  # fmt: skip
+        if not 0 <= rank < ranks <= 1_000_000:
+            raise InvalidArgument(f"partition {rank} of {ranks}: ranks are numbered from 0")
+        if epoch is not None and epoch < 0:
+            raise InvalidArgument("epoch: expected a number from 0")
+        now = _now_ms()
+        session = Session(
+            secrets.token_urlsafe(24), client, view, purpose, experiment, grant, rank, ranks, epoch, now,
+            now + SESSION_MS,
+        )  # fmt: skip
+        with self._lock:
+            if len(self._open) >= MAX_SESSIONS:
+                raise Refused("too many sessions are open at this node", rule="sessions", why="too many")
+            self._open[session.id] = session
+        return session
+
+    def get(self, session_id: str, client: str) -> Session:
+        """The session of this handle; unknown, ended and another client's are answered alike."""
+        session = self._open.get(session_id)
+        if session is None or session.client != client or session.expires_ms < _now_ms():
+            raise Refused("this session is not open; open a new one", rule="session", why="unknown, ended or foreign")
+        return session
+
+    def close(self, session_id: str) -> Session | None:
+        with self._lock:
+            return self._open.pop(session_id, None)
+
+    def ended(self) -> list[Session]:
+        """Takes out the sessions whose time is over."""
+        now = _now_ms()
+        with self._lock:
+            over = [each for each in self._open.values() if each.expires_ms < now or each.stopped]
+            for each in over:
+                del self._open[each.id]
+        return over
+
+    def stop_where(self, reason: Callable[[Session], str]) -> None:
+        """Ends the sessions that a reason is given for, in the middle of their streams too."""
+        for session in list(self._open.values()):
+            if why := reason(session):
+                session.stopped = why
+
+    @property
+    def count(self) -> int:
+        return len(self._open)
+
+    def all(self) -> list[Session]:
+        with self._lock:
+            sessions = list(self._open.values())
+            self._open.clear()
+        return sessions
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

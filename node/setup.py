@@ -1,0 +1,82 @@
+"""A new node: its folder, its keys, its enrolment at the service."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from hyperdatasets.core.errors import AlreadyExists, InvalidConfig
+from hyperdatasets.core.names import check_name
+from hyperdatasets.v1 import site_service_pb2 as pb
+from hyperdatasets.wire.authority import Authority
+from node import keys
+from node.centre import Centre
+from node.config import FILE, PROFILES, load
+
+
+def init(
+    folder: Path,
+    *,
+    site: str,
+    service: str,
+    profile: str = "strict",
+    roots: Mapping[str, Path],
+    listen: str = "127.0.0.1:7410",
+    service_ca: str = "",
+) -> None:
+    """Makes the folder of a node with its settings and keys; a node that is there is left alone.
+
+    Raises:
+        AlreadyExists: the folder holds a node.
+        InvalidConfig: a root is no folder, or the profile is unknown.
+    """
+    if (folder / FILE).exists():
+        raise AlreadyExists(f"{folder} holds a node already; choose another folder", kind="node", name=str(folder))
+    if profile not in PROFILES:
+        raise InvalidConfig(f"profile: expected one of {', '.join(PROFILES)}, got {profile!r}")
+    for alias, root in roots.items():
+        check_name("root", alias)
+        if not Path(root).is_dir():
+            raise InvalidConfig(f"root `{alias}`: there is no folder {root}")
+    check_name("site", site)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keys.make(folder)
+    Authority(folder / "keys" / "clients", name=f"clients of site {site}")
+    secret = folder / "operator.secret"
+    secret.touch(mode=0o600)
+    secret.write_text(secrets.token_urlsafe(32))
+    lines = [
+        f"site = {_quoted(site)}", f"service = {_quoted(service)}", f"service_ca = {_quoted(service_ca)}",
+        f"listen = {_quoted(listen)}", f"profile = {_quoted(profile)}",
+        "publish_fields = []  # private columns that leave the site as meta.site.<name>", "", "[roots]",
+        *(f"{_quoted(alias)} = {_quoted(str(Path(root).resolve()))}" for alias, root in roots.items()),
+    ]  # fmt: skip
+    (folder / FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def enrol(folder: Path, *, token: str) -> str:
+    """Shows the node's key to the service; returns the fingerprint that an admin compares before approving.
+
+    Raises:
+        Unauthenticated: the token was used before, is old, or another site's.
+        Unavailable: the service cannot be reached.
+    """
+    config = load(folder)
+    own = keys.load(folder, need_enrolment=False)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, config.site[:64])])
+    csr = x509.CertificateSigningRequestBuilder().subject_name(name).sign(own.signing, None)
+    with Centre(config, credential="") as centre:
+        request = pb.EnrolNodeRequest(site=config.site, token=token, csr_pem=csr.public_bytes(Encoding.PEM).decode())
+        answer = centre.send(request)
+    keys.enrolled(folder, answer.credential, list(answer.record_keys))
+    return own.fingerprint
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,220 @@
+"""What a node remembers: where the bytes of its frames are, what it told the centre, the mirrored slices, reports."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from sqlite_utils import Database
+
+from hyperdatasets.core.errors import StorageFull
+
+_SCHEMA = """
+    CREATE TABLE IF NOT EXISTS datasets (id TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT;
+    CREATE TABLE IF NOT EXISTS files (
+        dataset TEXT NOT NULL, frame_id TEXT NOT NULL, source TEXT NOT NULL, root TEXT NOT NULL, path BLOB NOT NULL,
+        size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL, inode INTEGER NOT NULL,
+        sha256 BLOB NOT NULL, PRIMARY KEY (dataset, frame_id, source)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS private (
+        dataset TEXT NOT NULL, frame_id TEXT NOT NULL, columns_json TEXT NOT NULL, PRIMARY KEY (dataset, frame_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS sent (
+        dataset TEXT NOT NULL, frame_id TEXT NOT NULL, part BLOB NOT NULL, PRIMARY KEY (dataset, frame_id, part)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS thumbnails (sha256 BLOB PRIMARY KEY, image BLOB NOT NULL) STRICT;
+    CREATE TABLE IF NOT EXISTS mirror (
+        dataset TEXT NOT NULL, revision INTEGER NOT NULL, canonical BLOB NOT NULL, digest BLOB NOT NULL,
+        PRIMARY KEY (dataset, revision)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS slices (version TEXT PRIMARY KEY, dataset TEXT NOT NULL, revisions BLOB NOT NULL) STRICT;
+    CREATE TABLE IF NOT EXISTS grants (
+        view_digest TEXT NOT NULL, client TEXT NOT NULL, purpose TEXT NOT NULL, record BLOB NOT NULL,
+        signature BLOB NOT NULL, policy TEXT NOT NULL, granted_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,
+        PRIMARY KEY (view_digest, client, purpose)
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS reports (
+        session_id TEXT PRIMARY KEY, payload BLOB NOT NULL, signature BLOB NOT NULL, sent INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """Where the bytes of a source are, and what the file was when it was registered; `path` is below the root."""
+
+    source: str
+    root: str
+    path: bytes
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A frame on its way into the store; `part` is the digest of the site part as it was sent."""
+
+    frame_id: str
+    files: Sequence[StoredFile]
+    private: Mapping[str, Any]
+    part: bytes
+    thumbnail: bytes
+
+
+class NodeStore:
+    """SQLite in the node's folder; safe for several threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
+        self._connection.executescript(
+            f"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; {_SCHEMA}"
+        )
+        self._database = Database(self._connection)
+        self._lock = threading.RLock()
+
+    def register(self, dataset: str, name: str, frames: Iterable[Registered]) -> None:
+        """Remembers frames before they are sent: what reaches the centre is always known here."""
+        with self._writing():
+            self._execute("INSERT OR REPLACE INTO datasets VALUES (?, ?)", (dataset, name))
+            for frame in frames:
+                for file in frame.files:
+                    self._execute(
+                        "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        (dataset, frame.frame_id, file.source, file.root, file.path, file.size, file.mtime_ns,
+                         file.ctime_ns, file.inode, file.sha256),
+                    )  # fmt: skip
+                    if frame.thumbnail:
+                        self._execute("INSERT OR IGNORE INTO thumbnails VALUES (?, ?)", (file.sha256, frame.thumbnail))
+                columns = orjson.dumps(dict(frame.private)).decode()
+                self._execute("INSERT OR REPLACE INTO private VALUES (?, ?, ?)", (dataset, frame.frame_id, columns))
+                self._execute("INSERT OR IGNORE INTO sent VALUES (?, ?, ?)", (dataset, frame.frame_id, frame.part))
+
+    def files(self, dataset: str, frame_id: str) -> dict[str, StoredFile]:
+        """Source id -> file."""
+        rows = self._query(
+            "SELECT source, root, path, size, mtime_ns, ctime_ns, inode, sha256 FROM files "
+            "WHERE dataset = ? AND frame_id = ?", (dataset, frame_id),
+        )  # fmt: skip
+        return {row["source"]: StoredFile(**row) for row in rows}
+
+    def same_files(self, root: str) -> dict[bytes, dict[str, Any]]:
+        """Path -> what is known of the file, so that an unchanged one need not be read again."""
+        rows = self._query("SELECT path, size, mtime_ns, ctime_ns, inode, sha256 FROM files WHERE root = ?", (root,))
+        return {row["path"]: row for row in rows}
+
+    def thumbnail(self, sha256: bytes) -> bytes | None:
+        rows = self._query("SELECT image FROM thumbnails WHERE sha256 = ?", (sha256,))
+        return rows[0]["image"] if rows else None
+
+    def was_sent(self, dataset: str, frame_id: str, part: bytes) -> bool:
+        return bool(self._query(
+            "SELECT 1 FROM sent WHERE dataset = ? AND frame_id = ? AND part = ?", (dataset, frame_id, part)
+        ))  # fmt: skip
+
+    def private(self, dataset: str) -> dict[str, dict[str, Any]]:
+        """Frame id -> private columns."""
+        rows = self._query("SELECT frame_id, columns_json FROM private WHERE dataset = ?", (dataset,))
+        return {row["frame_id"]: orjson.loads(row["columns_json"]) for row in rows}
+
+    def dataset_names(self) -> dict[str, str]:
+        """Id -> `project/name` of every dataset that frames were registered into."""
+        return {row["id"]: row["name"] for row in self._query("SELECT id, name FROM datasets", ())}
+
+    def slice_of(self, version: str) -> tuple[str, bytes] | None:
+        """Dataset id and revisions (a bitmap) of a mirrored slice."""
+        rows = self._query("SELECT dataset, revisions FROM slices WHERE version = ?", (version,))
+        return (rows[0]["dataset"], rows[0]["revisions"]) if rows else None
+
+    def mirrored(self, dataset: str) -> list[int]:
+        return [row["revision"] for row in self._query("SELECT revision FROM mirror WHERE dataset = ?", (dataset,))]
+
+    def mirror(self, dataset: str, entries: Iterable[tuple[int, bytes, bytes]]) -> None:
+        with self._writing():
+            for entry in entries:
+                self._execute("INSERT OR REPLACE INTO mirror VALUES (?, ?, ?, ?)", (dataset, *entry))
+
+    def keep_slice(self, version: str, dataset: str, revisions: bytes) -> None:
+        with self._writing():
+            self._execute("INSERT OR REPLACE INTO slices VALUES (?, ?, ?)", (version, dataset, revisions))
+
+    def canonical(self, dataset: str, revisions: Sequence[int]) -> dict[int, tuple[bytes, bytes]]:
+        """Revision -> (canonical bytes, digest)."""
+        rows = self._query(
+            "SELECT m.revision, m.canonical, m.digest FROM json_each(?) AS wanted CROSS JOIN mirror AS m "
+            "ON m.dataset = ? AND m.revision = wanted.value", (orjson.dumps(list(revisions)).decode(), dataset),
+        )  # fmt: skip
+        return {row["revision"]: (row["canonical"], row["digest"]) for row in rows}
+
+    def grant(self, view_digest: str, client: str, purpose: str) -> dict[str, Any] | None:
+        rows = self._query(
+            "SELECT * FROM grants WHERE view_digest = ? AND client = ? AND purpose = ?", (view_digest, client, purpose)
+        )
+        return rows[0] if rows else None
+
+    def keep_grant(self, row: Mapping[str, Any]) -> None:
+        with self._writing():
+            self._execute("INSERT OR REPLACE INTO grants VALUES (?, ?, ?, ?, ?, ?, ?, ?)", tuple(row.values()))
+
+    def queue_report(self, session_id: str, payload: bytes, signature: bytes) -> None:
+        with self._writing():
+            self._execute("INSERT OR REPLACE INTO reports VALUES (?, ?, ?, 0)", (session_id, payload, signature))
+
+    def unsent_reports(self) -> list[dict[str, Any]]:
+        return self._query("SELECT session_id, payload, signature FROM reports WHERE sent = 0 LIMIT 100", ())
+
+    def report_sent(self, session_id: str, payload: bytes) -> None:
+        with self._writing():
+            self._execute("UPDATE reports SET sent = 1 WHERE session_id = ? AND payload = ?", (session_id, payload))
+
+    def count(self, name: str, amount: int = 0) -> int:
+        """Adds to a counter (or just reads it)."""
+        with self._writing():
+            self._execute("INSERT OR IGNORE INTO counters VALUES (?, 0)", (name,))
+            self._execute("UPDATE counters SET value = value + ? WHERE name = ?", (amount, name))
+            return int(self._query("SELECT value FROM counters WHERE name = ?", (name,))[0]["value"])
+
+    def raise_to(self, name: str, value: int) -> int:
+        """A counter that never goes back; returns what it was."""
+        before = self.count(name)
+        self.count(name, max(0, value - before))
+        return before
+
+    def frame_count(self) -> int:
+        return int(self._query("SELECT COUNT(DISTINCT frame_id) AS n FROM files", ())[0]["n"])
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def _query(self, sql: str, values: tuple[Any, ...]) -> list[dict[str, Any]]:
+        with self._lock:
+            return list(self._database.query(sql, values))
+
+    def _execute(self, sql: str, values: tuple[Any, ...]) -> None:
+        self._connection.execute(sql, values)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self._lock:
+            if self._connection.in_transaction:
+                yield
+                return
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.commit()
+            except BaseException as error:
+                self._connection.rollback()
+                if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
+                    raise StorageFull("the disk of the node is full; nothing of this step was kept") from error
+                raise
