@@ -81,7 +81,8 @@ class Registration:
         self._order, self._config, self._keys, self._store, self._centre = order, config, keys, store, centre
         self._root, self._folder = _located(order.path, roots)
         self._below = os.fsencode(self._folder.relative_to(self._root.folder.resolve()))
-        self._columns = columns.read(self._root.below(".") / order.columns_file) if order.columns_file else {}
+        self._columns_file = self._located_columns(order.columns_file) if order.columns_file else None
+        self._columns = columns.read(self._columns_file) if self._columns_file else {}
 
     def run(self) -> Iterator[Progress]:
         """Registers all files; yields after each batch, the last time when all is done."""
@@ -96,6 +97,17 @@ class Registration:
                 yield progress
                 progress.problems = []
         yield progress
+
+    def _is_columns_file(self, entry: Entry) -> bool:
+        return self._columns_file is not None and self._folder / entry.path == self._columns_file
+
+    def _located_columns(self, name: str) -> Path:
+        """The CSV file, beside the data or below the root; it is no data itself."""
+        for folder in (self._folder, self._root.folder):
+            path = (folder / name).resolve()
+            if path.is_file() and path.is_relative_to(self._root.folder.resolve()):
+                return path
+        raise NotFound(f"there is no file {name} beside the data or below the root", kind="file", name=name)
 
     def _draft(self) -> tuple[Dataset, DatasetVersion]:
         """The dataset and its draft; both are made if there is none."""
@@ -117,7 +129,7 @@ class Registration:
         """Reads the file once; or the reason why it is left out."""
         if entry.frame is not None:
             return "left out: frames in JSON lines have no file here; use `import` for them"
-        if any(each.reason.startswith("left out") for each in entry.problems):
+        if any(each.reason.startswith("left out") for each in entry.problems) or self._is_columns_file(entry):
             return ""
         path = b"/".join(part for part in (self._below.removeprefix(b"."), os.fsencode(entry.path)) if part)
         try:
@@ -162,10 +174,11 @@ class Registration:
         frames, registered = [], []
         for entry, each in zip(entries, found, strict=True):
             progress.scanned += 1
-            progress.problems += entry.problems
             if isinstance(each, str):
-                progress.problems += [Problem(entry.path, each)] if each else []
+                dropped = [problem for problem in entry.problems if problem.reason.startswith("left out")]
+                progress.problems += [*dropped, *([Problem(entry.path, each)] if each else [])]
                 continue
+            progress.problems += entry.problems
             frame, private = self._frame(entry, each, progress.problems)
             frames.append(frame)
             part = frame_digest(canonical_bytes(site_part(frame)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from cryptography import x509
@@ -17,7 +18,7 @@ from hyperdatasets.v1 import site_service_pb2 as pb
 from hyperdatasets.wire.authority import Authority
 from node import keys
 from node.centre import Centre
-from node.config import FILE, PROFILES, load
+from node.config import FILE, PROFILES, NodeConfig, load
 
 
 def init(
@@ -51,13 +52,18 @@ def init(
     secret = folder / "operator.secret"
     secret.touch(mode=0o600)
     secret.write_text(secrets.token_urlsafe(32))
-    lines = [
-        f"site = {_quoted(site)}", f"service = {_quoted(service)}", f"service_ca = {_quoted(service_ca)}",
-        f"listen = {_quoted(listen)}", f"profile = {_quoted(profile)}",
-        "publish_fields = []  # private columns that leave the site as meta.site.<name>", "", "[roots]",
-        *(f"{_quoted(alias)} = {_quoted(str(Path(root).resolve()))}" for alias, root in roots.items()),
-    ]  # fmt: skip
-    (folder / FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    config = NodeConfig(
+        site, service, {alias: Path(root).resolve() for alias, root in roots.items()}, service_ca, listen, profile
+    )
+    _write(folder, config)
+
+
+def change(folder: Path, *, service: str, roots: Mapping[str, Path]) -> None:
+    """Points a node to another address of its service, and to other roots."""
+    config = load(folder)
+    resolved = {alias: Path(root).resolve() for alias, root in roots.items()}
+    if (config.service, dict(config.roots)) != (service, resolved):
+        _write(folder, replace(config, service=service, roots=resolved))
 
 
 def enrol(folder: Path, *, token: str) -> str:
@@ -76,6 +82,18 @@ def enrol(folder: Path, *, token: str) -> str:
         answer = centre.send(request)
     keys.enrolled(folder, answer.credential, list(answer.record_keys))
     return own.fingerprint
+
+
+def _write(folder: Path, config: NodeConfig) -> None:
+    fields = ", ".join(map(_quoted, config.publish_fields))
+    lines = [
+        f"site = {_quoted(config.site)}", f"service = {_quoted(config.service)}",
+        f"service_ca = {_quoted(config.service_ca)}", f"listen = {_quoted(config.listen)}",
+        f"profile = {_quoted(config.profile)}",
+        f"publish_fields = [{fields}]  # private columns that leave the site as meta.site.<name>", "", "[roots]",
+        *(f"{_quoted(alias)} = {_quoted(str(root))}" for alias, root in config.roots.items()),
+    ]  # fmt: skip
+    (folder / FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _quoted(text: str) -> str:

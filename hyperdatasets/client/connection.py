@@ -6,7 +6,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -63,9 +63,16 @@ class Connection:
                 time.sleep(_FIRST_WAIT_S * 2**attempt * random.uniform(0.5, 1))  # noqa: S311  # jitter, no secret
         raise AssertionError("the loop ends by an answer or an error")
 
-    def stream(self, method: Callable[[grpc.Channel], Any], request: Any, *, timeout_s: float = 3_600) -> Iterator[Any]:
+    def stream(
+        self,
+        method: Callable[[grpc.Channel], Any],
+        request: Any,
+        *,
+        timeout_s: float = 3_600,
+        metadata: Iterable[tuple[str, str]] = (),
+    ) -> Iterator[Any]:
         """Messages of a stream; ending the iteration early cancels the call."""
-        call = method(self.channel)(request, timeout=timeout_s, metadata=self._metadata)
+        call = method(self.channel)(request, timeout=timeout_s, metadata=[*self._metadata, *metadata])
         try:
             yield from call
         except grpc.RpcError as error:

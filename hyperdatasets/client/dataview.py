@@ -16,6 +16,7 @@ from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.version import QueryWarning
 from hyperdatasets.core.dataview_text import from_plain, from_yaml, to_plain
 from hyperdatasets.core.errors import InvalidView, ViewPublished
+from hyperdatasets.core.selection import SiteSelection
 from hyperdatasets.v1 import dataview_service_pb2 as pb
 from hyperdatasets.wire.frames import from_message
 
@@ -265,8 +266,14 @@ class DataView:
         return dict(self._spec)
 
     @property
+    def sites(self) -> tuple[SiteSelection, ...]:
+        """What a published view selects at each site: count and digest."""
+        listed = () if self._stored is None else self._stored.sites
+        return tuple(SiteSelection(each.site, each.count, each.digest) for each in listed)
+
+    @property
     def site_counts(self) -> dict[str, int]:
-        return {each.site: each.count for each in self._stored.sites} if self._stored is not None else {}
+        return {each.site: each.count for each in self.sites}
 
     def to_yaml(self) -> str:
         return yaml.safe_dump(to_plain(from_plain(self._spec)), sort_keys=False, allow_unicode=True)

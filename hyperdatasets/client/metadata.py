@@ -110,6 +110,11 @@ def connect(service: str = "", *, ca: str = "", token: str = "", timeout_s: floa
     return client
 
 
+def use(client: MetadataClient) -> None:
+    """Makes a connection the default of all objects."""
+    _DEFAULT.set(client)
+
+
 def current(client: MetadataClient | None = None) -> MetadataClient:
     return client or _DEFAULT.get()
 

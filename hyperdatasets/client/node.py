@@ -136,9 +136,12 @@ class NodeClient:
         answer: pb.GetStatusResponse = self._call("GetStatus", pb.GetStatusRequest())
         return answer
 
-    def register(self, request: pb.RegisterRequest) -> Iterator[pb.RegisterResponse]:
-        """Progress of a registration, as the node's operator."""
-        return self._connection.stream(lambda channel: NodeServiceStub(channel).Register, request, timeout_s=86_400)
+    def register(self, request: pb.RegisterRequest, *, operator_secret: str = "") -> Iterator[pb.RegisterResponse]:
+        """Progress of a registration, as the node's operator; a strict node asks for its `operator.secret`."""
+        more = [("hd-operator", operator_secret)] if operator_secret else []
+        return self._connection.stream(
+            lambda channel: NodeServiceStub(channel).Register, request, timeout_s=86_400, metadata=more
+        )
 
     def close(self) -> None:
         self._connection.close()

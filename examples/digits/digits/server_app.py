@@ -1,0 +1,85 @@
+"""What happens in the middle: models are averaged, accuracies are recorded. No data comes here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
+from flwr.serverapp import Grid, ServerApp
+from flwr.serverapp.strategy import FedAvg
+
+import hyperdatasets as hd
+from digits import model
+
+app = ServerApp()
+_DEADLINE_S = 180
+
+
+class Recorded(FedAvg):
+    """FedAvg that notes the accuracy of each global model, and does not pass over a site that failed."""
+
+    def __init__(self, sites: int) -> None:
+        super().__init__(
+            fraction_train=1.0, fraction_evaluate=0.0, min_train_nodes=sites, min_available_nodes=sites,
+            train_metrics_aggr_fn=lambda replies, _: MetricRecord(pooled(replies)),
+        )  # fmt: skip
+
+    def aggregate_train(
+        self, server_round: int, replies: Iterable[Message]
+    ) -> tuple[ArrayRecord | None, MetricRecord | None]:
+        return super().aggregate_train(server_round, checked(replies))
+
+
+@app.main()
+def main(grid: Grid, context: Context) -> None:
+    config = context.run_config
+    sites, rounds = int(config["sites"]), int(config["rounds"])
+    wait_for(grid, sites)
+    result = Recorded(sites).start(
+        grid=grid, initial_arrays=ArrayRecord(model.new()), num_rounds=rounds, timeout=_DEADLINE_S
+    )
+    accuracies = {number - 1: metrics["accuracy"] for number, metrics in result.train_metrics_clientapp.items()}
+    accuracies[rounds] = judge(grid, result.arrays)
+    record(config, accuracies)
+    print("accuracy after each round:", {number: round(value, 3) for number, value in accuracies.items()}, flush=True)
+
+
+def pooled(replies: Iterable[RecordDict]) -> dict[str, float]:
+    """Accuracy over the test frames of all sites together."""
+    metrics = [reply["metrics"] for reply in replies]
+    tested, correct = (sum(int(each[key]) for each in metrics) for key in ("tested", "correct"))
+    return {"accuracy": correct / max(tested, 1), "tested": float(tested)}
+
+
+def checked(replies: Iterable[Message]) -> list[Message]:
+    listed = list(replies)
+    failed = [reply.error.reason for reply in listed if reply.has_error()]
+    if failed:
+        raise RuntimeError(f"{len(failed)} sites failed: {failed[0]}")
+    return listed
+
+
+def judge(grid: Grid, arrays: ArrayRecord) -> float:
+    """Accuracy of the last model."""
+    content = RecordDict({"arrays": arrays, "config": ConfigRecord({})})
+    messages = [Message(content, dst_node_id=node, message_type="evaluate") for node in grid.get_node_ids()]
+    replies = checked(grid.send_and_receive(messages, timeout=_DEADLINE_S))
+    return pooled(reply.content for reply in replies)["accuracy"]
+
+
+def record(config: dict[str, object], accuracies: dict[int, float]) -> None:
+    if not config["service"] or not config["experiment"]:
+        return
+    client = hd.connect(str(config["service"]))
+    experiment = hd.Experiment.get(experiment_id=str(config["experiment"]), client=client)
+    for number, accuracy in sorted(accuracies.items()):
+        experiment.log_metrics({"accuracy": accuracy}, step=number)
+
+
+def wait_for(grid: Grid, sites: int) -> None:
+    deadline = time.monotonic() + 60
+    while len(list(grid.get_node_ids())) < sites:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"fewer than {sites} sites are connected after a minute")
+        time.sleep(0.2)

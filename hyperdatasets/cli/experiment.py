@@ -1,0 +1,63 @@
+"""`experiment`: recorded runs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from hyperdatasets.cli.output import Json, say, show
+from hyperdatasets.client.experiment import Experiment
+
+app = typer.Typer(no_args_is_help=True, help="Experiments: parameters, metrics, named data views.")
+Name = Annotated[str, typer.Argument(help="Name (the newest of it) or id.")]
+
+
+@app.command("list")
+def list_command(project: str = "", as_json: Json = False) -> None:
+    """List experiments, the newest first."""
+    found = [_plain(each) for each in Experiment.list(project=project)]
+    show(found, as_json=as_json, columns=("name", "state", "metrics", "id"))
+
+
+@app.command("show")
+def show_command(experiment: Name, as_json: Json = False) -> None:
+    """Show an experiment."""
+    show(_plain(_get(experiment)), as_json=as_json)
+
+
+@app.command()
+def clone(
+    experiment: Name,
+    name: str = "",
+    view: Annotated[list[str] | None, typer.Option(help="name=view; repeat for several.")] = None,
+    parameter: Annotated[list[str] | None, typer.Option(help="name=JSON value; repeat for several.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Copy an experiment with other data views or parameters; no code changes."""
+    views = dict(each.split("=", 1) for each in view or ())
+    parameters = {key: orjson.loads(text) for key, text in (each.split("=", 1) for each in parameter or ())}
+    show(_plain(_get(experiment).clone(name=name, views=views, parameters=parameters)), as_json=as_json)
+
+
+@app.command()
+def compare(before: Name, after: str, as_json: Json = False) -> None:
+    """Show what differs: parameters, views, metrics."""
+    found = _get(before).compare(_get(after))
+    if as_json:
+        show(found, as_json=True)
+        return
+    for path, (old, new) in found.items():
+        say(f"{path}: {orjson.dumps(old).decode()} -> {orjson.dumps(new).decode()}")
+
+
+def _get(name: str) -> Experiment:
+    return Experiment.get(name)
+
+
+def _plain(experiment: Experiment) -> dict[str, Any]:
+    return {
+        "name": experiment.name, "id": experiment.id, "project": experiment.project, "state": experiment.state,
+        "parameters": experiment.parameters, "views": experiment.views, "metrics": experiment.last_metrics,
+    }  # fmt: skip

@@ -1,0 +1,96 @@
+"""`frames`: frames of a version, by query."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from hyperdatasets.cli.output import Json, say, show
+from hyperdatasets.client.version import DatasetVersion
+
+app = typer.Typer(no_args_is_help=True, help="Frames: find, show, change, copy, delete.")
+Dataset = Annotated[str, typer.Argument(help="`project/name` or id of the dataset.")]
+Version = Annotated[str, typer.Option(help="Name or id; default: the newest draft, or else the newest.")]
+Query = Annotated[str, typer.Option(help="Frame query, such as 'meta.city:ulm AND rois.label:car'.")]
+RoiQuery = Annotated[str, typer.Option(help="ROI query: all of it holds on one ROI.")]
+Preview = Annotated[bool, typer.Option(help="Only count.")]
+
+
+@app.command("list")
+def list_command(dataset: Dataset, version: Version = "", limit: int = 20, as_json: Json = False) -> None:
+    """List frames of a version."""
+    _print(_get(dataset, version).frames(limit=limit), as_json=as_json)
+
+
+@app.command()
+def find(
+    dataset: Dataset, query: Query = "", roi_query: RoiQuery = "", version: Version = "", order_by: str = "",
+    limit: int = 20, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Find frames by query; says how many match."""
+    found = _get(dataset, version)
+    if not as_json:
+        say(f"{found.count(frame_query=query, roi_query=roi_query)} frames match")
+    _print(found.frames(frame_query=query, roi_query=roi_query, order_by=order_by, limit=limit), as_json=as_json)
+
+
+@app.command("show")
+def show_command(dataset: Dataset, frame_id: str, version: Version = "") -> None:
+    """Show one frame as JSON."""
+    plain = _get(dataset, version).get_frame(frame_id).plain
+    say(orjson.dumps(plain, option=orjson.OPT_INDENT_2, default=lambda value: f"{len(value)} bytes").decode())
+
+
+@app.command()
+def delete(
+    dataset: Dataset, frame_id: Annotated[list[str] | None, typer.Argument()] = None, query: Query = "",
+    roi_query: RoiQuery = "", version: Version = "", preview: Preview = False,
+) -> None:  # fmt: skip
+    """Delete frames from a draft, by id or by query."""
+    count = _get(dataset, version).delete_frames(
+        frame_id or (), frame_query=query, roi_query=roi_query, preview=preview
+    )
+    say(f"{count} frames {'would be' if preview else 'are'} deleted")
+
+
+@app.command()
+def update(
+    dataset: Dataset, query: Query = "", roi_query: RoiQuery = "", version: Version = "",
+    add_label: list[str] | None = None, remove_label: list[str] | None = None,
+    relabel: Annotated[list[str] | None, typer.Option(help="old=new; repeat for several.")] = None,
+    set_meta: Annotated[str, typer.Option(help="JSON object, merged key by key; null removes a key.")] = "",
+    preview: Preview = False,
+) -> None:  # fmt: skip
+    """Change all frames that match, as one atomic edit of a draft."""
+    renamed = {old: new for old, _, new in (each.partition("=") for each in relabel or ())}
+    count = _get(dataset, version).update_by_query(
+        frame_query=query, roi_query=roi_query, add_labels=add_label or (), remove_labels=remove_label or (),
+        relabel=renamed, set_meta=orjson.loads(set_meta) if set_meta else None, preview=preview,
+    )  # fmt: skip
+    say(f"{count} frames {'would change' if preview else 'changed'}")
+
+
+@app.command()
+def copy(
+    from_dataset: str, to_dataset: str, from_version: str = "", version: Version = "", query: Query = "",
+    preview: Preview = False,
+) -> None:  # fmt: skip
+    """Copy frames of another version or dataset into a draft."""
+    result = _get(to_dataset, version).copy_frames(_get(from_dataset, from_version), frame_query=query, preview=preview)
+    say(f"{result.added} added, {result.updated} updated, {result.unchanged} unchanged")
+
+
+def _get(dataset: str, version: str) -> DatasetVersion:
+    return DatasetVersion.get_version(dataset_name=dataset, version_name=version)
+
+
+def _print(frames: Any, *, as_json: bool) -> None:
+    if as_json:
+        show([frame.plain for frame in frames], as_json=True)
+        return
+    show([{
+        "id": frame.id, "site": frame.site, "uri": frame.plain["sources"][0]["uri"] if frame.plain["sources"] else "",
+        "labels": sorted({label for each in frame.annotations for label in each["labels"]}),
+    } for frame in frames], as_json=False)  # fmt: skip

@@ -1,0 +1,182 @@
+"""`node`: what an operator does at a site. The only commands that read raw files."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hyperdatasets.cli.output import Json, console, say, show, warn
+from hyperdatasets.client.loading import local_node
+from hyperdatasets.client.node import NodeClient
+from hyperdatasets.core.errors import FailedPrecondition, InvalidArgument
+from hyperdatasets.v1 import node_service_pb2 as pb
+from node import audit as audit_log
+from node import clients, policy, setup
+from node.config import load
+from node.server import Node
+
+app = typer.Typer(no_args_is_help=True, help="The node of this site: raw data, policy, clients, audit.")
+policy_app = typer.Typer(no_args_is_help=True, help="What this site allows (policy.toml).")
+client_app = typer.Typer(no_args_is_help=True, help="Clients of this node, by certificate.")
+app.add_typer(policy_app, name="policy")
+app.add_typer(client_app, name="client")
+Folder = Annotated[Path, typer.Argument(help="Folder of the node.")]
+
+
+@app.command()
+def init(
+    folder: Folder,
+    site: Annotated[str, typer.Option(help="Name of the site, as it was added at the service.")],
+    service: Annotated[str, typer.Option(help="host:port of the metadata service.")],
+    root: Annotated[list[str], typer.Option(help="alias=folder with raw data; repeat for several.")],
+    profile: Annotated[str, typer.Option(help="strict, or open for public data.")] = "strict",
+    listen: Annotated[str, typer.Option(help="host:port for clients at this site.")] = "127.0.0.1:7410",
+    service_ca: Annotated[str, typer.Option(help="File with the service's CA.")] = "",
+) -> None:
+    """Make the folder of a new node."""
+    roots = {}
+    for each in root:
+        alias, sign, path = each.partition("=")
+        if not sign:
+            raise InvalidArgument(f"--root {each}: expected alias=folder")
+        roots[alias] = Path(path)
+    setup.init(folder, site=site, service=service, profile=profile, roots=roots, listen=listen, service_ca=service_ca)
+    say(f"node of site `{site}` in {folder}; next: hyperdatasets node enrol {folder} --token …")
+
+
+@app.command()
+def enrol(folder: Folder, token: Annotated[str, typer.Option(help="One-time token of `site add`.")]) -> None:
+    """Show this node's key to the service."""
+    fingerprint = setup.enrol(folder, token=token)
+    say(f"enrolled; fingerprint {fingerprint}")
+    say(f"an admin now approves it: hyperdatasets site approve {load(folder).site} --fingerprint {fingerprint}")
+
+
+@app.command()
+def serve(folder: Folder) -> None:
+    """Run the node until Ctrl-C."""
+    logging.basicConfig(level=logging.WARNING)
+    with Node(folder) as node:
+        how = "in plaintext, for this machine alone" if node.config.plaintext else "with client certificates"
+        say(f"node of site `{node.config.site}`: {node.address}, {how}")
+        if node.config.profile == "strict" and not (folder / policy.FILE).exists():
+            warn("no policy.toml: nothing is served")
+        say("press Ctrl-C to stop")
+        stopped = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stopped.set())
+        stopped.wait()
+    say("stopped")
+
+
+@app.command()
+def register(
+    folder: Folder,
+    path: Annotated[str, typer.Argument(help="<root alias>/<path below it>, or an absolute path below a root.")],
+    dataset: Annotated[str, typer.Option(help="`project/name`; made if it does not exist.")],
+    format_name: Annotated[str, typer.Option("--format", help="voc, coco, yolo, imagefolder, files or auto.")] = "auto",
+    version: Annotated[str, typer.Option(help="A draft; default: the newest.")] = "",
+    columns: Annotated[str, typer.Option(help="CSV file with private columns; its first column names the file.")] = "",
+    context_column: str = "",
+    timestamp_column: str = "",
+    replace_annotations: Annotated[bool, typer.Option("--replace-annotations", help="Also of known frames.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Register a folder: metadata goes to the service, data stays. Run again it goes on where it was."""
+    request = pb.RegisterRequest(
+        path=path, dataset=dataset, format="" if format_name == "auto" else format_name, version=version,
+        columns_file=columns, context_column=context_column, timestamp_column=timestamp_column,
+        replace_annotations=replace_annotations,
+    )  # fmt: skip
+    problems: list[dict[str, str]] = []
+    last = pb.RegisterResponse()
+    with console.status("registering…") as status:
+        for answer in _operator(folder).register(request, operator_secret=(folder / "operator.secret").read_text()):
+            problems += [{"file": each.file, "reason": each.reason} for each in answer.problems]
+            last = answer
+            status.update(f"registering… {answer.scanned} files looked at")
+    counts = {"scanned": last.scanned, "added": last.added, "updated": last.updated, "unchanged": last.unchanged}
+    if as_json:
+        show(counts | {"problems": problems}, as_json=True)
+        return
+    for problem in problems:
+        warn(f"{problem['file']}: {problem['reason']}")
+    show(counts, as_json=False)
+
+
+@app.command()
+def status(folder: Folder, as_json: Json = False) -> None:
+    """Show how the node is."""
+    found = _operator(folder).status()
+    show({
+        "site": found.site, "version": found.version, "connected": found.connected, "frames": found.frame_count,
+        "open sessions": found.open_sessions, "frames served": found.frames_served, "bytes served": found.bytes_served,
+    }, as_json=as_json)  # fmt: skip
+
+
+@app.command()
+def audit(
+    folder: Folder, verify: Annotated[bool, typer.Option("--verify", help="Check the chain of the lines.")] = False,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Show what was asked and served at this site, and by which rule."""
+    if verify:
+        count, problem = audit_log.verify(folder)
+        say(f"{count} lines are whole" + (f"; then: {problem}" if problem else ""))
+        if problem:
+            raise typer.Exit(1)
+        return
+    entries = [{key: value for key, value in each.items() if key != "before"} for each in audit_log.entries(folder)]
+    if as_json:
+        show(entries, as_json=True)
+        return
+    for entry in entries:
+        rest = ", ".join(f"{key} {value}" for key, value in entry.items() if key != "event" and value not in {"", 0})
+        say(f"{entry['event']}: {rest}")
+
+
+@policy_app.command()
+def check(folder: Folder) -> None:
+    """Read the policy and say what it allows."""
+    rules = policy.load(folder / policy.FILE).rules
+    for rule in rules:
+        say(
+            f"{rule.id}: {', '.join(rule.principals)} may read {', '.join(rule.datasets)} for {', '.join(rule.purposes)}"
+        )
+    if not rules:
+        say("the policy allows nothing")
+
+
+@client_app.command()
+def add(folder: Folder, name: str, as_json: Json = False) -> None:
+    """Make a key and certificate for a client at this site."""
+    paths = clients.add(folder, name)
+    show({key: str(path) for key, path in paths.items()}, as_json=as_json)
+
+
+@client_app.command()
+def revoke(folder: Folder, name: str) -> None:
+    """Shut a client out, in the middle of its streams too."""
+    clients.revoke(folder, name)
+    say(f"client `{name}` is revoked")
+
+
+def _operator(folder: Path) -> NodeClient:
+    """A connection to the running node of this folder, as its operator."""
+    config = load(folder)
+    if config.plaintext:
+        return local_node(config.listen)
+    name = "operator"
+    target = folder / "clients" / name
+    if name not in clients.active(folder):
+        clients.add(folder, name)
+    if config.listen.endswith(":0"):
+        raise FailedPrecondition("listen has port 0 in node.toml: give the node a fixed port to reach it from here")
+    return NodeClient(
+        config.listen, ca=str(target / "ca.pem"), cert=str(target / "client.pem"), key=str(target / "client.key")
+    )

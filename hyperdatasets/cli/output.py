@@ -1,0 +1,95 @@
+"""What commands print: tables for people, JSON for programs; errors with what to do, and their exit codes."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from hyperdatasets.core.errors import (
+    AlreadyExists,
+    DeadlineExceeded,
+    EtagMismatch,
+    FailedPrecondition,
+    HyperdatasetsError,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+    Unauthenticated,
+    Unavailable,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+EXIT_CODES: tuple[tuple[type[HyperdatasetsError], int], ...] = (
+    (NotFound, 3),
+    (PermissionDenied, 4),
+    (Unauthenticated, 4),
+    (AlreadyExists, 5),
+    (FailedPrecondition, 5),
+    (EtagMismatch, 5),
+    (Unavailable, 6),
+    (DeadlineExceeded, 6),
+    (InvalidArgument, 1),
+)
+INTERRUPTED = 130
+
+console = Console()
+errors = Console(stderr=True)
+
+
+def show(plain: Any, *, as_json: bool, columns: Sequence[str] = ()) -> None:
+    """Prints a list of rows as a table, an object as lines, or either as JSON."""
+    if as_json:
+        sys.stdout.write(orjson.dumps(plain, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
+    elif isinstance(plain, Mapping):
+        for key, value in plain.items():
+            console.print(f"{key}: {_text(value)}", highlight=False, markup=False, soft_wrap=True)
+    else:
+        _table(list(plain), columns)
+
+
+def say(text: str) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def warn(text: str) -> None:
+    errors.print(f"warning: {text}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+
+
+def fail(error: HyperdatasetsError) -> int:
+    """Prints an error; returns the exit code of its kind."""
+    errors.print(f"error: {error.message}", style="red", highlight=False, markup=False, soft_wrap=True)
+    return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
+
+
+def warnings_as_lines() -> None:
+    """Warnings of the library become lines for people."""
+    warnings.showwarning = lambda message, *_args, **_more: warn(str(message))
+
+
+def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    if not rows:
+        say("(none)")
+        return
+    names = list(columns or rows[0])
+    table = Table(*names, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(_text(row[name]) for name in names))
+    console.print(table, markup=False)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_text, value))
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key or '(no site)'} {_text(each)}" for key, each in value.items())
+    return "" if value is None else str(value)

@@ -1,0 +1,59 @@
+"""`site`: sites and the approval of their nodes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from hyperdatasets.cli.output import Json, say, show
+from hyperdatasets.client import admin
+
+app = typer.Typer(no_args_is_help=True, help="Sites: places that own raw data, each with a node.")
+
+
+@app.command()
+def add(
+    name: str,
+    project: Annotated[list[str], typer.Option(help="Project that the site's node may write to; repeat for several.")],
+    description: str = "",
+    as_json: Json = False,
+) -> None:
+    """Add a site; prints the one-time token for its node."""
+    site, token = admin.add_site(name, projects=project, description=description)
+    if as_json:
+        show(asdict(site) | {"token": token}, as_json=True)
+        return
+    say(f"site `{site.name}` is added. At the site, within a day:")
+    say(f"  hyperdatasets node enrol FOLDER --token {token}")
+
+
+@app.command("list")
+def list_command(as_json: Json = False) -> None:
+    """List sites."""
+    found = [asdict(each) for each in admin.sites()]
+    show(found, as_json=as_json, columns=("name", "state", "projects", "frame_count", "fingerprint"))
+
+
+@app.command("show")
+def show_command(name: str, as_json: Json = False) -> None:
+    """Show a site."""
+    show(asdict(admin.site(name)), as_json=as_json)
+
+
+@app.command()
+def approve(
+    name: str, fingerprint: Annotated[str, typer.Option(help="As the node showed it; compared before approving.")] = ""
+) -> None:
+    """Let an enrolled node work, after comparing its fingerprint."""
+    if not fingerprint:
+        shown = admin.site(name).fingerprint
+        typer.confirm(f"Does the node of `{name}` show the fingerprint {shown}?", abort=True)
+    say(f"site `{admin.approve_site(name, fingerprint=fingerprint).name}` is approved")
+
+
+@app.command()
+def revoke(name: str, why: str = "") -> None:
+    """Shut a site's node out."""
+    say(f"site `{admin.revoke_site(name, why=why).name}` is revoked")

@@ -1,0 +1,163 @@
+"""`version`: versions of datasets."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any, cast
+
+import orjson
+import typer
+from rich.tree import Tree
+
+from hyperdatasets.cli.output import Json, console, say, show
+from hyperdatasets.client.version import DatasetVersion
+from hyperdatasets.core.errors import InvalidArgument
+from hyperdatasets.core.frames import Frame
+from hyperdatasets.formats import coco, jsonl
+
+app = typer.Typer(no_args_is_help=True, help="Versions: sets of frames, drafts or frozen for ever.")
+Dataset = Annotated[str, typer.Argument(help="`project/name` or id of the dataset.")]
+Version = Annotated[str, typer.Argument(help="Name or id; default: the newest draft, or else the newest.")]
+
+
+@app.command()
+def create(
+    dataset: Dataset,
+    name: str,
+    parent: Annotated[list[str] | None, typer.Option(help="Repeat to merge; a later parent wins.")] = None,
+    comment: str = "",
+    as_json: Json = False,
+) -> None:
+    """Make a draft with the frames of its parents."""
+    made = DatasetVersion.create_version(
+        dataset_name=dataset, version_name=name, parent_version_names=parent or (), comment=comment,
+        raise_if_exists=True,
+    )  # fmt: skip
+    show(_plain(made), as_json=as_json)
+
+
+@app.command()
+def snapshot(dataset: Dataset, name: str = "", child: str = "", as_json: Json = False) -> None:
+    """Publish the draft and open a new one."""
+    show(_plain(DatasetVersion.create_snapshot(dataset, publish_name=name, child_name=child)), as_json=as_json)
+
+
+@app.command()
+def publish(
+    dataset: Dataset,
+    version: Version = "",
+    name: Annotated[str, typer.Option(help="Name it gets.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Freeze a draft for ever."""
+    show(_plain(_get(dataset, version).publish_version(name)), as_json=as_json)
+
+
+@app.command()
+def revert(dataset: Dataset, version: Version = "") -> None:
+    """Make a draft equal to its parents again."""
+    say(f"{_get(dataset, version).revert()}")
+
+
+@app.command("list")
+def list_command(dataset: Dataset, as_json: Json = False) -> None:
+    """List versions, the oldest first."""
+    found = DatasetVersion.get_versions(dataset)
+    show([_plain(each) for each in found], as_json=as_json, columns=("name", "state", "frames", "annotated", "digest"))
+
+
+@app.command()
+def tree(dataset: Dataset) -> None:
+    """Show which version came from which."""
+    found = DatasetVersion.get_versions(dataset)
+    branches: dict[str, Tree] = {}
+    root = Tree(dataset)
+    for each in found:
+        above = branches.get(each.parents[0], root) if each.parents else root
+        merged = f" (merged with {len(each.parents) - 1} more)" if len(each.parents) > 1 else ""
+        state = "" if each.published else ", draft"
+        branches[each.id] = above.add(f"{each.name}: {each.frame_count} frames{state}{merged}")
+    console.print(root, markup=False)
+
+
+@app.command()
+def diff(
+    dataset: Dataset, before: str, after: str, explain: Annotated[int, typer.Option(help="Changes to explain.")] = 10,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Show what was added, removed and changed, and what changed in each frame."""
+    found = _get(dataset, before).diff(_get(dataset, after), explain=explain, limit=max(explain, 100))
+    if as_json:
+        show(
+            {"added": found.added, "removed": found.removed, "changed": found.changed, "frames": found.frames},
+            as_json=True,
+        )
+        return
+    say(f"{found.added} added, {found.removed} removed, {found.changed} changed")
+    for frame_id, kind, fields in found.frames[:explain]:
+        say(f"{kind} {frame_id}")
+        for path, old, new in fields:
+            say(f"    {path}: {_json(old)} -> {_json(new)}")
+
+
+@app.command()
+def rename(dataset: Dataset, version: str, new_name: str) -> None:
+    """Give a version another name."""
+    _get(dataset, version).set_version_name(new_name)
+    say(f"now {new_name}")
+
+
+@app.command()
+def delete(
+    dataset: Dataset, version: str, force: Annotated[bool, typer.Option(help="Also if published.")] = False
+) -> None:
+    """Delete a version."""
+    from hyperdatasets.client.dataset import Dataset as Handle  # noqa: PLC0415  # the name is an argument type here
+
+    Handle.get(dataset).delete_version(version, force=force)
+    say(f"{version} is deleted")
+
+
+@app.command()
+def export(
+    dataset: Dataset, version: Version = "", query: str = "",
+    format_name: Annotated[str, typer.Option("--format", help="jsonl or coco.")] = "jsonl",
+) -> None:  # fmt: skip
+    """Write the frames of a version to standard output."""
+    frames = (cast("Frame", frame.plain) for frame in _get(dataset, version).frames(frame_query=query))
+    if format_name == "jsonl":
+        for line in jsonl.write(frames):
+            sys.stdout.buffer.write(line)
+    elif format_name == "coco":
+        sys.stdout.buffer.write(orjson.dumps(coco.write(frames)))
+    else:
+        raise InvalidArgument(f"there is no export format `{format_name}`; there are jsonl and coco")
+
+
+@app.command()
+def stats(dataset: Dataset, field: str, version: Version = "", query: str = "", as_json: Json = False) -> None:
+    """Count the values of a field, such as rois.label."""
+    found = _get(dataset, version).statistics(field, where=query)
+    if as_json:
+        show(found, as_json=True)
+        return
+    show([{"value": value, "count": count} for value, count in found["counts"].items()], as_json=False)
+    if found["quantiles"]:
+        say("minimum, quartiles, maximum: " + ", ".join(f"{each:g}" for each in found["quantiles"]))
+
+
+def _get(dataset: str, version: str) -> DatasetVersion:
+    return DatasetVersion.get_version(dataset_name=dataset, version_name=version)
+
+
+def _plain(version: DatasetVersion) -> dict[str, Any]:
+    return {
+        "name": version.name, "id": version.id, "state": "published" if version.published else "draft",
+        "frames": version.frame_count, "annotated": version.annotated_count, "sites": version.site_counts(),
+        "digest": version.digest, "comment": version.comment,
+    }  # fmt: skip
+
+
+def _json(value: Any) -> str:
+    text = orjson.dumps(value).decode()
+    return text if len(text) <= 200 else f"{text[:200]}…"

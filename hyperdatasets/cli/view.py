@@ -1,0 +1,141 @@
+"""`view`: data views."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import orjson
+import typer
+
+from hyperdatasets.cli.output import Json, say, show, warn
+from hyperdatasets.client.dataview import DataView
+from hyperdatasets.core.errors import InvalidArgument, NotFound
+from hyperdatasets.core.frames import Frame
+from hyperdatasets.formats import coco, jsonl
+
+app = typer.Typer(no_args_is_help=True, help="Data views: the data of an experiment as a query.")
+Name = Annotated[str, typer.Argument(help="Name, name@sha256:… or id.")]
+
+
+@app.command()
+def create(
+    file: Annotated[Path | None, typer.Argument(help="YAML file with the specification.")] = None,
+    project: str = "",
+    name: str = "",
+    dataset: Annotated[str, typer.Option(help="Without a file: `project/name` of the dataset.")] = "",
+    version: Annotated[str, typer.Option(help="Without a file: name of the version.")] = "",
+    query: Annotated[str, typer.Option(help="Without a file: frame query.")] = "",
+    roi_query: Annotated[str, typer.Option(help="Without a file: ROI query.")] = "",
+    publish: Annotated[bool, typer.Option("--publish", help="Publish it at once.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Store a data view from YAML or from flags."""
+    if file is None:
+        view = DataView(name, project=project)
+        view.add_query(dataset_name=dataset, version_name=version, frame_query=query, roi_query=roi_query)
+    else:
+        if not file.exists():
+            raise NotFound(f"there is no file {file}", kind="file", name=str(file))
+        view = DataView.from_yaml(file.read_text(encoding="utf-8"), project=project)
+        if name:
+            view.set(name=name)
+    view.store()
+    show(_plain(view.publish() if publish else view), as_json=as_json)
+
+
+@app.command("show")
+def show_command(view: Name, as_json: Json = False) -> None:
+    """Show a view and its specification."""
+    found = DataView.get(name=view)
+    show(_plain(found) | ({"spec": found.spec} if as_json else {}), as_json=as_json)
+    if not as_json:
+        say(found.to_yaml())
+
+
+@app.command("list")
+def list_command(project: str = "", name: str = "", as_json: Json = False) -> None:
+    """List views by name."""
+    found = [_plain(each) for each in DataView.list(project=project, name=name)]
+    show(found, as_json=as_json, columns=("name", "status", "sites", "digest"))
+
+
+@app.command()
+def resolve(view: Name, as_json: Json = False) -> None:
+    """Show what each rule selects at each site."""
+    found = DataView.get(name=view).resolve()
+    rows = [
+        {"rule": rule, "site": site, "frames": frames, "rois": rois}
+        for (rule, site), (frames, rois) in found.rules.items()
+    ]
+    if as_json:
+        show({"rules": rows, "frames": found.frames, "length": found.length, "labels": found.labels,
+              "warnings": found.warnings}, as_json=True)  # fmt: skip
+        return
+    show([row | {"site": row["site"] or "(no site)"} for row in rows], as_json=False)
+    say(f"{found.frames} frames in all, {found.length} positions in one pass")
+    for text in found.warnings:
+        warn(text)
+
+
+@app.command()
+def publish(view: Name, as_json: Json = False) -> None:
+    """Pin the versions, store the selection with its digest, freeze the view."""
+    show(_plain(DataView.get(name=view).publish()), as_json=as_json)
+
+
+@app.command()
+def verify(view: Name) -> None:
+    """Evaluate a published view again; exit code 1 if it selects other frames than were stored."""
+    ok, differences = DataView.get(name=view).verify()
+    say("the same frames" if ok else "DIFFERENT frames")
+    for text in differences:
+        say(text)
+    if not ok:
+        raise typer.Exit(1)
+
+
+@app.command()
+def clone(view: Name, new_name: str, as_json: Json = False) -> None:
+    """Make a draft with the same specification."""
+    show(_plain(DataView.get(name=view).clone(name=new_name)), as_json=as_json)
+
+
+@app.command()
+def archive(view: Name, undo: bool = False) -> None:
+    """Leave a view out of lists, or put it back."""
+    DataView.get(name=view).archive(undo=undo)
+    say(f"{view} is {'back' if undo else 'archived'}")
+
+
+@app.command()
+def compare(before: Name, after: str, as_json: Json = False) -> None:
+    """Show what differs between two views: in specification, and in frames."""
+    found = DataView.get(name=before).compare(DataView.get(name=after))
+    if as_json:
+        show(found, as_json=True)
+        return
+    for path, (old, new) in found["changes"].items():
+        say(f"{path}: {orjson.dumps(old).decode()} -> {orjson.dumps(new).decode()}")
+    say(
+        f"frames: {found['only_here']} only in {before}, {found['only_there']} only in {after}, {found['both']} in both"
+    )
+
+
+@app.command()
+def export(view: Name, format_name: Annotated[str, typer.Option("--format", help="jsonl or coco.")] = "jsonl") -> None:
+    """Write the metadata of the selected frames to standard output, in the view's order."""
+    frames = (cast("Frame", frame.plain) for frame in DataView.get(name=view))
+    if format_name == "jsonl":
+        for line in jsonl.write(frames):
+            sys.stdout.buffer.write(line)
+    elif format_name == "coco":
+        sys.stdout.buffer.write(orjson.dumps(coco.write(frames)))
+    else:
+        raise InvalidArgument(f"there is no export format `{format_name}`; there are jsonl and coco")
+
+
+def _plain(view: DataView) -> dict[str, Any]:
+    return {"name": view.name, "id": view.id, "status": view.status, "digest": view.digest, "sites": view.site_counts,
+            "reference": view.reference}  # fmt: skip

@@ -1,0 +1,168 @@
+"""The data of a site inside of a Flower ClientApp: `site_view(context, "train")`.
+
+The node's address and certificates come from `node_config` (`node-address`, `node-ca`, `node-cert`, `node-key`), the
+view from `run_config` (`view-train = "name@sha256:…"`, `experiment`, `purpose`). So the data of a run is changed by
+changing its configuration, never its code.
+"""
+
+from __future__ import annotations
+
+import io
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from hyperdatasets.client.node import NodeClient, Sample, Session
+from hyperdatasets.core.errors import InvalidConfig
+from hyperdatasets.core.names import did_you_mean, nearest
+
+if TYPE_CHECKING:
+    from hyperdatasets.torch import SiteDataset
+
+_NODE_KEYS = ("address", "ca", "cert", "key")
+
+
+class ClientContext(Protocol):
+    """What is used of `flwr.app.Context`."""
+
+    node_config: Any
+    run_config: Any
+
+
+def site_view(context: ClientContext, name: str, *, epoch: int | None = None) -> SiteView:
+    """The frames of this site that the run's data view `name` selects.
+
+    Args:
+        context: of the ClientApp.
+        name: as in the run's configuration: `view-<name>`.
+        epoch: read exactly this epoch of a repeating view, such as `server_round - 1`.
+
+    Raises:
+        InvalidConfig: the run or the node configuration lacks something.
+        Refused: the site's policy does not allow it; its operator sees why.
+    """
+    run = context.run_config
+    reference = run.get(f"view-{name}")
+    if not reference:
+        there = [key.removeprefix("view-") for key in run if key.startswith("view-") and run[key]]
+        close = did_you_mean(nearest(name, there)) or f" It names: {', '.join(there) or 'none'}."
+        raise InvalidConfig(f"the run configuration names no data view `{name}` (key `view-{name}`).{close}")
+    settings = {
+        "view": str(reference), "experiment": str(run.get("experiment", "")), "purpose": str(run.get("purpose", "")),
+    }  # fmt: skip
+    return SiteView(_node(context), settings, epoch)
+
+
+class SiteView:
+    """An iterable of samples, in the view's order; each iteration reads from the node again, nothing is kept."""
+
+    def __init__(self, node: Mapping[str, str], settings: Mapping[str, str], epoch: int | None) -> None:
+        self.node, self.settings, self.epoch = node, settings, epoch
+        self._session: Session | None = None
+
+    @property
+    def session(self) -> Session:
+        """Opened when it is first needed."""
+        if self._session is None:
+            self._session = open_session(self.node, self.settings, self.epoch)
+        return self._session
+
+    @property
+    def labels(self) -> dict[str, int]:
+        """Label -> number, the same at every site."""
+        return self.session.labels
+
+    @property
+    def digest(self) -> str:
+        """Selection digest of this site."""
+        return self.session.digest
+
+    def __len__(self) -> int:
+        return len(self.session)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return self.session.stream()
+
+    def numpy(
+        self, decode: Callable[[Sample], Any] | None = None, target: Callable[[Sample], Any] | None = None
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """All samples as two arrays: X of shape (n, …) and y of shape (n, …).
+
+        Args:
+            decode: what a sample is in X; default: its picture as uint8, height x width (x channels).
+            target: what it is in y; default: the number of its first label, -1 without one.
+        """
+        pairs = [((decode or picture)(sample), (target or first_label)(sample)) for sample in self]
+        return np.array([x for x, _ in pairs]), np.array([y for _, y in pairs])
+
+    def torch(self, transform: Callable[[Sample], Any] | None = None, *, block: int = 32) -> SiteDataset:
+        """An IterableDataset; works with DataLoader workers (`block` = the loader's batch size).
+
+        Raises:
+            InvalidConfig: PyTorch is not installed.
+        """
+        try:
+            from hyperdatasets.torch import SiteDataset  # noqa: PLC0415  # an extra: loaded when it is asked for
+        except ImportError:
+            raise InvalidConfig("PyTorch is not installed: pip install 'hyperdatasets[torch]'") from None
+        return SiteDataset(self.node, self.settings, self.epoch, transform or picture_and_label, block)
+
+    def close(self) -> None:
+        """Ends the session; the node then reports what it served."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_session(node: Mapping[str, str], settings: Mapping[str, str], epoch: int | None) -> Session:
+    client = NodeClient(node["address"], ca=node["ca"], cert=node["cert"], key=node["key"])
+    return client.open(
+        view=settings["view"], experiment=settings["experiment"], purpose=settings["purpose"], epoch=epoch
+    )
+
+
+def picture(sample: Sample) -> NDArray[np.uint8]:
+    """The first source as a picture."""
+    with Image.open(io.BytesIO(sample.source().bytes)) as image:
+        return np.asarray(image)
+
+
+def first_label(sample: Sample) -> int:
+    return next((ids[0] for ids in sample.label_ids if ids), -1)
+
+
+def picture_and_label(sample: Sample) -> tuple[NDArray[np.uint8], int]:
+    return picture(sample).copy(), first_label(sample)
+
+
+def _node(context: ClientContext) -> dict[str, str]:
+    """Address and certificates: on the deployment engine from the node's configuration, in simulation from a file."""
+    own = context.node_config
+    if own.get("node-address"):
+        return {key: str(own.get(f"node-{key}", "")) for key in _NODE_KEYS}
+    path = context.run_config.get("nodes")
+    if not path:
+        raise InvalidConfig(
+            "the SuperNode's configuration has no `node-address`; in simulation the run configuration needs `nodes`, "
+            "a TOML file with the address of each site's node"
+        )
+    try:
+        listed = tomllib.loads(Path(str(path)).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidConfig(f"nodes: {path} cannot be read: {error}") from None
+    sites = sorted(listed)
+    number = int(own.get("partition-id", 0))
+    if number >= len(sites):
+        raise InvalidConfig(f"nodes: {path} names {len(sites)} sites, this is simulated client {number}")
+    return {key: str(listed[sites[number]].get(key, "")) for key in _NODE_KEYS}
