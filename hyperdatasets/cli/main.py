@@ -58,16 +58,12 @@ def run(arguments: list[str]) -> int:
         if debug:
             errors.print_exception()
         return fail(error)
-    except click.exceptions.Abort:
-        return INTERRUPTED
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.exceptions.Abort):
         errors.print("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        return 1
     except Exception as error:  # noqa: BLE001  # a person gets a sentence; --debug shows the rest
         if debug:
             errors.print_exception()

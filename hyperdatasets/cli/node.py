@@ -11,8 +11,7 @@ from typing import Annotated
 import typer
 
 from hyperdatasets.cli.output import Json, console, say, show, warn
-from hyperdatasets.client.loading import local_node
-from hyperdatasets.client.node import NodeClient
+from hyperdatasets.client.node import NodeClient, local_node
 from hyperdatasets.core.errors import FailedPrecondition, InvalidArgument
 from hyperdatasets.v1 import node_service_pb2 as pb
 from node import audit as audit_log
@@ -131,7 +130,8 @@ def audit(
         if problem:
             raise typer.Exit(1)
         return
-    entries = [{key: value for key, value in each.items() if key != "before"} for each in audit_log.entries(folder)]
+    lines = audit_log.entries(folder)
+    entries = [{key: value for key, value in each.items() if key != "before"} for each in lines]
     if as_json:
         show(entries, as_json=True)
         return

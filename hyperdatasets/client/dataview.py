@@ -11,8 +11,9 @@ from typing import Any
 import orjson
 import yaml
 
-from hyperdatasets.client.frames import FrameGroup, SingleFrame
+from hyperdatasets.client.frames import FrameGroup, SingleFrame, read_uri
 from hyperdatasets.client.metadata import MetadataClient, current
+from hyperdatasets.client.node import NodeClient, Sample, local_node
 from hyperdatasets.client.version import QueryWarning
 from hyperdatasets.core.dataview_text import from_plain, from_yaml, to_plain
 from hyperdatasets.core.errors import InvalidView, ViewPublished
@@ -325,6 +326,23 @@ class DataView:
             for entry in answer.entries:
                 yield _frame(entry, projection)
 
+    def open(self, node: NodeClient | None = None, *, purpose: str = "") -> Iterator[Sample]:
+        """Frames with their content: those of this site from its node, those without a site by their URIs.
+
+        A view that is not published is published first. Each site's frames come in the site's order.
+
+        Args:
+            node: the node of this site; default: as configured, or on loopback.
+
+        Raises:
+            VersionNotPublished: the view is over a draft; take a snapshot first.
+            Refused: the site does not allow it.
+        """
+        if not self.published:
+            self.publish()
+        for each in self.sites:
+            yield from opened(self, each.site, node, purpose)
+
     def to_list(self) -> Any:
         """All frames of one pass."""
         if self._spec.get("iteration", {}).get("repeat"):
@@ -375,6 +393,22 @@ class DataView:
 
     def __repr__(self) -> str:
         return f"DataView({self.reference!r}, {self.status})"
+
+
+def opened(view: DataView, site: str, node: NodeClient | None, purpose: str) -> Iterator[Sample]:
+    """Samples of one site; frames without a site are read by URI, or carry their content."""
+    if site:
+        with (node or local_node()).open(view=view.reference, purpose=purpose) as session:
+            yield from session
+        return
+    request = pb.ReadDataViewRequest(target=view._target, site="")  # noqa: SLF001  # of this module
+    for answer in view._client.stream(request):  # noqa: SLF001
+        for entry in answer.entries:
+            plain = _frame(entry, ()).plain
+            parts = [plain["blob"]] if "blob" in plain else []
+            for source in plain["sources"] if not parts else ():
+                parts += [read_uri(source["uri"]), *(read_uri(mask["uri"]) for mask in source.get("masks", ()))]
+            yield Sample(entry.position, plain, parts)
 
 
 def _frame(entry: pb.ViewEntry, projection: Sequence[str]) -> SingleFrame | FrameGroup:

@@ -9,10 +9,9 @@ from typing import Any
 from urllib.parse import quote
 
 from hyperdatasets.client.bulk import WriteResult
-from hyperdatasets.client.config import load
 from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.metadata import MetadataClient, current
-from hyperdatasets.client.node import NodeClient
+from hyperdatasets.client.node import local_node
 from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.formats import reading
 from hyperdatasets.formats.entry import Problem
@@ -76,12 +75,6 @@ def import_frames(
     result = draft.write(_frames(folder, format, uri_prefix, problems), mode="register", progress=progress)
     result.warnings += [f"{each.file}: {each.reason}" for each in problems]
     return result
-
-
-def local_node(address: str = "") -> NodeClient:
-    """The node of this site: as given, as configured, or on loopback."""
-    config = load(node=address)
-    return NodeClient(config.node, ca=config.node_ca, cert=config.node_cert, key=config.node_key)
 
 
 def _frames(folder: Path, format_name: str, uri_prefix: str, problems: list[Problem]) -> Iterator[dict[str, Any]]:

@@ -14,6 +14,7 @@ from typing import Any, Self, cast
 
 import orjson
 
+from hyperdatasets.client.config import load
 from hyperdatasets.client.connection import Connection
 from hyperdatasets.core.errors import DigestMismatch, NotFound, SourceUnreadable, Unavailable
 from hyperdatasets.v1 import node_service_pb2 as pb
@@ -148,6 +149,12 @@ class NodeClient:
 
     def _call(self, method: str, request: Any, **more: Any) -> Any:
         return self._connection.call(lambda channel: getattr(NodeServiceStub(channel), method), request, **more)
+
+
+def local_node(address: str = "") -> NodeClient:
+    """The node of this site: as given, as configured, or on loopback."""
+    config = load(node=address)
+    return NodeClient(config.node, ca=config.node_ca, cert=config.node_cert, key=config.node_key)
 
 
 class Session:

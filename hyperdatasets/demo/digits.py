@@ -15,7 +15,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 SEED = 7
-WRONG = 0.45  # share of the training pictures that get the label of the next digit
+WRONG = 0.35  # share of the training pictures that get the label of the next digit
 SHARES = {"north": 0.5, "south": 0.3, "west": 0.2}
 _SKEW = 4.0  # how much more often a site sees its own digits
 _OWN = {"north": (0, 1, 2, 3), "south": (4, 5, 6), "west": (7, 8, 9)}

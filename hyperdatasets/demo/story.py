@@ -16,7 +16,9 @@ from types import FrameType
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from hyperdatasets.client import admin
 from hyperdatasets.client.config import ClientConfig
@@ -57,13 +59,14 @@ class Demo:
     started: float = field(default_factory=time.monotonic)
 
     def say(self, title: str, *lines: str) -> None:
+        """Begins a step: what happens now, and why it matters, as one paragraph."""
         self.step += 1
         self.console.print(f"\n[bold]{self.step}. {title}[/bold]  [dim]({time.monotonic() - self.started:.0f} s)[/dim]")
-        for line in lines:
-            self.tell(line)
+        if lines:
+            self.tell(" ".join(lines))
 
     def tell(self, line: str) -> None:
-        self.console.print(f"   {line}", highlight=False)
+        self.console.print(Padding(Text(line), (0, 0, 0, 3)))
 
 
 def run(*, folder: Path | None, keep: bool, console: Console) -> None:
@@ -124,8 +127,8 @@ def _story(demo: Demo) -> None:
     demo.say(
         "The same experiment, cloned with another data view",
         "Not a line of code and no parameter changes; the clone names other data.",
-        f"train: {first.views['train'][:40]}…  becomes  {second.views['train'][:40]}…",
     )
+    demo.tell(f"train: {first.views['train'][:40]}… becomes {second.views['train'][:40]}…")
     _train(demo, federation, second.set_state("running"), client)
     _end_of_sessions(demo, nodes, client)
     tap.stop()
@@ -312,10 +315,10 @@ def _summary(
         "that the sites sent to it"
     )
     demo.tell(
-        f"  (the search works: the address of a frame, which does go out, was {'found' if control else 'not found'})"
+        f"(the search works: the address of a frame, which does go out, was {'found' if control else 'not found'})"
     )
     verified = {name: view.verify()[0] for name, view in views.items()}
-    demo.tell(f"evaluated again, each view selects the same frames: {verified}")
+    demo.tell(f"evaluated again, {sum(verified.values())} of {len(verified)} views select the very same frames")
     gain = after[ROUNDS] - before[ROUNDS]
     if found or not control or not all(verified.values()) or gain <= 0:
         raise FailedPrecondition("the proof failed: raw data, digests or accuracies are not as they should be")

@@ -1,0 +1,150 @@
+"""Commands as a person types them, against a real service: what is printed, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from hyperdatasets.cli.main import run
+from hyperdatasets.client.metadata import MetadataClient, use
+from metadata_service.server import Service
+from tests.node.conftest import SiteUnderTest, made
+
+
+@pytest.fixture(autouse=True)
+def at_service(service: Service, client: MetadataClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HYPERDATASETS_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HYPERDATASETS_SERVICE", service.address)
+    monkeypatch.setenv("COLUMNS", "200")
+    use(client)
+
+
+def ok(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    code = run(list(arguments))
+    captured = capsys.readouterr()
+    assert code == 0, captured.err
+    return captured.out
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for label in ("cat", "dog"):
+        (tmp_path / "pets" / label).mkdir(parents=True)
+        for number in range(3):
+            Image.new("L", (8, 8), number).save(tmp_path / "pets" / label / f"{number}.png")
+    return tmp_path / "pets"
+
+
+def test_import_query_version_and_view(capsys: pytest.CaptureFixture[str], folder: Path, tmp_path: Path) -> None:
+    assert "added: 6" in ok(capsys, "import", str(folder), "--dataset", "home/pets")
+    assert "unchanged: 6" in ok(capsys, "import", str(folder), "--dataset", "home/pets")
+    assert "home/pets" in ok(capsys, "dataset", "list", "--project", "home")
+    assert "3 frames match" in ok(capsys, "frames", "find", "home/pets", "--query", "rois.label:cat")
+    assert "3 frames changed" in ok(
+        capsys, "frames", "update", "home/pets", "--roi-query", "dog", "--relabel", "dog=hound"
+    )
+    snapshot = json.loads(ok(capsys, "version", "snapshot", "home/pets", "--name", "v1", "--json"))
+    assert (snapshot["frames"], snapshot["state"]) == (6, "published")
+    ok(capsys, "frames", "delete", "home/pets", "--query", "rois.label:cat")
+    assert "3 removed" in ok(capsys, "version", "diff", "home/pets", "v1", "Current")
+    assert "v1: 6 frames" in ok(capsys, "version", "tree", "home/pets")
+    counts = json.loads(ok(capsys, "version", "stats", "home/pets", "rois.label", "v1", "--json"))["counts"]
+    assert counts == {"cat": 3, "hound": 3}
+    assert len(ok(capsys, "version", "export", "home/pets", "v1").splitlines()) == 6
+    view = tmp_path / "view.yaml"
+    view.write_text(
+        "name: cats\nversions: [{dataset: home/pets, version: v1}]\nrules: [{frame_query: 'rois.label:cat'}]\n"
+    )
+    made = json.loads(ok(capsys, "view", "create", str(view), "--publish", "--json"))
+    assert made["reference"].startswith("cats@sha256:")
+    assert "3 frames in all" in ok(capsys, "view", "resolve", "cats")
+    assert "the same frames" in ok(capsys, "view", "verify", "cats")
+    assert len(ok(capsys, "view", "export", "cats").splitlines()) == 3
+    coco = json.loads(ok(capsys, "view", "export", "cats", "--format", "coco"))
+    assert len(coco["images"]) == 3
+    ok(capsys, "view", "clone", "cats", "dogs")
+    assert "0 only in cats" in ok(capsys, "view", "compare", "cats", "dogs")
+
+
+CODES = [
+    (3, ["dataset", "show", "nothing"], "there is no dataset `nothing`"),
+    (3, ["import", "/nowhere", "--dataset", "x"], "there is no folder"),
+    (1, ["dataset", "create", "a/.."], "mean folders"),
+    (1, ["import", ".", "--dataset", "x", "--format", "vok"], "Did you mean voc"),
+    (2, ["dataset", "lst"], "No such command"),
+    (2, ["dataset", "list", "--nonsense"], "No such option"),
+    (3, ["view", "create", "nothing.yaml"], "there is no file"),
+    (1, ["--service", "nonsense", "dataset", "list"], "expected host:port"),
+    (6, ["--service", "127.0.0.1:1", "dataset", "list"], "cannot be reached"),
+    (1, ["node", "serve", "/tmp/nowhere"], "hyperdatasets node init"),
+]
+
+
+@pytest.mark.parametrize(("code", "arguments", "message"), CODES)
+def test_mistakes(capsys: pytest.CaptureFixture[str], code: int, arguments: list[str], message: str) -> None:
+    assert run(arguments) == code
+    captured = capsys.readouterr()
+    assert message in captured.err + captured.out
+    assert "Traceback" not in captured.err
+
+
+def test_existing_and_conflicting(capsys: pytest.CaptureFixture[str]) -> None:
+    ok(capsys, "dataset", "create", "a/b")
+    assert run(["dataset", "create", "a/b"]) == 5
+    assert "already" in capsys.readouterr().err
+    assert run(["frames", "find", "a/b", "--query", "meta.x:("]) == 1
+    assert "position 8" in capsys.readouterr().err
+
+
+def test_a_site_from_add_to_audit(
+    capsys: pytest.CaptureFixture[str], service: Service, client: MetadataClient, tmp_path: Path, folder: Path
+) -> None:
+    token = json.loads(ok(capsys, "site", "add", "ward", "--project", "clinic", "--json"))["token"]
+    node = str(tmp_path / "ward")
+    ok(capsys, "node", "init", node, "--site", "ward", "--service", service.address, "--root", f"scans={folder}")
+    out = ok(capsys, "node", "enrol", node, "--token", token)
+    fingerprint = out.partition("fingerprint ")[2].split()[0]
+    ok(capsys, "site", "approve", "ward", "--fingerprint", fingerprint)
+    assert "approved" in ok(capsys, "site", "list")
+    assert "allows nothing" in ok(capsys, "node", "policy", "check", node)
+    (tmp_path / "ward" / "policy.toml").write_text(
+        '[[allow]]\ndatasets = ["clinic/pets"]\nprincipals = ["trainer"]\npurposes = ["research"]\n'
+    )
+    assert "trainer may read clinic/pets for research" in ok(capsys, "node", "policy", "check", node)
+    ok(capsys, "node", "client", "add", node, "trainer")
+    ok(capsys, "node", "client", "revoke", node, "trainer")
+    assert "0 lines are whole" in ok(capsys, "node", "audit", node, "--verify")
+
+
+def test_register_and_status_of_a_running_node(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, service: Service, client: MetadataClient
+) -> None:
+    site: SiteUnderTest = made(tmp_path, service, client, profile="open")
+    with site.node:
+        config = site.folder / "node.toml"
+        config.write_text(config.read_text().replace("127.0.0.1:0", site.node.address))
+        (site.data / "rbc" / "broken.png").write_bytes(b"")
+        assert run(["node", "register", str(site.folder), "scans", "--dataset", "clinic/cells"]) == 0
+        captured = capsys.readouterr()
+        assert "added: 12" in captured.out
+        assert "broken.png: left out: the file is empty" in captured.err
+        assert "frames: 12" in ok(capsys, "node", "status", str(site.folder))
+        assert "registered" in ok(capsys, "node", "audit", str(site.folder))
+
+
+def test_users(capsys: pytest.CaptureFixture[str]) -> None:
+    ok(capsys, "user", "add", "ann", "--role", "editor", "--project", "a")
+    assert ok(capsys, "user", "token", "ann").startswith("hd_user_")
+    assert "a editor" in ok(capsys, "user", "list")
+
+
+def test_admin_check_backup_and_rebuild(capsys: pytest.CaptureFixture[str], tmp_path: Path, folder: Path) -> None:
+    ok(capsys, "import", str(folder), "--dataset", "home/pets")
+    data = str(tmp_path / "service")
+    assert "in order" in ok(capsys, "admin", "check", data)
+    ok(capsys, "admin", "backup", data, str(tmp_path / "backup"))
+    assert "in order" in ok(capsys, "admin", "check", str(tmp_path / "backup"))
+    assert run(["admin", "check", str(tmp_path)]) == 3

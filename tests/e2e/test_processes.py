@@ -1,0 +1,170 @@
+"""Real processes: killed without warning, stopped politely, run as the README says."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from hyperdatasets.client import admin
+from hyperdatasets.client.config import ClientConfig
+from hyperdatasets.client.dataset import Dataset
+from hyperdatasets.client.frames import SingleFrame
+from hyperdatasets.client.metadata import MetadataClient
+from hyperdatasets.client.node import NodeClient
+from hyperdatasets.client.version import DatasetVersion
+from hyperdatasets.demo.processes import free_ports
+from hyperdatasets.v1 import node_service_pb2 as pb
+from node import setup
+
+pytestmark = pytest.mark.e2e
+ROOT = Path(__file__).parents[2]
+
+
+def start(*command: str, **environment: str) -> tuple[subprocess.Popen[str], str]:
+    """A process of ours, and the rest of its line `ready on`."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        env={**os.environ, **environment}, cwd=ROOT,
+    )  # fmt: skip
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("ready on "):
+            return process, line.removeprefix("ready on ").strip()
+    raise AssertionError("the process ended before it was ready")
+
+
+def end(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> int:
+    process.send_signal(number)
+    code = process.wait(20)
+    if process.stdout is not None:
+        process.stdout.close()
+    return code
+
+
+def frames(count: int) -> Iterator[SingleFrame]:
+    for number in range(count):
+        frame = SingleFrame(f"s3://b/{number}", id=f"f{number:05}")
+        frame.add_annotation(box2d_xywh=(1, 1, 2, 2), labels=["car"])
+        yield frame
+
+
+def test_kill_9_during_a_bulk_write_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    command = ("metadata_service", "--data", str(tmp_path / "s"), "--port", str(port))
+    process, address = start(*command)
+    client = MetadataClient(ClientConfig(service=address, timeout_s=10))
+    Dataset.create("d", client=client)
+    draft = DatasetVersion.get_current("d", client=client)
+    results = []
+    writer = threading.Thread(target=lambda: results.append(draft.add_frames(frames(20_000))))
+    writer.start()
+    for _ in range(3):
+        reached = 0
+        while reached < 1_000 and writer.is_alive():
+            time.sleep(0.05)
+            reached += 200
+        end(process, signal.SIGKILL)
+        process, _ = start(*command)
+    writer.join(120)
+    (result,) = results
+    assert not result
+    assert (result.added, result.updated) == (20_000, 0)
+    draft.refresh()
+    assert draft.frame_count == 20_000
+    assert draft.count(roi_query="car") == 20_000
+    assert len({frame.id for frame in draft.frames(projection=["id"])}) == 20_000
+    assert end(process) == 0
+    client.close()
+
+
+def test_kill_9_of_a_node_during_registration(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    for number in range(1_500):
+        (data / f"{number}.txt").write_text(f"text {number}")
+    service, address = start("metadata_service", "--data", str(tmp_path / "s"), "--port", "0")
+    client = MetadataClient(ClientConfig(service=address))
+    _, token = admin.add_site("ward", projects=["p"], client=client)
+    folder = tmp_path / "node"
+    setup.init(folder, site="ward", service=address, profile="open", roots={"r": data}, listen="127.0.0.1:0")
+    admin.approve_site("ward", fingerprint=setup.enrol(folder, token=token), client=client)
+    node, node_address = start("node", str(folder))
+    stream = NodeClient(node_address).register(pb.RegisterRequest(path="r", dataset="p/texts"))
+    next(stream)
+    end(node, signal.SIGKILL)
+    node, node_address = start("node", str(folder))
+    last = list(NodeClient(node_address).register(pb.RegisterRequest(path="r", dataset="p/texts")))[-1]
+    assert (last.scanned, last.done) == (1_500, True)
+    assert last.added < 1_500
+    assert DatasetVersion.get_current("p/texts", client=client).frame_count == 1_500
+    assert end(node) == 0
+    assert end(service) == 0
+    client.close()
+
+
+def test_a_million_is_not_needed_to_see_that_a_restart_is_quick(tmp_path: Path) -> None:
+    command = ("metadata_service", "--data", str(tmp_path / "s"), "--port", "0")
+    process, address = start(*command)
+    client = MetadataClient(ClientConfig(service=address))
+    Dataset.create("d", client=client)
+    draft = DatasetVersion.get_current("d", client=client)
+    draft.add_frames(frames(3_000))
+    assert draft.count(roi_query="car") == 3_000
+    assert end(process) == 0
+    index = tmp_path / "s" / "index" / draft.dataset_id
+    assert list(index.glob("*.segment"))
+    for path in index.glob("*.segment"):
+        path.write_bytes(path.read_bytes()[:1000])
+    process, address = start(*command)
+    client = MetadataClient(ClientConfig(service=address))
+    again = DatasetVersion.get_current("d", client=client)
+    assert again.count(roi_query="car") == 3_000
+    assert end(process) == 0
+
+
+def test_the_readme_in_python(tmp_path: Path) -> None:
+    """`hyperdatasets serve --with-node`, then the ten lines of the README, word for word."""
+    pictures = tmp_path / "pictures"
+    for label in ("cat", "dog"):
+        (pictures / label).mkdir(parents=True)
+        for number in range(3):
+            Image.new("RGB", (8, 8), (number, 0, 0)).save(pictures / label / f"{number}.png")
+    (port,) = free_ports(1)
+    environment = {**os.environ, "HYPERDATASETS_HOME": str(tmp_path / "home"), "HYPERDATASETS_SERVICE": f"127.0.0.1:{port}",
+                   "PYTHONUNBUFFERED": "1"}  # fmt: skip
+    command = [
+        str(Path(sys.executable).parent / "hyperdatasets"),
+        "serve",
+        "--port",
+        str(port),
+        "--with-node",
+        str(pictures),
+    ]
+    with (tmp_path / "log").open("w") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=tmp_path)
+    try:
+        for _ in range(300):
+            if "press Ctrl-C" in (tmp_path / "log").read_text():
+                break
+            time.sleep(0.1)
+        code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+        assert code is not None
+        text = code[1].replace("/path/to/pictures", str(pictures))
+        done = subprocess.run(
+            [sys.executable, "-c", text], env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr + (tmp_path / "log").read_text()
+        assert "bytes" in done.stdout
+    finally:
+        server.send_signal(signal.SIGINT)
+        assert server.wait(20) == 0

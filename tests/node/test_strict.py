@@ -1,0 +1,166 @@
+"""A strict node: certificates, policy, hidden names; and a centre that cannot be trusted."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import orjson
+import pytest
+
+from hyperdatasets.client.metadata import MetadataClient
+from hyperdatasets.client.node import NodeClient
+from hyperdatasets.client.version import DatasetVersion
+from hyperdatasets.core.errors import AlreadyExists, HyperdatasetsError, Refused
+from hyperdatasets.v1 import node_service_pb2 as pb
+from metadata_service.server import Service
+from node import clients
+from node import policy as policies
+from tests.node.conftest import SiteUnderTest, made
+
+POLICY = '[[allow]]\ndatasets = ["clinic/cells"]\nprincipals = ["trainer"]\npurposes = ["research"]\n'
+
+
+@pytest.fixture
+def strict(tmp_path: Path, service: Service, client: MetadataClient) -> Iterator[SiteUnderTest]:
+    under_test = made(tmp_path, service, client, profile="strict")
+    with under_test.node:
+        yield under_test
+
+
+def reader(site: SiteUnderTest, name: str = "trainer") -> NodeClient:
+    if name not in clients.active(site.folder):
+        clients.add(site.folder, name)
+    folder = site.folder / "clients" / name
+    return NodeClient(
+        site.node.address, ca=str(folder / "ca.pem"), cert=str(folder / "client.pem"), key=str(folder / "client.key")
+    )
+
+
+def register(site: SiteUnderTest) -> None:
+    request = pb.RegisterRequest(path="scans", dataset="clinic/cells")
+    list(reader(site).register(request, operator_secret=(site.folder / "operator.secret").read_text()))
+
+
+def test_names_stay_hidden_and_nothing_is_served_without_a_policy(strict: SiteUnderTest) -> None:
+    register(strict)
+    draft = DatasetVersion.get_current("clinic/cells", client=strict.client)
+    for frame in draft.frames():
+        source = frame.plain["sources"][0]
+        assert source["digest"].startswith("hmac-sha256:")
+        assert ".png" not in source["uri"]
+        assert set(source) == {"id", "uri", "content_type", "width", "height", "size_bytes", "digest"}
+    view = strict.published_view()
+    with pytest.raises(Refused):
+        reader(strict).open(view=view.reference, purpose="research")
+    (strict.folder / "policy.toml").write_text(POLICY)
+    assert len(list(reader(strict).open(view=view.reference, purpose="research"))) == 12
+    for name, purpose in (("trainer", "marketing"), ("other", "research")):
+        with pytest.raises(Refused):
+            reader(strict, name).open(view=view.reference, purpose=purpose)
+
+
+def test_registering_takes_the_operators_secret(strict: SiteUnderTest) -> None:
+    for secret in ("", "guess"):
+        with pytest.raises(Refused):
+            list(
+                reader(strict).register(
+                    pb.RegisterRequest(path="scans", dataset="clinic/cells"), operator_secret=secret
+                )
+            )
+
+
+def test_a_revoked_client_is_shut_out_in_mid_stream(strict: SiteUnderTest) -> None:
+    register(strict)
+    (strict.folder / "policy.toml").write_text(POLICY)
+    view = strict.published_view()
+    session = reader(strict).open(view=view.reference, purpose="research")
+    next(iter(session))
+    clients.revoke(strict.folder, "trainer")
+    with pytest.raises(Refused):
+        list(chain.from_iterable(session.stream() for _ in range(10_000)))
+    clients.add(strict.folder, "trainer")
+    with pytest.raises(AlreadyExists):
+        clients.add(strict.folder, "trainer")
+
+
+def test_a_session_belongs_to_its_client(strict: SiteUnderTest) -> None:
+    register(strict)
+    (strict.folder / "policy.toml").write_text(POLICY)
+    view = strict.published_view()
+    session = reader(strict).open(view=view.reference, purpose="research")
+    other = reader(strict, "other")
+    session._connection = other._connection
+    with pytest.raises(Refused):
+        list(session)
+
+
+def test_a_changed_slice_is_noticed(strict: SiteUnderTest, tmp_path: Path) -> None:
+    """The centre changes a frame after it was published: the signed leaf does not fit any more."""
+    register(strict)
+    (strict.folder / "policy.toml").write_text(POLICY)
+    view = strict.published_view()
+    database = sqlite3.connect(tmp_path / "service" / "metadata.db")
+    row = database.execute("SELECT revision, payload FROM revisions LIMIT 1").fetchone()
+    changed = orjson.dumps(orjson.loads(row[1]) | {"annotations": []}, option=orjson.OPT_SORT_KEYS)
+    database.execute("UPDATE revisions SET payload = ? WHERE revision = ?", (changed, row[0]))
+    database.commit()
+    database.close()
+    with pytest.raises(HyperdatasetsError, match="digest says"):
+        reader(strict).open(view=view.reference, purpose="research")
+
+
+def test_a_forged_record_is_noticed(strict: SiteUnderTest, tmp_path: Path) -> None:
+    register(strict)
+    (strict.folder / "policy.toml").write_text(POLICY)
+    view = strict.published_view()
+    database = sqlite3.connect(tmp_path / "service" / "metadata.db")
+    database.execute("UPDATE records SET signature = zeroblob(64)")
+    database.commit()
+    database.close()
+    with pytest.raises(HyperdatasetsError, match="signed by no known key"):
+        reader(strict).open(view=view.reference, purpose="research")
+
+
+NOW = 1_800_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("policy", "allowed", "rule"),
+    [
+        ("", False, "no-policy"),
+        (POLICY, True, "allow-1"),
+        (POLICY.replace("trainer", "*"), True, "allow-1"),
+        (POLICY.replace("clinic/cells", "clinic/*"), True, "allow-1"),
+        (POLICY.replace("clinic/cells", "d1"), True, "allow-1"),
+        (POLICY.replace("clinic/cells", "other"), False, "allow-1"),
+        (POLICY.replace("trainer", "someone"), False, "allow-1"),
+        (POLICY.replace("research", "care"), False, "allow-1"),
+        (POLICY + "expires = 2020-01-01\n", False, "allow-1"),
+        (POLICY + "expires = 2099-01-01\n", True, "allow-1"),
+        (POLICY.replace("research", "care") + POLICY, True, "allow-2"),
+    ],
+)
+def test_decisions(tmp_path: Path, policy: str, *, allowed: bool, rule: str) -> None:
+    (tmp_path / "p.toml").write_text(policy)
+    request = policies.Request({"d1": "clinic/cells"}, "trainer", "research", NOW)
+    decision = policies.decide(policies.load(tmp_path / "p.toml"), request)
+    assert (decision.allowed, decision.rule) == (allowed, rule)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[alow]]", "alow: there is no such key. Did you mean allow"),
+        ("[[allow]]\ndatasets = []", r"allow\[0\].datasets: expected a list of at least one text"),
+        ("[[allow]]\ndatasets = [1]", "expected a list of texts"),
+        (POLICY + "expires = 5", "expected a date"),
+        ("[[allow", "policy|p.toml"),
+    ],
+)
+def test_a_policy_with_mistakes(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "p.toml").write_text(text)
+    with pytest.raises(HyperdatasetsError, match=message):
+        policies.load(tmp_path / "p.toml")

@@ -1,0 +1,88 @@
+"""`site_view` inside of a ClientApp, without the rest of Flower."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import hyperdatasets as hd
+from hyperdatasets import testing
+from hyperdatasets.core.errors import InvalidConfig, Refused
+from hyperdatasets.flower import site_view
+
+
+@dataclass
+class Context:
+    node_config: dict[str, Any] = field(default_factory=dict)
+    run_config: dict[str, Any] = field(default_factory=dict)
+
+
+@pytest.fixture
+def deployed(tmp_path: Path):
+    for label in ("cat", "dog"):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for number in range(5):
+            Image.new("L", (4, 3), number * 10).save(tmp_path / "data" / label / f"{number}.png")
+    with testing.deployment(tmp_path) as deployment:
+        node = deployment.add_site("here", {"data": tmp_path / "data"})
+        node.register("data", dataset="p/pets")
+        hd.DatasetVersion.create_snapshot("p/pets", publish_name="v1")
+        view = hd.DataView("pets")
+        view.add_query(dataset_name="p/pets", version_name="v1")
+        yield node.node.address, view.publish().reference, tmp_path
+
+
+def test_a_view_as_arrays(deployed: Any) -> None:
+    address, reference, _ = deployed
+    context = Context({"node-address": address}, {"view-train": reference})
+    with site_view(context, "train") as view:
+        assert (len(view), view.labels) == (10, {"cat": 1, "dog": 2})
+        x, y = view.numpy()
+        assert x.shape == (10, 3, 4)
+        assert sorted(y.tolist()) == [1] * 5 + [2] * 5
+        again, _ = view.numpy(decode=lambda sample: len(sample.source().bytes))
+        assert again.dtype == np.int64
+
+
+def test_in_simulation_a_file_names_the_nodes(deployed: Any) -> None:
+    address, reference, folder = deployed
+    nodes = folder / "nodes.toml"
+    nodes.write_text(f'[here]\naddress = "{address}"\n')
+    context = Context({"partition-id": 0, "num-partitions": 1}, {"view-train": reference, "nodes": str(nodes)})
+    assert len(list(site_view(context, "train"))) == 10
+    context.node_config["partition-id"] = 1
+    with pytest.raises(InvalidConfig, match="names 1 sites"):
+        site_view(context, "train")
+
+
+def test_what_is_missing_is_named(deployed: Any) -> None:
+    address, reference, _ = deployed
+    with pytest.raises(InvalidConfig, match="Did you mean train"):
+        site_view(Context({"node-address": address}, {"view-train": reference}), "trian")
+    with pytest.raises(InvalidConfig, match="node-address"):
+        site_view(Context({}, {"view-train": reference}), "train")
+    with pytest.raises(Refused):
+        len(site_view(Context({"node-address": address}, {"view-train": "pets"}), "train"))
+
+
+def test_torch_with_workers(deployed: Any) -> None:
+    torch_data = pytest.importorskip("torch.utils.data", reason="PyTorch is not installed")
+    address, reference, _ = deployed
+    view = site_view(Context({"node-address": address}, {"view-train": reference}), "train")
+    loader = torch_data.DataLoader(view.torch(lambda sample: sample.id, block=2), batch_size=2, num_workers=2)
+    alone = torch_data.DataLoader(view.torch(lambda sample: sample.id, block=2), batch_size=2)
+    assert sorted(map(tuple, loader)) == sorted(map(tuple, alone))
+
+
+def test_torch_is_asked_for_by_name(deployed: Any) -> None:
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        address, reference, _ = deployed
+        with pytest.raises(InvalidConfig, match="pip install"):
+            site_view(Context({"node-address": address}, {"view-train": reference}), "train").torch()

@@ -1,0 +1,154 @@
+"""Who may call what: tokens, roles per project, the map of methods, versions of the protocol."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import grpc
+import pytest
+
+from hyperdatasets.client import admin
+from hyperdatasets.client.config import ClientConfig
+from hyperdatasets.client.connection import Connection
+from hyperdatasets.client.dataset import Dataset
+from hyperdatasets.client.frames import SingleFrame
+from hyperdatasets.client.metadata import MetadataClient
+from hyperdatasets.client.version import DatasetVersion
+from hyperdatasets.core.errors import (
+    InvalidConfig,
+    InvalidPageToken,
+    NotFound,
+    PermissionDenied,
+    ProtocolMismatch,
+    Unauthenticated,
+    Unavailable,
+    Unimplemented,
+)
+from hyperdatasets.v1 import dataset_service_pb2 as datasets_pb
+from hyperdatasets.v1 import frame_service_pb2 as frames_pb
+from hyperdatasets.v1 import site_service_pb2 as sites_pb
+from hyperdatasets.v1.user_service_pb2 import WhoAmIRequest
+from hyperdatasets.v1.user_service_pb2_grpc import UserServiceStub
+from metadata_service import access
+from metadata_service.config import ServiceConfig
+from metadata_service.server import SERVICES, Service
+
+
+def with_token(service: Service, token: str) -> MetadataClient:
+    return MetadataClient(ClientConfig(service=service.address, token=token))
+
+
+def test_every_method_is_in_the_map() -> None:
+    from hyperdatasets.client.metadata import _METHODS
+
+    assert set(_METHODS) == set(access.METHODS)
+
+
+def test_roles_hold_in_their_project_and_below(service: Service, client: MetadataClient) -> None:
+    for project, name in (("a", "x"), ("b", "y")):
+        Dataset.create(name, dataset_project=project, client=client)
+    admin.add_user("ann", roles={"a": "editor"}, client=client)
+    ann = with_token(service, admin.create_token("ann", client=client))
+    assert [each.name for each in Dataset.list(client=ann)] == ["x"]
+    Dataset.create("z", dataset_project="a/deep", client=ann)
+    with pytest.raises(PermissionDenied, match="no editor of project `b`"):
+        Dataset.create("z", dataset_project="b", client=ann)
+    with pytest.raises(NotFound) as caught:
+        Dataset.get("b/y", client=ann)
+    assert "Did you mean b/y" not in str(caught.value)
+    with pytest.raises(PermissionDenied):
+        admin.users(client=ann)
+    admin.set_role("ann", project="a", role="viewer", client=client)
+    with pytest.raises(PermissionDenied):
+        Dataset.create("w", dataset_project="a", client=ann)
+    assert admin.revoke_tokens("ann", client=client) == 1
+    with pytest.raises(Unauthenticated):
+        Dataset.list(client=ann)
+
+
+def test_off_loopback_tls_and_tokens_are_required(tmp_path: Path) -> None:
+    config = ServiceConfig(data=tmp_path / "s", host="0.0.0.0", port=0)
+    with Service(config) as service:
+        port = service.address.rpartition(":")[2]
+        ca = str(tmp_path / "s" / "keys" / "ca.pem")
+        own = ClientConfig(service=f"localhost:{port}", ca=ca, token=service.first_token)
+        assert MetadataClient(own).who_am_i().name == "admin"
+        with pytest.raises(Unauthenticated):
+            MetadataClient(ClientConfig(service=f"localhost:{port}", ca=ca)).who_am_i()
+        with pytest.raises(Unavailable):
+            MetadataClient(ClientConfig(service=f"localhost:{port}", timeout_s=2)).who_am_i()
+
+
+def test_another_version_of_the_protocol_is_told(service: Service) -> None:
+    connection = Connection(service.address)
+    connection._metadata = [("hd-protocol", "2")]
+    with pytest.raises(ProtocolMismatch, match="protocol 2"):
+        connection.call(lambda channel: UserServiceStub(channel).WhoAmI, WhoAmIRequest())
+
+
+def test_a_server_that_is_none_of_ours(client: MetadataClient) -> None:
+    server = grpc.server(__import__("concurrent.futures").futures.ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    with pytest.raises(ProtocolMismatch, match="no hyperdatasets service"):
+        MetadataClient(ClientConfig(service=f"127.0.0.1:{port}")).who_am_i()
+    server.stop(0)
+
+
+def test_nobody_there() -> None:
+    with pytest.raises(Unavailable, match="cannot be reached"):
+        MetadataClient(ClientConfig(service="127.0.0.1:1")).who_am_i()
+    with pytest.raises(InvalidConfig, match="host:port"):
+        MetadataClient(ClientConfig(service="nonsense"))
+    with pytest.raises(InvalidConfig, match="give the CA"):
+        MetadataClient(ClientConfig(service="example.org:7400")).who_am_i()
+
+
+def test_a_port_in_use_and_a_folder_that_cannot_be_used(service: Service, tmp_path: Path) -> None:
+    port = int(service.address.rpartition(":")[2])
+    with pytest.raises(InvalidConfig, match="in use"):
+        Service(ServiceConfig(data=tmp_path / "other", port=port)).start()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InvalidConfig, match="cannot be used"):
+        Service(ServiceConfig(data=tmp_path / "file", port=0))
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "metadata.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(InvalidConfig, match="no SQLite database"):
+        Service(ServiceConfig(data=tmp_path / "bad", port=0))
+
+
+def test_page_tokens_are_bound_to_their_query(client: MetadataClient) -> None:
+    Dataset.create("d", client=client)
+    draft = DatasetVersion.get_current("d", client=client)
+    draft.add_frames(SingleFrame(f"u{i}", id=f"f{i:03}") for i in range(250))
+    request = frames_pb.ListFramesRequest(dataset="d", page_size=100)
+    seen = []
+    while True:
+        answer = client.send(request)
+        seen += [each.frame.id for each in answer.frames]
+        if not answer.next_page_token:
+            break
+        request.page_token = answer.next_page_token
+    assert seen == [f"f{i:03}" for i in range(250)]
+    token = request.page_token
+    for wrong in (token[:-4], "x", token.replace(token[5], "A", 1)):
+        with pytest.raises(InvalidPageToken):
+            client.send(frames_pb.ListFramesRequest(dataset="d", page_token=wrong))
+    with pytest.raises(InvalidPageToken, match="another query"):
+        client.send(datasets_pb.ListDatasetsRequest(page_token=token))
+
+
+def test_what_comes_later_says_so(client: MetadataClient) -> None:
+    with pytest.raises((Unimplemented, PermissionDenied)):
+        client.send(sites_pb.WithdrawFramesRequest(dataset_id="d"))
+
+
+def test_health_is_told(service: Service) -> None:
+    from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+    channel = grpc.insecure_channel(service.address)
+    stub = health_pb2_grpc.HealthStub(channel)
+    for name in ("", *(f"hyperdatasets.v1.{each}" for each in SERVICES)):
+        answer = stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=5)
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    channel.close()
