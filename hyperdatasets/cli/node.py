@@ -49,9 +49,14 @@ def init(
 
 
 @app.command()
-def enrol(folder: Folder, token: Annotated[str, typer.Option(help="One-time token of `site add`.")]) -> None:
+def enrol(
+    folder: Folder, token: Annotated[str, typer.Option(help="One-time token of `site add`.")], as_json: Json = False
+) -> None:
     """Show this node's key to the service."""
     fingerprint = setup.enrol(folder, token=token)
+    if as_json:
+        show({"fingerprint": fingerprint}, as_json=True)
+        return
     say(f"enrolled; fingerprint {fingerprint}")
     say(f"an admin now approves it: hyperdatasets site approve {load(folder).site} --fingerprint {fingerprint}")
 
@@ -136,7 +141,8 @@ def audit(
         show(entries, as_json=True)
         return
     for entry in entries:
-        rest = ", ".join(f"{key} {value}" for key, value in entry.items() if key != "event" and value not in {"", 0})
+        kept = {key: value for key, value in entry.items() if key != "event" and value not in {"", 0}}
+        rest = ", ".join(f"{key} {value}" for key, value in kept.items())
         say(f"{entry['event']}: {rest}")
 
 
@@ -145,9 +151,8 @@ def check(folder: Folder) -> None:
     """Read the policy and say what it allows."""
     rules = policy.load(folder / policy.FILE).rules
     for rule in rules:
-        say(
-            f"{rule.id}: {', '.join(rule.principals)} may read {', '.join(rule.datasets)} for {', '.join(rule.purposes)}"
-        )
+        who, what, why = (", ".join(names) for names in (rule.principals, rule.datasets, rule.purposes))
+        say(f"{rule.id}: {who} may read {what} for {why}")
     if not rules:
         say("the policy allows nothing")
 

@@ -140,8 +140,8 @@ def test_the_readme_in_python(tmp_path: Path) -> None:
         for number in range(3):
             Image.new("RGB", (8, 8), (number, 0, 0)).save(pictures / label / f"{number}.png")
     (port,) = free_ports(1)
-    environment = {**os.environ, "HYPERDATASETS_HOME": str(tmp_path / "home"), "HYPERDATASETS_SERVICE": f"127.0.0.1:{port}",
-                   "PYTHONUNBUFFERED": "1"}  # fmt: skip
+    own = {"HYPERDATASETS_HOME": str(tmp_path / "home"), "HYPERDATASETS_SERVICE": f"127.0.0.1:{port}"}
+    environment = {**os.environ, **own, "PYTHONUNBUFFERED": "1"}
     command = [
         str(Path(sys.executable).parent / "hyperdatasets"),
         "serve",
