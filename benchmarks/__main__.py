@@ -1,6 +1,6 @@
 """`make bench`: what the product promises, measured beside a baseline in the same run.
 
-    python -m benchmarks [name …] [--quick]
+python -m benchmarks [name …] [--quick]
 """
 
 from __future__ import annotations
