@@ -5,23 +5,25 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hyperdatasets.core.errors import HyperdatasetsError
 from hyperdatasets.v1 import node_service_pb2 as pb
-from node.sources.local import Identity, LocalRoot, read
+from node.sources.local import Identity, LocalRoot
 from node.store import StoredFile
 
 _HASHED_AT_ONCE = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """A source that may be read; `descriptor` is -1 where the verdict is not OK."""
 
     verdict: pb.Verdict.ValueType
     descriptor: int
     size: int
+
+
+_UNREADABLE = Opened(pb.VERDICT_UNREADABLE, -1, 0)
 
 
 class Contents:
@@ -36,17 +38,16 @@ class Contents:
         """The caller closes the descriptor if it is not -1."""
         root = None if file is None else self._roots.get(file.root)
         if file is None or root is None:
-            return Opened(pb.VERDICT_UNREADABLE, -1, 0)
+            return _UNREADABLE
         try:
-            descriptor = root.open(file.path)
+            descriptor, identity = root.open(file.path)
         except HyperdatasetsError:
-            return Opened(pb.VERDICT_UNREADABLE, -1, 0)
+            return _UNREADABLE
         try:
-            identity = Identity.of(descriptor)
             same = identity.size == file.size and self._is_registered(file, identity, descriptor)
         except OSError:
             os.close(descriptor)
-            return Opened(pb.VERDICT_UNREADABLE, -1, 0)
+            return _UNREADABLE
         if same:
             return Opened(pb.VERDICT_OK, descriptor, identity.size)
         os.close(descriptor)
@@ -63,12 +64,15 @@ class Contents:
         return True
 
 
-def fill(opened: Opened, buffer: memoryview) -> bool:
-    """Reads a whole source; whether there were as many bytes as there should be."""
+def fill(descriptor: int, size: int) -> bytes:
+    """The whole content of a source, or what there is of it; closes the descriptor."""
     try:
-        return read(opened.descriptor, buffer) == len(buffer)
+        content = os.read(descriptor, size)
+        while len(content) < size and (more := os.read(descriptor, size - len(content))):
+            content += more
+        return content
     finally:
-        os.close(opened.descriptor)
+        os.close(descriptor)
 
 
 def _digest(descriptor: int) -> bytes:

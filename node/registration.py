@@ -133,11 +133,11 @@ class Registration:
             return ""
         path = b"/".join(part for part in (self._below.removeprefix(b"."), os.fsencode(entry.path)) if part)
         try:
-            descriptor = self._root.open(path)
+            descriptor, identity = self._root.open(path)
         except HyperdatasetsError as error:
             return f"left out: {error.message}"
         try:
-            return self._file(descriptor, path, entry.path, known.get(path))
+            return self._file(descriptor, identity, path, entry.path, known.get(path))
         except UnreadableMedia as error:
             return f"left out: {error}"
         except OSError as error:
@@ -145,8 +145,7 @@ class Registration:
         finally:
             os.close(descriptor)
 
-    def _file(self, descriptor: int, path: bytes, name: str, known: dict[str, Any] | None) -> _Read:
-        identity = Identity.of(descriptor)
+    def _file(self, descriptor: int, identity: Identity, path: bytes, name: str, known: dict[str, Any] | None) -> _Read:
         if identity.size > MAX_FILE:
             raise UnreadableMedia(f"{identity.size} bytes; at most {MAX_FILE} are allowed")
         content = bytearray(identity.size)

@@ -24,6 +24,7 @@ _FIRST, _FULL = 64 << 10, 1 << 20  # bytes of the first batch, and of later ones
 _LARGE = 1 << 20  # a part of more bytes comes in pieces
 _LOOKED_UP = 256  # positions at once
 _DATA = 15 << 3 | 2  # tag of the field `data`
+_HEAD_SIZE = bytes([7 << 3 | 5])  # tag of the field `head_size`
 _BATCH, _CHUNK = 1 << 3 | 2, 2 << 3 | 2  # tags of the two kinds of content
 
 
@@ -45,24 +46,20 @@ class Streaming:
 
     def messages(self, session: Session, request: pb.ReadFramesRequest) -> Iterator[bytes]:
         """Serialized ReadFramesResponse messages from an offset on."""
-        limit = _FIRST
-        batch = _Batch(limit)
+        limit, batch = _FIRST, _Batch()
         for position, unit in self._positions(session, request):
             if session.stopped:
                 raise Refused("the session was ended by the site", rule="stopped", why=session.stopped)
             files = () if request.metadata_only else unit.files
-            large = any(file is not None and file.size > _LARGE for file in files)
-            if large or not batch.fits(files):
+            if any(file is not None and file.size > _LARGE for file in files):
                 yield from batch.finish(session)
-                batch = _Batch(limit)
-            if large:
+                batch = _Batch()
                 yield from self._in_pieces(session, position, unit)
                 continue
             batch.add(position, unit.text, map(self._contents.open, files))
-            if batch.full:
+            if batch.size >= limit:
                 yield from batch.finish(session)
-                limit = min(_FULL, limit * 4)
-                batch = _Batch(limit)
+                limit, batch = min(_FULL, limit * 4), _Batch()
         yield from batch.finish(session)
 
     def source(self, session: Session, request: pb.ReadSourceRequest) -> Iterator[pb.ReadSourceResponse]:
@@ -149,48 +146,48 @@ class Streaming:
 
 
 class _Batch:
-    """Frames that go together: columns, and one buffer that their files are read into."""
+    """Frames that go together: columns, and the content of all parts, joined once."""
 
-    def __init__(self, limit: int) -> None:
-        self._head = pb.FrameBatch()
-        self._buffer = memoryview(bytearray(limit + _LARGE))
-        self._at = 0
-        self._limit, self._texts = limit, 0
-
-    @property
-    def full(self) -> bool:
-        return self._at + self._texts >= self._limit
-
-    def fits(self, files: Sequence[StoredFile | None]) -> bool:
-        return self._at + sum(file.size for file in files if file is not None) <= len(self._buffer)
+    def __init__(self) -> None:
+        self._content: list[bytes] = []
+        self._verdicts: list[int] = []
+        self._positions: list[int] = []
+        self._texts: list[bytes] = []
+        self._counts: list[int] = []
+        self.size = 0
 
     def add(self, position: int, text: bytes, parts: Iterator[Opened]) -> None:
         count = 0
-        for part in parts:
-            verdict, size = part.verdict, part.size
-            if part.descriptor >= 0 and not fill(part, self._buffer[self._at : self._at + size]):
-                verdict, size = pb.VERDICT_DIGEST_MISMATCH, 0  # cut while it was read
-            self._head.verdicts.append(verdict)
-            self._head.part_sizes.append(size)
-            self._at += size
+        for verdict, descriptor, size in parts:
+            content = fill(descriptor, size) if descriptor >= 0 else b""
+            cut = len(content) != size  # while it was read
+            self._verdicts.append(pb.VERDICT_DIGEST_MISMATCH if cut else verdict)
+            self._content.append(b"" if cut else content)
+            self.size += size
             count += 1
-        self._head.positions.append(position)
-        self._head.frames.append(text)
-        self._head.part_counts.append(count)
-        self._texts += len(text)
+        self._positions.append(position)
+        self._texts.append(text)
+        self._counts.append(count)
+        self.size += len(text)
 
     def finish(self, session: Session) -> Iterator[bytes]:
         """The message; nothing for an empty batch."""
-        positions = list(self._head.positions)
-        if positions:
-            data = self._buffer[: self._at]
-            yield _message(_BATCH, [self._head.SerializeToString(), _field(len(data)), data])
-            self._note(session, positions, len(data))
+        if not self._positions:
+            return
+        sizes = [len(content) for content in self._content]
+        head = pb.FrameBatch(
+            positions=self._positions, frames=self._texts, part_counts=self._counts, part_sizes=sizes,
+            verdicts=self._verdicts,  # type: ignore[arg-type]  # numbers of verdicts
+        ).SerializeToString()  # fmt: skip
+        total = sum(sizes)
+        parts = [_HEAD_SIZE, len(head).to_bytes(4, "little"), head, _field(total), *self._content]
+        yield _message(_BATCH, parts)
+        self._note(session, self._positions, total)
 
     def _note(self, session: Session, positions: list[int], size: int) -> None:
         bad, part = [], 0
-        for position, count in zip(positions, self._head.part_counts, strict=True):
-            if any(verdict != pb.VERDICT_OK for verdict in self._head.verdicts[part : part + count]):
+        for position, count in zip(positions, self._counts, strict=True):
+            if any(verdict != pb.VERDICT_OK for verdict in self._verdicts[part : part + count]):
                 bad.append(position)
             part += count
         start = positions[0]
@@ -202,7 +199,7 @@ class _Batch:
                 start = after if after is not None else start
 
 
-def _message(tag: int, parts: Sequence[bytes | memoryview]) -> bytes:
+def _message(tag: int, parts: Sequence[bytes]) -> bytes:
     return b"".join([bytes([tag]), _varint(sum(map(len, parts))), *parts])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import tempfile
 import urllib.request
@@ -345,18 +346,16 @@ def _local(site: str, uri: str) -> str:
 
 
 def _cached(key: str, content: Any) -> str:
-    folder = Path(tempfile.gettempdir()) / f"hyperdatasets-{_user()}"
+    folder = Path(tempfile.gettempdir()) / f"hyperdatasets-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise SourceUnreadable(f"{folder} belongs to somebody else; set TMPDIR to a folder of your own")
     path = folder / (hashlib.sha256(key.encode()).hexdigest()[:32] + Path(urlsplit(key).path).suffix[:10])
     if not path.exists():
         with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
             file.write(content())
         shutil.move(file.name, path)
     return str(path)
-
-
-def _user() -> int:
-    return Path.home().stat().st_uid
 
 
 _SHAPES = {

@@ -8,10 +8,10 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self, cast
 
+import grpc
 import orjson
 
 from hyperdatasets.client.config import load
@@ -22,14 +22,25 @@ from hyperdatasets.v1.node_service_pb2_grpc import NodeServiceStub
 
 _AHEAD = 2  # messages that are read before they are asked for
 _TRIES = 4
+_BATCH_TAG = 1 << 3 | 2  # field `batch` of ReadFramesResponse
+_HEAD_SIZE_TAG = 7 << 3 | 5  # field `head_size` of FrameBatch
 
 
-@dataclass(frozen=True, slots=True)
 class SampleSource:
     """One source of a sample; `bytes` are its whole content."""
 
-    plain: dict[str, Any]
-    bytes: bytes
+    __slots__ = ("_number", "_part", "_sample")
+
+    def __init__(self, sample: Sample, number: int, part: int) -> None:
+        self._sample, self._number, self._part = sample, number, part
+
+    @property
+    def bytes(self) -> bytes:
+        return bytes(self._sample.parts[self._part])
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        return cast("dict[str, Any]", self._sample.plain["sources"][self._number])
 
     @property
     def id(self) -> str:
@@ -40,18 +51,27 @@ class SampleSource:
         return str(self.plain.get("content_type", ""))
 
 
-@dataclass(frozen=True, slots=True)
 class Sample:
     """A frame of a session with its content, at its position in the session's order.
 
     Attributes:
-        plain: the frame in its plain form, labels mapped.
+        position: in the session's order, from 0.
         parts: the content of each source, followed by that of its masks.
     """
 
-    position: int
-    plain: dict[str, Any]
-    parts: Sequence[bytes] = field(repr=False)
+    __slots__ = ("_plain", "_text", "parts", "position")
+
+    def __init__(self, position: int, frame: bytes | dict[str, Any], parts: Sequence[bytes | memoryview]) -> None:
+        self.position, self.parts = position, parts
+        self._text = frame if isinstance(frame, bytes) else b""
+        self._plain: dict[str, Any] | None = None if isinstance(frame, bytes) else frame
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The frame in its plain form, labels mapped; read when it is first asked for."""
+        if self._plain is None:
+            self._plain = orjson.loads(self._text)
+        return cast("dict[str, Any]", self._plain)
 
     @property
     def id(self) -> str:
@@ -80,9 +100,11 @@ class Sample:
 
     def source(self, name: str = "") -> SampleSource:
         """The source of this name; without a name the first."""
+        if not name and self.parts:
+            return SampleSource(self, 0, 0)
         for number, (source, part) in enumerate(self._placed()):
-            if source["id"] == name or (not name and number == 0):
-                return SampleSource(source, self.parts[part])
+            if source["id"] == name:
+                return SampleSource(self, number, part)
         raise NotFound(f"the frame has no source `{name}`", kind="source", name=name)
 
     def mask(self, name: str = "") -> bytes:
@@ -90,7 +112,7 @@ class Sample:
         for source, part in self._placed():
             for offset, mask in enumerate(source.get("masks", []), start=1):
                 if mask["id"] == name or not name:
-                    return self.parts[part + offset]
+                    return bytes(self.parts[part + offset])
         raise NotFound(f"the frame has no mask `{name}`", kind="mask", name=name)
 
     def _placed(self) -> Iterator[tuple[dict[str, Any], int]]:
@@ -99,12 +121,14 @@ class Sample:
             yield source, part
             part += 1 + len(source.get("masks", []))
 
+    def __repr__(self) -> str:
+        return f"Sample({self.position}, {self.id!r})"
+
 
 class NodeClient:
     """A node at `host:port`; certificates are needed unless it is an open one on loopback."""
 
     def __init__(self, address: str, *, ca: str = "", cert: str = "", key: str = "", timeout_s: float = 60) -> None:
-        _tune_allocator()
         self._connection = Connection(address, ca=ca, cert=cert, key=key, timeout_s=timeout_s, what="node")
 
     def open(
@@ -233,16 +257,17 @@ class Session:
         self.close()
 
     def _samples(self, request: pb.ReadFramesRequest, *, strict: bool) -> Iterator[Sample]:
-        messages = self._connection.stream(
-            lambda channel: NodeServiceStub(channel).ReadFrames, request, timeout_s=86_400
-        )
+        messages = self._connection.stream(_read_frames, request, timeout_s=86_400)
         pending: pb.FrameBatch | None = None
         pieces: dict[int, list[bytes]] = {}
-        for message in _read_ahead(messages):
-            if message.HasField("batch") and message.batch.chunked:
+        for raw in _read_ahead(messages):
+            batch, data = _split(raw)
+            if batch is not None:
+                yield from self._of_batch(batch, data, strict=strict)
+                continue
+            message = pb.ReadFramesResponse.FromString(raw)
+            if message.HasField("batch"):
                 pending, pieces = message.batch, {}
-            elif message.HasField("batch"):
-                yield from self._of_batch(message.batch, strict=strict)
             elif pending is not None:
                 chunk = message.chunk
                 pieces.setdefault(chunk.part, []).append(chunk.data)
@@ -255,24 +280,33 @@ class Session:
                     )
                     pending = None
 
-    def _of_batch(self, batch: pb.FrameBatch, *, strict: bool) -> Iterator[Sample]:
-        data = memoryview(batch.data)
-        sizes, verdicts = batch.part_sizes, batch.verdicts
+    def _of_batch(self, batch: pb.FrameBatch, data: memoryview, *, strict: bool) -> Iterator[Sample]:
+        sizes, verdicts, counts = list(batch.part_sizes), list(batch.verdicts), list(batch.part_counts)
+        all_good = set(verdicts) <= {pb.VERDICT_OK}
         at = part = 0
-        for position, frame, count in zip(batch.positions, batch.frames, batch.part_counts, strict=True):
+        for position, frame, count in zip(batch.positions, batch.frames, counts, strict=True):
             parts = []
             for size in sizes[part : part + count]:
-                parts.append(bytes(data[at : at + size]))
+                parts.append(data[at : at + size])
                 at += size
-            yield from self._checked(position, frame, parts, verdicts[part : part + count], strict=strict)
+            if all_good:
+                yield Sample(position, frame, parts)
+            else:
+                yield from self._checked(position, frame, parts, verdicts[part : part + count], strict=strict)
             part += count
 
     def _checked(
-        self, position: int, frame: bytes, parts: Sequence[bytes], verdicts: Sequence[int], *, strict: bool
+        self,
+        position: int,
+        frame: bytes,
+        parts: Sequence[bytes | memoryview],
+        verdicts: Sequence[int],
+        *,
+        strict: bool,
     ) -> Iterator[Sample]:
         bad = next((verdict for verdict in verdicts if verdict not in {pb.VERDICT_OK, pb.VERDICT_WITHHELD}), None)
         if bad is None:
-            yield Sample(position, orjson.loads(frame), parts)
+            yield Sample(position, frame, parts)
         elif bad == pb.VERDICT_WITHDRAWN:
             self.withdrawn += 1
         else:
@@ -284,6 +318,44 @@ class Session:
             if strict:
                 raise DigestMismatch(message) if changed else SourceUnreadable(message)
             warnings.warn(f"{message}; the frame is left out", stacklevel=4)
+
+
+def _read_frames(channel: grpc.Channel) -> Any:
+    """ReadFrames with messages as they come, so that their content is not copied by parsing."""
+    return channel.unary_stream(
+        "/hyperdatasets.v1.NodeService/ReadFrames", request_serializer=pb.ReadFramesRequest.SerializeToString
+    )
+
+
+def _split(raw: bytes) -> tuple[pb.FrameBatch | None, memoryview]:
+    """Columns and content of a batch that says how long its columns are; None for any other message.
+
+    Layout: tag and length of `batch`, tag and value of `head_size`, columns, tag and length of `data`, content.
+    """
+    view = memoryview(raw)
+    if not raw or raw[0] != _BATCH_TAG:
+        return None, view
+    _, at = _varint(raw, 1)
+    if at + 5 > len(raw) or raw[at] != _HEAD_SIZE_TAG:
+        return None, view
+    start = at + 5
+    end = start + int.from_bytes(raw[at + 1 : start], "little")
+    if end == len(raw):
+        return pb.FrameBatch.FromString(raw[start:end]), view[end:]
+    _, content = _varint(raw, end + 1)
+    return pb.FrameBatch.FromString(raw[start:end]), view[content:]
+
+
+def _varint(raw: bytes, at: int) -> tuple[int, int]:
+    """A protobuf varint, and where it ends."""
+    value = shift = 0
+    while True:
+        byte = raw[at]
+        at += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, at
+        shift += 7
 
 
 def _read_ahead(messages: Iterator[Any]) -> Iterator[Any]:
@@ -327,10 +399,16 @@ def _put(box: queue.Queue[tuple[str, Any]], item: tuple[str, Any], stopped: thre
 
 
 def _tune_allocator() -> None:
-    """Keeps large buffers in the process instead of giving each back to the system: 1.5 times the throughput."""
+    """Keeps large buffers in the process instead of giving each back to the system: 1.5 times the throughput.
+
+    Has to be done before threads are started, so it is done when this module is loaded.
+    """
     try:
         libc = ctypes.CDLL("libc.so.6")
         libc.mallopt(-1, 64 << 20)  # M_TRIM_THRESHOLD
         libc.mallopt(-3, 32 << 20)  # M_MMAP_THRESHOLD
     except (OSError, AttributeError):  # another C library
         return
+
+
+_tune_allocator()

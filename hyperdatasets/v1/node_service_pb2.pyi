@@ -236,9 +236,12 @@ class FrameBatch(_message.Message):
     PART_SIZES_FIELD_NUMBER: _builtins.int
     VERDICTS_FIELD_NUMBER: _builtins.int
     CHUNKED_FIELD_NUMBER: _builtins.int
+    HEAD_SIZE_FIELD_NUMBER: _builtins.int
     DATA_FIELD_NUMBER: _builtins.int
     chunked: _builtins.bool
     """True if this batch is one frame whose parts follow as chunks."""
+    head_size: _builtins.int
+    """Written first: how many bytes of this message follow before `data`, so that a reader need not copy the content."""
     data: _builtins.bytes
     """The parts, one after the other."""
     @_builtins.property
@@ -270,11 +273,12 @@ class FrameBatch(_message.Message):
         part_sizes: _abc.Iterable[_builtins.int] | None = ...,
         verdicts: _abc.Iterable[Global___Verdict.ValueType] | None = ...,
         chunked: _builtins.bool = ...,
+        head_size: _builtins.int = ...,
         data: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunked", b"chunked", "data", b"data", "frames", b"frames", "part_counts", b"part_counts", "part_sizes", b"part_sizes", "positions", b"positions", "verdicts", b"verdicts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunked", b"chunked", "data", b"data", "frames", b"frames", "head_size", b"head_size", "part_counts", b"part_counts", "part_sizes", b"part_sizes", "positions", b"positions", "verdicts", b"verdicts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

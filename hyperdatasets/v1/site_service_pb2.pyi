@@ -614,7 +614,7 @@ class SessionReport(_message.Message):
     ranges of positions delivered, withdrawn and mismatched ones, frames, bytes.
     """
     signature: _builtins.bytes
-    """Ed25519 or ECDSA signature of the node's key over `payload`."""
+    """Ed25519 signature of the node's key over the text `session`, a zero byte, and `payload`."""
     def __init__(
         self,
         *,

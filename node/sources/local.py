@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from hyperdatasets.core.errors import InvalidArgument, NotFound, SourceUnreadable
 
@@ -15,19 +16,13 @@ _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _FOLDER_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_DIRECTORY
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """What tells that a file is still the one that was registered."""
 
     size: int
     mtime_ns: int
     ctime_ns: int
     inode: int
-
-    @classmethod
-    def of(cls, descriptor: int) -> Identity:
-        status = os.fstat(descriptor)
-        return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
 class LocalRoot:
@@ -36,26 +31,30 @@ class LocalRoot:
     def __init__(self, alias: str, folder: Path) -> None:
         self.alias, self.folder = alias, folder
         self._open: OrderedDict[bytes, int] = OrderedDict()
+        self._checked: set[bytes] = set()
         self._lock = threading.Lock()
 
-    def open(self, path: bytes) -> int:
-        """A descriptor of the regular file at this path below the root; the caller closes it.
+    def open(self, path: bytes) -> tuple[int, Identity]:
+        """A descriptor of the regular file at this path below the root, which the caller closes, and its identity.
 
         Raises:
             SourceUnreadable: it is not there, is no regular file, or lies behind a link.
             InvalidArgument: the path would leave the root.
         """
+        if path not in self._checked:
+            _check(path)
+            self._checked.add(path)
         folder, _, name = path.rpartition(b"/")
-        _check(path)
         try:
             with self._lock:
-                descriptor = os.open(name, _FILE_FLAGS, dir_fd=self._folder(folder))
+                descriptor = os.open(name, _FILE_FLAGS, dir_fd=self._open.get(folder) or self._folder(folder))
+            status = os.fstat(descriptor)
         except OSError as error:
             raise SourceUnreadable(f"a file of root `{self.alias}` cannot be read: {error.strerror}") from None
-        if not os.path.isfile(descriptor):  # noqa: PTH113  # of a descriptor
+        if not stat.S_ISREG(status.st_mode):
             os.close(descriptor)
             raise SourceUnreadable(f"a file of root `{self.alias}` is no regular file")
-        return descriptor
+        return descriptor, Identity(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
     def below(self, path: str) -> Path:
         """The folder at a path below the root, or at an absolute path that lies below it.
