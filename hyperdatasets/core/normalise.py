@@ -186,16 +186,19 @@ def _usual_annotation(plain: Any, width: float, height: float) -> dict[str, Any]
     if not inside or type(label) is not str or not (0 < len(label) <= MAX_LABEL and label.isprintable()):
         return None
     annotation_id = plain.get("id", "")
-    if type(annotation_id) is not str or len(annotation_id) > MAX_ID or not annotation_id.isprintable():
+    fine_id = type(annotation_id) is str and len(annotation_id) <= MAX_ID and annotation_id.isprintable()
+    fine_confidence = confidence is None or (type(confidence) is float and 0 <= confidence <= 1)
+    keys = 2 + (confidence is not None) + ("id" in plain)
+    if not fine_id or not fine_confidence or len(plain) != keys:
         return None
+    if annotation_id and x and y and confidence != 0:
+        return plain  # normal as it is
     annotation: dict[str, Any] = {
         "id": annotation_id,
         "labels": [label],
         "geometry": {"box": [x + 0.0, y + 0.0, box_width, box_height]},
     }
-    if type(confidence) is float and 0 <= confidence <= 1:
-        annotation["confidence"] = confidence + 0.0
-    return annotation if len(annotation) == len(plain) + ("id" not in plain) else None
+    return annotation if confidence is None else annotation | {"confidence": confidence + 0.0}
 
 
 def _annotation(plain: Any, sources: Sequence[Mapping[str, Any]], where: str, warnings: list[str]) -> dict[str, Any]:

@@ -9,11 +9,11 @@ from pathlib import Path
 from pyroaring import BitMap
 
 from hyperdatasets.core.canonical import from_canonical
-from hyperdatasets.engine.index import DatasetIndex
+from hyperdatasets.engine.index import SEALED, DatasetIndex
 from hyperdatasets.engine.segment import Row as IndexRow
 from metadata_service.store.protocol import Row, Store
 
-_READ = 4_096  # revisions read and indexed at once
+_READ = SEALED  # revisions read and indexed at once: whole segments need no merging
 
 
 class Indexes:
