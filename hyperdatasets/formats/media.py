@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-MAX_PIXELS = 200_000_000
+MAX_PIXELS = 178_000_000
 _TEXT_LIMIT = 64 << 20  # bytes that are looked at to tell a text
 _TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 _ORIENTATION = 0x0112
@@ -107,9 +107,11 @@ def _image(file: BinaryIO, size_bytes: int) -> Media:
                     width, height = height, width
                 content_type = Image.MIME.get(image.format or "", "application/octet-stream")
                 _check_whole(image, file, size_bytes)
+    except Image.DecompressionBombError:
+        raise UnreadableMedia(f"it claims more than the {MAX_PIXELS} pixels that are allowed") from None
     except UnidentifiedImageError:
         raise UnreadableMedia("named like a picture, but its content is none") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError) as error:
         raise UnreadableMedia(f"the picture cannot be read: {error}") from None
     return Media(content_type, size_bytes, width, height)
 
