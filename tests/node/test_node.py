@@ -12,6 +12,7 @@ import pytest
 
 from hyperdatasets.client import admin
 from hyperdatasets.client.metadata import MetadataClient
+from hyperdatasets.client.node import NodeClient
 from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.errors import (
     AlreadyExists,
@@ -21,6 +22,7 @@ from hyperdatasets.core.errors import (
     Refused,
     SourceUnreadable,
     Unauthenticated,
+    Unavailable,
     VersionPublished,
 )
 from hyperdatasets.v1 import node_service_pb2 as pb
@@ -244,3 +246,8 @@ def test_what_was_admitted_is_served_without_the_centre(site: SiteUnderTest, ser
     with Node(site.folder) as again:
         site.node = again
         assert len(list(site.reader.open(view=view.reference))) == 12
+
+
+def test_nobody_there() -> None:
+    with pytest.raises(Unavailable, match=r"the node at 127\.0\.0\.1:1 cannot be reached"):
+        NodeClient("127.0.0.1:1").open(view="x")
