@@ -13,7 +13,7 @@ from hyperdatasets.version import __version__
 if TYPE_CHECKING:
     from hyperdatasets.client.dataset import Dataset
     from hyperdatasets.client.dataview import DataView, IterationOrder
-    from hyperdatasets.client.experiment import Experiment
+    from hyperdatasets.client.experiment import Experiment, Task
     from hyperdatasets.client.frames import FrameGroup, ImageAnnotation, SingleFrame
     from hyperdatasets.client.loading import import_frames, register
     from hyperdatasets.client.metadata import MetadataClient, connect
@@ -31,6 +31,7 @@ _MODULES = {
     "MetadataClient": "metadata",
     "NodeClient": "node",
     "SingleFrame": "frames",
+    "Task": "experiment",
     "connect": "metadata",
     "import_frames": "loading",
     "register": "loading",
@@ -47,6 +48,7 @@ __all__ = [
     "MetadataClient",
     "NodeClient",
     "SingleFrame",
+    "Task",
     "__version__",
     "connect",
     "import_frames",

@@ -10,6 +10,7 @@ import typer
 from rich.tree import Tree
 
 from hyperdatasets.cli.output import Json, console, say, show
+from hyperdatasets.client.dataset import Dataset as DatasetHandle
 from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.frames import Frame
@@ -112,9 +113,7 @@ def delete(
     dataset: Dataset, version: str, force: Annotated[bool, typer.Option(help="Also if published.")] = False
 ) -> None:
     """Delete a version."""
-    from hyperdatasets.client.dataset import Dataset as Handle  # noqa: PLC0415  # the name is an argument type here
-
-    Handle.get(dataset).delete_version(version, force=force)
+    DatasetHandle.get(dataset).delete_version(version, force=force)
     say(f"{version} is deleted")
 
 

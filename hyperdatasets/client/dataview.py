@@ -341,7 +341,11 @@ class DataView:
         if not self.published:
             self.publish()
         for each in self.sites:
-            yield from opened(self, each.site, node, purpose)
+            if each.site:
+                with (node or local_node()).open(view=self.reference, purpose=purpose) as session:
+                    yield from session
+            else:
+                yield from self._read_by_uri()
 
     def to_list(self) -> Any:
         """All frames of one pass."""
@@ -381,6 +385,16 @@ class DataView:
             return pb.ViewOrSpec(view=self.id)
         return pb.ViewOrSpec(spec=self._text)
 
+    def _read_by_uri(self) -> Iterator[Sample]:
+        """Frames without a site: their content is inline, or at their URIs."""
+        for answer in self._client.stream(pb.ReadDataViewRequest(target=self._target, site="")):
+            for entry in answer.entries:
+                plain = _frame(entry, ()).plain
+                parts = [plain["blob"]] if "blob" in plain else []
+                for source in plain["sources"] if not parts else ():
+                    parts += [read_uri(source["uri"]), *(read_uri(mask["uri"]) for mask in source.get("masks", ()))]
+                yield Sample(entry.position, plain, parts)
+
     def _change(self, **parts: Any) -> None:
         if self.published:
             raise ViewPublished(f"view `{self.name}` is published and frozen; clone it and change the clone")
@@ -393,22 +407,6 @@ class DataView:
 
     def __repr__(self) -> str:
         return f"DataView({self.reference!r}, {self.status})"
-
-
-def opened(view: DataView, site: str, node: NodeClient | None, purpose: str) -> Iterator[Sample]:
-    """Samples of one site; frames without a site are read by URI, or carry their content."""
-    if site:
-        with (node or local_node()).open(view=view.reference, purpose=purpose) as session:
-            yield from session
-        return
-    request = pb.ReadDataViewRequest(target=view._target, site="")  # noqa: SLF001  # of this module
-    for answer in view._client.stream(request):  # noqa: SLF001
-        for entry in answer.entries:
-            plain = _frame(entry, ()).plain
-            parts = [plain["blob"]] if "blob" in plain else []
-            for source in plain["sources"] if not parts else ():
-                parts += [read_uri(source["uri"]), *(read_uri(mask["uri"]) for mask in source.get("masks", ()))]
-            yield Sample(entry.position, plain, parts)
 
 
 def _frame(entry: pb.ViewEntry, projection: Sequence[str]) -> SingleFrame | FrameGroup:

@@ -94,6 +94,10 @@ class Experiment:
     def view(self, name: str) -> DataView:
         return DataView.get(name=self.views[name], client=self._client)
 
+    def get_dataviews(self) -> dict[str, DataView]:
+        """The data views that it names."""
+        return {name: self.view(name) for name in self.views}
+
     def log_metrics(self, values: Mapping[str, float], *, step: int = 0) -> None:
         points = [pb.MetricPoint(name=name, step=step, value=value) for name, value in values.items()]
         self._client.send(pb.LogMetricsRequest(experiment=self.id, points=points))
@@ -143,6 +147,14 @@ class Experiment:
 
     def __repr__(self) -> str:
         return f"Experiment({self.name!r}, {self.state})"
+
+
+class Task(Experiment):
+    """The experiment under ClearML's name."""
+
+    @classmethod
+    def init(cls, *, project_name: str, task_name: str, client: MetadataClient | None = None) -> Experiment:
+        return cls.start(project=project_name, name=task_name, client=client)
 
 
 def _text(plain: Mapping[str, Any] | None) -> str:

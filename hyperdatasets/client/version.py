@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -455,17 +456,10 @@ def _value(text: str) -> Any:
     return orjson.loads(text) if text else None
 
 
-class _progress:  # noqa: N801  # used like a function
+@contextmanager
+def _progress(*, shown: bool) -> Iterator[Callable[[int], None]]:
     """Shows how many frames were acknowledged, on a terminal."""
-
-    def __init__(self, *, shown: bool) -> None:
-        columns = (TextColumn("frames"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        self._bar = Progress(*columns, console=Console(file=sys.stderr), disable=not shown)
-
-    def __enter__(self) -> Callable[[int], None]:
-        self._bar.start()
-        task = self._bar.add_task("frames", total=None)
-        return lambda count: self._bar.advance(task, count)
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+    columns = (TextColumn("frames"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(file=sys.stderr), disable=not shown) as bar:
+        task = bar.add_task("frames", total=None)
+        yield lambda count: bar.advance(task, count)

@@ -8,7 +8,7 @@ import pytest
 
 from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.dataview import DataView
-from hyperdatasets.client.experiment import Experiment
+from hyperdatasets.client.experiment import Experiment, Task
 from hyperdatasets.client.frames import SingleFrame
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.version import DatasetVersion
@@ -160,6 +160,9 @@ def test_an_experiment_names_views_and_a_clone_replaces_them(client: MetadataCli
     changed = run.refresh().compare(clone.refresh())
     assert changed["parameters.lr"] == (0.1, 0.2)
     assert "views.train" in changed
+    task = Task.init(project_name="clinic", task_name="as in ClearML", client=client)
+    task.connect(views[0], name="train")
+    assert [each.name for each in task.get_dataviews().values()] == ["small"]
     with pytest.raises(InUse, match="an experiment names"):
         views[0].delete(force=True)
     with pytest.raises(InUse, match="data view names"):
