@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import orjson
-
+from hyperdatasets.client import json_text
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.core.errors import AlreadyExists, InvalidArgument, RawDataBelongsToSite
 from hyperdatasets.v1 import common_pb2 as common
@@ -39,7 +38,7 @@ class Dataset:
         """
         request = pb.CreateDatasetRequest(
             project=dataset_project, name=dataset_name, description=description, tags=tags,
-            metadata_json=orjson.dumps(dict(metadata)).decode() if metadata else "",
+            metadata_json=json_text.write(metadata),
         )  # fmt: skip
         try:
             return cls(current(client).send(request).dataset, client)
@@ -130,7 +129,7 @@ class Dataset:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        return _object(self._message.metadata_json)
+        return json_text.read(self._message.metadata_json) or {}
 
     @property
     def archived(self) -> bool:
@@ -153,7 +152,7 @@ class Dataset:
     def update(self, *, metadata: Mapping[str, Any] | None = None, **changes: Any) -> Dataset:
         """Changes name, project, description, metadata, archived; add_tags and remove_tags."""
         if metadata is not None:
-            changes["metadata_json"] = orjson.dumps(dict(metadata)).decode()
+            changes["metadata_json"] = json_text.write(metadata) or "{}"
         self._message = self._client.send(pb.UpdateDatasetRequest(dataset=self.id, **changes)).dataset
         return self
 
@@ -173,7 +172,3 @@ class Dataset:
 def address(name: str, project: str) -> str:
     """`project/name`, as the service takes it."""
     return f"{project}/{name}" if project else name
-
-
-def _object(text: str) -> dict[str, Any]:
-    return orjson.loads(text) if text else {}

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import yaml
 
+from hyperdatasets.client import json_text
 from hyperdatasets.client.frames import FrameGroup, SingleFrame, read_uri
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.node import NodeClient, Sample, local_node
@@ -360,7 +361,9 @@ class DataView:
     def compare(self, other: DataView) -> dict[str, Any]:
         """What differs in the specifications, and in the frames that the two select."""
         answer = self._client.send(pb.CompareDataViewsRequest(before=self._target, after=other._target))
-        changed = {each.path: (_value(each.before_json), _value(each.after_json)) for each in answer.changes}
+        changed = {
+            each.path: (json_text.read(each.before_json), json_text.read(each.after_json)) for each in answer.changes
+        }
         return {
             "changes": changed, "only_here": answer.only_before, "only_there": answer.only_after, "both": answer.both,
             "other_revision": answer.other_revision,
@@ -431,7 +434,3 @@ def _quoted(label: str) -> str:
 def _tell(listed: Any) -> None:
     for each in listed:
         warnings.warn(f"{each.where}: {each.message}", QueryWarning, stacklevel=3)
-
-
-def _value(text: str) -> Any:
-    return orjson.loads(text) if text else None

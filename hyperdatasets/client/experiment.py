@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-import orjson
-
+from hyperdatasets.client import json_text
 from hyperdatasets.client.dataview import DataView
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.v1 import experiment_service_pb2 as pb
@@ -31,7 +30,7 @@ class Experiment:
         client: MetadataClient | None = None,
     ) -> Experiment:
         request = pb.CreateExperimentRequest(
-            project=project, name=name, parameters_json=_text(parameters), notes=notes, tags=tags
+            project=project, name=name, parameters_json=json_text.write(parameters), notes=notes, tags=tags
         )
         experiment = cls(current(client).send(request).experiment, client)
         return experiment.set_state("running")
@@ -70,7 +69,7 @@ class Experiment:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        return orjson.loads(self._message.parameters_json or "{}")  # type: ignore[no-any-return]
+        return json_text.read(self._message.parameters_json) or {}
 
     @property
     def views(self) -> dict[str, str]:
@@ -119,14 +118,20 @@ class Experiment:
         """A copy that has not run, with other views under the same names; `views=None` clears them."""
         named = {key: view if isinstance(view, str) else view.reference for key, view in (views or {}).items()}
         request = pb.CloneExperimentRequest(
-            experiment=self.id, name=name, views=named, clear_views=views is None, parameters_json=_text(parameters)
+            experiment=self.id,
+            name=name,
+            views=named,
+            clear_views=views is None,
+            parameters_json=json_text.write(parameters),
         )
         return Experiment(self._client.send(request).experiment, self._client)
 
     def compare(self, other: Experiment) -> dict[str, tuple[Any, Any]]:
         """Path -> (here, there) of what differs in parameters, environment, views and last metrics."""
         answer = self._client.send(pb.CompareExperimentsRequest(before=self.id, after=other.id))
-        return {each.path: (_value(each.before_json), _value(each.after_json)) for each in answer.changes}
+        return {
+            each.path: (json_text.read(each.before_json), json_text.read(each.after_json)) for each in answer.changes
+        }
 
     def set_state(self, state: str) -> Experiment:
         number = pb.ExperimentState.Value(f"EXPERIMENT_STATE_{state.upper()}")
@@ -155,11 +160,3 @@ class Task(Experiment):
     @classmethod
     def init(cls, *, project_name: str, task_name: str, client: MetadataClient | None = None) -> Experiment:
         return cls.start(project=project_name, name=task_name, client=client)
-
-
-def _text(plain: Mapping[str, Any] | None) -> str:
-    return orjson.dumps(dict(plain)).decode() if plain else ""
-
-
-def _value(text: str) -> Any:
-    return orjson.loads(text) if text else None

@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from hyperdatasets.client import bulk
+from hyperdatasets.client import bulk, json_text
 from hyperdatasets.client.bulk import WriteResult
 from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.frames import FrameGroup, SingleFrame
@@ -68,7 +67,7 @@ class DatasetVersion:
         dataset = _dataset(dataset_name, dataset_project, dataset_id)
         request = pb.CreateVersionRequest(
             dataset=dataset, name=version_name, parents=[*parent_version_names, *parent_version_ids],
-            comment=comment, tags=tags, metadata_json=orjson.dumps(dict(metadata)).decode() if metadata else "",
+            comment=comment, tags=tags, metadata_json=json_text.write(metadata),
         )  # fmt: skip
         try:
             answer = current(client).send(request)
@@ -159,7 +158,7 @@ class DatasetVersion:
         request = pb.CreateSnapshotRequest(
             dataset=_dataset(dataset_name, dataset_project, dataset_id), publish_name=publish_name,
             child_name=child_name, child_comment=child_comment,
-            child_metadata_json=orjson.dumps(dict(child_metadata)).decode() if child_metadata else "",
+            child_metadata_json=json_text.write(child_metadata),
         )  # fmt: skip
         return cls(current(client).send(request).published, client)
 
@@ -230,7 +229,7 @@ class DatasetVersion:
 
     def get_metadata(self) -> dict[str, Any]:
         """The version's metadata; mask labels stand under `mask_labels`."""
-        metadata: dict[str, Any] = orjson.loads(self._message.metadata_json or "{}")
+        metadata: dict[str, Any] = json_text.read(self._message.metadata_json) or {}
         if self._message.mask_labels:
             listed = [{"value": list(each.value), "labels": list(each.labels)} for each in self._message.mask_labels]
             metadata["mask_labels"] = {"_all_": listed}
@@ -245,7 +244,7 @@ class DatasetVersion:
         self._update(comment=comment)
 
     def set_metadata(self, metadata: Mapping[str, Any]) -> None:
-        self._update(metadata_json=orjson.dumps(dict(metadata)).decode())
+        self._update(metadata_json=json_text.write(metadata))
 
     def add_tags(self, tags: Iterable[str]) -> None:
         self._update(add_tags=tags)
@@ -342,7 +341,7 @@ class DatasetVersion:
         answer = self._client.send(frames_pb.UpdateByQueryRequest(
             **self._named, filter=_filter(frame_query, roi_query, source_query), add_labels=add_labels,
             remove_labels=remove_labels, relabel=relabel or {}, preview=preview,
-            set_meta_json=orjson.dumps(dict(set_meta)).decode() if set_meta else "",
+            set_meta_json=json_text.write(set_meta),
         ))  # fmt: skip
         _tell(answer.warnings)
         self.refresh()
@@ -448,12 +447,8 @@ def _tell(listed: Iterable[Any]) -> None:
 
 def _change(change: pb.FrameChange) -> tuple[str, str, list[tuple[str, Any, Any]]]:
     kind = pb.ChangeKind.Name(change.kind).removeprefix("CHANGE_KIND_").lower()
-    fields = [(each.path, _value(each.before_json), _value(each.after_json)) for each in change.fields]
+    fields = [(each.path, json_text.read(each.before_json), json_text.read(each.after_json)) for each in change.fields]
     return change.frame_id, kind, fields
-
-
-def _value(text: str) -> Any:
-    return orjson.loads(text) if text else None
 
 
 @contextmanager

@@ -14,11 +14,18 @@ from metadata_service.store.protocol import Reading, Row, Writing
 _CACHED = 256
 
 
+_Key = tuple[str, int, int, int]
+
+
 class Contents:
-    """Bitmaps of versions, computed once a generation; callers must not change them."""
+    """Bitmaps of versions, computed once a generation; callers must not change them.
+
+    What was added and removed is part of the key: a transaction that was rolled back leaves a generation behind that
+    comes again with another content.
+    """
 
     def __init__(self) -> None:
-        self._cache: OrderedDict[tuple[str, int], BitMap] = OrderedDict()
+        self._cache: OrderedDict[_Key, BitMap] = OrderedDict()
         self._lock = threading.Lock()
 
     def of(self, reading: Reading, version: Row) -> BitMap:
@@ -33,14 +40,18 @@ class Contents:
             added, removed = BitMap.deserialize(row["added"]), BitMap.deserialize(row["removed"])
             content = (content - removed) | added
         with self._lock:
-            self._cache[version["id"], version["generation"]] = content
+            self._cache[_key(version)] = content
             while len(self._cache) > _CACHED:
                 self._cache.popitem(last=False)
         return content
 
     def _cached(self, version: Row) -> BitMap | None:
         with self._lock:
-            return self._cache.get((version["id"], version["generation"]))
+            return self._cache.get(_key(version))
+
+
+def _key(version: Row) -> _Key:
+    return version["id"], version["generation"], hash(version["added"]), hash(version["removed"])
 
 
 def packed(bitmap: BitMap) -> bytes:
