@@ -23,6 +23,7 @@ from node.store import NodeStore, StoredFile
 _FIRST, _FULL = 64 << 10, 1 << 20  # bytes of the first batch, and of later ones
 _LARGE = 1 << 20  # a part of more bytes comes in pieces
 _LOOKED_UP = 256  # positions at once
+_KEPT = 200_000  # units whose look is remembered
 _DATA = 15 << 3 | 2  # tag of the field `data`
 _HEAD_SIZE = bytes([7 << 3 | 5])  # tag of the field `head_size`
 _BATCH, _CHUNK = 1 << 3 | 2, 2 << 3 | 2  # tags of the two kinds of content
@@ -102,6 +103,8 @@ class Streaming:
         key = (session.grant.view_digest, number)
         found = self._units.get(key)
         if found is None:
+            if len(self._units) >= _KEPT:
+                self._units.clear()
             found = self._units[key] = self._made(session, number)
         return found
 
