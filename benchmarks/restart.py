@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from itertools import islice
 from pathlib import Path
 
 from benchmarks.measure import Figure, seconds, server
@@ -21,8 +22,8 @@ def run(folder: Path, *, scale: float) -> list[Figure]:
         client = MetadataClient(ClientConfig(service=address, timeout_s=3_600))
         Dataset.create("many", client=client)
         draft = DatasetVersion.get_current("many", client=client)
-        for start in range(0, count, 100_000):
-            part = list(frames(min(start + 100_000, count)))[start:]
+        made = frames(count)
+        while part := list(islice(made, 100_000)):
             bulk.write(client, part, dataset=draft.dataset_id, version=draft.id)
             draft.count(roi_query="car")
         client.close()
