@@ -17,9 +17,10 @@ from metadata_service.store.protocol import Row
 from metadata_service.store.schema import MIGRATIONS
 
 _FULL = ("disk is full", "disk I/O error")
-_PRAGMAS = (
-    "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA mmap_size = 1073741824; PRAGMA cache_size = -65536;"
-)
+_PRAGMAS = """
+    PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA mmap_size = 1073741824;
+    PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384;
+"""
 
 
 class SqliteStore:
