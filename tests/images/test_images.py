@@ -103,6 +103,7 @@ def test_a_frame_through_both(images: dict[str, str], tmp_path: Path) -> None:
         for path in [folder, *folder.rglob("*")]:
             os.chown(path, 10_002, 10_002)
         with running(images["node"], "python", "-m", "node", "/node", volumes={folder: "/node", raw.parent: "/scans"}):
+            _wait(node_port, folder / "keys" / "clients" / "ca.pem", folder / "clients" / "trainer")
             node = NodeClient(
                 f"127.0.0.1:{node_port}", ca=str(paths["ca"]), cert=str(paths["cert"]), key=str(paths["key"])
             )
@@ -116,8 +117,8 @@ def test_a_frame_through_both(images: dict[str, str], tmp_path: Path) -> None:
             assert sample.source().bytes == (raw / "one.png").read_bytes()
 
 
-def _wait(port: int) -> None:
+def _wait(port: int, *certificates: Path) -> None:
     deadline = time.monotonic() + 60
-    while not serves(port):
-        assert time.monotonic() < deadline, "the service did not come up"
+    while not serves(port, *certificates):
+        assert time.monotonic() < deadline, "the server did not come up"
         time.sleep(0.2)
