@@ -37,6 +37,7 @@ from hyperdatasets.engine.segment import Row, build_private
 from hyperdatasets.v1 import common_pb2 as common
 from hyperdatasets.v1 import dataview_service_pb2 as views_pb
 from hyperdatasets.v1 import site_service_pb2 as sites_pb
+from hyperdatasets.version import __version__
 from node import policy
 from node.centre import Centre
 from node.keys import Keys
@@ -132,7 +133,9 @@ class Admission:
         return answer.record.payload, answer.record.signature, answer.versions
 
     def _check_head(self) -> None:
-        head = self._centre.send(sites_pb.HeartbeatRequest(frame_count=self._store.frame_count())).head
+        head = self._centre.send(
+            sites_pb.HeartbeatRequest(node_version=__version__, frame_count=self._store.frame_count())
+        ).head
         self._keys.check_record("head", head.payload, head.signature)
         content = orjson.loads(head.payload)
         if content["sequence"] < self._store.raise_to("head", content["sequence"]):

@@ -14,16 +14,21 @@ from hyperdatasets.engine import views
 from hyperdatasets.engine.index import DatasetIndex
 
 
+def check_servable(view: PinnedView) -> None:
+    """Raises InvalidView for units that can be declared already, and not be served yet."""
+    if view.clip.wanted or view.output_rois == "frame_per_roi":
+        raise InvalidView("clips and frame_per_roi are not served yet; leave out `clip` and `output_rois`")
+
+
 def site_order(
     view: PinnedView, site: str, selection: views.Selection, index_of: Callable[[int], DatasetIndex]
 ) -> tuple[SiteOrder, list[tuple[int, int]]]:
     """The order over the units of a site, and what each unit is: (dataset number, revision).
 
     Raises:
-        InvalidView: the view asks for clips or (frame, ROI) pairs, which are not served yet.
+        InvalidView: see `check_servable`.
     """
-    if view.clip.wanted or view.output_rois == "frame_per_roi":
-        raise InvalidView("clips and frame_per_roi are not served yet; leave out `clip` and `output_rois`")
+    check_servable(view)
     units, places = views.base_order(selection)
     if view.iteration.order == "sequential":
         keys: list[FrameKey] = []

@@ -27,7 +27,7 @@ from hyperdatasets.core.pinned import KnownVersion, PinnedView, pin, pinned_from
 from hyperdatasets.core.query.parse import parse
 from hyperdatasets.core.selection import SiteSelection, site_digest, view_digest
 from hyperdatasets.engine import statistics, views
-from hyperdatasets.engine.orders import site_order
+from hyperdatasets.engine.orders import check_servable, site_order
 from metadata_service.catalog import datasets, versions
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.contents import packed
@@ -198,6 +198,7 @@ def publish(deployment: Deployment, writing: Writing, caller: Caller, row: Row, 
     spec = spec_of(row)
     check_publishable(spec)
     resolved = resolve(deployment, writing, caller, spec)
+    check_servable(resolved.view)
     for version in resolved.view.versions:
         pinned = writing.one("versions", id=version.version_id)
         if pinned is None or not pinned["published"]:

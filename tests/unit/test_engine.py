@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyroaring import BitMap
@@ -13,7 +15,11 @@ from tests.reference.evaluate import matches, matching_rois
 
 SAVED_MS = 1_729_418_400_000
 frames = st.lists(st.integers(0, 0).flatmap(lambda _: strategies.frames()), min_size=1, max_size=6)
-quick = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(
+    max_examples=int(os.environ.get("ENGINE_EXAMPLES", "340")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 
 
 def rows(of: list) -> list[Row]:

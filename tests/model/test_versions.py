@@ -1,0 +1,165 @@
+"""Versions of a dataset as a dictionary of dictionaries, against the real service: whatever is done, both agree."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from hyperdatasets.client.config import ClientConfig
+from hyperdatasets.client.dataset import Dataset
+from hyperdatasets.client.frames import SingleFrame
+from hyperdatasets.client.metadata import MetadataClient
+from hyperdatasets.client.version import DatasetVersion
+from metadata_service.config import ServiceConfig
+from metadata_service.server import Service
+
+LABELS = ("car", "bus", "tram")
+ids = st.sets(st.sampled_from([f"f{i}" for i in range(6)]), min_size=1, max_size=3)
+
+
+class Versions(RuleBasedStateMachine):
+    """`frames`: version name -> frame id -> label; a published version never changes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="hyperdatasets-model-"))
+        self.frames: dict[str, dict[str, str]] = {}
+        self.published: set[str] = set()
+        self.parents: dict[str, list[str]] = {}
+        self.start()
+
+    def start(self) -> None:
+        self.service = Service(ServiceConfig(data=self.folder, port=0)).start()
+        self.client = MetadataClient(ClientConfig(service=self.service.address))
+
+    def teardown(self) -> None:
+        self.client.close()
+        self.service.stop()
+        shutil.rmtree(self.folder)
+
+    def handle(self, name: str) -> DatasetVersion:
+        return DatasetVersion.get_version(dataset_name="d", version_name=name, client=self.client)
+
+    def drafts(self) -> list[str]:
+        return [name for name in self.frames if name not in self.published]
+
+    @initialize()
+    def create(self) -> None:
+        Dataset.create("d", client=self.client)
+        self.frames["Current"], self.parents["Current"] = {}, []
+
+    @precondition(lambda self: self.drafts())
+    @rule(data=st.data(), written=ids, label=st.sampled_from(LABELS))
+    def write(self, data: st.DataObject, written: set[str], label: str) -> None:
+        name = data.draw(st.sampled_from(self.drafts()))
+        frames = []
+        for frame_id in sorted(written):
+            frame = SingleFrame(f"u/{frame_id}", id=frame_id)
+            frame.add_annotation(labels=[label])
+            frames.append(frame)
+            self.frames[name][frame_id] = label
+        assert not self.handle(name).add_frames(frames)
+
+    @precondition(lambda self: self.drafts())
+    @rule(data=st.data(), gone=ids)
+    def delete(self, data: st.DataObject, gone: set[str]) -> None:
+        name = data.draw(st.sampled_from(self.drafts()))
+        there = gone & self.frames[name].keys()
+        assert self.handle(name).delete_frames(sorted(gone)) == len(there)
+        for frame_id in there:
+            del self.frames[name][frame_id]
+
+    @precondition(lambda self: self.drafts())
+    @rule(data=st.data(), old=st.sampled_from(LABELS), new=st.sampled_from(LABELS))
+    def relabel(self, data: st.DataObject, old: str, new: str) -> None:
+        name = data.draw(st.sampled_from(self.drafts()))
+        matching = [frame_id for frame_id, label in self.frames[name].items() if label == old]
+        changed = self.handle(name).update_by_query(roi_query=old, relabel={old: new})
+        assert changed == (len(matching) if old != new else 0)
+        for frame_id in matching:
+            self.frames[name][frame_id] = new
+
+    @precondition(lambda self: self.drafts())
+    @rule(data=st.data())
+    def publish(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(self.drafts()))
+        self.handle(name).publish_version()
+        self.published.add(name)
+
+    @precondition(lambda self: self.published and len(self.frames) < 7)
+    @rule(data=st.data())
+    def child(self, data: st.DataObject) -> None:
+        parents = data.draw(st.lists(st.sampled_from(sorted(self.published)), min_size=1, max_size=3, unique=True))
+        name = f"v{len(self.frames)}"
+        import warnings
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # frames that differ between parents
+            DatasetVersion.create_version(
+                dataset_name="d", version_name=name, parent_version_names=parents, client=self.client
+            )
+        self.parents[name] = parents
+        self.frames[name] = self.merged(parents)
+
+    @precondition(lambda self: self.drafts())
+    @rule(data=st.data())
+    def revert(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(self.drafts()))
+        self.handle(name).revert()
+        self.frames[name] = self.merged(self.parents[name])
+
+    @precondition(lambda self: len(self.frames) > 1)
+    @rule(data=st.data())
+    def diff(self, data: st.DataObject) -> None:
+        one, other = (data.draw(st.sampled_from(sorted(self.frames))) for _ in range(2))
+        found = self.handle(one).diff(self.handle(other))
+        before, after = self.frames[one], self.frames[other]
+        assert found.added == len(after.keys() - before.keys())
+        assert found.removed == len(before.keys() - after.keys())
+        differ = {frame_id for frame_id in before.keys() & after.keys() if before[frame_id] != after[frame_id]}
+        assert differ <= {frame_id for frame_id, kind, _ in found.frames if kind == "changed"}
+
+    @rule()
+    def restart(self) -> None:
+        self.client.close()
+        self.service.stop()
+        self.start()
+
+    @rule()
+    def lose_the_index(self) -> None:
+        self.client.close()
+        self.service.stop()
+        shutil.rmtree(self.folder / "index", ignore_errors=True)
+        self.start()
+
+    @invariant()
+    def both_agree(self) -> None:
+        for name, expected in self.frames.items():
+            version = self.handle(name)
+            assert version.frame_count == len(expected)
+            held = {frame.id: frame.annotations[0]["labels"][0] for frame in version.frames()}
+            assert held == expected
+            for label in LABELS:
+                assert version.count(roi_query=label) == sum(each == label for each in expected.values())
+        digests = {name: self.handle(name).digest for name in self.frames}
+        for one, content in self.frames.items():
+            for other, same in self.frames.items():
+                assert (digests[one] == digests[other]) == (content == same)
+
+    def merged(self, parents: list[str]) -> dict[str, str]:
+        result: dict[str, str] = {}
+        for parent in parents:
+            result |= self.frames[parent]
+        return result
+
+
+Versions.TestCase.settings = settings(
+    max_examples=int(os.environ.get("MODEL_EXAMPLES", "12")), stateful_step_count=15, deadline=None
+)
+TestVersions = Versions.TestCase
