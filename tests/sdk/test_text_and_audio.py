@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import wave
 from pathlib import Path
+
+import pytest
 
 import hyperdatasets as hd
 from hyperdatasets import testing
@@ -48,7 +51,8 @@ def test_a_text_and_a_recording_at_a_site(tmp_path: Path) -> None:
         assert version.frame_count == 2
 
 
-def test_a_text_without_a_site_carries_its_content(tmp_path: Path) -> None:
+def test_a_text_without_a_site_carries_its_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with testing.deployment(tmp_path):
         hd.Dataset.create("sentences")
         frame = hd.SingleFrame(id="s1", blob=b"The cat sat.", content_type="text/plain")
