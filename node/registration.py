@@ -20,7 +20,7 @@ from hyperdatasets.core.canonical import canonical_bytes, frame_digest, site_par
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument, NotFound
 from hyperdatasets.core.normalise import normalise
 from hyperdatasets.formats import reading
-from hyperdatasets.formats.entry import Entry, Problem
+from hyperdatasets.formats.entry import LEFT_OUT, Entry, Problem
 from hyperdatasets.formats.media import Media, UnreadableMedia, probe, thumbnail
 from node import columns
 from node.centre import Centre
@@ -129,7 +129,7 @@ class Registration:
         """Reads the file once; or the reason why it is left out."""
         if entry.frame is not None:
             return "left out: frames in JSON lines have no file here; use `import` for them"
-        if any(each.reason.startswith("left out") for each in entry.problems) or self._is_columns_file(entry):
+        if entry.left_out or self._is_columns_file(entry):
             return ""
         path = b"/".join(part for part in (self._below.removeprefix(b"."), os.fsencode(entry.path)) if part)
         try:
@@ -174,7 +174,7 @@ class Registration:
         for entry, each in zip(entries, found, strict=True):
             progress.scanned += 1
             if isinstance(each, str):
-                dropped = [problem for problem in entry.problems if problem.reason.startswith("left out")]
+                dropped = [problem for problem in entry.problems if problem.reason.startswith(LEFT_OUT)]
                 progress.problems += [*dropped, *([Problem(entry.path, each)] if each else [])]
                 continue
             progress.problems += entry.problems

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from hyperdatasets.cli.output import Json, say, show
+from hyperdatasets.cli.output import Json, json_value, pairs, say, show
 from hyperdatasets.client.experiment import Experiment
 
 app = typer.Typer(no_args_is_help=True, help="Experiments: parameters, metrics, named data views.")
@@ -36,8 +36,8 @@ def clone(
     as_json: Json = False,
 ) -> None:
     """Copy an experiment with other data views or parameters; no code changes."""
-    views = dict(each.split("=", 1) for each in view or ())
-    parameters = {key: orjson.loads(text) for key, text in (each.split("=", 1) for each in parameter or ())}
+    views = pairs("--view", view)
+    parameters = {name: json_value("--parameter", text) for name, text in pairs("--parameter", parameter).items()}
     show(_plain(_get(experiment).clone(name=name, views=views, parameters=parameters)), as_json=as_json)
 
 

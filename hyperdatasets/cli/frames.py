@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from hyperdatasets.cli.output import Json, say, show
+from hyperdatasets.cli.output import Json, json_value, pairs, say, show
 from hyperdatasets.client.version import DatasetVersion
 
 app = typer.Typer(no_args_is_help=True, help="Frames: find, show, change, copy, delete.")
@@ -64,10 +64,10 @@ def update(
     preview: Preview = False,
 ) -> None:  # fmt: skip
     """Change all frames that match, as one atomic edit of a draft."""
-    renamed = {old: new for old, _, new in (each.partition("=") for each in relabel or ())}
     count = _get(dataset, version).update_by_query(
         frame_query=query, roi_query=roi_query, add_labels=add_label or (), remove_labels=remove_label or (),
-        relabel=renamed, set_meta=orjson.loads(set_meta) if set_meta else None, preview=preview,
+        relabel=pairs("--relabel", relabel),
+        set_meta=json_value("--set-meta", set_meta) if set_meta else None, preview=preview,
     )  # fmt: skip
     say(f"{count} frames {'would change' if preview else 'changed'}")
 

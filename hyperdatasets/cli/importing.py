@@ -9,6 +9,7 @@ import typer
 
 from hyperdatasets.cli.output import Json, show, warn
 from hyperdatasets.client.loading import import_frames
+from hyperdatasets.formats.reading import detect
 
 
 def import_command(
@@ -27,7 +28,8 @@ def import_command(
         progress=not as_json,
     )  # fmt: skip
     failed = [{"index": each.index, "id": each.id, "reason": each.message} for each in result]
-    counts = {"added": result.added, "updated": result.updated, "unchanged": result.unchanged}
+    used = detect(path) if format_name == "auto" else format_name
+    counts = {"format": used, "added": result.added, "updated": result.updated, "unchanged": result.unchanged}
     if as_json:
         show(counts | {"failed": failed, "warnings": result.warnings}, as_json=True)
         return

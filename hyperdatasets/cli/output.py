@@ -63,6 +63,22 @@ def warn(text: str) -> None:
     errors.print(f"warning: {text}", style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
+def pairs(option: str, given: Sequence[str] | None) -> dict[str, str]:
+    """Options of the form name=value."""
+    for each in given or ():
+        if "=" not in each:
+            raise InvalidArgument(f"{option} {each}: expected name=value")
+    return {name: value for name, _, value in (each.partition("=") for each in given or ())}
+
+
+def json_value(option: str, text: str) -> Any:
+    """An option that holds JSON text."""
+    try:
+        return orjson.loads(text)
+    except ValueError as error:
+        raise InvalidArgument(f"{option}: this is not JSON text: {error}") from None
+
+
 def fail(error: HyperdatasetsError) -> int:
     """Prints an error; returns the exit code of its kind."""
     errors.print(f"error: {error.message}", style="red", highlight=False, markup=False, soft_wrap=True)

@@ -81,6 +81,8 @@ def _frames(folder: Path, format_name: str, uri_prefix: str, problems: list[Prob
     prefix = (uri_prefix or f"file://{quote(str(folder.resolve()))}").rstrip("/")
     for entry in reading.read(folder, format_name):
         problems += entry.problems
+        if entry.left_out:
+            continue
         if entry.frame is not None:
             yield entry.frame
             continue

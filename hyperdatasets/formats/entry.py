@@ -9,6 +9,8 @@ from hyperdatasets.core.errors import InvalidFrame
 from hyperdatasets.core.normalise import normalise_annotation
 from hyperdatasets.formats.media import Media
 
+LEFT_OUT = "left out"  # how the reason begins if a whole file is
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -31,6 +33,11 @@ class Entry:
     masks: list[dict[str, Any]] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     frame: dict[str, Any] | None = None
+
+    @property
+    def left_out(self) -> bool:
+        """Whether a problem stands for the whole file."""
+        return any(problem.reason.startswith(LEFT_OUT) for problem in self.problems)
 
     def to_frame(self, uri: str, media: Media) -> tuple[dict[str, Any], list[Problem]]:
         """The plain frame of the file under this URI; annotations that are wrong are dropped and told."""

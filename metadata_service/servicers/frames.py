@@ -129,6 +129,8 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
     def QueryFrames(
         self, request: pb.QueryFramesRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.QueryFramesResponse]:
+        if request.limit < 0 or request.offset < 0:
+            raise InvalidArgument("limit and offset are not negative; a limit of 0 means all")
         with self.reading() as reading:
             dataset, version = self._found(reading, request.dataset, request.version)
             found = self._matching(reading, version, request.filter)

@@ -95,6 +95,14 @@ def test_existing_and_conflicting(capsys: pytest.CaptureFixture[str]) -> None:
     ok(capsys, "dataset", "create", "a/b")
     assert run(["dataset", "create", "a/b"]) == 5
     assert "already" in capsys.readouterr().err
+    for wrong, message in (
+        (["frames", "list", "a/b", "--limit", "-5"], "not negative"),
+        (["frames", "update", "a/b", "--set-meta", "{bad"], "not JSON text"),
+        (["frames", "update", "a/b", "--relabel", "cat"], "expected name=value"),
+        (["frames", "delete", "a/b"], "give frame ids or a query"),
+    ):
+        assert run(wrong) == 1
+        assert message in capsys.readouterr().err
     assert run(["frames", "find", "a/b", "--query", "meta.x:("]) == 1
     assert "position 8" in capsys.readouterr().err
 
@@ -133,6 +141,15 @@ def test_register_and_status_of_a_running_node(
         assert "broken.png: left out: the file is empty" in captured.err
         assert "frames: 12" in ok(capsys, "node", "status", str(site.folder))
         assert "registered" in ok(capsys, "node", "audit", str(site.folder))
+
+
+def test_a_name_that_no_address_can_hold_is_left_out(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    (folder / "cat" / "evil\nname.png").write_bytes((folder / "cat" / "0.png").read_bytes())
+    assert run(["import", str(folder), "--dataset", "home/pets"]) == 0
+    captured = capsys.readouterr()
+    assert "added: 6" in captured.out
+    assert "format: imagefolder" in captured.out
+    assert "control characters" in captured.err
 
 
 def test_users(capsys: pytest.CaptureFixture[str]) -> None:
