@@ -75,6 +75,7 @@ class Service:
         port = self._bound()
         self.address = f"{self._config.host}:{port}"
         self._server.start()
+        self._deployment.indexes.start()
         for name in ("", *(f"hyperdatasets.v1.{service}" for service in SERVICES)):
             self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         _LOG.info("serving", extra={"address": self.address})
@@ -87,7 +88,7 @@ class Service:
         self._stopped = True
         self._health.enter_graceful_shutdown()
         self._server.stop(grace_s).wait()
-        self._deployment.indexes.save()
+        self._deployment.indexes.stop()
         self._store.close()
 
     def wait(self) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import threading
+import time
 from pathlib import Path
 
 from pyroaring import BitMap
 
 from hyperdatasets.core.canonical import from_canonical
+from hyperdatasets.core.errors import HyperdatasetsError
 from hyperdatasets.engine.index import SEALED, DatasetIndex
 from hyperdatasets.engine.segment import Row as IndexRow
 from metadata_service.store.protocol import Row, Store
 
+_PAUSE_S = 1.0  # without writes, before what was written is indexed
+_ALL = 1 << 62
+_LOG = logging.getLogger("metadata_service")
 _READ = SEALED  # revisions read and indexed at once: whole segments need no merging
 
 
@@ -24,14 +30,29 @@ class Indexes:
         self._open: dict[str, DatasetIndex] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
+        self._written: dict[str, float] = {}  # dataset -> when it was last written, monotonic
+        self._stopping = threading.Event()
+        self._follower = threading.Thread(target=self._follow, name="index", daemon=True)
+
+    def start(self) -> None:
+        """Begins to index what was written as soon as writing pauses, so that the next query need not."""
+        self._follower.start()
+
+    def stop(self) -> None:
+        """Ends that, and writes what is in memory only."""
+        self._stopping.set()
+        if self._follower.is_alive():
+            self._follower.join()
+        for index in list(self._open.values()):
+            index.save()
+
+    def written(self, dataset: str) -> None:
+        """Notes that there is something to index."""
+        self._written[dataset] = time.monotonic()
 
     def reaching(self, dataset: str, content: BitMap) -> DatasetIndex:
         """The dataset's index, with all revisions of this content."""
-        with self._lock:
-            index = self._open.get(dataset)
-            if index is None:
-                index = self._open[dataset] = DatasetIndex(self._folder / dataset)
-            lock = self._locks.setdefault(dataset, threading.Lock())
+        index, lock = self._opened(dataset)
         if content and index.reached <= content.max():
             with lock:
                 self._feed(dataset, index, content.max())
@@ -43,17 +64,31 @@ class Indexes:
             self._open.pop(dataset, None)
             shutil.rmtree(self._folder / dataset, ignore_errors=True)
 
-    def check(self) -> None:
-        """Reads every byte; raises DamagedFile."""
-        for path in sorted(self._folder.glob("*")):
-            DatasetIndex(path).check()
+    def _opened(self, dataset: str) -> tuple[DatasetIndex, threading.Lock]:
+        with self._lock:
+            index = self._open.get(dataset)
+            if index is None:
+                index = self._open[dataset] = DatasetIndex(self._folder / dataset)
+            return index, self._locks.setdefault(dataset, threading.Lock())
 
-    def save(self) -> None:
-        for index in list(self._open.values()):
+    def _follow(self) -> None:
+        while not self._stopping.wait(_PAUSE_S / 2):
+            for dataset, at in list(self._written.items()):
+                if time.monotonic() - at > _PAUSE_S:
+                    self._written.pop(dataset, None)
+                    self._catch_up(dataset)
+
+    def _catch_up(self, dataset: str) -> None:
+        try:
+            index, lock = self._opened(dataset)
+            with lock:
+                self._feed(dataset, index, _ALL)
             index.save()
+        except (HyperdatasetsError, OSError) as error:
+            _LOG.warning("the index could not be brought up to date", extra={"reason": type(error).__name__})
 
     def _feed(self, dataset: str, index: DatasetIndex, last: int) -> None:
-        while index.reached <= last:
+        while index.reached <= last and not (last == _ALL and self._stopping.is_set()):
             with self._store.reading() as reading:
                 rows = reading.revisions_from(dataset, index.reached, _READ)
             if not rows:

@@ -66,6 +66,7 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
                 version_etag=str(outcome.version["generation"]),
             )  # fmt: skip
 
+        self.deployment.indexes.written(dataset["id"])
         return once(
             writing, self.caller, self.now_ms, target=version["id"], request=request,
             response=pb.WriteFramesResponse, work=work,
