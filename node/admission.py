@@ -6,6 +6,7 @@ part must be one that this site sent, and the selection must come out the same.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -69,6 +70,7 @@ class Admission:
     def __init__(self, folder: Path, site: str, keys: Keys, store: NodeStore, centre: Centre) -> None:
         self._folder, self._site, self._keys, self._store, self._centre = folder, site, keys, store, centre
         self._evaluated: dict[str, Grant] = {}
+        self._evaluating = threading.Lock()
 
     def admit(
         self, reference: str, principal: str, purpose: str, rules: policy.Policy
@@ -92,10 +94,11 @@ class Admission:
             raise _refused("record", "the signed record is that of another view")
         view = pinned_from_plain(content["pinned"])
         decision = self._decide(view, principal, purpose, rules)
-        if versions is not None:
-            self._check_versions(view, versions)
-        grant = self._evaluated.get(digest) or self._evaluate(digest, view, content)
-        self._evaluated[digest] = grant
+        with self._evaluating:  # readers of one loader ask at the same time
+            if versions is not None:
+                self._check_versions(view, versions)
+            grant = self._evaluated.get(digest) or self._evaluate(digest, view, content)
+            self._evaluated[digest] = grant
         self._store.keep_grant({
             "view_digest": digest, "client": principal, "purpose": purpose, "record": record, "signature": signature,
             "policy": rules.digest, "granted_ms": _now_ms(),

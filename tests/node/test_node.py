@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 
@@ -99,6 +100,14 @@ def test_ranks_workers_and_offsets_are_the_whole_with_nothing_twice(site: SiteUn
     assert workers[0] == whole[:4] + whole[8:12]
     assert sorted(workers[0] + workers[1]) == sorted(whole)
     assert [s.id for s in session.stream(start=5, limit=3)] == whole[5:8]
+
+
+def test_readers_that_ask_at_the_same_time(site: SiteUnderTest) -> None:
+    site.register()
+    view = site.published_view()
+    with ThreadPoolExecutor(8) as pool:
+        opened = pool.map(lambda _: [sample.id for sample in site.reader.open(view=view.reference)], range(8))
+        assert len({tuple(ids) for ids in opened}) == 1
 
 
 def test_epochs_of_a_repeating_view(site: SiteUnderTest) -> None:
