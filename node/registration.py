@@ -18,6 +18,7 @@ from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.canonical import canonical_bytes, frame_digest, site_part
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument, NotFound
+from hyperdatasets.core.names import split_dataset
 from hyperdatasets.core.normalise import normalise
 from hyperdatasets.formats import reading
 from hyperdatasets.formats.entry import LEFT_OUT, Entry, Problem
@@ -111,7 +112,7 @@ class Registration:
 
     def _draft(self) -> tuple[Dataset, DatasetVersion]:
         """The dataset and its draft; both are made if there is none."""
-        project, _, name = self._order.dataset.rpartition("/")
+        project, name = split_dataset(self._order.dataset)
         client = self._centre.client
         try:
             dataset = Dataset.get(self._order.dataset, client=client)

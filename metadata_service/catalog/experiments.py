@@ -16,8 +16,6 @@ from metadata_service.catalog.datasets import metadata
 from metadata_service.catalog.stamps import change, check_etag, created, new_id, updated, with_tags
 from metadata_service.store.protocol import Reading, Row, Writing
 
-STATES = ("created", "running", "completed", "failed", "stopped")
-
 
 def create(
     writing: Writing,

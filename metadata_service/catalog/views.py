@@ -190,6 +190,17 @@ def resolve(deployment: Deployment, reading: Reading, caller: Caller, target: Ro
     return Resolved(view, slices, selection, tuple(warnings))
 
 
+def read(deployment: Deployment, reading: Reading, caller: Caller, target: Row | ViewSpec) -> Resolved:
+    """What there is to read: the stored selection of a published view, else what the specification selects now."""
+    if not isinstance(target, dict) or not target["published"]:
+        return resolve(deployment, reading, caller, target)
+    view = pinned_of(target)
+    for version in view.versions:
+        datasets.find(reading, caller, version.dataset_id)
+    slices = [_slice(deployment, reading, version.version_id) for version in view.versions]
+    return Resolved(view, slices, _stored(reading, target, view), ())
+
+
 def publish(deployment: Deployment, writing: Writing, caller: Caller, row: Row, *, etag: str) -> tuple[Row, Resolved]:
     """Pins the versions, evaluates, stores the selection with its digests, signs the record."""
     check_etag(row, etag)
@@ -331,12 +342,13 @@ def _store_selection(writing: Writing, row: Row, resolved: Resolved, sites: Sequ
     ])  # fmt: skip
 
 
-def stored_selection(reading: Reading, row: Row) -> dict[str, dict[tuple[int, int], BitMap]]:
-    """Site -> (rule, dataset number) -> revisions, as they were stored when the view was published."""
-    found: dict[str, dict[tuple[int, int], BitMap]] = {}
+def _stored(reading: Reading, row: Row, view: PinnedView) -> views.Selection:
+    """The selection as it was stored when the view was published."""
+    selection: views.Selection = [{} for _ in view.rules]
     for each in reading.rows("selections", view=row["id"]):
-        found.setdefault(each["site"], {})[each["rule"], each["dataset"]] = BitMap.deserialize(each["revisions"])
-    return found
+        by_dataset, revisions = selection[each["rule"]], BitMap.deserialize(each["revisions"])
+        by_dataset[each["dataset"]] = by_dataset.get(each["dataset"], BitMap()) | revisions
+    return selection
 
 
 def _by_id(resolved: Resolved) -> dict[str, BitMap]:

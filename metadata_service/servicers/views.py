@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 import orjson
 
+from hyperdatasets.core.dataview import ViewSpec
 from hyperdatasets.core.dataview_text import to_plain
 from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.mapping import enumerate_labels, label_ids
@@ -177,7 +178,7 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
             )
         site = request.site if request.HasField("site") else None
         with self.reading() as reading:
-            resolved = self._resolved(reading, request.target)
+            resolved = views.read(self.deployment, reading, self.caller, self._target(reading, request.target))
             labels = _labels(resolved)
             yield pb.ReadDataViewResponse(
                 length=view_reading.length(resolved, site), labels=labels, warnings=encode.warnings(resolved.warnings)
@@ -225,17 +226,16 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
         )  # fmt: skip
 
     def _resolved(self, reading: Reading, target: pb.ViewOrSpec) -> Resolved:
-        wanted: Row | Any = (
-            self._spec(reading, target)
-            if target.WhichOneof("source") == "spec"
-            else (views.find(reading, self.caller, target.view))
-        )
-        return views.resolve(self.deployment, reading, self.caller, wanted)
+        return views.resolve(self.deployment, reading, self.caller, self._target(reading, target))
 
-    def _spec(self, reading: Reading, target: pb.ViewOrSpec) -> Any:
+    def _target(self, reading: Reading, target: pb.ViewOrSpec) -> Row | ViewSpec:
         if target.WhichOneof("source") == "spec":
             return views.parse_spec(target.spec)
-        return views.spec_of(views.find(reading, self.caller, target.view))
+        return views.find(reading, self.caller, target.view)
+
+    def _spec(self, reading: Reading, target: pb.ViewOrSpec) -> ViewSpec:
+        found = self._target(reading, target)
+        return found if isinstance(found, ViewSpec) else views.spec_of(found)
 
 
 def _counted(resolved: Resolved, rule: int, by_dataset: dict[int, Any]) -> tuple[int, int]:
