@@ -235,6 +235,29 @@ class Session:
             else:
                 return
 
+    def read_range(self, position: int, *, part: int = 0, start: int = 0, length: int = 0) -> bytes:
+        """Bytes of one part (0 = the first source) of the frame at a position; without `length` to its end.
+
+        Raises:
+            DigestMismatch, SourceUnreadable: the part is not what was registered, or cannot be read.
+        """
+        request = pb.ReadSourceRequest(
+            session_id=self._opened.session_id, position=position, part=part, offset=start, length=length
+        )
+        pieces, verdict = [], pb.VERDICT_UNREADABLE
+        for answer in self._connection.stream(lambda channel: NodeServiceStub(channel).ReadSource, request):
+            pieces.append(answer.data)
+            verdict = answer.verdict
+        if verdict != pb.VERDICT_OK:
+            raise _bad(position, verdict)
+        return b"".join(pieces)
+
+    def preview(self, position: int, *, part: int = 0) -> bytes:
+        """A small JPEG of the frame at a position, made when it was registered."""
+        request = pb.GetPreviewRequest(session_id=self._opened.session_id, position=position, part=part)
+        answer = self._connection.call(lambda channel: NodeServiceStub(channel).GetPreview, request)
+        return bytes(answer.image)
+
     def close(self) -> None:
         """Ends the session at the node, which then reports it."""
         self._connection.call(
@@ -311,13 +334,16 @@ class Session:
             self.withdrawn += 1
         else:
             self.mismatched += 1
-            changed = bad == pb.VERDICT_DIGEST_MISMATCH
-            message = f"position {position}: " + (
-                "the file has changed since it was registered" if changed else "the file cannot be read"
-            )
+            error = _bad(position, bad)
             if strict:
-                raise DigestMismatch(message) if changed else SourceUnreadable(message)
-            warnings.warn(f"{message}; the frame is left out", stacklevel=4)
+                raise error
+            warnings.warn(f"{error.message}; the frame is left out", stacklevel=4)
+
+
+def _bad(position: int, verdict: int) -> DigestMismatch | SourceUnreadable:
+    if verdict == pb.VERDICT_DIGEST_MISMATCH:
+        return DigestMismatch(f"position {position}: the file has changed since it was registered")
+    return SourceUnreadable(f"position {position}: the file cannot be read")
 
 
 def _read_frames(channel: grpc.Channel) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from PIL import Image
 
 from hyperdatasets.client import admin
 from hyperdatasets.client.metadata import MetadataClient
@@ -24,6 +26,7 @@ from hyperdatasets.core.errors import (
     SourceUnreadable,
     Unauthenticated,
     Unavailable,
+    Unimplemented,
     VersionPublished,
 )
 from hyperdatasets.v1 import node_service_pb2 as pb
@@ -133,6 +136,28 @@ def test_large_files_come_in_pieces(site: SiteUnderTest) -> None:
     assert max(sizes) == 3_500_000
     (large,) = (s for s in site.reader.open(view=view.reference) if len(s.source().bytes) > 1_000_000)
     assert large.source().bytes == content
+
+
+def test_ranges_and_previews(site: SiteUnderTest) -> None:
+    content = os.urandom(2_500_000)
+    (site.data / "rbc" / "large.bin").write_bytes(content)
+    site.register()
+    session = site.reader.open(view=site.published_view(frame_query="sources.size_bytes:2500000").reference)
+    assert session.read_range(0) == content
+    assert session.read_range(0, start=1_999_999, length=10) == content[1_999_999:2_000_009]
+    assert session.read_range(0, start=2_499_990, length=1_000) == content[-10:]
+    with pytest.raises(InvalidArgument, match="position 7"):
+        session.read_range(7)
+    with pytest.raises(SourceUnreadable):
+        session.read_range(0, part=3)
+    with pytest.raises(Unimplemented):
+        session.preview(0)
+    (site.data / "rbc" / "large.bin").write_bytes(content[::-1])
+    with pytest.raises(DigestMismatch):
+        session.read_range(0)
+    pictures = site.reader.open(view=site.published_view("pictures", frame_query="rois.label:wbc").reference)
+    with Image.open(io.BytesIO(pictures.preview(0))) as image:
+        assert image.format == "JPEG"
 
 
 def test_only_published_views_by_whole_digest(site: SiteUnderTest) -> None:
