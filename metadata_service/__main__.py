@@ -32,7 +32,7 @@ def main() -> int:
         print(f"error: {error.message}", file=sys.stderr)
         return 1
     gc.freeze()
-    gc.set_threshold(100_000, 50, 50)  # bulk writes make many short-lived objects and no cycles
+    gc.set_threshold(1_000_000, 50, 50)  # bulk writes make many short-lived objects and no cycles
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
