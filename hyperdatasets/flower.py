@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from hyperdatasets.client.node import NodeClient, Sample, Session
+from hyperdatasets.client.node import Sample, Session, open_session
 from hyperdatasets.core.errors import InvalidConfig
 from hyperdatasets.core.names import did_you_mean, nearest
 
@@ -123,13 +123,6 @@ class SiteView:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def open_session(node: Mapping[str, str], settings: Mapping[str, str], epoch: int | None) -> Session:
-    client = NodeClient(node["address"], ca=node["ca"], cert=node["cert"], key=node["key"])
-    return client.open(
-        view=settings["view"], experiment=settings["experiment"], purpose=settings["purpose"], epoch=epoch
-    )
 
 
 def picture(sample: Sample) -> NDArray[np.uint8]:

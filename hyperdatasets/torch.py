@@ -7,8 +7,7 @@ from typing import Any
 
 from torch.utils.data import IterableDataset, get_worker_info
 
-from hyperdatasets.client.node import Sample
-from hyperdatasets.flower import open_session
+from hyperdatasets.client.node import Sample, open_session
 
 
 class SiteDataset(IterableDataset):  # type: ignore[misc]  # torch has no types here

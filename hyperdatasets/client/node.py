@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -179,6 +179,19 @@ def local_node(address: str = "") -> NodeClient:
     """The node of this site: as given, as configured, or on loopback."""
     config = load(node=address)
     return NodeClient(config.node, ca=config.node_ca, cert=config.node_cert, key=config.node_key)
+
+
+def open_session(node: Mapping[str, str], settings: Mapping[str, str], epoch: int | None) -> Session:
+    """A session from plain settings, which can be sent to another process.
+
+    Args:
+        node: `address`, `ca`, `cert`, `key`.
+        settings: `view`, `experiment`, `purpose`.
+    """
+    client = NodeClient(node["address"], ca=node["ca"], cert=node["cert"], key=node["key"])
+    return client.open(
+        view=settings["view"], experiment=settings["experiment"], purpose=settings["purpose"], epoch=epoch
+    )
 
 
 class Session:
