@@ -92,6 +92,8 @@ def run(*, folder: Path | None, keep: bool, console: Console) -> None:
             if keep:
                 _look_around(demo)
         finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave anything running
             demo.processes.stop()
             if own and not keep:
                 shutil.rmtree(place, ignore_errors=True)
@@ -348,13 +350,14 @@ def app_folder() -> Path:
 
 @contextlib.contextmanager
 def _terminated_like_interrupted() -> Iterator[None]:
-    """SIGTERM ends the demo as Ctrl-C does, so that nothing stays behind."""
+    """SIGTERM ends the demo as Ctrl-C does, so that nothing stays behind; the handlers are put back."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> Any:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

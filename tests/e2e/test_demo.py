@@ -52,6 +52,8 @@ def test_interrupted_it_leaves_nothing(tmp_path: Path) -> None:
             break
     time.sleep(2)  # in the middle of the training; any moment would do
     process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)  # people are impatient
     rest = process.stdout.read()
     assert process.wait(60) == 130, rest
     assert "Traceback" not in rest
