@@ -185,8 +185,9 @@ class NodeStore:
 
     def raise_to(self, name: str, value: int) -> int:
         """A counter that never goes back; returns what it was."""
-        before = self.count(name)
-        self.count(name, max(0, value - before))
+        with self._writing():
+            before = self.count(name)
+            self._execute("UPDATE counters SET value = max(value, ?) WHERE name = ?", (value, name))
         return before
 
     def frame_count(self) -> int:
