@@ -118,8 +118,10 @@ def _numbers_in(column: Column, test: Range) -> BitMap:
 
 def _least_int(end: float, *, strictly: bool) -> int:
     """The least whole number at or above (strictly: above) another number."""
+    if isinstance(end, int):
+        return end + strictly
     if not math.isfinite(end):
-        return 1 << 63 if end > 0 else -(1 << 63)
+        return 1 << 64 if end > 0 else -(1 << 64)  # beyond all that a column holds, also when negated
     return math.floor(end) + 1 if strictly else math.ceil(end)
 
 

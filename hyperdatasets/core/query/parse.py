@@ -1,19 +1,14 @@
-"""Query text to a typed tree: the grammar first, then what words mean in a scope.
-
-Errors say where and what was expected; limits are checked before anything costs time.
-"""
+"""Query text to a typed tree: the grammar first, then what words mean in a scope."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from importlib.resources import files
 
-import re2
-from lark import Lark, Token, Tree
-from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, UnexpectedToken
+from lark import Token, Tree
 
-from hyperdatasets.core.errors import InvalidQuery
+from hyperdatasets.core.query import patterns
+from hyperdatasets.core.query.syntax import MAX_CLAUSES, refusal, syntax
 from hyperdatasets.core.query.text import tokens
 from hyperdatasets.core.query.tree import (
     All,
@@ -38,17 +33,6 @@ from hyperdatasets.core.query.tree import (
 )
 from hyperdatasets.core.query.unparse import DEFAULT_FIELDS, unparse
 
-MAX_CHARACTERS = 20_000
-MAX_CLAUSES = 2_000
-MAX_DEPTH = 100
-
-_GRAMMAR = Lark(
-    (files(__package__) / "grammar.lark").read_text(encoding="utf-8"),
-    parser="lalr",
-    lexer="contextual",
-    propagate_positions=True,
-    maybe_placeholders=True,
-)
 _PREFIXES: dict[Scope, tuple[str, ...]] = {
     "frame": (),
     "source": ("sources.", "source."),
@@ -56,16 +40,14 @@ _PREFIXES: dict[Scope, tuple[str, ...]] = {
     "local": ("local.",),
 }
 _ELEMENT_SCOPES: dict[str, tuple[Elements, Scope]] = {"rois": ("rois", "roi"), "sources": ("sources", "source")}
-_EXPECTED = {
-    "WORD": "a word", "NUMBER": "a number", "QUOTED": "a phrase in quotes", "SINGLE_QUOTED": "a phrase in quotes",
-    "REGEX": "a regular expression between slashes", "FIELD": "a field", "ALL": "*:*", "_OPEN": "(", "_CLOSE": ")",
-    "RANGE_OPEN": "a range", "RANGE_CLOSE": "] or }", "COMPARE": "a comparison such as >=", "_TO": "TO",
-    "BOUND": "a value or *", "_NOT": "NOT", "_AND": "AND", "_OR": "OR", "_MUST": "+", "FUZZY": "~", "BOOST": "^",
-    "$END": "the end",
-}  # fmt: skip
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _WILD = re.compile(r"(?<!\\)(?:\\\\)*[*?]")
-_DATE_ARITHMETIC = re.compile(r"now([+\-/].*)?|\d{4}-\d\d-\d\d.*\|\|.*", re.DOTALL)
+_DATE_ARITHMETIC = re.compile(r"now(?:[+\-]\d+[yMwdhHms]|/[yMwdhHms])+|\d{4}-\d\d-\d\d.*\|\|.*", re.DOTALL)
+_COMPARED_WITHOUT_COLON = re.compile(r"([^\W\d][\w.]*)([<>]=?|[=!]?=)(\S+)")
+_WILDCARDS = re.compile(r"(\\.)|[*?]", re.DOTALL)
+_KEYWORD = re.compile(r"((?:\\.|[^\\])*)\.keyword", re.DOTALL)
+_MIXED = {"all_of", "negated", "required"}
+MAX_READING = 500  # characters of a query that are shown in a warning
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +70,11 @@ def parse(text: str, scope: Scope) -> Parsed:
     Raises:
         InvalidQuery: with `position` and `expected`.
     """
-    _check_limits(text)
-    try:
-        tree = _GRAMMAR.parse(text)
-    except UnexpectedInput as error:
-        raise _invalid(error, text) from None
-    if not tree.children:
+    tree = _child(syntax(text), 0) if text.strip() else None
+    if tree is None:
         return Parsed(All())
     reading = _Reading()
-    node = reading.node(_child(tree, 0), scope, DEFAULT_FIELDS[scope])
+    node = reading.node(tree, scope, DEFAULT_FIELDS[scope])
     return Parsed(Nothing() if node is None else node, tuple(reading.warnings))
 
 
@@ -115,18 +93,22 @@ class _Reading:
         if tree.data == "negated":
             child = self.node(_child(tree, 0), scope, default)
             return None if child is None else Not(child)
-        read = [self.node(child, scope, default) for child in tree.children if isinstance(child, Tree)]
-        children = tuple(child for child in read if child is not None)
+        children: list[Node] = []
+        for part in tree.children:
+            child = self.node(part, scope, default) if isinstance(part, Tree) else None
+            if child is not None:
+                children.append(child)
         if len(children) < 2:
             return children[0] if children else None
         if tree.data == "all_of":
-            return And(children)
-        self._warn_of_mix(tree, Or(children), scope)
-        return Or(children)
+            return And(tuple(children))
+        self._warn_of_mix(tree, Or(tuple(children)), scope)
+        return Or(tuple(children))
 
     def clause(self, tree: Tree[Token], scope: Scope, default: Field) -> Node | None:
         first = tree.children[0]
         if isinstance(first, Token) and first.type == "ALL":
+            self._count(tree)
             return All()
         value = _child(tree, 1)
         if not isinstance(first, Token):
@@ -143,41 +125,63 @@ class _Reading:
     def value(self, tree: Tree[Token], scope: Scope, target: Field) -> Node | None:
         if tree.data == "group":
             return self.node(_child(tree, 0), scope, target)
-        self.clauses += 1
+        self._count(tree)
         position = tree.meta.start_pos
-        if self.clauses > MAX_CLAUSES:
-            raise InvalidQuery(f"a query has at most {MAX_CLAUSES} clauses", position=position, expected="")
         test = _test(tree)
         if isinstance(test, Exists) and target == DEFAULT_FIELDS[scope]:
             return All()
         if isinstance(test, Term) and not target.keyword and not tokens(test.text):
             self._warn(f"`{test.text}` has no letter or digit and is left out", position)
             return None
+        self._warn_of_trap(tree, test, target, scope)
         return _leaf(target, test, position, scope)
 
     def _exists(self, tree: Tree[Token], scope: Scope) -> Node:
+        self._count(tree)
+        position = tree.meta.start_pos
+        if tree.data not in {"word", "phrase"} or not isinstance(_test(tree), Term):
+            raise refusal("expected the name of a field after `_exists_:`", position, "a field")
+        name = str(tree.children[0])[1:-1] if tree.data == "phrase" else str(tree.children[0])
+        if scope == "frame" and name in _ELEMENT_SCOPES:
+            return Some(_ELEMENT_SCOPES[name][0], All())
+        return _leaf(_field(name, scope, position), Exists(), position, scope)
+
+    def _count(self, tree: Tree[Token]) -> None:
         self.clauses += 1
-        test = _test(tree)
-        if not isinstance(test, Term):
-            position = tree.meta.start_pos
-            raise _error("expected the name of a field after `_exists_:`", position, "a field")
-        if scope == "frame" and test.text in _ELEMENT_SCOPES:
-            return Some(_ELEMENT_SCOPES[test.text][0], All())
-        target = _field(test.text, scope, tree.meta.start_pos)
-        return _leaf(target, Exists(), tree.meta.start_pos, scope)
+        if self.clauses > MAX_CLAUSES:
+            raise refusal(f"a query has at most {MAX_CLAUSES} clauses", tree.meta.start_pos, "the end")
 
     def _warn_of_mix(self, tree: Tree[Token], node: Or, scope: Scope) -> None:
-        mixed = any(isinstance(child, Tree) and _is_mixed(child) for child in tree.children)
-        if mixed:
-            self._warn(f"AND, OR and NOT without parentheses were read as: {unparse(node, scope)}", tree.meta.start_pos)
+        if any(isinstance(child, Tree) and child.data in _MIXED for child in tree.children):
+            read = unparse(node, scope)
+            shown = read if len(read) <= MAX_READING else f"{read[:MAX_READING]}…"
+            self._warn(f"AND, OR and NOT without parentheses were read as: {shown}", tree.meta.start_pos)
+
+    def _warn_of_trap(self, tree: Tree[Token], test: Test, target: Field, scope: Scope) -> None:
+        """What is read as written, but hardly meant."""
+        position = tree.meta.start_pos
+        bare = target == DEFAULT_FIELDS[scope]
+        if bare and tree.data == "comparison":
+            self._warn("this compares with any text; write a field before it, such as `width:>=640`", position)
+        compared = _COMPARED_WITHOUT_COLON.fullmatch(test.text) if isinstance(test, Term) and not test.quoted else None
+        if bare and compared:
+            name, sign, value = compared.groups()
+            meant = f"{name}:{sign if sign[0] in '<>' else ''}{value}"
+            self._warn(f"`{compared[0]}` is read as a word; to compare a field write `{meant}`", position)
+        if isinstance(test, Wildcard) and not target.keyword and not _within_a_word(test.pattern):
+            name = f"{target.path}.keyword" if target.path else "a field with .keyword"
+            message = f"`{test.pattern}` is compared with single words (letters and digits) and matches nothing"
+            self._warn(f"{message}; to compare whole values ask {name}", position)
 
     def _warn(self, message: str, position: int) -> None:
         self.warnings.append(QueryWarning(message, position))
 
 
-def _is_mixed(tree: Tree[Token]) -> bool:
-    parts = [child for child in tree.children if isinstance(child, Tree)]
-    return len(parts) > 1 or parts[0].data == "negated"
+def _within_a_word(pattern: str) -> bool:
+    """Whether one word can hold all that the pattern spells out."""
+    spelled = _unescaped(_WILDCARDS.sub(lambda match: match[1] or "", pattern))
+    folded = spelled.casefold()
+    return not spelled or tokens(spelled) == [folded] or tokens(f"a{spelled}") == [f"a{folded}"]
 
 
 def _leaf(target: Field, test: Test, position: int, scope: Scope) -> Node:
@@ -189,18 +193,20 @@ def _leaf(target: Field, test: Test, position: int, scope: Scope) -> Node:
 
 
 def _field(name: str, scope: Scope, position: int) -> Field:
+    """The field of a name as it was written; an escaped dot makes no suffix, and `meta.keyword` is a key."""
     for prefix in _PREFIXES[scope]:
         name = name.removeprefix(prefix)
     if scope != "local" and name.startswith("local."):
-        raise _error("`local.` fields can be asked for in a local query only", position, "another field")
-    keyword = name.endswith(".keyword")
-    return Field(name.removesuffix(".keyword"), keyword)
+        raise refusal("`local.` fields can be asked for in a local query only", position, "another field")
+    exact = _KEYWORD.fullmatch(name)
+    keyword = exact is not None and exact[1].rpartition(".")[2] != "meta"
+    return Field(_unescaped(exact[1] if exact and keyword else name), keyword)
 
 
 def _field_name(token: Token) -> str:
     if _WILD.search(token):
-        raise _error("a field name has no wildcards; name each field", token.start_pos or 0, "a field")
-    return _unescaped(token[:-1])
+        raise refusal("a field name has no wildcards; name each field", token.start_pos or 0, "a field")
+    return str(token[:-1])
 
 
 def _test(tree: Tree[Token]) -> Test:
@@ -209,7 +215,7 @@ def _test(tree: Tree[Token]) -> Test:
         return _word(_token(tree, 0), tree.children[1], position)
     if tree.data == "phrase":
         if tree.children[1] is not None:
-            raise _error('proximity such as "a b"~2 is not in the language', position, "a phrase without ~")
+            raise refusal('proximity such as "a b"~2 is not in the language', position, "a phrase without ~")
         return Term(_unescaped(str(tree.children[0])[1:-1]), quoted=True)
     if tree.data == "regex":
         return _regex(str(tree.children[0])[1:-1], position)
@@ -217,8 +223,8 @@ def _test(tree: Tree[Token]) -> Test:
 
 
 def _word(word: Token, fuzzy: object, position: int) -> Test:
-    if _DATE_ARITHMETIC.fullmatch(word) and word != "now":
-        raise _error("date arithmetic is not in the language; write the date", position, "a date")
+    if _DATE_ARITHMETIC.fullmatch(word):
+        raise refusal("date arithmetic is not in the language; write the date", position, "a date")
     if isinstance(fuzzy, Token):
         return _fuzzy(_unescaped(word), fuzzy)
     if word == "*":
@@ -231,20 +237,18 @@ def _word(word: Token, fuzzy: object, position: int) -> Test:
 def _fuzzy(word: str, suffix: Token) -> Fuzzy:
     given = suffix[1:]
     if given not in {"", "0", "1", "2"}:
-        raise _error("fuzzy takes 0, 1 or 2 edits", suffix.start_pos or 0, "~, ~0, ~1 or ~2")
+        raise refusal("fuzzy takes 0, 1 or 2 edits", suffix.start_pos or 0, "~, ~0, ~1 or ~2")
     allowed = 0 if len(word) <= 2 else 1 if len(word) <= 5 else 2
     return Fuzzy(word, int(given) if given else allowed)
 
 
 def _regex(pattern: str, position: int) -> Regex:
     pattern = pattern.replace("\\/", "/")
-    options = re2.Options()
-    options.log_errors = False
     try:
-        re2.compile(pattern, options)
-    except re2.error as error:
-        reason = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
-        raise _error(f"the regular expression cannot be read: {reason}", position, "RE2 syntax") from None
+        for case_sensitive in (True, False):
+            patterns.regex(pattern, case_sensitive=case_sensitive)
+    except patterns.UnreadablePattern as error:
+        raise refusal(f"the regular expression cannot be read: {error}", position, "RE2 syntax") from None
     return Regex(pattern)
 
 
@@ -252,7 +256,7 @@ def _comparison(tree: Tree[Token]) -> Range:
     sign = str(tree.children[0])
     bound = _bound(_child(tree, 1), inclusive=sign.endswith("="))
     if bound is None:
-        raise _error("expected a value after the comparison", tree.meta.start_pos, "a value")
+        raise refusal("expected a value after the comparison", tree.meta.start_pos, "a value")
     return Range(bound, None) if sign[0] == ">" else Range(None, bound)
 
 
@@ -266,9 +270,9 @@ def _bound(tree: Tree[Token], *, inclusive: bool) -> Bound | None:
     edge = _token(tree, 0)
     if edge == "*":
         return None
-    if _DATE_ARITHMETIC.fullmatch(edge):
-        raise _error("date arithmetic is not in the language; write the date", tree.meta.start_pos, "a date")
-    return Bound(_unescaped(edge[1:-1] if edge.type == "QUOTED" else edge), inclusive)
+    if edge == "now" or _DATE_ARITHMETIC.fullmatch(edge):
+        raise refusal("date arithmetic is not in the language; write the date", tree.meta.start_pos, "a date")
+    return Bound(_unescaped(edge[1:-1] if edge.type.endswith("QUOTED") else edge), inclusive)
 
 
 def _child(tree: Tree[Token], index: int) -> Tree[Token]:
@@ -287,37 +291,3 @@ def _token(tree: Tree[Token], index: int) -> Token:
 
 def _unescaped(text: str) -> str:
     return _ESCAPE.sub(r"\1", text)
-
-
-def _check_limits(text: str) -> None:
-    if len(text) > MAX_CHARACTERS:
-        message = f"a query has at most {MAX_CHARACTERS} characters, this one has {len(text)}"
-        raise InvalidQuery(message, position=MAX_CHARACTERS, expected="the end")
-    depth = 0
-    for token in re.finditer(r"\\.|\"(?:\\.|[^\"\\])*\"|[()]|(?:NOT\b|[!+\-])(?=\s*(?:NOT\b|[!+\-(]))", text):
-        depth += {"(": 1, ")": -1}.get(token[0], 0)
-        if depth > MAX_DEPTH:
-            raise _error(f"parentheses go at most {MAX_DEPTH} deep", token.start(), ")")
-    signs = re.search(rf"(?:(?:NOT\s|[!+\-])\s*){{{MAX_DEPTH + 1}}}", text)
-    if signs is not None:
-        raise _error(f"at most {MAX_DEPTH} signs in a row", signs.start(), "a word")
-
-
-def _invalid(error: UnexpectedInput, text: str) -> InvalidQuery:
-    wanted: set[str] = set()
-    position = len(text)
-    if isinstance(error, UnexpectedCharacters):
-        position, wanted = int(error.pos_in_stream or 0), set(error.allowed or ())
-    elif isinstance(error, UnexpectedToken):
-        position = len(text) if error.token.type == "$END" else int(error.token.start_pos or 0)
-        wanted = set(error.accepts or error.expected)
-    elif isinstance(error, UnexpectedEOF):
-        wanted = set(error.expected)
-    found = f"`{text[position : position + 20]}`" if position < len(text) else "the end of the query"
-    names = list(dict.fromkeys(name for kind, name in _EXPECTED.items() if kind in wanted))
-    expected = ", ".join(names) or "something else"
-    return _error(f"found {found}, expected {expected}", position, expected)
-
-
-def _error(message: str, position: int, expected: str) -> InvalidQuery:
-    return InvalidQuery(f"position {position}: {message}", position=position, expected=expected)

@@ -33,7 +33,7 @@ DEFAULT_FIELDS: dict[Scope, Field] = {
 }
 _ELEMENT_SCOPES: dict[str, Scope] = {"rois": "roi", "sources": "source"}
 _SPECIAL = re.compile(r"([\s\\()\[\]{}\"'^~<>!+\-/:&|*?])")
-_KEYWORDS = {"AND", "OR", "NOT", "TO"}
+_KEYWORDS = {"AND", "OR", "NOT"}
 
 
 def unparse(node: Node, scope: Scope) -> str:
@@ -60,7 +60,7 @@ def _nested(node: Node, scope: Scope) -> str:
 def _prefix(target: Field, scope: Scope) -> str:
     if target == DEFAULT_FIELDS[scope]:
         return ""
-    path = re.sub(r"([^\w.])", r"\\\1", target.path)
+    path = re.sub(r"([^\w.]|\.(?=keyword$))", r"\\\1", target.path)
     return f"{path}{'.keyword' if target.keyword else ''}:"
 
 
