@@ -129,7 +129,8 @@ def delete(writing: Writing, row: Row, *, force: bool, etag: str) -> None:
         writing.delete("leaves", version=version["id"])
         writing.delete("versions", id=version["id"])
     writing.delete("attachments", dataset=row["id"])
-    writing.delete("revisions", dataset=row["id"])
+    writing.delete("blocks", dataset=row["id"])
+    writing.delete("keys", dataset=row["id"])
     writing.delete("datasets", id=row["id"])
 
 

@@ -98,10 +98,8 @@ def current_rows(
     reading: Reading, contents: Contents, dataset: Row, version: Row, frame_ids: Sequence[str]
 ) -> dict[str, Row]:
     """The revisions that a version holds of these frames, by frame id."""
-    content = contents.of(reading, version)
-    known = reading.known_revisions(dataset["id"], frame_ids)
-    inside = sorted({row["revision"] for row in known if row["revision"] in content})
-    return {row["frame_id"]: row for row in reading.revisions(dataset["id"], inside)}
+    rows = reading.revisions_of(dataset["id"], frame_ids, contents.of(reading, version))
+    return {row["frame_id"]: row for row in rows}
 
 
 def frame_of(row: Row) -> Frame:
@@ -222,9 +220,7 @@ def _store(writing: Writing, caller: Caller, now_ms: int, dataset: Row, version:
     fresh = cast("Row", writing.one("datasets", id=dataset["id"]))
     first = fresh["next_revision"]
     saved = {"saved_ms": now_ms, "saved_in": version["id"], "saved_by": caller.name}
-    writing.insert_all("revisions", [
-        {"dataset": dataset["id"], "revision": first + place, **row, **saved} for place, row in enumerate(batch.rows)
-    ])  # fmt: skip
+    writing.add_revisions(dataset["id"], first, batch.rows, saved)
     writing.insert_all("attachments", [
         {"dataset": dataset["id"], "revision": first + beside.pop("place"), **beside} for beside in batch.attachments
     ])  # fmt: skip

@@ -220,6 +220,11 @@ def revert(writing: Writing, contents: Contents, caller: Caller, now_ms: int, ro
     return edit(writing, caller, now_ms, row, edited)
 
 
+def frame_ids(reading: Reading, dataset: str, revisions: BitMap) -> dict[int, str]:
+    """Frame id of each of these revisions."""
+    return {revision: head.frame_id for revision, head in reading.heads(dataset, list(revisions)).items()}
+
+
 def mask_labels(plain: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Mask labels in their normal form: by value, labels as given."""
     values = [tuple(each["value"]) for each in plain]
@@ -233,12 +238,12 @@ def _merged(
     reading: Reading, contents: Contents, dataset: Row, parents: Sequence[Row]
 ) -> tuple[BitMap, list[Collision]]:
     bitmaps = [contents.of(reading, parent) for parent in parents]
-    return merge(bitmaps, lambda revisions: reading.frame_ids(dataset["id"], list(revisions)))
+    return merge(bitmaps, lambda revisions: frame_ids(reading, dataset["id"], revisions))
 
 
 def _described(reading: Reading, dataset: Row, revisions: BitMap) -> dict[int, tuple[str, bytes, bool]]:
-    rows = reading.revisions(dataset["id"], list(revisions))
-    return {row["revision"]: (row["site"], row["digest"], bool(row["annotated"])) for row in rows}
+    heads = reading.heads(dataset["id"], list(revisions))
+    return {revision: (head.site, head.digest, head.annotated) for revision, head in heads.items()}
 
 
 def _check_free(reading: Reading, dataset: Mapping[str, Any], name: str) -> None:

@@ -277,7 +277,8 @@ def other_revisions(reading: Reading, before: Resolved, after: Resolved) -> int:
     for dataset in one.keys() & other.keys():
         gone, new = one[dataset] - other[dataset], other[dataset] - one[dataset]
         total += len(
-            set(reading.frame_ids(dataset, list(gone)).values()) & set(reading.frame_ids(dataset, list(new)).values())
+            set(versions.frame_ids(reading, dataset, gone).values())
+            & set(versions.frame_ids(reading, dataset, new).values())
         )
     return total
 
@@ -322,10 +323,7 @@ def _field_warnings(spec: ViewSpec, view: PinnedView, slices: Sequence[views.Sli
 
 def _digests(reading: Reading, view: PinnedView, by_dataset: Mapping[int, BitMap]) -> Iterator[bytes]:
     for number in sorted(by_dataset):
-        listed = list(by_dataset[number])
-        for start in range(0, len(listed), 10_000):
-            rows = reading.revisions(view.datasets[number], listed[start : start + 10_000])
-            yield b"".join(row["digest"] for row in rows)
+        yield from reading.digests(view.datasets[number], by_dataset[number])
 
 
 def _store_selection(writing: Writing, row: Row, resolved: Resolved, sites: Sequence[SiteSelection]) -> None:

@@ -150,7 +150,7 @@ class VersionServicer(Servicer, rpc.VersionServiceServicer):
             dataset, before = self._found(reading, request.dataset, request.before)
             after = versions.find(reading, dataset, request.after)
             old, new = (self.deployment.contents.of(reading, row) for row in (before, after))
-            found = diff(old, new, lambda revisions: reading.frame_ids(dataset["id"], list(revisions)))
+            found = diff(old, new, lambda revisions: versions.frame_ids(reading, dataset["id"], revisions))
             yield pb.DiffVersionsResponse(
                 added=len(found.added), removed=len(found.removed), changed=len(found.changed)
             )

@@ -6,11 +6,22 @@ conformance suite with one line.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+
+from pyroaring import BitMap
 
 Row = dict[str, Any]
+
+
+class Head(NamedTuple):
+    """What names a revision."""
+
+    frame_id: str
+    site: str
+    digest: bytes
+    annotated: bool
 
 
 class Reading(Protocol):
@@ -25,14 +36,17 @@ class Reading(Protocol):
     def revisions(self, dataset: str, numbers: Sequence[int]) -> list[Row]:
         """Whole revisions, ascending; those that do not exist are left out."""
 
-    def revisions_from(self, dataset: str, first: int, limit: int) -> list[Row]:
-        """Up to `limit` revisions from a number on, ascending."""
+    def revisions_from(self, dataset: str, first: int, limit: int) -> Iterator[Row]:
+        """Up to `limit` whole revisions from a number on, ascending, without what is attached to them."""
 
-    def frame_ids(self, dataset: str, numbers: Sequence[int]) -> dict[int, str]:
-        """Revision -> frame id."""
+    def revisions_of(self, dataset: str, frame_ids: Sequence[str], within: BitMap) -> list[Row]:
+        """Whole revisions of these frames, of those numbers only, ascending."""
 
-    def known_revisions(self, dataset: str, frame_ids: Sequence[str]) -> list[Row]:
-        """`frame_id` and `revision` of every revision of these frames."""
+    def heads(self, dataset: str, numbers: Sequence[int]) -> dict[int, Head]:
+        """Revision -> what names it; costs less than whole revisions."""
+
+    def digests(self, dataset: str, numbers: BitMap) -> Iterator[bytes]:
+        """Digests of these revisions, ascending, end to end in parts."""
 
 
 class Writing(Reading, Protocol):
@@ -42,6 +56,16 @@ class Writing(Reading, Protocol):
 
     def insert_all(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Rows that all have the same columns."""
+
+    def add_revisions(
+        self, dataset: str, first: int, rows: Sequence[Mapping[str, Any]], saved: Mapping[str, Any]
+    ) -> None:
+        """New revisions, numbered from `first`.
+
+        Args:
+            rows: each with `frame_id`, `site`, `digest`, `annotated` and `payload`.
+            saved: `saved_ms`, `saved_in` and `saved_by` of all of them.
+        """
 
     def replace(self, table: str, row: Mapping[str, Any]) -> None:
         """Inserts, or replaces the row with the same key."""

@@ -1,6 +1,7 @@
 """Tables of the truth, as migrations: each runs once, in its order, in the transaction that notes it.
 
 Times are milliseconds since 1970; columns that end in `_json` hold JSON text; `generation` grows with each change.
+`blocks` and `keys` are laid out by `blocks.py` and `keys.py`.
 """
 
 MIGRATIONS: tuple[str, ...] = (
@@ -30,17 +31,18 @@ MIGRATIONS: tuple[str, ...] = (
         state BLOB NOT NULL, PRIMARY KEY (version, site)
     ) STRICT, WITHOUT ROWID;
 
-    CREATE TABLE revisions (
-        dataset TEXT NOT NULL REFERENCES datasets (id), revision INTEGER NOT NULL, frame_id TEXT NOT NULL,
-        site TEXT NOT NULL, digest BLOB NOT NULL, annotated INTEGER NOT NULL, payload BLOB NOT NULL,
+    CREATE TABLE blocks (
+        dataset TEXT NOT NULL REFERENCES datasets (id), first INTEGER NOT NULL, count INTEGER NOT NULL,
         saved_ms INTEGER NOT NULL, saved_in TEXT NOT NULL, saved_by TEXT NOT NULL,
-        PRIMARY KEY (dataset, revision)
+        heads BLOB NOT NULL, digests BLOB NOT NULL, payload BLOB NOT NULL, PRIMARY KEY (dataset, first)
     ) STRICT;
-    CREATE INDEX revisions_by_frame ON revisions (dataset, frame_id, revision);
-
+    CREATE TABLE keys (
+        dataset TEXT NOT NULL REFERENCES datasets (id), first INTEGER NOT NULL, count INTEGER NOT NULL,
+        mark INTEGER NOT NULL, hashes BLOB NOT NULL, revisions BLOB NOT NULL, PRIMARY KEY (dataset, first)
+    ) STRICT;
     CREATE TABLE attachments (
-        dataset TEXT NOT NULL, revision INTEGER NOT NULL, blob BLOB, previews_json TEXT NOT NULL,
-        PRIMARY KEY (dataset, revision), FOREIGN KEY (dataset, revision) REFERENCES revisions (dataset, revision)
+        dataset TEXT NOT NULL REFERENCES datasets (id), revision INTEGER NOT NULL, blob BLOB,
+        previews_json TEXT NOT NULL, PRIMARY KEY (dataset, revision)
     ) STRICT;
 
     CREATE TABLE requests (

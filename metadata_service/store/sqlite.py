@@ -6,14 +6,19 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
+from pyroaring import BitMap
 from sqlite_utils import Database
 
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidConfig, StorageFull
-from metadata_service.store.protocol import Row
+from metadata_service.store.blocks import BLOCK, DIGEST, Codec
+from metadata_service.store.keys import KeyCache, Keys, hashes_of, to_merge
+from metadata_service.store.protocol import Head, Row
 from metadata_service.store.schema import MIGRATIONS
 
 _FULL = ("disk is full", "disk I/O error")
@@ -31,8 +36,9 @@ class SqliteStore:
         self._writer_lock = threading.Lock()
         self._idle: list[_Connection] = []
         self._idle_lock = threading.Lock()
+        self._kept_keys = KeyCache()
         with _translated():
-            self._writer = _Connection(path)
+            self._writer = _Connection(path, self._kept_keys)
             self._writer.connection.execute("PRAGMA journal_mode = WAL")
             self._migrate()
 
@@ -41,7 +47,7 @@ class SqliteStore:
         with self._idle_lock:
             reader = self._idle.pop() if self._idle else None
         with _translated():
-            reader = reader or _Connection(self._path)
+            reader = reader or _Connection(self._path, self._kept_keys)
             reader.connection.execute("BEGIN")
             try:
                 yield reader
@@ -95,7 +101,9 @@ class _Connection:
     Lists of keys travel as one JSON text; CROSS JOIN makes SQLite look each up instead of scanning the table.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kept_keys: KeyCache) -> None:
+        self._kept_keys = kept_keys
+        self._codec = Codec()
         self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
         self.connection.executescript(_PRAGMAS)
         self._database = Database(self.connection)
@@ -108,34 +116,104 @@ class _Connection:
         return list(self._database[table].rows_where(where, equal or None, order_by=order or None))
 
     def revisions(self, dataset: str, numbers: Sequence[int]) -> list[Row]:
-        sql = """
-            SELECT r.*, a.blob, a.previews_json FROM json_each(?) AS wanted
-            CROSS JOIN revisions AS r ON r.dataset = ? AND r.revision = wanted.value
-            LEFT JOIN attachments AS a ON a.dataset = r.dataset AND a.revision = r.revision
-            ORDER BY r.revision
-        """
-        return list(self._database.query(sql, (_list(numbers), dataset)))
+        found: list[Row] = []
+        for block, places in self._blocks(dataset, numbers, "*"):
+            found += self._codec.rows(block, places)
+        return self._with_attachments(dataset, found)
 
-    def revisions_from(self, dataset: str, first: int, limit: int) -> list[Row]:
-        sql = """
-            SELECT r.*, NULL AS blob, NULL AS previews_json FROM revisions AS r
-            WHERE r.dataset = ? AND r.revision >= ? ORDER BY r.revision LIMIT ?
-        """
-        return list(self._database.query(sql, (dataset, first, limit)))
+    def revisions_from(self, dataset: str, first: int, limit: int) -> Iterator[Row]:
+        sql = "SELECT * FROM blocks WHERE dataset = ? AND first >= ? AND first < ? ORDER BY first"
+        start = self._block_of(dataset, first)
+        for block in self._database.query(sql, (dataset, start, first + limit)):
+            low, high = max(0, first - block["first"]), min(block["count"], first + limit - block["first"])
+            yield from self._codec.rows(block, range(low, high))
 
-    def frame_ids(self, dataset: str, numbers: Sequence[int]) -> dict[int, str]:
-        sql = """
-            SELECT r.revision, r.frame_id FROM json_each(?) AS wanted
-            CROSS JOIN revisions AS r ON r.dataset = ? AND r.revision = wanted.value
-        """
-        return dict(self.connection.execute(sql, (_list(numbers), dataset)).fetchall())
+    def revisions_of(self, dataset: str, frame_ids: Sequence[str], within: BitMap) -> list[Row]:
+        wanted = np.unique(hashes_of(frame_ids))
+        found = BitMap()
+        for keys in self._keys(dataset):
+            found |= BitMap(keys.find(wanted).tolist())
+        named = set(frame_ids)
+        return [row for row in self.revisions(dataset, list(found & within)) if row["frame_id"] in named]
 
-    def known_revisions(self, dataset: str, frame_ids: Sequence[str]) -> list[Row]:
+    def heads(self, dataset: str, numbers: Sequence[int]) -> dict[int, Head]:
+        found: dict[int, Head] = {}
+        for block, places in self._blocks(dataset, numbers, "first, count, heads, digests"):
+            revisions = (block["first"] + place for place in places)
+            found.update(zip(revisions, self._codec.heads(block, places), strict=True))
+        return found
+
+    def digests(self, dataset: str, numbers: BitMap) -> Iterator[bytes]:
+        sql = "SELECT first, count, digests FROM blocks WHERE dataset = ? AND first >= ? AND first <= ? ORDER BY first"
+        if not numbers:
+            return
+        if (numbers.max() - numbers.min()) > BLOCK * len(numbers):
+            yield from (head.digest for head in self.heads(dataset, list(numbers)).values())
+            return
+        start = self._block_of(dataset, numbers.min())
+        for first, count, digests in self.connection.execute(sql, (dataset, start, numbers.max())):
+            inside = numbers.range_cardinality(first, first + count)
+            if inside == count:
+                yield digests
+            elif inside:
+                places = [place for place in range(count) if first + place in numbers]
+                yield b"".join(digests[place * DIGEST : (place + 1) * DIGEST] for place in places)
+
+    def add_revisions(
+        self, dataset: str, first: int, rows: Sequence[Mapping[str, Any]], saved: Mapping[str, Any]
+    ) -> None:
+        self.insert_all("blocks", [{"dataset": dataset, **saved, **block} for block in self._codec.pack(first, rows)])
+        self.insert("keys", {"dataset": dataset, **Keys.of([row["frame_id"] for row in rows], first).to_row(first)})
+        self._merge_keys(dataset)
+
+    def _merge_keys(self, dataset: str) -> None:
+        sql = "SELECT first, count, mark FROM keys WHERE dataset = ? ORDER BY first"
+        listed = self.connection.execute(sql, (dataset,)).fetchall()
+        while many := to_merge([count for _, count, _ in listed]):
+            gone, start = listed[-many:], listed[-many][0]
+            merged = Keys.merged(self._read_keys(dataset, first) for first, _, _ in gone)
+            self.connection.execute("DELETE FROM keys WHERE dataset = ? AND first >= ?", (dataset, start))
+            self.insert("keys", {"dataset": dataset, **merged.to_row(start)})
+            listed[-many:] = [(start, len(merged.hashes), 0)]
+
+    def _block_of(self, dataset: str, number: int) -> int:
+        """First number of the block that a revision lies in."""
+        sql = "SELECT max(first) FROM blocks WHERE dataset = ? AND first <= ?"
+        return int(self.connection.execute(sql, (dataset, number)).fetchone()[0] or 0)
+
+    def _blocks(self, dataset: str, numbers: Iterable[int], columns: str) -> Iterator[tuple[dict[str, Any], list[int]]]:
+        """Each block that holds some of these revisions, ascending, with their places in it."""
+        sql = f"SELECT {columns} FROM blocks WHERE dataset = ? AND first <= ? ORDER BY first DESC LIMIT 1"
+        block: dict[str, Any] = {"first": 0, "count": 0}
+        places: list[int] = []
+        for number in sorted(set(numbers)):
+            if number >= block["first"] + block["count"]:
+                if places:
+                    yield block, places
+                found = next(self._database.query(sql, (dataset, number)), None)
+                block, places = found or block, []
+            if number - block["first"] < block["count"]:
+                places.append(number - block["first"])
+        if places:
+            yield block, places
+
+    def _with_attachments(self, dataset: str, rows: list[Row]) -> list[Row]:
         sql = """
-            SELECT r.frame_id, r.revision FROM json_each(?) AS wanted
-            CROSS JOIN revisions AS r ON r.dataset = ? AND r.frame_id = wanted.value
+            SELECT a.revision, a.blob, a.previews_json FROM json_each(?) AS wanted
+            CROSS JOIN attachments AS a ON a.dataset = ? AND a.revision = wanted.value
         """
-        return list(self._database.query(sql, (_list(frame_ids), dataset)))
+        numbers = _list([row["revision"] for row in rows])
+        beside = {row["revision"]: row for row in self._database.query(sql, (numbers, dataset))}
+        nothing = {"blob": None, "previews_json": None}
+        return [{**row, **nothing, **beside.get(row["revision"], {})} for row in rows]
+
+    def _keys(self, dataset: str) -> Iterator[Keys]:
+        for first, mark in self.connection.execute("SELECT first, mark FROM keys WHERE dataset = ?", (dataset,)):
+            yield self._kept_keys.get(mark, partial(self._read_keys, dataset, first))
+
+    def _read_keys(self, dataset: str, first: int) -> Keys:
+        sql = "SELECT hashes, revisions FROM keys WHERE dataset = ? AND first = ?"
+        return Keys.from_row(next(self._database.query(sql, (dataset, first))))
 
     def insert(self, table: str, row: Mapping[str, Any]) -> None:
         self.insert_all(table, [row])

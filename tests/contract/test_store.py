@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyroaring import BitMap
 
 from hyperdatasets.core.errors import HyperdatasetsError
-from metadata_service.store.protocol import Store
+from metadata_service.store.protocol import Head, Store
 from metadata_service.store.sqlite import SqliteStore
 
 STORES: dict[str, Callable[[Path], Store]] = {
@@ -36,9 +37,12 @@ def dataset(name: str) -> dict[str, Any]:
             "generation": 1, **STAMP}  # fmt: skip
 
 
-def revision(number: int, frame_id: str) -> dict[str, Any]:
-    return {"dataset": "d", "revision": number, "frame_id": frame_id, "site": "", "digest": bytes(32), "annotated": 0,
-            "payload": b"{}", "saved_ms": 1, "saved_in": "v", "saved_by": "a"}  # fmt: skip
+SAVED = {"saved_ms": 1, "saved_in": "v", "saved_by": "a"}
+
+
+def revision(frame_id: str, number: int = 0, site: str = "") -> dict[str, Any]:
+    return {"frame_id": frame_id, "site": site, "digest": number.to_bytes(32), "annotated": number % 2 == 1,
+            "payload": f"content of {number}".encode()}  # fmt: skip
 
 
 def test_rows_come_back_as_they_were_written(store: Store) -> None:
@@ -92,20 +96,79 @@ def test_update_replace_and_delete(store: Store) -> None:
 
 def test_references_must_lead_somewhere(store: Store) -> None:
     with pytest.raises(HyperdatasetsError), store.writing() as writing:
-        writing.insert("revisions", revision(0, "f"))
+        writing.add_revisions("d", 0, [revision("f")], SAVED)
 
 
 def test_revisions_by_number_and_by_frame(store: Store) -> None:
     with store.writing() as writing:
         writing.insert("datasets", dataset("d"))
-        writing.insert_all("revisions", [revision(i, f"f{i % 3}") for i in range(6)])
+        writing.add_revisions("d", 0, [revision(f"f{i % 3}", i) for i in range(6)], SAVED)
         writing.insert("attachments", {"dataset": "d", "revision": 4, "blob": b"x", "previews_json": "{}"})
     with store.reading() as reading:
         assert [row["revision"] for row in reading.revisions("d", [5, 1, 9])] == [1, 5]
         assert reading.revisions("d", [4])[0]["blob"] == b"x"
         assert [row["revision"] for row in reading.revisions_from("d", 2, 3)] == [2, 3, 4]
-        assert reading.frame_ids("d", [0, 4]) == {0: "f0", 4: "f1"}
-        assert sorted(row["revision"] for row in reading.known_revisions("d", ["f1", "f9"])) == [1, 4]
+        found = reading.revisions_of("d", ["f1", "f9"], BitMap([0, 1, 2, 4]))
+        assert [(row["revision"], row["frame_id"]) for row in found] == [(1, "f1"), (4, "f1")]
+        assert reading.revisions_of("d", ["f1"], BitMap([4]))[0]["payload"] == b"content of 4"
+        assert reading.heads("d", [3, 0]) == {
+            0: Head("f0", "", bytes(32), False),
+            3: Head("f0", "", (3).to_bytes(32), True),
+        }
+
+
+@pytest.mark.parametrize("sizes", [[1] * 70, [200, 1, 1, 1, 200, 64, 65, 63, 1, 1000]])
+def test_writes_of_all_sizes_are_found_again(store: Store, sizes: list[int]) -> None:
+    """Each write has its own site and its own saving, and every third frame is written over and over."""
+    written: list[tuple[str, str]] = []
+    for turn, size in enumerate(sizes):
+        ids = [f"frame {(len(written) + i) % 3 and len(written) + i}" for i in range(size)]
+        sites = [f"site {turn % 3}" if i % 2 else "" for i in range(size)]
+        rows = [revision(ids[i], len(written) + i, sites[i]) for i in range(size)]
+        with store.writing() as writing:
+            if not written:
+                writing.insert("datasets", dataset("d"))
+            writing.add_revisions("d", len(written), rows, {**SAVED, "saved_ms": turn})
+        written += zip(ids, sites, strict=True)
+    total = len(written)
+    with store.reading() as reading:
+        rows = reading.revisions("d", range(total + 5))
+        assert [(row["frame_id"], row["site"]) for row in rows] == written
+        assert [row["revision"] for row in rows] == list(range(total))
+        assert [row["saved_ms"] for row in rows] == [turn for turn, size in enumerate(sizes) for _ in range(size)]
+        assert list(reading.revisions_from("d", total // 3, 50)) == [
+            {key: row[key] for key in row if key not in {"blob", "previews_json"}}
+            for row in rows[total // 3 : total // 3 + 50]
+        ]
+        everything = BitMap(range(total))
+        assert len(reading.revisions_of("d", ["frame 0"], everything)) == sum(name == "frame 0" for name, _ in written)
+        for number in (1, total // 2, total - 1):
+            name = written[number][0]
+            mine = [each for each, (other, _) in enumerate(written) if other == name]
+            assert [row["revision"] for row in reading.revisions_of("d", [name], everything)] == mine
+        for part in (everything, BitMap(range(0, total, 7)), BitMap([0, total - 1]), BitMap()):
+            assert b"".join(reading.digests("d", part)) == b"".join(n.to_bytes(32) for n in part)
+            assert list(reading.heads("d", list(part))) == list(part)
+
+
+def test_a_write_that_was_rolled_back_is_not_found(store: Store) -> None:
+    """The next write takes the same numbers, with other frames."""
+    with store.writing() as writing:
+        writing.insert("datasets", dataset("d"))
+
+    def fail() -> None:
+        with store.writing() as writing:
+            writing.add_revisions("d", 0, [revision("gone")], SAVED)
+            assert len(writing.revisions_of("d", ["gone"], BitMap([0]))) == 1
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    with store.writing() as writing:
+        writing.add_revisions("d", 0, [revision("here")], SAVED)
+    with store.reading() as reading:
+        assert reading.revisions_of("d", ["gone"], BitMap([0])) == []
+        assert len(reading.revisions_of("d", ["here"], BitMap([0]))) == 1
 
 
 def test_it_is_there_after_a_restart(make: Callable[[], Store]) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-import orjson
 import pytest
+import zstandard
 
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.node import NodeClient
@@ -103,9 +103,11 @@ def test_a_changed_slice_is_noticed(strict: SiteUnderTest, tmp_path: Path) -> No
     (strict.folder / "policy.toml").write_text(POLICY)
     view = strict.published_view()
     database = sqlite3.connect(tmp_path / "service" / "metadata.db")
-    row = database.execute("SELECT revision, payload FROM revisions LIMIT 1").fetchone()
-    changed = orjson.dumps(orjson.loads(row[1]) | {"annotations": []}, option=orjson.OPT_SORT_KEYS)
-    database.execute("UPDATE revisions SET payload = ? WHERE revision = ?", (changed, row[0]))
+    first, payload = database.execute("SELECT first, payload FROM blocks LIMIT 1").fetchone()
+    content = zstandard.decompress(payload)
+    changed = zstandard.compress(content.replace(b'"width":32', b'"width":33', 1))
+    assert changed != payload
+    database.execute("UPDATE blocks SET payload = ? WHERE first = ?", (changed, first))
     database.commit()
     database.close()
     with pytest.raises(HyperdatasetsError, match="digest says"):

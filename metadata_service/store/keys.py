@@ -1,0 +1,115 @@
+"""Which revisions a frame id has: sorted hashes of ids in blocks that are merged as they become many.
+
+A block is written in the transaction of its revisions, so it is truth and never behind. Blocks of like size are
+merged eight at a time: a frame is merged a few times, and a look-up asks few blocks.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_FAN = 8
+_MOST = 1 << 20  # keys of a block that is not merged any more
+
+Hashes = NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Hashes, ascending, and the revision of each; both of shape (n,)."""
+
+    hashes: Hashes
+    revisions: NDArray[np.uint32]
+
+    def find(self, wanted: Hashes) -> NDArray[np.uint32]:
+        """Revisions of these hashes (sorted); a different id may share a hash."""
+        low = np.searchsorted(self.hashes, wanted, "left")
+        counts = np.searchsorted(self.hashes, wanted, "right") - low
+        hit = np.flatnonzero(counts)
+        if not len(hit):
+            return self.revisions[:0]
+        if counts[hit].max() == 1:
+            return self.revisions[low[hit]]
+        return np.concatenate([self.revisions[low[i] : low[i] + counts[i]] for i in hit])
+
+    def to_row(self, first: int) -> dict[str, Any]:
+        return {
+            "first": first, "count": len(self.hashes), "mark": secrets.randbits(62),
+            "hashes": self.hashes.tobytes(), "revisions": self.revisions.tobytes(),
+        }  # fmt: skip
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Keys:
+        return cls(np.frombuffer(row["hashes"], np.uint64), np.frombuffer(row["revisions"], np.uint32))
+
+    @classmethod
+    def of(cls, frame_ids: Sequence[str], first: int) -> Keys:
+        """Keys of new revisions, numbered from `first`."""
+        return _sorted(hashes_of(frame_ids), np.arange(first, first + len(frame_ids), dtype=np.uint32))
+
+    @classmethod
+    def merged(cls, parts: Iterable[Keys]) -> Keys:
+        listed = list(parts)
+        return _sorted(
+            np.concatenate([keys.hashes for keys in listed]), np.concatenate([keys.revisions for keys in listed])
+        )
+
+
+class KeyCache:
+    """Keys that were read, by the mark of their row; a row never changes, and one that was merged is soon forgotten."""
+
+    _KEPT = 256
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[int, Keys] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, mark: int, read: Callable[[], Keys]) -> Keys:
+        with self._lock:
+            found = self._kept.get(mark)
+            if found is None:
+                found = self._kept[mark] = read()
+                while len(self._kept) > self._KEPT:
+                    self._kept.popitem(last=False)
+            self._kept.move_to_end(mark)
+            return found
+
+
+def hashes_of(frame_ids: Iterable[str]) -> Hashes:
+    """64 bits of BLAKE2b of each id; shape (n,)."""
+    return np.frombuffer(b"".join(blake2b(each.encode(), digest_size=8).digest() for each in frame_ids), np.uint64)
+
+
+def to_merge(sizes: Sequence[int]) -> int:
+    """How many of the newest blocks (sizes from old to new) are to become one; 0 if none."""
+    if not sizes:
+        return 0
+    run = list(_run_of_like_size(sizes))
+    return len(run) if len(run) >= _FAN and sum(run) <= _MOST else 0
+
+
+def _run_of_like_size(sizes: Sequence[int]) -> Iterator[int]:
+    """The newest blocks, as far back as they are not of a higher order than the newest one."""
+    order = _order(sizes[-1])
+    for size in reversed(sizes):
+        if _order(size) > order:
+            return
+        yield size
+
+
+def _order(size: int) -> int:
+    return (size.bit_length() - 1) // 3
+
+
+def _sorted(hashes: Hashes, revisions: NDArray[np.uint32]) -> Keys:
+    order = np.argsort(hashes, kind="stable")
+    return Keys(hashes[order], revisions[order])
