@@ -89,11 +89,11 @@ class Indexes:
 
     def _feed(self, dataset: str, index: DatasetIndex, last: int) -> None:
         while index.reached <= last and not (last == _ALL and self._stopping.is_set()):
+            reached = index.reached
             with self._store.reading() as reading:
-                rows = reading.revisions_from(dataset, index.reached, _READ)
-            if not rows:
+                index.add(_index_row(row) for row in reading.revisions_from(dataset, reached, _READ))
+            if index.reached == reached:
                 return
-            index.add(_index_row(row) for row in rows)
 
 
 def _index_row(row: Row) -> IndexRow:
