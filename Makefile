@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help install demo test check format protos bench test-images clean
+.PHONY: help install demo test check format protos bench bench-engine test-images clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -42,6 +42,11 @@ protos: $(STAMP)  ## generate hyperdatasets/v1 from protos/
 
 bench: $(STAMP)  ## measure, each figure beside its baseline
 	@$(BIN)/python -m benchmarks
+
+FRAMES ?= 1000000
+bench-engine: $(STAMP)  ## the engine beside DuckDB, Lance, SQLite (FRAMES=1000000; 10000000 takes an hour)
+	@$(BIN)/pip install --quiet --editable '.[bench]'
+	@$(BIN)/python -m benchmarks.engine --frames $(FRAMES) --plot docs/engine.svg
 
 test-images: $(STAMP)  ## build the container images and try them
 	@$(BIN)/python -m pytest -m images
