@@ -41,6 +41,7 @@ METHODS: dict[str, str] = {
         "CreateDataView", "GetDataView", "ListDataViews", "UpdateDataView", "DeleteDataView", "PublishDataView",
         "CloneDataView", "ResolveDataView", "VerifyDataView", "ReadDataView", "CompareDataViews", "GetViewRecord",
     ), KNOWN),
+    **dict.fromkeys(("RunChecks", "ListReports", "SetGate", "GetGate"), KNOWN),
     **dict.fromkeys((
         "CreateExperiment", "GetExperiment", "ListExperiments", "UpdateExperiment", "ConnectView", "CloneExperiment",
         "LogMetrics", "GetMetrics", "CompareExperiments", "DeleteExperiment",

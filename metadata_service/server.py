@@ -18,6 +18,7 @@ from grpc_reflection.v1alpha import reflection
 
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidConfig
 from hyperdatasets.v1 import (
+    check_service_pb2_grpc,
     dataset_service_pb2_grpc,
     dataview_service_pb2_grpc,
     experiment_service_pb2_grpc,
@@ -35,6 +36,7 @@ from metadata_service.catalog.indexes import Indexes
 from metadata_service.catalog.records import Signer
 from metadata_service.catalog.requests import forget_old
 from metadata_service.config import ServiceConfig
+from metadata_service.servicers.checks import CheckServicer
 from metadata_service.servicers.datasets import DatasetServicer
 from metadata_service.servicers.experiments import ExperimentServicer
 from metadata_service.servicers.frames import FrameServicer
@@ -51,6 +53,7 @@ SERVICES = (
     "VersionService",
     "FrameService",
     "DataViewService",
+    "CheckService",
     "SiteService",
     "ExperimentService",
     "UserService",
@@ -117,6 +120,7 @@ class Service:
         version_service_pb2_grpc.add_VersionServiceServicer_to_server(VersionServicer(self._deployment), server)
         frame_service_pb2_grpc.add_FrameServiceServicer_to_server(FrameServicer(self._deployment), server)
         dataview_service_pb2_grpc.add_DataViewServiceServicer_to_server(DataViewServicer(self._deployment), server)
+        check_service_pb2_grpc.add_CheckServiceServicer_to_server(CheckServicer(self._deployment), server)
         experiment_service_pb2_grpc.add_ExperimentServiceServicer_to_server(
             ExperimentServicer(self._deployment), server
         )

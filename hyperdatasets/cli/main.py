@@ -8,7 +8,20 @@ from typing import Annotated
 import click
 import typer
 
-from hyperdatasets.cli import admin, dataset, experiment, frames, importing, node, serve, site, user, version, view
+from hyperdatasets.cli import (
+    admin,
+    check,
+    dataset,
+    experiment,
+    frames,
+    importing,
+    node,
+    serve,
+    site,
+    user,
+    version,
+    view,
+)
 from hyperdatasets.cli.output import INTERRUPTED, errors, fail, warnings_as_lines
 from hyperdatasets.client.metadata import MetadataClient, use
 from hyperdatasets.core.errors import HyperdatasetsError
@@ -23,7 +36,8 @@ app.command()(serve.demo)
 app.command("import")(importing.import_command)
 for name, part in (
     ("dataset", dataset.app), ("version", version.app), ("frames", frames.app), ("view", view.app),
-    ("experiment", experiment.app), ("site", site.app), ("user", user.app), ("node", node.app), ("admin", admin.app),
+    ("check", check.app), ("experiment", experiment.app), ("site", site.app), ("user", user.app), ("node", node.app),
+    ("admin", admin.app),
 ):  # fmt: skip
     app.add_typer(part, name=name)
 

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from hyperdatasets.core.errors import (
     AlreadyExists,
+    ChecksFailed,
     DeadlineExceeded,
     EtagMismatch,
     FailedPrecondition,
@@ -27,10 +28,12 @@ from hyperdatasets.core.errors import (
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
+CHECK_FAILED = 7
 EXIT_CODES: tuple[tuple[type[HyperdatasetsError], int], ...] = (
     (NotFound, 3),
     (PermissionDenied, 4),
     (Unauthenticated, 4),
+    (ChecksFailed, CHECK_FAILED),
     (AlreadyExists, 5),
     (FailedPrecondition, 5),
     (EtagMismatch, 5),

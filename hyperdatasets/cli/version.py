@@ -20,6 +20,8 @@ app = typer.Typer(no_args_is_help=True, help="Versions: sets of frames, drafts o
 Dataset = Annotated[str, typer.Argument(help="`project/name` or id of the dataset.")]
 Version = Annotated[str, typer.Argument(help="Name or id; default: the newest draft, or else the newest.")]
 
+Force = Annotated[bool, typer.Option("--force", help="Although checks fail; the version says so.")]
+
 
 @app.command()
 def create(
@@ -38,9 +40,12 @@ def create(
 
 
 @app.command()
-def snapshot(dataset: Dataset, name: str = "", child: str = "", as_json: Json = False) -> None:
+def snapshot(
+    dataset: Dataset, name: str = "", child: str = "", force: Force = False, as_json: Json = False
+) -> None:  # fmt: skip
     """Publish the draft and open a new one."""
-    show(_plain(DatasetVersion.create_snapshot(dataset, publish_name=name, child_name=child)), as_json=as_json)
+    made = DatasetVersion.create_snapshot(dataset, publish_name=name, child_name=child, force=force)
+    show(_plain(made), as_json=as_json)
 
 
 @app.command()
@@ -48,10 +53,11 @@ def publish(
     dataset: Dataset,
     version: Version = "",
     name: Annotated[str, typer.Option(help="Name it gets.")] = "",
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Freeze a draft for ever."""
-    show(_plain(_get(dataset, version).publish_version(name)), as_json=as_json)
+    show(_plain(_get(dataset, version).publish_version(name, force=force)), as_json=as_json)
 
 
 @app.command()
@@ -153,7 +159,7 @@ def _plain(version: DatasetVersion) -> dict[str, Any]:
     return {
         "name": version.name, "id": version.id, "state": "published" if version.published else "draft",
         "frames": version.frame_count, "annotated": version.annotated_count, "sites": version.site_counts(),
-        "digest": version.digest, "comment": version.comment,
+        "digest": version.digest, "comment": version.comment, "forced": version.forced,
     }  # fmt: skip
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from hyperdatasets.client import json_text
+from hyperdatasets.client.checks import read_checks
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.core.errors import AlreadyExists, InvalidArgument, RawDataBelongsToSite
+from hyperdatasets.v1 import check_service_pb2 as checks_pb
 from hyperdatasets.v1 import common_pb2 as common
 from hyperdatasets.v1 import dataset_service_pb2 as pb
 from hyperdatasets.v1 import version_service_pb2 as versions_pb
@@ -164,6 +167,23 @@ class Dataset:
         self._client.send(
             versions_pb.DeleteVersionRequest(dataset=self.id, version=version_id or version_name, force=force)
         )
+
+    def set_gate(self, path: str | Path) -> None:
+        """Makes the checks of a YAML file the gate that every version must pass to be published.
+
+        Raises:
+            InvalidChecks: the file has errors; the message names the line.
+        """
+        self._client.send(checks_pb.SetGateRequest(dataset=self.id, checks=read_checks(path)))
+
+    def remove_gate(self) -> None:
+        """Versions are published without checks again."""
+        self._client.send(checks_pb.SetGateRequest(dataset=self.id))
+
+    @property
+    def gate(self) -> str:
+        """The checks that a version must pass to be published, as YAML; empty = none."""
+        return str(self._client.send(checks_pb.GetGateRequest(dataset=self.id)).checks)
 
     def __repr__(self) -> str:
         return f"Dataset({self.address!r}, {self.version_count} versions)"

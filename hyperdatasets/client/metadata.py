@@ -11,6 +11,7 @@ import grpc
 
 from hyperdatasets.client.config import ClientConfig, load
 from hyperdatasets.client.connection import PROTOCOL, Connection
+from hyperdatasets.v1 import check_service_pb2 as checks_pb
 from hyperdatasets.v1 import dataset_service_pb2 as datasets_pb
 from hyperdatasets.v1 import dataview_service_pb2 as views_pb
 from hyperdatasets.v1 import experiment_service_pb2 as experiments_pb
@@ -18,6 +19,7 @@ from hyperdatasets.v1 import frame_service_pb2 as frames_pb
 from hyperdatasets.v1 import site_service_pb2 as sites_pb
 from hyperdatasets.v1 import user_service_pb2 as users_pb
 from hyperdatasets.v1 import version_service_pb2 as versions_pb
+from hyperdatasets.v1.check_service_pb2_grpc import CheckServiceStub
 from hyperdatasets.v1.dataset_service_pb2_grpc import DatasetServiceStub
 from hyperdatasets.v1.dataview_service_pb2_grpc import DataViewServiceStub
 from hyperdatasets.v1.experiment_service_pb2_grpc import ExperimentServiceStub
@@ -31,6 +33,7 @@ _SERVICES: tuple[tuple[Any, Callable[[grpc.Channel], Any]], ...] = (
     (versions_pb, VersionServiceStub),
     (frames_pb, FrameServiceStub),
     (views_pb, DataViewServiceStub),
+    (checks_pb, CheckServiceStub),
     (sites_pb, SiteServiceStub),
     (experiments_pb, ExperimentServiceStub),
     (users_pb, UserServiceStub),

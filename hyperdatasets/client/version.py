@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -14,15 +15,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from hyperdatasets.client import bulk, json_text
 from hyperdatasets.client.bulk import WriteResult
+from hyperdatasets.client.checks import CheckReport, read_checks, report
 from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.frames import FrameGroup, SingleFrame
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.core.errors import AlreadyExists, NotFound, Unimplemented
+from hyperdatasets.v1 import check_service_pb2 as checks_pb
 from hyperdatasets.v1 import frame_service_pb2 as frames_pb
 from hyperdatasets.v1 import version_service_pb2 as pb
 from hyperdatasets.wire.frames import from_message
 
 AnyFrame = SingleFrame | FrameGroup
+CHECKS_S = 600  # deadline where checks may run, in seconds
 
 
 class QueryWarning(UserWarning):
@@ -152,15 +156,20 @@ class DatasetVersion:
         child_name: str = "",
         child_metadata: Mapping[str, Any] | None = None,
         child_comment: str = "",
+        force: bool = False,
         client: MetadataClient | None = None,
     ) -> DatasetVersion:
-        """Publishes the draft under a name and opens a draft child in one step; returns the published version."""
+        """Publishes the draft under a name and opens a draft child in one step; returns the published version.
+
+        Raises:
+            ChecksFailed: the dataset's gate is not passed; `force` publishes all the same, and the version says so.
+        """
         request = pb.CreateSnapshotRequest(
             dataset=_dataset(dataset_name, dataset_project, dataset_id), publish_name=publish_name,
             child_name=child_name, child_comment=child_comment,
-            child_metadata_json=json_text.write(child_metadata),
+            child_metadata_json=json_text.write(child_metadata), force=force,
         )  # fmt: skip
-        return cls(current(client).send(request).published, client)
+        return cls(current(client).send(request, timeout_s=CHECKS_S).published, client)
 
     @classmethod
     def get_single_frame(
@@ -216,6 +225,11 @@ class DatasetVersion:
         return self._message.digest
 
     @property
+    def forced(self) -> bool:
+        """Whether it was published although checks of its dataset failed."""
+        return self._message.forced
+
+    @property
     def frame_count(self) -> int:
         return self._message.frame_count
 
@@ -257,9 +271,29 @@ class DatasetVersion:
         listed = [pb.MaskLabel(value=value, labels=names) for value, names in labels.items()]
         self._update(mask_labels=pb.MaskLabels(mask_labels=listed))
 
-    def publish_version(self, publish_name: str = "") -> DatasetVersion:
-        """Freezes frames and mask labels for ever."""
-        return self._read(self._client.send(pb.PublishVersionRequest(**self._named, name=publish_name)).version)
+    def publish_version(self, publish_name: str = "", *, force: bool = False) -> DatasetVersion:
+        """Freezes frames and mask labels for ever.
+
+        Raises:
+            ChecksFailed: the dataset's gate is not passed; `force` publishes all the same, and the version says so.
+        """
+        request = pb.PublishVersionRequest(**self._named, name=publish_name, force=force)
+        return self._read(self._client.send(request, timeout_s=CHECKS_S).version)
+
+    def check(self, path: str | Path = "") -> CheckReport:
+        """Runs the checks of a YAML file on this version as it is now, or without a file the dataset's gate.
+
+        The report is stored with the version.
+
+        Raises:
+            InvalidChecks: the file has errors; the message names the line.
+        """
+        request = checks_pb.RunChecksRequest(**self._named, checks=read_checks(path) if path else "")
+        return report(self._client.send(request, timeout_s=CHECKS_S).report)
+
+    def check_reports(self) -> list[CheckReport]:
+        """Reports of checks that ran on this version, the newest first."""
+        return [report(each) for each in self._client.send(checks_pb.ListReportsRequest(**self._named)).reports]
 
     def commit_version(self) -> None:
         """There is nothing to wait for: what was acknowledged is stored."""

@@ -77,6 +77,12 @@ class InvalidPolicy(InvalidArgument):
     reason = "INVALID_POLICY"
 
 
+class InvalidChecks(InvalidArgument):
+    """Of an expectation or a query: fields `line` (from 1), `position` (0-based, in its text) and `expected`."""
+
+    reason = "INVALID_CHECKS"
+
+
 class InvalidConfig(InvalidArgument):
     reason = "INVALID_CONFIG"
 
@@ -126,6 +132,12 @@ class InUse(FailedPrecondition):
     """Something else names what was to be deleted; the message says what."""
 
     reason = "IN_USE"
+
+
+class ChecksFailed(FailedPrecondition):
+    """The dataset's gate keeps the version from being published; its report is kept."""
+
+    reason = "CHECKS_FAILED"
 
 
 class PageTokenStale(FailedPrecondition):

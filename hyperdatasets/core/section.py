@@ -13,13 +13,23 @@ T = TypeVar("T")
 
 
 class Section:
-    """An object with named values at a place such as `rules[0].split`; `error` is raised for what is wrong in it."""
+    """An object with named values at a place such as `rules[0].split`; `error` is raised for what is wrong in it.
 
-    def __init__(self, value: Any, where: str, error: type[InvalidArgument], known: Iterable[str]) -> None:
+    `lines` are those of the places in the text; an error then names the line too.
+    """
+
+    def __init__(
+        self,
+        value: Any,
+        where: str,
+        error: Callable[[str], InvalidArgument],
+        known: Iterable[str],
+        lines: Mapping[str, int] | None = None,
+    ) -> None:
         self.where = where
-        self._error = error
+        self._error, self._lines = error, lines or {}
         if not isinstance(value, Mapping):
-            raise error(f"{where or 'the text'}: expected names with values, got {_kind(value)}")
+            raise error(f"{self._shown(where) or 'the text'}: expected names with values, got {_kind(value)}")
         self._values = value
         names = sorted(known)
         for key in value:
@@ -28,7 +38,18 @@ class Section:
                 raise error(f"{self.at(str(key)[:60])}: there is no such key.{close}")
 
     def at(self, key: str) -> str:
+        """The place of a value, for people."""
+        return self._shown(self._path(key))
+
+    def line(self, key: str) -> int:
+        """Its line in the text; 0 = not known."""
+        return self._lines.get(self._path(key), 0)
+
+    def _path(self, key: str) -> str:
         return f"{self.where}.{key}" if self.where else key
+
+    def _shown(self, path: str) -> str:
+        return f"line {self._lines[path]}: {path}" if path in self._lines else path
 
     def __contains__(self, key: str) -> bool:
         return self._values.get(key) is not None
@@ -98,11 +119,12 @@ class Section:
         """A list of sections, each made into a value by `read`."""
         names = tuple(known)
         parts = enumerate(self.entries(key, limit=limit))
-        return tuple(read(Section(value, f"{self.at(key)}[{i}]", self._error, names)) for i, value in parts)
+        path = self._path(key)
+        return tuple(read(Section(value, f"{path}[{i}]", self._error, names, self._lines)) for i, value in parts)
 
     def section(self, key: str, known: Iterable[str]) -> Section | None:
         value = self._values.get(key)
-        return None if value is None else Section(value, self.at(key), self._error, known)
+        return None if value is None else Section(value, self._path(key), self._error, known, self._lines)
 
     def raw(self, key: str) -> Any:
         return self._values.get(key)

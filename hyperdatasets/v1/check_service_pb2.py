@@ -25,29 +25,33 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$hyperdatasets/v1/check_service.proto\x12\x10hyperdatasets.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"b\n\x0b\x43heckResult\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06passed\x18\x02 \x01(\x08\x12\x10\n\x08measured\x18\x03 \x01(\t\x12\x10\n\x08\x65xpected\x18\x04 \x01(\t\x12\x11\n\tframe_ids\x18\x05 \x03(\t\"\xc1\x01\n\x0b\x43heckReport\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nversion_id\x18\x02 \x01(\t\x12\x16\n\x0eversion_digest\x18\x03 \x01(\t\x12\x0e\n\x06passed\x18\x04 \x01(\x08\x12.\n\x07results\x18\x05 \x03(\x0b\x32\x1d.hyperdatasets.v1.CheckResult\x12*\n\x06ran_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06ran_by\x18\x07 \x01(\t\"X\n\x10RunChecksRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06\x63hecks\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"B\n\x11RunChecksResponse\x12-\n\x06report\x18\x01 \x01(\x0b\x32\x1d.hyperdatasets.v1.CheckReport\"6\n\x12ListReportsRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"E\n\x13ListReportsResponse\x12.\n\x07reports\x18\x01 \x03(\x0b\x32\x1d.hyperdatasets.v1.CheckReport\"E\n\x0eSetGateRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x0e\n\x06\x63hecks\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x11\n\x0fSetGateResponse2\x90\x02\n\x0c\x43heckService\x12T\n\tRunChecks\x12\".hyperdatasets.v1.RunChecksRequest\x1a#.hyperdatasets.v1.RunChecksResponse\x12Z\n\x0bListReports\x12$.hyperdatasets.v1.ListReportsRequest\x1a%.hyperdatasets.v1.ListReportsResponse\x12N\n\x07SetGate\x12 .hyperdatasets.v1.SetGateRequest\x1a!.hyperdatasets.v1.SetGateResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$hyperdatasets/v1/check_service.proto\x12\x10hyperdatasets.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x87\x01\n\x0b\x43heckResult\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06passed\x18\x02 \x01(\x08\x12\x10\n\x08measured\x18\x03 \x01(\t\x12\x10\n\x08\x65xpected\x18\x04 \x01(\t\x12\x11\n\tframe_ids\x18\x05 \x03(\t\x12\x11\n\toffending\x18\x06 \x01(\x03\x12\x10\n\x08warnings\x18\x07 \x03(\t\"\xef\x01\n\x0b\x43heckReport\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nversion_id\x18\x02 \x01(\t\x12\x16\n\x0eversion_digest\x18\x03 \x01(\t\x12\x0e\n\x06passed\x18\x04 \x01(\x08\x12.\n\x07results\x18\x05 \x03(\x0b\x32\x1d.hyperdatasets.v1.CheckResult\x12*\n\x06ran_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06ran_by\x18\x07 \x01(\t\x12\x0e\n\x06\x63hecks\x18\x08 \x01(\t\x12\x0c\n\x04gate\x18\t \x01(\x08\x12\x0e\n\x06\x66orced\x18\n \x01(\x08\"X\n\x10RunChecksRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06\x63hecks\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"B\n\x11RunChecksResponse\x12-\n\x06report\x18\x01 \x01(\x0b\x32\x1d.hyperdatasets.v1.CheckReport\"6\n\x12ListReportsRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\"E\n\x13ListReportsResponse\x12.\n\x07reports\x18\x01 \x03(\x0b\x32\x1d.hyperdatasets.v1.CheckReport\"E\n\x0eSetGateRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x0e\n\x06\x63hecks\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x11\n\x0fSetGateResponse\"!\n\x0eGetGateRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\"]\n\x0fGetGateResponse\x12\x0e\n\x06\x63hecks\x18\x01 \x01(\t\x12\x0e\n\x06set_by\x18\x02 \x01(\t\x12*\n\x06set_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xe0\x02\n\x0c\x43heckService\x12T\n\tRunChecks\x12\".hyperdatasets.v1.RunChecksRequest\x1a#.hyperdatasets.v1.RunChecksResponse\x12Z\n\x0bListReports\x12$.hyperdatasets.v1.ListReportsRequest\x1a%.hyperdatasets.v1.ListReportsResponse\x12N\n\x07SetGate\x12 .hyperdatasets.v1.SetGateRequest\x1a!.hyperdatasets.v1.SetGateResponse\x12N\n\x07GetGate\x12 .hyperdatasets.v1.GetGateRequest\x1a!.hyperdatasets.v1.GetGateResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hyperdatasets.v1.check_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CHECKRESULT']._serialized_start=91
-  _globals['_CHECKRESULT']._serialized_end=189
-  _globals['_CHECKREPORT']._serialized_start=192
-  _globals['_CHECKREPORT']._serialized_end=385
-  _globals['_RUNCHECKSREQUEST']._serialized_start=387
-  _globals['_RUNCHECKSREQUEST']._serialized_end=475
-  _globals['_RUNCHECKSRESPONSE']._serialized_start=477
-  _globals['_RUNCHECKSRESPONSE']._serialized_end=543
-  _globals['_LISTREPORTSREQUEST']._serialized_start=545
-  _globals['_LISTREPORTSREQUEST']._serialized_end=599
-  _globals['_LISTREPORTSRESPONSE']._serialized_start=601
-  _globals['_LISTREPORTSRESPONSE']._serialized_end=670
-  _globals['_SETGATEREQUEST']._serialized_start=672
-  _globals['_SETGATEREQUEST']._serialized_end=741
-  _globals['_SETGATERESPONSE']._serialized_start=743
-  _globals['_SETGATERESPONSE']._serialized_end=760
-  _globals['_CHECKSERVICE']._serialized_start=763
-  _globals['_CHECKSERVICE']._serialized_end=1035
+  _globals['_CHECKRESULT']._serialized_start=92
+  _globals['_CHECKRESULT']._serialized_end=227
+  _globals['_CHECKREPORT']._serialized_start=230
+  _globals['_CHECKREPORT']._serialized_end=469
+  _globals['_RUNCHECKSREQUEST']._serialized_start=471
+  _globals['_RUNCHECKSREQUEST']._serialized_end=559
+  _globals['_RUNCHECKSRESPONSE']._serialized_start=561
+  _globals['_RUNCHECKSRESPONSE']._serialized_end=627
+  _globals['_LISTREPORTSREQUEST']._serialized_start=629
+  _globals['_LISTREPORTSREQUEST']._serialized_end=683
+  _globals['_LISTREPORTSRESPONSE']._serialized_start=685
+  _globals['_LISTREPORTSRESPONSE']._serialized_end=754
+  _globals['_SETGATEREQUEST']._serialized_start=756
+  _globals['_SETGATEREQUEST']._serialized_end=825
+  _globals['_SETGATERESPONSE']._serialized_start=827
+  _globals['_SETGATERESPONSE']._serialized_end=844
+  _globals['_GETGATEREQUEST']._serialized_start=846
+  _globals['_GETGATEREQUEST']._serialized_end=879
+  _globals['_GETGATERESPONSE']._serialized_start=881
+  _globals['_GETGATERESPONSE']._serialized_end=974
+  _globals['_CHECKSERVICE']._serialized_start=977
+  _globals['_CHECKSERVICE']._serialized_end=1329
 # @@protoc_insertion_point(module_scope)

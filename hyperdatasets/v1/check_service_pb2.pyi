@@ -30,6 +30,8 @@ class CheckResult(_message.Message):
     MEASURED_FIELD_NUMBER: _builtins.int
     EXPECTED_FIELD_NUMBER: _builtins.int
     FRAME_IDS_FIELD_NUMBER: _builtins.int
+    OFFENDING_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name of the check."""
     passed: _builtins.bool
@@ -38,9 +40,15 @@ class CheckResult(_message.Message):
     """What was measured, in words."""
     expected: _builtins.str
     """What was expected, in words."""
+    offending: _builtins.int
+    """How many frames of the version offend."""
     @_builtins.property
     def frame_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Some frames that offend."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What there is to say about its queries and fields, such as a field that no frame has."""
 
     def __init__(
         self,
@@ -50,10 +58,12 @@ class CheckResult(_message.Message):
         measured: _builtins.str = ...,
         expected: _builtins.str = ...,
         frame_ids: _abc.Iterable[_builtins.str] | None = ...,
+        offending: _builtins.int = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected", b"expected", "frame_ids", b"frame_ids", "measured", b"measured", "name", b"name", "passed", b"passed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected", b"expected", "frame_ids", b"frame_ids", "measured", b"measured", "name", b"name", "offending", b"offending", "passed", b"passed", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -72,6 +82,9 @@ class CheckReport(_message.Message):
     RESULTS_FIELD_NUMBER: _builtins.int
     RAN_AT_FIELD_NUMBER: _builtins.int
     RAN_BY_FIELD_NUMBER: _builtins.int
+    CHECKS_FIELD_NUMBER: _builtins.int
+    GATE_FIELD_NUMBER: _builtins.int
+    FORCED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Made by the service."""
     version_id: _builtins.str
@@ -82,6 +95,12 @@ class CheckReport(_message.Message):
     """True if every check holds."""
     ran_by: _builtins.str
     """Who ran them."""
+    checks: _builtins.str
+    """The checks that ran, as YAML."""
+    gate: _builtins.bool
+    """Made by the dataset's gate when the version was to be published."""
+    forced: _builtins.bool
+    """The version was published although checks failed."""
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___CheckResult]:
         """One a check, in the order declared."""
@@ -100,10 +119,13 @@ class CheckReport(_message.Message):
         results: _abc.Iterable[Global___CheckResult] | None = ...,
         ran_at: _timestamp_pb2.Timestamp | None = ...,
         ran_by: _builtins.str = ...,
+        checks: _builtins.str = ...,
+        gate: _builtins.bool = ...,
+        forced: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ran_at", b"ran_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "passed", b"passed", "ran_at", b"ran_at", "ran_by", b"ran_by", "results", b"results", "version_digest", b"version_digest", "version_id", b"version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checks", b"checks", "forced", b"forced", "gate", b"gate", "id", b"id", "passed", b"passed", "ran_at", b"ran_at", "ran_by", b"ran_by", "results", b"results", "version_digest", b"version_digest", "version_id", b"version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -202,7 +224,7 @@ class ListReportsResponse(_message.Message):
     REPORTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def reports(self) -> _containers.RepeatedCompositeFieldContainer[Global___CheckReport]:
-        """The newest first."""
+        """The newest first: the newest 50, and those of a gate that let the version through."""
 
     def __init__(
         self,
@@ -263,3 +285,57 @@ class SetGateResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SetGateResponse: _TypeAlias = SetGateResponse  # noqa: Y015
+
+@_typing.final
+class GetGateRequest(_message.Message):
+    """Request of GetGate."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: _builtins.int
+    dataset: _builtins.str
+    """Name or id of the dataset."""
+    def __init__(
+        self,
+        *,
+        dataset: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetGateRequest: _TypeAlias = GetGateRequest  # noqa: Y015
+
+@_typing.final
+class GetGateResponse(_message.Message):
+    """Response of GetGate."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHECKS_FIELD_NUMBER: _builtins.int
+    SET_BY_FIELD_NUMBER: _builtins.int
+    SET_AT_FIELD_NUMBER: _builtins.int
+    checks: _builtins.str
+    """The checks as YAML; empty = no gate."""
+    set_by: _builtins.str
+    """Who set it; empty = nobody did."""
+    @_builtins.property
+    def set_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was set."""
+
+    def __init__(
+        self,
+        *,
+        checks: _builtins.str = ...,
+        set_by: _builtins.str = ...,
+        set_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["set_at", b"set_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checks", b"checks", "set_at", b"set_at", "set_by", b"set_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetGateResponse: _TypeAlias = GetGateResponse  # noqa: Y015

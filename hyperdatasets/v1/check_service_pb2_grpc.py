@@ -50,6 +50,11 @@ class CheckServiceStub(object):
                 request_serializer=hyperdatasets_dot_v1_dot_check__service__pb2.SetGateRequest.SerializeToString,
                 response_deserializer=hyperdatasets_dot_v1_dot_check__service__pb2.SetGateResponse.FromString,
                 _registered_method=True)
+        self.GetGate = channel.unary_unary(
+                '/hyperdatasets.v1.CheckService/GetGate',
+                request_serializer=hyperdatasets_dot_v1_dot_check__service__pb2.GetGateRequest.SerializeToString,
+                response_deserializer=hyperdatasets_dot_v1_dot_check__service__pb2.GetGateResponse.FromString,
+                _registered_method=True)
 
 
 class CheckServiceServicer(object):
@@ -57,7 +62,7 @@ class CheckServiceServicer(object):
     """
 
     def RunChecks(self, request, context):
-        """Runs checks on a version and stores the report with it.
+        """Runs checks on a version, draft or published, and stores the report with it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -72,6 +77,13 @@ class CheckServiceServicer(object):
 
     def SetGate(self, request, context):
         """Makes a set of checks the gate that a dataset's versions must pass to be published; an empty one opens it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetGate(self, request, context):
+        """Reads a dataset's gate.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -94,6 +106,11 @@ def add_CheckServiceServicer_to_server(servicer, server):
                     servicer.SetGate,
                     request_deserializer=hyperdatasets_dot_v1_dot_check__service__pb2.SetGateRequest.FromString,
                     response_serializer=hyperdatasets_dot_v1_dot_check__service__pb2.SetGateResponse.SerializeToString,
+            ),
+            'GetGate': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetGate,
+                    request_deserializer=hyperdatasets_dot_v1_dot_check__service__pb2.GetGateRequest.FromString,
+                    response_serializer=hyperdatasets_dot_v1_dot_check__service__pb2.GetGateResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,6 +195,33 @@ class CheckService(object):
             '/hyperdatasets.v1.CheckService/SetGate',
             hyperdatasets_dot_v1_dot_check__service__pb2.SetGateRequest.SerializeToString,
             hyperdatasets_dot_v1_dot_check__service__pb2.SetGateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetGate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hyperdatasets.v1.CheckService/GetGate',
+            hyperdatasets_dot_v1_dot_check__service__pb2.GetGateRequest.SerializeToString,
+            hyperdatasets_dot_v1_dot_check__service__pb2.GetGateResponse.FromString,
             options,
             channel_credentials,
             insecure,

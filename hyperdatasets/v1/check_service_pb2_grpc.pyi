@@ -34,11 +34,13 @@ class CheckServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> CheckServiceAsyncStub: ...
     RunChecks: _grpc.UnaryUnaryMultiCallable[_check_service_pb2.RunChecksRequest, _check_service_pb2.RunChecksResponse]
-    """Runs checks on a version and stores the report with it."""
+    """Runs checks on a version, draft or published, and stores the report with it."""
     ListReports: _grpc.UnaryUnaryMultiCallable[_check_service_pb2.ListReportsRequest, _check_service_pb2.ListReportsResponse]
     """Lists the reports of a version, the newest first."""
     SetGate: _grpc.UnaryUnaryMultiCallable[_check_service_pb2.SetGateRequest, _check_service_pb2.SetGateResponse]
     """Makes a set of checks the gate that a dataset's versions must pass to be published; an empty one opens it."""
+    GetGate: _grpc.UnaryUnaryMultiCallable[_check_service_pb2.GetGateRequest, _check_service_pb2.GetGateResponse]
+    """Reads a dataset's gate."""
 
 @_typing.type_check_only
 class CheckServiceAsyncStub(CheckServiceStub):
@@ -46,11 +48,13 @@ class CheckServiceAsyncStub(CheckServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     RunChecks: _aio.UnaryUnaryMultiCallable[_check_service_pb2.RunChecksRequest, _check_service_pb2.RunChecksResponse]  # type: ignore[assignment]
-    """Runs checks on a version and stores the report with it."""
+    """Runs checks on a version, draft or published, and stores the report with it."""
     ListReports: _aio.UnaryUnaryMultiCallable[_check_service_pb2.ListReportsRequest, _check_service_pb2.ListReportsResponse]  # type: ignore[assignment]
     """Lists the reports of a version, the newest first."""
     SetGate: _aio.UnaryUnaryMultiCallable[_check_service_pb2.SetGateRequest, _check_service_pb2.SetGateResponse]  # type: ignore[assignment]
     """Makes a set of checks the gate that a dataset's versions must pass to be published; an empty one opens it."""
+    GetGate: _aio.UnaryUnaryMultiCallable[_check_service_pb2.GetGateRequest, _check_service_pb2.GetGateResponse]  # type: ignore[assignment]
+    """Reads a dataset's gate."""
 
 class CheckServiceServicer(metaclass=_abc_1.ABCMeta):
     """Runs checks and keeps their reports."""
@@ -61,7 +65,7 @@ class CheckServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _check_service_pb2.RunChecksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_check_service_pb2.RunChecksResponse, _abc.Awaitable[_check_service_pb2.RunChecksResponse]]:
-        """Runs checks on a version and stores the report with it."""
+        """Runs checks on a version, draft or published, and stores the report with it."""
 
     @_abc_1.abstractmethod
     def ListReports(
@@ -78,5 +82,13 @@ class CheckServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_check_service_pb2.SetGateResponse, _abc.Awaitable[_check_service_pb2.SetGateResponse]]:
         """Makes a set of checks the gate that a dataset's versions must pass to be published; an empty one opens it."""
+
+    @_abc_1.abstractmethod
+    def GetGate(
+        self,
+        request: _check_service_pb2.GetGateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_check_service_pb2.GetGateResponse, _abc.Awaitable[_check_service_pb2.GetGateResponse]]:
+        """Reads a dataset's gate."""
 
 def add_CheckServiceServicer_to_server(servicer: CheckServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

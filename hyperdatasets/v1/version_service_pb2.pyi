@@ -124,6 +124,7 @@ class Version(_message.Message):
     STAMP_FIELD_NUMBER: _builtins.int
     PUBLISHED_MS_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    FORCED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Made by the service, never reused."""
     dataset_id: _builtins.str
@@ -146,6 +147,8 @@ class Version(_message.Message):
     """When it was published, milliseconds since 1970; 0 for a draft."""
     etag: _builtins.str
     """Changes with each change of the version or its frames."""
+    forced: _builtins.bool
+    """It was published by force, although checks of the dataset's gate failed; their report says which."""
     @_builtins.property
     def parent_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids of its parents; a later one wins."""
@@ -185,10 +188,11 @@ class Version(_message.Message):
         stamp: _common_pb2.Stamp | None = ...,
         published_ms: _builtins.int = ...,
         etag: _builtins.str = ...,
+        forced: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["stamp", b"stamp"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotated_count", b"annotated_count", "comment", b"comment", "dataset_id", b"dataset_id", "digest", b"digest", "etag", b"etag", "frame_count", b"frame_count", "id", b"id", "mask_labels", b"mask_labels", "metadata_json", b"metadata_json", "name", b"name", "parent_ids", b"parent_ids", "published_ms", b"published_ms", "sites", b"sites", "stamp", b"stamp", "state", b"state", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotated_count", b"annotated_count", "comment", b"comment", "dataset_id", b"dataset_id", "digest", b"digest", "etag", b"etag", "forced", b"forced", "frame_count", b"frame_count", "id", b"id", "mask_labels", b"mask_labels", "metadata_json", b"metadata_json", "name", b"name", "parent_ids", b"parent_ids", "published_ms", b"published_ms", "sites", b"sites", "stamp", b"stamp", "state", b"state", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -627,6 +631,7 @@ class CreateSnapshotRequest(_message.Message):
     CHILD_COMMENT_FIELD_NUMBER: _builtins.int
     CHILD_METADATA_JSON_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FORCE_FIELD_NUMBER: _builtins.int
     dataset: _builtins.str
     """Name or id of the dataset."""
     publish_name: _builtins.str
@@ -639,6 +644,8 @@ class CreateSnapshotRequest(_message.Message):
     """Metadata of the new draft, JSON text of an object."""
     request_id: _builtins.str
     """Makes the call safe to repeat."""
+    force: _builtins.bool
+    """Publish although checks fail or an annotation task is active."""
     def __init__(
         self,
         *,
@@ -648,10 +655,11 @@ class CreateSnapshotRequest(_message.Message):
         child_comment: _builtins.str = ...,
         child_metadata_json: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        force: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["child_comment", b"child_comment", "child_metadata_json", b"child_metadata_json", "child_name", b"child_name", "dataset", b"dataset", "publish_name", b"publish_name", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["child_comment", b"child_comment", "child_metadata_json", b"child_metadata_json", "child_name", b"child_name", "dataset", b"dataset", "force", b"force", "publish_name", b"publish_name", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

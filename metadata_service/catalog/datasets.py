@@ -127,7 +127,9 @@ def delete(writing: Writing, row: Row, *, force: bool, etag: str) -> None:
         raise InUse(f"`{row['name']}` has published versions; delete it with force if they may go for ever")
     for version in sorted(versions, key=lambda each: -each["number"]):
         writing.delete("leaves", version=version["id"])
+        writing.delete("check_reports", version=version["id"])
         writing.delete("versions", id=version["id"])
+    writing.delete("check_gates", dataset=row["id"])
     writing.delete("attachments", dataset=row["id"])
     writing.delete("blocks", dataset=row["id"])
     writing.delete("keys", dataset=row["id"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,8 @@ from metadata_service.store.protocol import Reading, Row, Writing
 
 CURRENT = "Current"  # the name of a working copy
 _EMPTY = packed(BitMap())
+Gate = Callable[[Row], bool]
+"""Lets a draft through to be published, or raises; tells whether by force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,17 +129,27 @@ def digest(reading: Reading, row: Row) -> str:
 
 
 def publish(
-    writing: Writing, signer: Signer, caller: Caller, now_ms: int, row: Row, *, name: str = "", etag: str = ""
+    writing: Writing,
+    signer: Signer,
+    caller: Caller,
+    now_ms: int,
+    row: Row,
+    *,
+    gate: Gate,
+    name: str = "",
+    etag: str = "",
 ) -> Row:
-    """Freezes a draft and signs its record; costs the same however many frames it has."""
+    """Freezes a draft and signs its record; costs the same however many frames it has, but for what its gate asks."""
     check_etag(row, etag)
     if row["published"]:
         raise VersionPublished(f"version `{row['name']}` is published already")
     if name and name != row["name"]:
         check_name("version", name)
         _check_free(writing, {"id": row["dataset"]}, name)
+    body = orjson.loads(row["body_json"]) | ({"forced": True} if gate(row) else {})
     changes = {
         "name": name or row["name"], "published": 1, "published_ms": now_ms, "digest": digest(writing, row),
+        "body_json": orjson.dumps(body).decode(),
     }  # fmt: skip
     row = change(writing, "versions", row, changes | updated(caller, now_ms))
     add_version_record(writing, signer, row, leaves(writing, row["id"]), now_ms)
@@ -152,6 +164,7 @@ def snapshot(
     now_ms: int,
     dataset: Row,
     *,
+    gate: Gate,
     publish_name: str,
     child_name: str,
     child_body: Mapping[str, Any],
@@ -162,7 +175,7 @@ def snapshot(
         raise FailedPrecondition(
             f"a snapshot needs exactly one draft, `{dataset['name']}` has {len(drafts)}; publish the version you mean"
         )
-    published = publish(writing, signer, caller, now_ms, drafts[0], name=publish_name)
+    published = publish(writing, signer, caller, now_ms, drafts[0], gate=gate, name=publish_name)
     child, _ = create(
         writing, contents, caller, now_ms, dataset, name=child_name or CURRENT, parents=[published], body=child_body
     )
@@ -206,6 +219,7 @@ def delete(writing: Writing, row: Row, *, force: bool, etag: str) -> None:
     if row["published"] and not force:
         raise InUse(f"version `{row['name']}` is published; delete it with force if it may go for ever")
     writing.delete("leaves", version=row["id"])
+    writing.delete("check_reports", version=row["id"])
     writing.delete("versions", id=row["id"])
 
 

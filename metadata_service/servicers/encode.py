@@ -9,6 +9,7 @@ import orjson
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from hyperdatasets.core.selection import SiteSelection
+from hyperdatasets.v1 import check_service_pb2 as checks_pb
 from hyperdatasets.v1 import common_pb2 as common
 from hyperdatasets.v1 import dataset_service_pb2 as datasets_pb
 from hyperdatasets.v1 import dataview_service_pb2 as views_pb
@@ -64,7 +65,16 @@ def version(reading: Reading, row: Row) -> versions_pb.Version:
         sites=[common.SiteLeaf(site=site, count=count, digest=digest)
                for site, count, digest in contents.leaves(reading, row["id"])],
         digest=versions.digest(reading, row), stamp=stamp(row), published_ms=row["published_ms"],
-        etag=str(row["generation"]),
+        etag=str(row["generation"]), forced=body.get("forced", False),
+    )  # fmt: skip
+
+
+def check_report(row: Row) -> checks_pb.CheckReport:
+    return checks_pb.CheckReport(
+        id=row["id"], version_id=row["version"], version_digest=row["digest"], passed=bool(row["passed"]),
+        results=[checks_pb.CheckResult(**each) for each in orjson.loads(row["results_json"])],
+        ran_at=time(row["ran_ms"]), ran_by=row["ran_by"], checks=row["checks"], gate=bool(row["gate"]),
+        forced=bool(row["forced"]),
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from hyperdatasets.core.versions import Change, changes, diff
 from hyperdatasets.v1 import version_service_pb2 as pb
 from hyperdatasets.v1 import version_service_pb2_grpc as rpc
 from metadata_service import pages
-from metadata_service.catalog import datasets, versions
+from metadata_service.catalog import checks, datasets, versions
 from metadata_service.catalog.frames import frame_of
 from metadata_service.catalog.records import record
 from metadata_service.servicers import encode
@@ -96,11 +96,13 @@ class VersionServicer(Servicer, rpc.VersionServiceServicer):
         def work(writing: Writing) -> pb.PublishVersionResponse:
             _, row = self._found(writing, request.dataset, request.version, role="editor")
             row = versions.publish(
-                writing, self.deployment.signer, self.caller, self.now_ms, row, name=request.name, etag=request.etag
-            )
+                writing, self.deployment.signer, self.caller, self.now_ms, row, name=request.name, etag=request.etag,
+                gate=self._gate(writing, force=request.force),
+            )  # fmt: skip
             return pb.PublishVersionResponse(version=encode.version(writing, row))
 
-        return self.once(request, pb.PublishVersionResponse, work)
+        with checks.refusals_kept(self.deployment, self.caller):
+            return self.once(request, pb.PublishVersionResponse, work)
 
     def CreateSnapshot(
         self, request: pb.CreateSnapshotRequest, context: grpc.ServicerContext
@@ -114,13 +116,14 @@ class VersionServicer(Servicer, rpc.VersionServiceServicer):
                 writing, self.deployment.contents, self.deployment.signer, self.caller, self.now_ms, dataset,
                 publish_name=request.publish_name or f"snapshot {now:%Y-%m-%dT%H:%M:%SZ}",
                 child_name=request.child_name,
-                child_body=child_body,
+                child_body=child_body, gate=self._gate(writing, force=request.force),
             )  # fmt: skip
             return pb.CreateSnapshotResponse(
                 published=encode.version(writing, published), child=encode.version(writing, child)
             )
 
-        return self.once(request, pb.CreateSnapshotResponse, work)
+        with checks.refusals_kept(self.deployment, self.caller):
+            return self.once(request, pb.CreateSnapshotResponse, work)
 
     def DeleteVersion(
         self, request: pb.DeleteVersionRequest, context: grpc.ServicerContext
@@ -174,6 +177,9 @@ class VersionServicer(Servicer, rpc.VersionServiceServicer):
             found = record(reading, "version", row["id"])
             signed = None if found is None else encode.record(found, self.deployment.signer.key_id)
             return pb.GetVersionRecordResponse(record=signed)
+
+    def _gate(self, writing: Writing, *, force: bool) -> versions.Gate:
+        return lambda row: checks.pass_gate(self.deployment, writing, self.caller, row, force=force)
 
     def _found(self, reading: Reading, dataset: str, version: str, *, role: str = "viewer") -> tuple[Row, Row]:
         owner = datasets.find(reading, self.caller, dataset, role=role)

@@ -111,4 +111,16 @@ MIGRATIONS: tuple[str, ...] = (
         value REAL NOT NULL, time_ms INTEGER NOT NULL, PRIMARY KEY (experiment, name, step)
     ) STRICT;
     """,
+    """
+    CREATE TABLE check_gates (
+        dataset TEXT PRIMARY KEY REFERENCES datasets (id), checks TEXT NOT NULL,
+        set_by TEXT NOT NULL, set_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE check_reports (
+        number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, version TEXT NOT NULL REFERENCES versions (id),
+        digest TEXT NOT NULL, checks TEXT NOT NULL, results_json TEXT NOT NULL, passed INTEGER NOT NULL,
+        gate INTEGER NOT NULL, forced INTEGER NOT NULL, ran_by TEXT NOT NULL, ran_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX check_reports_by_version ON check_reports (version, number);
+    """,
 )

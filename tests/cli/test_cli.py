@@ -165,3 +165,24 @@ def test_admin_check_backup_and_rebuild(capsys: pytest.CaptureFixture[str], tmp_
     ok(capsys, "admin", "backup", data, str(tmp_path / "backup"))
     assert "in order" in ok(capsys, "admin", "check", str(tmp_path / "backup"))
     assert run(["admin", "check", str(tmp_path)]) == 3
+
+
+def test_checks_report_gate_and_exit_codes(capsys: pytest.CaptureFixture[str], folder: Path, tmp_path: Path) -> None:
+    ok(capsys, "import", str(folder), "--dataset", "home/pets")
+    checks = tmp_path / "checks.yaml"
+    checks.write_text("checks:\n- expect: each label >= 3\n- {name: no dog, roi_query: dog, expect: count == 0}\n")
+    assert run(["check", "run", "home/pets", str(checks)]) == 7
+    assert "FAILED  no dog: 3 frames" in capsys.readouterr().out
+    assert "1 of 2 checks failed" in ok(capsys, "check", "show", "home/pets")
+    ok(capsys, "check", "gate", "home/pets", str(checks))
+    assert "no dog" in ok(capsys, "check", "gate", "home/pets")
+    assert run(["version", "publish", "home/pets"]) == 7
+    assert "publish with force" in capsys.readouterr().err
+    published = json.loads(ok(capsys, "version", "publish", "home/pets", "--force", "--json"))
+    assert (published["state"], published["forced"]) == ("published", True)
+    assert "published by force" in ok(capsys, "check", "show", "home/pets")
+    assert "no gate any more" in ok(capsys, "check", "gate", "home/pets", "--remove")
+    checks.write_text("checks:\n- expect: cuont == 0\n")
+    assert run(["check", "run", "home/pets", str(checks)]) == 1
+    assert "line 2: checks[0].expect" in capsys.readouterr().err
+    assert run(["check", "run", "home/pets", str(tmp_path / "nothing.yaml")]) == 3

@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 
 from hyperdatasets.client.config import ClientConfig
+from hyperdatasets.core import checks, expectations
 from hyperdatasets.core.dataview_text import from_yaml
 from metadata_service.config import ServiceConfig
 from node.config import NodeConfig
 
 ROOT = Path(__file__).parents[2]
+CHECKS = (ROOT / "docs" / "checks.md").read_text()
+EXPECTATIONS = re.findall(r"`([^`\n]+)`", CHECKS.partition("| expectation |")[2].partition("\n\n")[0])
 
 
 @pytest.mark.parametrize(
@@ -21,6 +24,17 @@ ROOT = Path(__file__).parents[2]
 )
 def test_an_example_of_a_data_view(text: str) -> None:
     assert from_yaml(text).rules
+
+
+@pytest.mark.parametrize("text", re.findall(r"```yaml\n(.*?)```", CHECKS, re.DOTALL))
+def test_an_example_of_checks(text: str) -> None:
+    assert checks.from_yaml(text)
+
+
+@pytest.mark.parametrize("expectation", EXPECTATIONS)
+def test_an_example_of_an_expectation(expectation: str) -> None:
+    if " " in expectation and not expectation.startswith("against"):
+        assert expectations.in_words(expectations.read(expectation))
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *ROOT.glob("[A-Z]*.md")])

@@ -1,0 +1,150 @@
+"""The values of a field among some frames, one after the other, each with what holds it.
+
+Values are compared as a query's term would: by their text, a number with a whole value as a whole number. They come
+in the order of their code points, so that the values of several segments, or of several data sets, are merged
+without holding them all.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from hyperdatasets.core.query.tree import Node
+from hyperdatasets.engine.bitmaps import to_bitmap, union
+from hyperdatasets.engine.column import Column
+from hyperdatasets.engine.index import DatasetIndex, table_of
+from hyperdatasets.engine.segment import Segment
+from hyperdatasets.engine.table import Table
+
+
+@dataclass(frozen=True)
+class Part:
+    """What of one segment is looked at: elements (frames, ROIs or sources) of a table, and the column of a field."""
+
+    segment: Segment
+    table: Table
+    elements: BitMap
+    column: Column | None
+
+
+@dataclass(frozen=True)
+class Group:
+    """A value, and what holds it: per segment the elements; `tag` tells whose frames these are, as they were given."""
+
+    text: str
+    held: tuple[tuple[int, Part, BitMap], ...]
+
+    @cached_property
+    def elements(self) -> int:
+        return sum(len(here) for _, _, here in self.held)
+
+    @cached_property
+    def frames(self) -> int:
+        return sum(len(_frames_of(part, here)) for _, part, here in self.held)
+
+    @property
+    def tags(self) -> set[int]:
+        return {tag for tag, _, _ in self.held}
+
+    def revisions(self) -> BitMap:
+        """Frames that hold it."""
+        return union(part.segment.to_revisions(_frames_of(part, here)) for _, part, here in self.held)
+
+
+def parts(index: DatasetIndex, path: str, revisions: BitMap, *, rois: Node | None = None) -> list[Part]:
+    """Where a frame field (also `rois.…`, `sources.…`) stands; a ROI query narrows the ROIs."""
+    found = []
+    for segment in index.segments:
+        table, name = table_of(segment, path, "frame")
+        elements = _elements(segment, table, revisions)
+        if rois is not None and table is segment.rois and elements:
+            elements = elements & segment.rois_matching(rois)
+        if elements:
+            found.append(Part(segment, table, elements, table.columns.get(name)))
+    return found
+
+
+def total(of: Iterable[Part]) -> tuple[int, int]:
+    """How many elements are looked at, and how many frames they belong to."""
+    elements = frames = 0
+    for part in of:
+        elements += len(part.elements)
+        frames += len(_frames_of(part, part.elements))
+    return elements, frames
+
+
+def groups(*tagged: Iterable[Part]) -> Iterator[Group]:
+    """Every value once, ascending; the place of an argument is the tag of what it holds."""
+    streams = [_entries(tag, part) for tag, of in enumerate(tagged) for part in of]
+    for text, entries in groupby(heapq.merge(*streams, key=_text), key=_text):
+        yield Group(text, tuple(_joined(entries)))
+
+
+def _frames_of(part: Part, here: BitMap) -> BitMap:
+    return here if part.table is part.segment.frames else part.table.frames_of(here)
+
+
+def _entries(tag: int, part: Part) -> Iterator[tuple[str, int, Part, BitMap]]:
+    return ((text, tag, part, here) for text, here in _values(part))
+
+
+def _joined(entries: Iterable[tuple[str, int, Part, BitMap]]) -> Iterator[tuple[int, Part, BitMap]]:
+    """A part may hold a value as a text and as a number: its elements count once."""
+    last: tuple[int, Part, BitMap] | None = None
+    for _, tag, part, here in entries:
+        if last is not None and last[1] is part:
+            last = (tag, part, last[2] | here)
+            continue
+        if last is not None:
+            yield last
+        last = (tag, part, here)
+    if last is not None:
+        yield last
+
+
+def _text(entry: tuple[str, int, Part, BitMap]) -> str:
+    return entry[0]
+
+
+def _elements(segment: Segment, table: Table, revisions: BitMap) -> BitMap:
+    wanted = np.zeros(segment.size, bool)
+    wanted[segment.places(revisions)] = True
+    return to_bitmap(np.flatnonzero(wanted[table.owners]))
+
+
+def _values(part: Part) -> Iterator[tuple[str, BitMap]]:
+    """Each value of a part that some element holds, ascending."""
+    column = part.column
+    if column is None:
+        return iter(())
+    numbers = [*_numbers(column.int_rows, column.ints), *_numbers(column.float_rows, column.floats)]
+    flags = [("false", column.falses), ("true", column.trues)]
+    texts = ((text, column.posting(code)) for code, text in enumerate(column.texts))
+    merged = heapq.merge(texts, sorted([*numbers, *flags], key=_first), key=_first)
+    return ((text, here) for text, held in merged if (here := held & part.elements))
+
+
+def _first(pair: tuple[str, BitMap]) -> str:
+    return pair[0]
+
+
+def _numbers(rows: NDArray[np.uint32], values: NDArray[Any]) -> Iterator[tuple[str, BitMap]]:
+    distinct, places = np.unique(values, return_inverse=True)
+    order = np.argsort(places, kind="stable")
+    ends = np.searchsorted(places[order], np.arange(len(distinct) + 1))
+    for place, value in enumerate(distinct.tolist()):
+        yield number_text(value), to_bitmap(np.sort(rows[order[ends[place] : ends[place + 1]]]))
+
+
+def number_text(value: float) -> str:
+    """A number as the text that groups it: 5 and 5.0 are one value, as they are to a query."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else repr(value)
