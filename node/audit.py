@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import threading
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+
+from hyperdatasets.core.errors import StorageFull
 
 FILE = "audit.log"
 _FIRST = "0" * 64
@@ -29,19 +32,29 @@ class Audit:
             line = orjson.dumps({"line": content.decode(), "digest": digest}) + b"\n"
             descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             try:
-                os.write(descriptor, line)
-                os.fsync(descriptor)
+                _append(descriptor, line)
             finally:
                 os.close(descriptor)
             self._last = digest
 
 
+def _append(descriptor: int, line: bytes) -> None:
+    """The whole line, or nothing of it: a disk that is full must not leave half a line."""
+    size = os.fstat(descriptor).st_size
+    try:
+        if os.write(descriptor, line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # noqa: TRY301
+        os.fsync(descriptor)
+    except OSError as error:
+        os.ftruncate(descriptor, size)
+        raise StorageFull(f"the audit file cannot be written ({error.strerror}); nothing is served") from error
+
+
 def entries(folder: Path) -> list[dict[str, Any]]:
-    """All lines, oldest first."""
+    """All lines that can be read, oldest first; `verify` tells of others."""
     path = folder / FILE
-    if not path.exists():
-        return []
-    return [orjson.loads(orjson.loads(line)["line"]) for line in path.read_bytes().splitlines()]
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    return [orjson.loads(line["line"]) for raw in lines if (line := _read(raw)) is not None]
 
 
 def verify(folder: Path) -> tuple[int, str]:
@@ -65,7 +78,22 @@ def verify(folder: Path) -> tuple[int, str]:
 
 
 def _last(path: Path) -> str:
+    """Digest of the last whole line; half a line after it, of a machine that lost power, is taken away."""
     if not path.exists():
         return _FIRST
-    lines = path.read_bytes().splitlines()
-    return str(orjson.loads(lines[-1])["digest"]) if lines else _FIRST
+    content = path.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    if len(whole) < len(content):
+        os.truncate(path, len(whole))
+    lines = [line for raw in whole.splitlines() if (line := _read(raw)) is not None]
+    return str(lines[-1]["digest"]) if lines else _FIRST
+
+
+def _read(raw: bytes) -> dict[str, Any] | None:
+    try:
+        line = orjson.loads(raw)
+        orjson.loads(line["line"])
+        line["digest"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return dict(line)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from hyperdatasets.core.errors import HyperdatasetsError
 from hyperdatasets.v1 import node_service_pb2 as pb
-from node.sources.local import Identity, LocalRoot
+from node.sources.local import Identity, LocalRoot, identity_of
 from node.store import StoredFile
 
 _HASHED_AT_ONCE = 1 << 20
@@ -24,6 +26,22 @@ class Opened(NamedTuple):
 
 
 _UNREADABLE = Opened(pb.VERDICT_UNREADABLE, -1, 0)
+
+
+class Part:
+    """A source on its way out; what was sent counts only if the file is still the same at the end."""
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened, self.size = opened, opened.size
+        self._before = identity_of(opened.descriptor) if opened.descriptor >= 0 else None
+
+    def at(self, offset: int, length: int) -> bytes:
+        return os.pread(self._opened.descriptor, length, offset)
+
+    def verdict(self) -> pb.Verdict.ValueType:
+        if self._before is not None and identity_of(self._opened.descriptor) != self._before:
+            return pb.VERDICT_DIGEST_MISMATCH
+        return self._opened.verdict
 
 
 class Contents:
@@ -52,6 +70,16 @@ class Contents:
             return Opened(pb.VERDICT_OK, descriptor, identity.size)
         os.close(descriptor)
         return Opened(pb.VERDICT_DIGEST_MISMATCH, -1, 0)
+
+    @contextmanager
+    def reading(self, file: StoredFile | None) -> Iterator[Part]:
+        """A source that is read in pieces."""
+        opened = self.open(file)
+        try:
+            yield Part(opened)
+        finally:
+            if opened.descriptor >= 0:
+                os.close(opened.descriptor)
 
     def _is_registered(self, file: StoredFile, identity: Identity, descriptor: int) -> bool:
         key = (file.root, file.path)

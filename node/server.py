@@ -6,10 +6,11 @@ import logging
 import socket
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -29,8 +30,10 @@ from node.sessions import Session, Sessions
 from node.sources.local import LocalRoot
 from node.store import NodeStore
 from node.streaming import Streaming
+from node.streams import Streams
 
-MAX_MESSAGE = 64 << 20  # bytes
+MAX_MESSAGE = 64 << 20  # bytes that are sent at once
+MAX_REQUEST = 1 << 20  # bytes; what a client asks for is short
 _WATCH_S = 0.5  # between looks at policy and revoked clients
 _HEARTBEAT_S = 30
 _LOG = logging.getLogger("node")
@@ -50,7 +53,7 @@ class Node:
         self._site = Site(
             folder, self.config, own, store, roots, centre,
             Admission(folder, self.config.site, own, store, centre), Sessions(),
-            Streaming(store, Contents(roots)), Audit(folder), self._is_connected, self._ended,
+            Streaming(store, Contents(roots)), Streams(), Audit(folder), self._is_connected, self._ended,
         )  # fmt: skip
         self._health = health.HealthServicer()
         self._server = self._built()
@@ -80,14 +83,18 @@ class Node:
         self._health.enter_graceful_shutdown()
         self._server.stop(grace_s).wait()
         for session in self._site.sessions.all():
-            self._ended(session)
+            self._try(self._ended, session)
         for thread in self._threads:
             thread.join(timeout=10)
-        self._send_reports()
+        self._try(self._send_reports)
         self._site.centre.close()
         for root in self._site.roots.values():
             root.close()
         self._site.store.close()
+
+    @property
+    def open_streams(self) -> int:
+        return self._site.streams.count
 
     def wait(self) -> None:
         self._server.wait_for_termination()
@@ -104,7 +111,7 @@ class Node:
         server = grpc.server(
             ThreadPoolExecutor(48, thread_name_prefix="call"),
             options=[
-                ("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.max_send_message_length", MAX_MESSAGE),
+                ("grpc.max_receive_message_length", MAX_REQUEST), ("grpc.max_send_message_length", MAX_MESSAGE),
                 ("grpc.so_reuseport", 0),
             ],
             maximum_concurrent_rpcs=128,
@@ -134,20 +141,22 @@ class Node:
         while not self._stopping.wait(_WATCH_S):
             try:
                 self._look()
-            except HyperdatasetsError as error:
-                _LOG.error("the policy cannot be read; nothing is served", extra={"error": error.message})
-                self._site.sessions.stop_where(lambda _: "the policy cannot be read")
+            except Exception as error:  # noqa: BLE001  # whatever it is, nobody may go on reading unwatched
+                _LOG.error("policy and clients cannot be read; nothing is served", exc_info=error)
+                self._site.sessions.stop_where(lambda _: "policy and clients cannot be read")
             for session in self._site.sessions.ended():
-                self._ended(session)
+                self._try(self._ended, session)
+            self._site.streams.cut_stalled()
 
     def _look(self) -> None:
         rules = self._site.rules()
         known = None if self.config.plaintext else clients.active(self._site.folder)
 
         def reason(session: Session) -> str:
-            if known is not None and session.client not in known:
+            client = session.client
+            if known is not None and known.get(client.name) != client.certificate:
                 return "the client was revoked"
-            decision = self._site.admission.decided_again(session.grant, session.client, session.purpose, rules)
+            decision = self._site.admission.decided_again(session.grant, client.name, session.purpose, rules)
             return "" if decision.allowed else f"the policy: {decision.reason}"
 
         self._site.sessions.stop_where(reason)
@@ -159,7 +168,7 @@ class Node:
         self._site.store.count("frames_served", session.frames)
         self._site.store.count("bytes_served", session.size_bytes)
         self._site.audit.add(
-            "served", session=session.id, client=session.client, view=session.view, frames=session.frames,
+            "served", session=session.id, client=session.client.name, view=session.view, frames=session.frames,
             bytes=session.size_bytes, mismatched=len(session.mismatched), stopped=session.stopped,
         )  # fmt: skip
 
@@ -169,8 +178,15 @@ class Node:
             since += 1
             if since >= _HEARTBEAT_S:
                 since = 0
-                self._beat()
-            self._send_reports()
+                self._try(self._beat)
+            self._try(self._send_reports)
+
+    def _try(self, work: Callable[..., None], *arguments: Any) -> None:
+        """Work that a thread does again and again: a failure, such as a full disk, must not end the thread."""
+        try:
+            work(*arguments)
+        except Exception as error:  # noqa: BLE001
+            _LOG.error("work beside the calls failed", exc_info=error)
 
     def _beat(self) -> None:
         try:

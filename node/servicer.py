@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import logging
 import secrets
-import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import grpc
 
-from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument, LimitExceeded, Refused, Unimplemented
+from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument, Refused, Unimplemented
 from hyperdatasets.v1 import node_service_pb2 as pb
 from hyperdatasets.version import __version__
 from hyperdatasets.wire.errors import to_status
@@ -24,14 +24,16 @@ from node.centre import Centre
 from node.config import NodeConfig
 from node.keys import Keys
 from node.registration import Order, Registration
-from node.sessions import Session, Sessions
+from node.sessions import MAX_POSITION, Session, Sessions
 from node.sources.local import LocalRoot
 from node.store import NodeStore
 from node.streaming import Streaming
+from node.streams import Streams
 
-LOCAL = "local"  # the client of an open node on loopback
+LOCAL = clients.Client("local")  # the client of an open node on loopback
+MAX_TEXT = 1_000  # characters of what a client says about itself
+MAX_READERS = 1 << 20  # workers, and positions in a block
 _LOG = logging.getLogger("node")
-_STREAMS = 16  # that one client may have open
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Site:
     admission: Admission
     sessions: Sessions
     streaming: Streaming
+    streams: Streams
     audit: Audit
     connected: Callable[[], bool]
     end_session: Callable[[Session], None]
@@ -64,14 +67,19 @@ class NodeServicer:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._streams: dict[str, int] = {}
-        self._lock = threading.Lock()
 
     def OpenSession(self, request: pb.OpenSessionRequest, context: grpc.ServicerContext) -> pb.OpenSessionResponse:
         client = self._client(context)
-        asked = {"client": client, "view": request.view, "purpose": request.purpose, "experiment": request.experiment}
+        if max(map(len, (request.view, request.purpose, request.experiment))) > MAX_TEXT:
+            raise InvalidArgument(f"view, purpose and experiment have at most {MAX_TEXT} characters")
+        asked = {
+            "client": client.name,
+            "view": request.view,
+            "purpose": request.purpose,
+            "experiment": request.experiment,
+        }
         try:
-            grant, decision = self._site.admission.admit(request.view, client, request.purpose, self._site.rules())
+            grant, decision = self._site.admission.admit(request.view, client.name, request.purpose, self._site.rules())
         except HyperdatasetsError as error:
             self._refuse(error, asked)
         session = self._site.sessions.open(
@@ -91,10 +99,12 @@ class NodeServicer:
     def ReadFrames(self, request: pb.ReadFramesRequest, context: grpc.ServicerContext) -> Iterator[bytes]:
         client = self._client(context)
         session = self._site.sessions.get(request.session_id, client)
-        if request.offset < 0 or request.limit < 0 or request.worker >= (request.workers or 1):
-            raise InvalidArgument("offset and limit are not negative; workers are numbered from 0")
-        with self._stream(client):
-            yield from self._site.streaming.messages(session, request)
+        if not 0 <= request.offset < MAX_POSITION or request.limit < 0:
+            raise InvalidArgument(f"offset and limit are not negative, and an offset is below {MAX_POSITION}")
+        if request.worker >= (request.workers or 1) or max(request.workers, request.block) > MAX_READERS:
+            raise InvalidArgument(f"workers are numbered from 0; there are at most {MAX_READERS}, as positions a block")
+        messages = self._site.streaming.messages(session, request, context.is_active)
+        yield from self._site.streams.counted(client.name, messages, context.cancel)
 
     def ReadSource(
         self, request: pb.ReadSourceRequest, context: grpc.ServicerContext
@@ -102,13 +112,16 @@ class NodeServicer:
         client = self._client(context)
         session = self._site.sessions.get(request.session_id, client)
         self._check_position(session, request.position)
-        with self._stream(client):
-            yield from self._site.streaming.source(session, request)
+        if request.offset < 0 or request.length < 0:
+            raise InvalidArgument("offset and length are not negative")
+        yield from self._site.streams.counted(
+            client.name, self._site.streaming.source(session, request), context.cancel
+        )
 
     def CloseSession(self, request: pb.CloseSessionRequest, context: grpc.ServicerContext) -> pb.CloseSessionResponse:
         session = self._site.sessions.get(request.session_id, self._client(context))
-        self._site.sessions.close(session.id)
-        self._site.end_session(session)
+        if self._site.sessions.close(session.id) is not None:
+            self._site.end_session(session)
         return pb.CloseSessionResponse()
 
     def GetPreview(self, request: pb.GetPreviewRequest, context: grpc.ServicerContext) -> pb.GetPreviewResponse:
@@ -149,15 +162,15 @@ class NodeServicer:
             frames_served=store.count("frames_served"), bytes_served=store.count("bytes_served"),
         )  # fmt: skip
 
-    def _client(self, context: grpc.ServicerContext) -> str:
-        """The name in the caller's certificate, unless it was revoked; checked at every call."""
+    def _client(self, context: grpc.ServicerContext) -> clients.Client:
+        """The caller by its certificate, unless that was revoked or has expired; checked at every call."""
         if self._site.config.plaintext:
             return LOCAL
-        shown: Any = context.auth_context().get("x509_common_name", [])
-        names: list[str] = [name.decode() for name in shown]
-        if not names or names[0] not in clients.active(self._site.folder):
-            raise Refused("this client is not known here, or was revoked", rule="client", why="unknown or revoked")
-        return names[0]
+        shown: Any = context.auth_context().get("x509_pem_cert", [])
+        found = clients.of_certificate(self._site.folder, shown[0], time.time_ns() // 1_000_000) if shown else None
+        if found is None:
+            raise Refused("this client is not known here, was revoked, or its certificate has expired", rule="client")
+        return found
 
     def _refuse(self, error: HyperdatasetsError, asked: dict[str, str]) -> NoReturn:
         """Tells the site why, and the client only that; what cannot be reached is no refusal."""
@@ -183,28 +196,9 @@ class NodeServicer:
             raise Refused("the operator's secret of this node is needed", rule="operator", why="wrong secret")
 
     def _check_position(self, session: Session, position: int) -> None:
-        if position < 0 or (session.count >= 0 and position >= session.count):
-            raise InvalidArgument(f"position {position}: the session has positions from 0 to before {session.count}")
-
-    def _stream(self, client: str) -> _Counted:
-        return _Counted(self._streams, self._lock, client)
-
-
-class _Counted:
-    """Counts the streams of a client; beyond the cap it is told at once."""
-
-    def __init__(self, counts: dict[str, int], lock: threading.Lock, client: str) -> None:
-        self._counts, self._lock, self._client = counts, lock, client
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if self._counts.get(self._client, 0) >= _STREAMS:
-                raise LimitExceeded(f"a client has at most {_STREAMS} streams open; end one first")
-            self._counts[self._client] = self._counts.get(self._client, 0) + 1
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._counts[self._client] -= 1
+        end = session.count if session.count >= 0 else MAX_POSITION
+        if not 0 <= position < end:
+            raise InvalidArgument(f"position {position}: the session has positions from 0 to before {end}")
 
 
 def handlers(servicer: NodeServicer) -> grpc.GenericRpcHandler:

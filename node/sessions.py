@@ -13,12 +13,14 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from hyperdatasets.core.errors import InvalidArgument, Refused
+from hyperdatasets.core.errors import InvalidArgument, LimitExceeded, Refused
 from hyperdatasets.core.order import partition, partition_length, worker_positions
 from node.admission import Grant
+from node.clients import Client
 
 SESSION_MS = 12 * 3_600_000
-MAX_SESSIONS = 1_000
+MAX_SESSIONS = 1_000  # of one client
+MAX_POSITION = 1 << 40  # of an order; so that no arithmetic on positions leaves 64 bits
 
 
 @dataclass
@@ -31,7 +33,7 @@ class Session:
     """
 
     id: str
-    client: str
+    client: Client
     view: str
     purpose: str
     experiment: str
@@ -96,8 +98,9 @@ class Session:
         with self.lock:
             content = {
                 "session": self.id, "site": site, "view": self.view, "view_digest": self.grant.view_digest,
-                "purpose": self.purpose, "experiment": self.experiment, "client": self.client, "frames": self.frames,
-                "bytes": self.size_bytes, "delivered": self.delivered, "mismatched": self.mismatched, "withdrawn": [],
+                "purpose": self.purpose, "experiment": self.experiment, "client": self.client.name,
+                "frames": self.frames, "bytes": self.size_bytes, "delivered": _joined(self.delivered),
+                "mismatched": self.mismatched, "withdrawn": [],
                 "opened_ms": self.opened_ms, "time_ms": now_ms, "stopped": self.stopped,
             }  # fmt: skip
         return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
@@ -110,46 +113,55 @@ class Sessions:
         self._open: dict[str, Session] = {}
         self._lock = threading.Lock()
 
-    def open(self, grant: Grant, *, client: str, view: str, purpose: str, experiment: str, rank: int, ranks: int,
+    def open(self, grant: Grant, *, client: Client, view: str, purpose: str, experiment: str, rank: int, ranks: int,
              epoch: int | None) -> Session:  # fmt: skip
         if not 0 <= rank < ranks <= 1_000_000:
             raise InvalidArgument(f"partition {rank} of {ranks}: ranks are numbered from 0")
-        if epoch is not None and epoch < 0:
-            raise InvalidArgument("epoch: expected a number from 0")
+        if epoch is not None and not 0 <= epoch * max(1, grant.order.epoch_length) < MAX_POSITION:
+            raise InvalidArgument(f"epoch {epoch}: expected a number from 0, and not past position {MAX_POSITION}")
         now = _now_ms()
         session = Session(
             secrets.token_urlsafe(24), client, view, purpose, experiment, grant, rank, ranks, epoch, now,
-            now + SESSION_MS,
+            min(now + SESSION_MS, client.expires_ms),
         )  # fmt: skip
         with self._lock:
-            if len(self._open) >= MAX_SESSIONS:
-                raise Refused("too many sessions are open at this node", rule="sessions", why="too many")
+            if sum(each.client.name == client.name for each in self._open.values()) >= MAX_SESSIONS:
+                raise LimitExceeded(f"a client has at most {MAX_SESSIONS} sessions open; close some first")
             self._open[session.id] = session
         return session
 
-    def get(self, session_id: str, client: str) -> Session:
-        """The session of this handle; unknown, ended and another client's are answered alike."""
+    def get(self, session_id: str, client: Client) -> Session:
+        """The session of this handle; unknown, ended and another certificate's are answered alike."""
         session = self._open.get(session_id)
-        if session is None or session.client != client or session.expires_ms < _now_ms():
+        if session is None or session.client != client or session.stopped or session.expires_ms < _now_ms():
             raise Refused("this session is not open; open a new one", rule="session", why="unknown, ended or foreign")
         return session
 
     def close(self, session_id: str) -> Session | None:
+        """Ends a session and its streams; None if somebody else did."""
         with self._lock:
-            return self._open.pop(session_id, None)
+            session = self._open.pop(session_id, None)
+        if session is not None:
+            session.stopped = "closed by its client"
+        return session
 
     def ended(self) -> list[Session]:
-        """Takes out the sessions whose time is over."""
+        """Takes out the sessions that were stopped, and those whose time is over, which ends their streams."""
         now = _now_ms()
         with self._lock:
-            over = [each for each in self._open.values() if each.expires_ms < now or each.stopped]
+            for each in self._open.values():
+                if each.expires_ms < now and not each.stopped:
+                    each.stopped = "its time is over"
+            over = [each for each in self._open.values() if each.stopped]
             for each in over:
                 del self._open[each.id]
         return over
 
     def stop_where(self, reason: Callable[[Session], str]) -> None:
         """Ends the sessions that a reason is given for, in the middle of their streams too."""
-        for session in list(self._open.values()):
+        with self._lock:
+            sessions = list(self._open.values())
+        for session in sessions:
             if why := reason(session):
                 session.stopped = why
 
@@ -162,6 +174,17 @@ class Sessions:
             sessions = list(self._open.values())
             self._open.clear()
         return sessions
+
+
+def _joined(ranges: list[list[int]]) -> list[list[int]]:
+    """Sorted, and one where they touch or overlap: workers deliver block by block."""
+    joined: list[list[int]] = []
+    for first, last in sorted(ranges):
+        if joined and first <= joined[-1][1] + 1:
+            joined[-1][1] = max(joined[-1][1], last)
+        else:
+            joined.append([first, last])
+    return joined
 
 
 def _now_ms() -> int:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,12 +44,10 @@ class Streaming:
         self._units: dict[tuple[str, int], _Unit] = {}
         self._lock = threading.Lock()
 
-    def messages(self, session: Session, request: pb.ReadFramesRequest) -> Iterator[bytes]:
-        """Serialized ReadFramesResponse messages from an offset on."""
+    def messages(self, session: Session, request: pb.ReadFramesRequest, is_read: Callable[[], bool]) -> Iterator[bytes]:
+        """Serialized ReadFramesResponse messages from an offset on, as long as somebody reads them."""
         limit, batch = _FIRST, _Batch()
-        for position, unit in self._positions(session, request):
-            if session.stopped:
-                raise Refused("the session was ended by the site", rule="stopped", why=session.stopped)
+        for position, unit in self._positions(session, request, is_read):
             files = () if request.metadata_only else unit.files
             if any(file is not None and file.size > _LARGE for file in files):
                 yield from batch.finish(session)
@@ -66,36 +63,34 @@ class Streaming:
     def source(self, session: Session, request: pb.ReadSourceRequest) -> Iterator[pb.ReadSourceResponse]:
         """A range of one part."""
         unit = self._unit(session, int(session.units(np.array([request.position], np.int64))[0]))
-        opened = self._contents.open(unit.files[request.part] if request.part < len(unit.files) else None)
-        if opened.descriptor < 0:
-            yield pb.ReadSourceResponse(verdict=opened.verdict)
-            return
-        end = min(opened.size, request.offset + request.length) if request.length else opened.size
-        try:
+        with self._contents.reading(unit.files[request.part] if request.part < len(unit.files) else None) as part:
+            end = min(part.size, request.offset + request.length) if request.length else part.size
             for at in range(request.offset, end, _LARGE):
-                data = os.pread(opened.descriptor, min(_LARGE, end - at), at)
-                yield pb.ReadSourceResponse(data=data, size_bytes=opened.size)
-            yield pb.ReadSourceResponse(size_bytes=opened.size, verdict=pb.VERDICT_OK)
-        finally:
-            os.close(opened.descriptor)
+                _check_open(session)
+                yield pb.ReadSourceResponse(data=part.at(at, min(_LARGE, end - at)), size_bytes=part.size)
+            yield pb.ReadSourceResponse(size_bytes=part.size, verdict=part.verdict())
 
     def thumbnail(self, session: Session, request: pb.GetPreviewRequest) -> bytes | None:
         unit = self._unit(session, int(session.units(np.array([request.position], np.int64))[0]))
         file = unit.files[request.part] if request.part < len(unit.files) else None
         return None if file is None else self._store.thumbnail(file.sha256)
 
-    def _positions(self, session: Session, request: pb.ReadFramesRequest) -> Iterator[tuple[int, _Unit]]:
+    def _positions(
+        self, session: Session, request: pb.ReadFramesRequest, is_read: Callable[[], bool]
+    ) -> Iterator[tuple[int, _Unit]]:
         end = session.count if session.count >= 0 else None
         if request.limit:
             end = request.offset + request.limit if end is None else min(end, request.offset + request.limit)
         first = request.offset
-        while end is None or first < end:
+        while (end is None or first < end) and is_read():
+            _check_open(session)
             last = first + _LOOKED_UP if end is None else min(first + _LOOKED_UP, end)
             mine = session.positions(
                 first, last, worker=request.worker, workers=request.workers or 1, block=request.block or 1
             )
             if len(mine):
                 for position, unit in zip(mine.tolist(), session.units(mine).tolist(), strict=True):
+                    _check_open(session)
                     yield position, self._unit(session, unit)
             first = last
 
@@ -133,17 +128,17 @@ class Streaming:
         yield _message(_BATCH, [head.SerializeToString()])
         total, bad = 0, []
         for part, file in enumerate(unit.files):
-            opened = self._contents.open(file)
-            for offset in range(0, opened.size, _LARGE):
-                data = os.pread(opened.descriptor, min(_LARGE, opened.size - offset), offset)
-                chunk = pb.PartChunk(position=position, part=part, offset=offset)
-                yield _message(_CHUNK, [chunk.SerializeToString(), _field(len(data)), data])
-                total += len(data)
-            if opened.descriptor >= 0:
-                os.close(opened.descriptor)
-            if opened.verdict != pb.VERDICT_OK:
+            with self._contents.reading(file) as opened:
+                for offset in range(0, opened.size, _LARGE):
+                    _check_open(session)
+                    data = opened.at(offset, min(_LARGE, opened.size - offset))
+                    chunk = pb.PartChunk(position=position, part=part, offset=offset)
+                    yield _message(_CHUNK, [chunk.SerializeToString(), _field(len(data)), data])
+                    total += len(data)
+                verdict = opened.verdict()
+            if verdict != pb.VERDICT_OK:
                 bad = [position]
-            end = pb.PartChunk(position=position, part=part, offset=opened.size, verdict=opened.verdict)
+            end = pb.PartChunk(position=position, part=part, offset=opened.size, verdict=verdict)
             yield _message(_CHUNK, [end.SerializeToString()])
         session.deliver(position, position, total, bad)
 
@@ -200,6 +195,12 @@ class _Batch:
                 session.deliver(start, here, size, inside)
                 size = 0
                 start = after if after is not None else start
+
+
+def _check_open(session: Session) -> None:
+    """A site that ends a session ends its streams too, within one message."""
+    if session.stopped:
+        raise Refused("the session was ended by the site", rule="stopped", why=session.stopped)
 
 
 def _message(tag: int, parts: Sequence[bytes]) -> bytes:

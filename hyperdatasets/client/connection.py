@@ -93,6 +93,8 @@ class Connection:
                 f"the {self._what} at {self.address} cannot be reached ({found.message[:200]}); is it running there?",
                 address=self.address,
             )
+        if error.code() == grpc.StatusCode.CANCELLED:  # by the server; who iterates and stops sees no error
+            return Unavailable(f"the {self._what} at {self.address} ended the call", address=self.address)
         if isinstance(found, Unimplemented) and "reason" not in found.fields and found.fields.get("code"):
             return ProtocolMismatch(
                 f"the server at {self.address} is no hyperdatasets {self._what} of protocol {PROTOCOL}"

@@ -47,14 +47,13 @@ class LocalRoot:
         folder, _, name = path.rpartition(b"/")
         try:
             with self._lock:
-                descriptor = os.open(name, _FILE_FLAGS, dir_fd=self._open.get(folder) or self._folder(folder))
-            status = os.fstat(descriptor)
+                descriptor = self._opened(folder, name)
         except OSError as error:
             raise SourceUnreadable(f"a file of root `{self.alias}` cannot be read: {error.strerror}") from None
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise SourceUnreadable(f"a file of root `{self.alias}` is no regular file")
-        return descriptor, Identity(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        return descriptor, identity_of(descriptor)
 
     def below(self, path: str) -> Path:
         """The folder at a path below the root, or at an absolute path that lies below it.
@@ -71,9 +70,22 @@ class LocalRoot:
 
     def close(self) -> None:
         with self._lock:
-            for descriptor in self._open.values():
-                os.close(descriptor)
-            self._open.clear()
+            self._forget()
+
+    def _opened(self, folder: bytes, name: bytes) -> int:
+        """A file in a folder; one that was removed and made again is opened anew."""
+        kept = self._open.get(folder)
+        if kept is not None:
+            try:
+                return os.open(name, _FILE_FLAGS, dir_fd=kept)
+            except FileNotFoundError:
+                self._forget()
+        return os.open(name, _FILE_FLAGS, dir_fd=self._folder(folder))
+
+    def _forget(self) -> None:
+        for descriptor in self._open.values():
+            os.close(descriptor)
+        self._open.clear()
 
     def _folder(self, path: bytes) -> int:
         found = self._open.get(path)
@@ -90,6 +102,11 @@ class LocalRoot:
             oldest = next(key for key in self._open if key not in {b"", path})
             os.close(self._open.pop(oldest))
         return descriptor
+
+
+def identity_of(descriptor: int) -> Identity:
+    status = os.fstat(descriptor)
+    return Identity(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
 def _check(path: bytes) -> None:
