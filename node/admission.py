@@ -16,8 +16,7 @@ from typing import Any
 import orjson
 from pyroaring import BitMap
 
-from hyperdatasets.core.canonical import canonical_bytes, frame_digest, from_canonical, site_part
-from hyperdatasets.core.digests import LtHash
+from hyperdatasets.core.canonical import from_canonical
 from hyperdatasets.core.errors import (
     HyperdatasetsError,
     MetadataMismatch,
@@ -30,7 +29,7 @@ from hyperdatasets.core.order import SiteOrder
 from hyperdatasets.core.pinned import PinnedView, pinned_from_plain
 from hyperdatasets.core.query.parse import parse
 from hyperdatasets.core.query.tree import And, Leaf, Node, Not, Or
-from hyperdatasets.core.selection import site_digest
+from hyperdatasets.core.selection import SiteSelection, site_digest, view_digest
 from hyperdatasets.engine import views
 from hyperdatasets.engine.index import DatasetIndex
 from hyperdatasets.engine.orders import site_order
@@ -42,6 +41,7 @@ from hyperdatasets.version import __version__
 from node import policy
 from node.centre import Centre
 from node.keys import Keys
+from node.mirror import Mirror
 from node.store import NodeStore
 
 GRANT_MS = 72 * 3_600_000
@@ -69,6 +69,7 @@ class Admission:
 
     def __init__(self, folder: Path, site: str, keys: Keys, store: NodeStore, centre: Centre) -> None:
         self._folder, self._site, self._keys, self._store, self._centre = folder, site, keys, store, centre
+        self._mirror = Mirror(store, centre)
         self._evaluated: dict[str, Grant] = {}
         self._evaluating = threading.Lock()
 
@@ -90,13 +91,14 @@ class Admission:
         )
         self._keys.check_record("view", record, signature)
         content = orjson.loads(record)
-        if content.get("digest") != digest or content.get("kind") != "view":
+        selections = [SiteSelection(*each) for each in content.get("sites", ())]
+        if content.get("kind") != "view" or view_digest(selections) != digest:
             raise _refused("record", "the signed record is that of another view")
         view = pinned_from_plain(content["pinned"])
         decision = self._decide(view, principal, purpose, rules)
+        if versions is not None:
+            self._check_versions(view, versions)
         with self._evaluating:  # readers of one loader ask at the same time
-            if versions is not None:
-                self._check_versions(view, versions)
             grant = self._evaluated.get(digest) or self._evaluate(digest, view, content)
             self._evaluated[digest] = grant
         self._store.keep_grant({
@@ -152,38 +154,12 @@ class Admission:
         for each in records:
             self._keys.check_record("version", each.payload, each.signature)
             by_id[orjson.loads(each.payload)["version_id"]] = orjson.loads(each.payload)
-        for version in view.versions:
+        for number, version in enumerate(view.versions):
             signed = by_id.get(version.version_id)
             if signed is None or signed["content_digest"] != version.content_digest:
                 raise MetadataMismatch("a version of the view has no record that fits")
-            self._mirror(version.version_id, {site: (count, digest) for site, count, digest in signed["leaves"]})
-
-    def _mirror(self, version_id: str, leaves: Mapping[str, tuple[int, str]]) -> None:
-        """Fetches this site's slice of a version, what is not here yet, and checks it against the signed leaf."""
-        count, leaf = leaves.get(self._site, (0, ""))
-        if self._store.slice_of(version_id) is not None:
-            return
-        dataset, revisions = "", BitMap()
-        known: list[common.RevisionRange] = []
-        for answer in self._centre.stream(sites_pb.ReadSliceRequest(version_id=version_id, known=known)):
-            if answer.dataset_id:
-                dataset = answer.dataset_id
-                for each in answer.revisions:
-                    revisions.add_range(each.first, each.last + 1)
-            self._store.mirror(dataset, ((each.revision, each.canonical, each.digest) for each in answer.entries))
-        rows = self._store.canonical(dataset, list(revisions))
-        if len(rows) != count or (count and LtHash.zero().add(digest for _, digest in rows.values()).digest() != leaf):
-            raise MetadataMismatch("the slice that the centre sent does not add up to the signed leaf of this site")
-        for canonical, digest in rows.values():
-            if frame_digest(canonical) != digest:
-                raise MetadataMismatch("a frame of the slice is not what its digest says")
-            self._check_own_part(dataset, canonical)
-        self._store.keep_slice(version_id, dataset, revisions.serialize())
-
-    def _check_own_part(self, dataset: str, canonical: bytes) -> None:
-        frame = from_canonical(canonical)
-        if not self._store.was_sent(dataset, frame["id"], frame_digest(canonical_bytes(site_part(frame)))):
-            raise MetadataMismatch(f"frame {frame['id']}: this site never sent such a site part")
+            count, leaf = {site: (n, text) for site, n, text in signed["leaves"]}.get(self._site, (0, ""))
+            self._mirror.fetch(version.version_id, view.datasets[view.dataset_number(number)], count, leaf)
 
     def _evaluate(self, digest: str, view: PinnedView, content: Mapping[str, Any]) -> Grant:
         """The same engine over the site's own slice: what comes out must be what was signed."""

@@ -33,6 +33,10 @@ _SCHEMA = """
         dataset TEXT NOT NULL, revision INTEGER NOT NULL, canonical BLOB NOT NULL, digest BLOB NOT NULL,
         PRIMARY KEY (dataset, revision)
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS arriving (
+        version TEXT NOT NULL, revision INTEGER NOT NULL, canonical BLOB NOT NULL, digest BLOB NOT NULL,
+        PRIMARY KEY (version, revision)
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS slices (version TEXT PRIMARY KEY, dataset TEXT NOT NULL, revisions BLOB NOT NULL) STRICT;
     CREATE TABLE IF NOT EXISTS grants (
         view_digest TEXT NOT NULL, client TEXT NOT NULL, purpose TEXT NOT NULL, record BLOB NOT NULL,
@@ -135,17 +139,33 @@ class NodeStore:
         rows = self._query("SELECT dataset, revisions FROM slices WHERE version = ?", (version,))
         return (rows[0]["dataset"], rows[0]["revisions"]) if rows else None
 
-    def mirrored(self, dataset: str) -> list[int]:
-        return [row["revision"] for row in self._query("SELECT revision FROM mirror WHERE dataset = ?", (dataset,))]
+    def forget_arriving(self, version: str) -> None:
+        with self._writing():
+            self._execute("DELETE FROM arriving WHERE version = ?", (version,))
 
-    def mirror(self, dataset: str, entries: Iterable[tuple[int, bytes, bytes]]) -> None:
+    def arrive(self, version: str, entries: Iterable[tuple[int, bytes, bytes]]) -> None:
+        """Keeps a part of a slice apart until the whole is known to be right."""
         with self._writing():
             for entry in entries:
-                self._execute("INSERT OR REPLACE INTO mirror VALUES (?, ?, ?, ?)", (dataset, *entry))
+                self._execute("INSERT INTO arriving VALUES (?, ?, ?, ?)", (version, *entry))
 
-    def keep_slice(self, version: str, dataset: str, revisions: bytes) -> None:
+    def keep_slice(self, version: str, dataset: str, revisions: bytes) -> bool:
+        """What arrived is kept; False if it shows a revision that is kept already in another form."""
         with self._writing():
+            changed = self._query(
+                "SELECT 1 FROM arriving AS a JOIN mirror AS m ON m.dataset = ? AND m.revision = a.revision "
+                "WHERE a.version = ? AND (m.digest != a.digest OR m.canonical != a.canonical) LIMIT 1",
+                (dataset, version),
+            )
+            if changed:
+                return False
+            self._execute(
+                "INSERT OR IGNORE INTO mirror SELECT ?, revision, canonical, digest FROM arriving WHERE version = ?",
+                (dataset, version),
+            )
+            self._execute("DELETE FROM arriving WHERE version = ?", (version,))
             self._execute("INSERT OR REPLACE INTO slices VALUES (?, ?, ?)", (version, dataset, revisions))
+            return True
 
     def canonical(self, dataset: str, revisions: Sequence[int]) -> dict[int, tuple[bytes, bytes]]:
         """Revision -> (canonical bytes, digest)."""

@@ -15,9 +15,11 @@ from hyperdatasets.client.node import NodeClient
 from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.errors import AlreadyExists, HyperdatasetsError, Refused
 from hyperdatasets.v1 import node_service_pb2 as pb
+from metadata_service.catalog.records import Signer
 from metadata_service.server import Service
 from node import clients
 from node import policy as policies
+from node.server import Node
 from tests.node.conftest import SiteUnderTest, made
 
 POLICY = '[[allow]]\ndatasets = ["clinic/cells"]\nprincipals = ["trainer"]\npurposes = ["research"]\n'
@@ -166,3 +168,57 @@ def test_a_policy_with_mistakes(tmp_path: Path, text: str, message: str) -> None
     (tmp_path / "p.toml").write_text(text)
     with pytest.raises(HyperdatasetsError, match=message):
         policies.load(tmp_path / "p.toml")
+
+
+def signed_again(service_folder: Path, kind: str, change: dict[str, object]) -> None:
+    """A centre that lies: it changes its own records and signs them with its own key."""
+    signer = Signer.open(service_folder / "keys" / "records.key")
+    database = sqlite3.connect(service_folder / "metadata.db")
+    rows = database.execute("SELECT sequence, payload FROM records WHERE kind = ?", (kind,)).fetchall()
+    for sequence, payload in rows:
+        content = orjson.dumps(orjson.loads(payload) | change, option=orjson.OPT_SORT_KEYS)
+        signature = signer.sign(kind, content)
+        database.execute(
+            "UPDATE records SET payload = ?, signature = ? WHERE sequence = ?", (content, signature, sequence)
+        )
+    database.commit()
+    database.close()
+
+
+def test_a_digest_names_one_selection_whatever_the_centre_signs(strict: SiteUnderTest, tmp_path: Path) -> None:
+    """The centre signs the record of another view under the digest that a client asks for."""
+    register(strict)
+    (strict.folder / "policy.toml").write_text(POLICY)
+    narrow = strict.published_view("narrow", frame_query="rois.label:wbc")
+    wide = strict.published_view("wide")
+    database = sqlite3.connect(tmp_path / "service" / "metadata.db")
+    payloads = [orjson.loads(row[0]) for row in database.execute("SELECT payload FROM records WHERE kind = 'view'")]
+    database.close()
+    other = next(each for each in payloads if each["digest"] == wide.digest)
+    signed_again(tmp_path / "service", "view", {key: other[key] for key in ("pinned", "sites", "versions")})
+    with pytest.raises(Refused):
+        reader(strict).open(view=narrow.reference, purpose="research")
+
+
+def test_a_slice_that_is_refused_leaves_what_was_admitted_as_it_was(strict: SiteUnderTest, tmp_path: Path) -> None:
+    """The centre shows known frames in another form, with a later version."""
+    register(strict)
+    (strict.folder / "policy.toml").write_text(POLICY)
+    first = strict.published_view("first")
+    before = {s.id: s.annotations for s in reader(strict).open(view=first.reference, purpose="research")}
+    draft = DatasetVersion.get_current("clinic/cells", client=strict.client)
+    draft.update_by_query(frame_query="rois.label:wbc", add_labels=["seen"])
+    second = strict.published_view("second")
+    database = sqlite3.connect(tmp_path / "service" / "metadata.db")
+    for revision, payload in database.execute("SELECT revision, payload FROM revisions").fetchall():
+        changed = orjson.dumps(orjson.loads(payload) | {"annotations": []}, option=orjson.OPT_SORT_KEYS)
+        database.execute("UPDATE revisions SET payload = ? WHERE revision = ?", (changed, revision))
+    database.commit()
+    database.close()
+    with pytest.raises(HyperdatasetsError, match="digest says"):
+        reader(strict).open(view=second.reference, purpose="research")
+    strict.node.stop()
+    with Node(strict.folder) as again:
+        strict.node = again
+        samples = reader(strict).open(view=first.reference, purpose="research")
+        assert {s.id: s.annotations for s in samples} == before
