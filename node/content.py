@@ -85,7 +85,7 @@ class Contents:
         key = (file.root, file.path)
         if self._verified.get(key) == (identity, file.sha256):
             return True
-        if _digest(descriptor) != file.sha256:
+        if digest(descriptor) != file.sha256:
             return False
         with self._lock:
             self._verified[key] = (identity, file.sha256)
@@ -103,7 +103,8 @@ def fill(descriptor: int, size: int) -> bytes:
         os.close(descriptor)
 
 
-def _digest(descriptor: int) -> bytes:
+def digest(descriptor: int) -> bytes:
+    """sha256 of a file, read in pieces."""
     state = hashlib.sha256()
     at = 0
     while part := os.pread(descriptor, _HASHED_AT_ONCE, at):

@@ -17,7 +17,7 @@ from hyperdatasets.client import bulk
 from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.canonical import canonical_bytes, frame_digest, site_part
-from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument, NotFound
+from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument, InvalidFrame, NotFound
 from hyperdatasets.core.names import split_dataset
 from hyperdatasets.core.normalise import normalise
 from hyperdatasets.formats import reading
@@ -26,6 +26,7 @@ from hyperdatasets.formats.media import Media, UnreadableMedia, probe, thumbnail
 from node import columns
 from node.centre import Centre
 from node.config import NodeConfig
+from node.content import digest
 from node.keys import Keys
 from node.sources.local import Identity, LocalRoot, read
 from node.store import NodeStore, Registered, StoredFile
@@ -33,6 +34,7 @@ from node.store import NodeStore, Registered, StoredFile
 _BATCH = 500  # frames that are read, remembered and sent together
 _WORKERS = 2
 MAX_FILE = 8 << 30  # bytes
+_IN_MEMORY = 256 << 20  # bytes; a larger file is read in pieces, and gets no small picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +151,19 @@ class Registration:
     def _file(self, descriptor: int, identity: Identity, path: bytes, name: str, known: dict[str, Any] | None) -> _Read:
         if identity.size > MAX_FILE:
             raise UnreadableMedia(f"{identity.size} bytes; at most {MAX_FILE} are allowed")
-        content = bytearray(identity.size)
+        content = bytearray(min(identity.size, _IN_MEMORY))
         read(descriptor, memoryview(content))
-        media = probe(io.BytesIO(content), name, identity.size)
+        whole = identity.size <= _IN_MEMORY
+        with io.BytesIO(content) if whole else os.fdopen(os.dup(descriptor), "rb") as opened:
+            opened.seek(0)
+            media = probe(opened, name, identity.size)
         unchanged = known is not None and known["inode"] == identity.inode and known["mtime_ns"] == identity.mtime_ns
-        sha256 = known["sha256"] if known and unchanged else hashlib.sha256(content).digest()
+        if known and unchanged:
+            sha256 = known["sha256"]
+        else:
+            sha256 = hashlib.sha256(content).digest() if whole else digest(descriptor)
         small = b""
-        if media.width and not unchanged:
+        if media.width and whole and not unchanged:
             small = thumbnail(bytes(content))
         file = StoredFile(
             "default", self._root.alias, path, identity.size, identity.mtime_ns, identity.ctime_ns, identity.inode,
@@ -179,7 +187,11 @@ class Registration:
                 progress.problems += [*dropped, *([Problem(entry.path, each)] if each else [])]
                 continue
             progress.problems += entry.problems
-            frame, private = self._frame(entry, each, progress.problems)
+            try:
+                frame, private = self._frame(entry, each, progress.problems)
+            except InvalidFrame as error:
+                progress.problems.append(Problem(entry.path, f"left out: {error.message}"))
+                continue
             frames.append(frame)
             part = frame_digest(canonical_bytes(site_part(frame)))
             registered.append(Registered(frame["id"], [each.file], private, part, each.thumbnail))
@@ -198,14 +210,14 @@ class Registration:
         shown = quote(path) if is_open else self._keys.opaque("path", f"{self._root.alias}/{path}")
         plain, dropped = entry.to_frame(f"site://{self._config.site}/{quote(self._root.alias)}/{shown}", taken.media)
         problems += dropped
-        digest = f"sha256:{taken.file.sha256.hex()}"
+        shown_digest = f"sha256:{taken.file.sha256.hex()}"
         if not is_open:
-            digest = f"hmac-sha256:{self._keys.opaque('digest', taken.file.sha256.hex())}"
+            shown_digest = f"hmac-sha256:{self._keys.opaque('digest', taken.file.sha256.hex())}"
             plain["annotations"] = [
                 {key: value for key, value in each.items() if key != "meta"} for each in plain["annotations"]
             ]
         plain["site"] = self._config.site
-        plain["sources"][0]["digest"] = digest
+        plain["sources"][0]["digest"] = shown_digest
         private = {
             **plain.pop("meta", {}),
             **self._columns.get(entry.path, self._columns.get(Path(entry.path).name, {})),

@@ -14,7 +14,7 @@ from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.node import local_node
 from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.formats import reading
-from hyperdatasets.formats.entry import Problem
+from hyperdatasets.formats.entry import Entry, Problem
 from hyperdatasets.formats.media import probe_file
 from hyperdatasets.v1 import node_service_pb2 as pb
 
@@ -69,17 +69,20 @@ def import_frames(
         uri_prefix: what stands before each file's path in its URI; default: `file://` and the folder.
     """
     folder = Path(path)
+    entries = reading.read(folder, format)
     dataset = Dataset.create(dataset_name, dataset_project=dataset_project, client=current(client))
     draft = DatasetVersion.get_version(dataset_id=dataset.id, client=current(client))
     problems: list[Problem] = []
-    result = draft.write(_frames(folder, format, uri_prefix, problems), mode="register", progress=progress)
+    result = draft.write(_frames(entries, folder, uri_prefix, problems), mode="register", progress=progress)
     result.warnings += [f"{each.file}: {each.reason}" for each in problems]
     return result
 
 
-def _frames(folder: Path, format_name: str, uri_prefix: str, problems: list[Problem]) -> Iterator[dict[str, Any]]:
+def _frames(
+    entries: Iterator[Entry], folder: Path, uri_prefix: str, problems: list[Problem]
+) -> Iterator[dict[str, Any]]:
     prefix = (uri_prefix or f"file://{quote(str(folder.resolve()))}").rstrip("/")
-    for entry in reading.read(folder, format_name):
+    for entry in entries:
         problems += entry.problems
         if entry.left_out:
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,20 +22,26 @@ def detect(folder: Path) -> bool:
 
 
 def read(folder: Path) -> Iterator[Entry]:
-    """Pictures that the files name, and those that no file names."""
-    there = {Path(path).name: path for path in images(folder)}
-    there |= {path: path for path in there.values()}
-    named: set[str] = set()
+    """Pictures that the files name, each once with what all files say of it, and those that no file names."""
+    listed = images(folder)
+    counts = Counter(Path(path).name for path in listed)
+    there = {Path(path).name: path for path in listed if counts[Path(path).name] == 1} | {path: path for path in listed}
+    found: dict[str, Entry] = {}
     for path in walk(folder):
         if path.endswith(".json"):
             content, problem = _loaded(folder / path)
             if problem:
-                yield Entry(path, problems=[Problem(path, problem)])
+                yield Entry(path, problems=[Problem(path, f"left out: {problem}")])
             for entry in _entries(path, content, there):
-                named.add(entry.path)
-                yield entry
-    for path in sorted(set(there.values()) - named):
-        yield Entry(path)
+                if entry.left_out:
+                    yield entry
+                    continue
+                kept = found.setdefault(entry.path, entry)
+                if kept is not entry:
+                    kept.annotations.extend(entry.annotations)
+                    kept.problems.extend(entry.problems)
+    for path in listed:
+        yield found.get(path) or Entry(path)
 
 
 def write(frames: Iterable[Frame]) -> dict[str, Any]:
@@ -62,18 +69,19 @@ def write(frames: Iterable[Frame]) -> dict[str, Any]:
 
 
 def _entries(path: str, content: Mapping[str, Any], there: Mapping[str, str]) -> Iterator[Entry]:
-    labels = {each.get("id"): str(each.get("name", "")) for each in content.get("categories", [])}
-    of_image: dict[Any, list[dict[str, Any]]] = {}
-    for annotation in content.get("annotations", []):
-        of_image.setdefault(annotation.get("image_id"), []).append(annotation)
-    for image in content.get("images", []):
+    labels = {_key(each.get("id")): str(each.get("name", "")) for each in _objects(content, "categories")}
+    of_image: dict[Any, list[Mapping[str, Any]]] = {}
+    for annotation in _objects(content, "annotations"):
+        of_image.setdefault(_key(annotation.get("image_id")), []).append(annotation)
+    for image in _objects(content, "images"):
         name = str(image.get("file_name", ""))
         file = there.get(name) or there.get(Path(name).name)
         if file is None:
-            yield Entry(name or path, problems=[Problem(name or path, f"left out: {path} names it, but it is missing")])
+            reason = f"left out: {path} names it, but it is missing, or there are several of that name"
+            yield Entry(name or path, problems=[Problem(name or path, reason)])
             continue
         annotations, problems = [], []
-        for annotation in of_image.get(image.get("id"), []):
+        for annotation in of_image.get(_key(image.get("id")), []):
             plain = _annotation(annotation, labels)
             if isinstance(plain, str):
                 problems.append(Problem(file, f"annotation {annotation.get('id')} left out: {plain}"))
@@ -82,9 +90,19 @@ def _entries(path: str, content: Mapping[str, Any], there: Mapping[str, str]) ->
         yield Entry(file, annotations=annotations, problems=problems)
 
 
+def _objects(content: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    listed = content.get(key)
+    return [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
+
+
+def _key(number: Any) -> Any:
+    """What an object is known by; anything but a number or a text by how it is written."""
+    return number if isinstance(number, int | str) else repr(number)
+
+
 def _annotation(annotation: Mapping[str, Any], labels: Mapping[Any, str]) -> dict[str, Any] | str:
     """An annotation in plain form, or what is wrong with it."""
-    label = labels.get(annotation.get("category_id"))
+    label = labels.get(_key(annotation.get("category_id")))
     if not label:
         return f"category {annotation.get('category_id')} is not listed"
     plain: dict[str, Any] = {"labels": [label]}
@@ -109,10 +127,21 @@ def _is_coco(path: Path) -> bool:
 
 
 def _loaded(path: Path) -> tuple[Mapping[str, Any], str]:
+    """Content of a COCO file, or what is wrong with it; a file of another kind is empty."""
     try:
         content = orjson.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         return {}, f"cannot be read as JSON: {error}"
     if not isinstance(content, dict) or not isinstance(content.get("images"), list):
         return {}, ""
-    return content, ""
+    wrong = [
+        key
+        for key in ("images", "annotations", "categories")
+        if not isinstance(content.get(key) or [], list)
+        or not all(isinstance(each, dict) for each in content.get(key) or [])
+    ]
+    return (
+        (content, f"{', '.join(wrong)}: expected lists of objects; other entries are ignored")
+        if wrong
+        else (content, "")
+    )

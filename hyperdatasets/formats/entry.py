@@ -7,6 +7,7 @@ from typing import Any
 
 from hyperdatasets.core.errors import InvalidFrame
 from hyperdatasets.core.normalise import normalise_annotation
+from hyperdatasets.core.plain import meta_object
 from hyperdatasets.formats.media import Media
 
 LEFT_OUT = "left out"  # how the reason begins if a whole file is
@@ -48,7 +49,10 @@ class Entry:
         annotations = [kept for each in self.annotations if (kept := self._checked(each, source, problems))]
         frame: dict[str, Any] = {"sources": [source], "annotations": annotations}
         if self.meta:
-            frame["meta"] = self.meta
+            try:
+                frame["meta"] = meta_object(self.meta, "meta")
+            except InvalidFrame as error:
+                problems.append(Problem(self.path, f"metadata left out: {error.message}"))
         return frame, problems
 
     def _checked(
@@ -63,6 +67,7 @@ class Entry:
         return plain if plain["id"] else {key: value for key, value in plain.items() if key != "id"}
 
 
-def _named(annotation: dict[str, Any]) -> str:
-    labels = ", ".join(map(str, annotation.get("labels", ())))[:60]
-    return f"annotation `{labels}`"
+def _named(annotation: Any) -> str:
+    labels = annotation.get("labels") if isinstance(annotation, dict) else annotation
+    shown = ", ".join(map(str, labels)) if isinstance(labels, list) else str(labels)
+    return f"annotation `{shown[:60]}`"

@@ -84,7 +84,10 @@ def _entry(folder: Path, path: str, sidecar: str | None) -> Entry:
     if not isinstance(plain, dict) or not plain.keys() <= _KEYS:
         listed = ", ".join(sorted(_KEYS))
         return Entry(path, problems=[Problem(sidecar, f"expected an object with {listed}; kept without annotations")])
-    annotations: list[dict[str, Any]] = list(plain.get("annotations", []))
+    annotations: Any = plain.get("annotations") or []
+    if not isinstance(annotations, list):
+        problem = Problem(sidecar, "annotations: expected a list of objects; kept without annotations")
+        return Entry(path, problems=[problem])
     if plain.get("labels"):
         annotations.append({"labels": plain["labels"]})
-    return Entry(path, annotations=annotations, meta=plain.get("meta", {}))
+    return Entry(path, annotations=annotations, meta=plain.get("meta") or {})

@@ -67,6 +67,11 @@ def probe(file: BinaryIO, name: str, size_bytes: int) -> Media:
 def probe_file(path: Path) -> tuple[Media | None, str]:
     """What the file at a path is, or else the reason why it cannot be told."""
     try:
+        if not path.is_file():  # a pipe would wait for ever
+            return (
+                None,
+                "left out: it is no regular file" if path.exists() else "cannot be read: No such file or directory",
+            )
         with path.open("rb") as file:
             return probe(file, path.name, path.stat().st_size), ""
     except UnreadableMedia as error:

@@ -26,30 +26,51 @@ def detect(folder: Path) -> bool:
 
 def read(folder: Path) -> Iterator[Entry]:
     """Pictures by path; the XML of a picture has its name, beside it or in `Annotations/`."""
-    of_name = {Path(path).stem: path for path in walk(folder) if path.endswith(".xml")}
+    described: dict[str, list[str]] = {}
+    for path in walk(folder):
+        if path.endswith(".xml"):
+            described.setdefault(Path(path).stem, []).append(path)
     splits = _splits(folder)
-    seen: set[str] = set()
+    used: set[str] = set()
     for path in images(folder):
         stem = Path(path).stem
-        seen.add(stem)
+        xml, ambiguous = _xml_of(path, described.get(stem, []))
+        used |= {xml} if xml else set(ambiguous)
         if problem := problem_of_name(path):
             yield Entry(path, problems=[problem])
             continue
         meta = {"split": splits[stem]} if stem in splits else {}
-        xml = of_name.get(stem)
-        if xml is None:
+        if ambiguous:
+            reason = (
+                f"no XML lies beside it, and it could be any of {', '.join(ambiguous[:3])}; kept without annotations"
+            )
+            yield Entry(path, meta=meta, problems=[Problem(path, reason)])
+        elif not xml:
             yield Entry(path, meta=meta)
         else:
             annotations, problems = _annotations(folder, path, xml)
             yield Entry(path, annotations=annotations, meta=meta, problems=problems)
-    for stem in sorted(of_name.keys() - seen):
-        yield Entry(of_name[stem], problems=[Problem(of_name[stem], "left out: the picture it describes is missing")])
+    for xml in sorted({xml for each in described.values() for xml in each} - used):
+        yield Entry(xml, problems=[Problem(xml, "left out: the picture it describes is missing")])
+
+
+def _xml_of(picture: str, candidates: list[str]) -> tuple[str, list[str]]:
+    """The XML of a picture among those of its name: beside it, in the `Annotations` beside its folder, or the only one.
+
+    Empty if there is none; or else the candidates of which none is nearer than another.
+    """
+    parent = Path(picture).parent
+    for near in (parent, parent / "Annotations", parent.parent / "Annotations"):
+        for each in candidates:
+            if Path(each).parent == near:
+                return each, []
+    return (candidates[0], []) if len(candidates) == 1 else ("", candidates)
 
 
 def _annotations(folder: Path, path: str, xml: str) -> tuple[list[dict[str, Any]], list[Problem]]:
     try:
         root = fromstring((folder / xml).read_bytes(), forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError, OSError) as error:
+    except (ParseError, DefusedXmlException, ValueError, LookupError, OSError) as error:
         return [], [Problem(xml, f"cannot be read ({type(error).__name__}: {error}); kept without annotations")]
     found, problems = [], []
     for item in root.iter("object"):

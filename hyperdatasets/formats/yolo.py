@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.formats.entry import Entry, Problem
 from hyperdatasets.formats.files import images
 from hyperdatasets.formats.media import probe_file
@@ -69,12 +70,24 @@ def _data_file(folder: Path) -> Path | None:
 
 
 def _names(folder: Path) -> dict[int, str]:
-    classes = folder / "classes.txt"
-    if classes.exists():
-        return dict(enumerate(classes.read_text(encoding="utf-8").split("\n")))
-    path = _data_file(folder)
+    """Number of a class -> its name.
+
+    Raises:
+        InvalidArgument: the file of the names cannot be read; without names all labels would be wrong.
+    """
+    path = folder / "classes.txt"
     try:
-        names = yaml.safe_load(path.read_text(encoding="utf-8"))["names"] if path else {}
-    except (yaml.YAMLError, KeyError, TypeError):
-        return {}
-    return dict(enumerate(names)) if isinstance(names, list) else {int(key): str(name) for key, name in names.items()}
+        if path.exists():
+            return dict(enumerate(path.read_text(encoding="utf-8").split("\n")))
+        path = _data_file(folder) or path
+        names = yaml.safe_load(path.read_text(encoding="utf-8"))["names"] if path.exists() else {}
+        listed = names.items() if isinstance(names, dict) else enumerate(_list(names))
+        return {int(key): str(name) for key, name in listed}
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):
+        raise InvalidArgument(f"{path.name}: expected UTF-8 text with `names`, a list or numbers with names") from None
+
+
+def _list(names: Any) -> list[Any]:
+    if not isinstance(names, list):
+        raise TypeError
+    return names

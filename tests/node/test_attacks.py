@@ -21,7 +21,7 @@ from hyperdatasets.v1 import node_service_pb2 as pb
 from hyperdatasets.v1.node_service_pb2_grpc import NodeServiceStub
 from hyperdatasets.wire import authority
 from metadata_service.server import Service
-from node import audit, clients, server, sessions, streams
+from node import audit, clients, registration, server, sessions, streams
 from node.server import Node
 from tests.node.conftest import SiteUnderTest, made
 
@@ -149,9 +149,9 @@ def test_long_requests_are_refused_before_they_are_written_down(site: SiteUnderT
 
 
 def test_one_client_cannot_take_all_streams_or_sessions(site: SiteUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    (site.data / "rbc" / "large.bin").write_bytes(os.urandom(8_000_000))
+    (site.data / "rbc" / "large.bin").write_bytes(bytes(64_000_000))
     site.register()
-    view = site.published_view().reference
+    view = site.published_view(frame_query="sources.size_bytes:64000000").reference
     session = site.reader.open(view=view)
     stub = NodeServiceStub(session._connection.channel)
     request = pb.ReadFramesRequest(session_id=session._opened.session_id)
@@ -169,7 +169,7 @@ def test_one_client_cannot_take_all_streams_or_sessions(site: SiteUnderTest, mon
         with pytest.raises(grpc.RpcError, match="CANCELLED"):
             list(call)
     monkeypatch.setattr(streams, "STALLED_S", 120)
-    assert len(list(session.stream())) == 13
+    assert len(list(session.stream())) == 1
     monkeypatch.setattr(sessions, "MAX_SESSIONS", 2)
     site.reader.open(view=view)
     with pytest.raises(LimitExceeded, match="sessions open"):
@@ -316,3 +316,18 @@ def test_what_watches_goes_on_when_it_fails_and_nothing_is_served(strict: SiteUn
     clients.revoke(strict.folder, "trainer")
     with pytest.raises(Refused):
         for_ever(session)
+
+
+def test_sidecars_with_mistakes_do_not_end_a_registration(site: SiteUnderTest) -> None:
+    shutil.rmtree(site.data / "wbc")
+    for number, text in enumerate(('{"meta": [1]}', '{"annotations": 5}', '{"labels": [5]}'), start=1):
+        (site.data / "rbc" / f"0{number + number // 3}.png.json").write_text(text)
+    done = site.register(format="files")
+    assert (done.added, len(done.problems)) == (8, 3)
+
+
+def test_a_large_file_is_read_in_pieces(site: SiteUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registration, "_IN_MEMORY", 1_000)
+    (site.data / "rbc" / "large.bin").write_bytes(os.urandom(3_000_000))
+    assert site.register().added == 13
+    assert len(list(site.reader.open(view=site.published_view().reference))) == 13

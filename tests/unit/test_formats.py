@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -170,3 +171,70 @@ def test_the_blood_cells() -> None:
         problems += entry.problems
     assert count == 364
     assert {Path(problem.file).name for problem in problems} == {"BloodImage_00338.jpg", "BloodImage_00343.jpg"}
+
+
+SIDECARS = ['{"annotations": 5}', '{"annotations": [5]}', '{"labels": 5}', '{"labels": "cat"}', '{"meta": [1]}',
+            '{"annotations": [{"labels": 5}]}', '{"meta": {"x": "' + "y" * 2_000_000 + '"}}']  # fmt: skip
+
+
+@pytest.mark.parametrize("sidecar", SIDECARS)
+def test_a_sidecar_with_mistakes_keeps_the_file(tmp_path: Path, sidecar: str) -> None:
+    picture(tmp_path / "a.jpg")
+    (tmp_path / "a.jpg.json").write_text(sidecar)
+    found, problems = frames(tmp_path, "files")
+    assert found == {"a.jpg": []}
+    assert len(problems) == 1
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"annotations": [1]},
+        {"annotations": 5},
+        {"categories": ["a"]},
+        {"images": [{"id": 1, "file_name": "a.jpg"}, "x"]},
+    ],
+)
+def test_a_coco_file_with_mistakes_keeps_the_pictures(tmp_path: Path, more: dict) -> None:
+    picture(tmp_path / "a.jpg")
+    (tmp_path / "x.json").write_text(json.dumps({"images": [{"id": [1], "file_name": "a.jpg"}], **more}))
+    found, problems = frames(tmp_path, "coco")
+    assert found == {"a.jpg": []}
+    assert "expected lists of objects" in problems[0].reason
+
+
+def test_a_picture_of_several_coco_files_comes_once_with_all_of_them(tmp_path: Path) -> None:
+    picture(tmp_path / "a.jpg")
+    for label in ("cat", "dog"):
+        content = {"images": [{"id": 1, "file_name": "a.jpg"}], "categories": [{"id": 1, "name": label}],
+                   "annotations": [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}]}  # fmt: skip
+        (tmp_path / f"{label}.json").write_text(json.dumps(content))
+    assert [entry.path for entry in read(tmp_path, "coco")] == ["a.jpg"]
+    found, _ = frames(tmp_path, "coco")
+    assert sorted(each["labels"][0] for each in found["a.jpg"]) == ["cat", "dog"]
+
+
+def test_pictures_of_one_name_get_each_its_own_annotations(tmp_path: Path) -> None:
+    for part, label in (("train", "cat"), ("test", "dog")):
+        picture(tmp_path / part / "1.jpg")
+        (tmp_path / part / "1.xml").write_text(VOC.format(x=7).replace("RBC", label))
+    picture(tmp_path / "elsewhere" / "1.jpg")
+    found, problems = frames(tmp_path, "voc")
+    assert {path: [each["labels"] for each in kept] for path, kept in found.items()} == {
+        "train/1.jpg": [["cat"]], "test/1.jpg": [["dog"]], "elsewhere/1.jpg": [],
+    }  # fmt: skip
+    assert any("could be any of" in problem.reason for problem in problems if problem.file == "elsewhere/1.jpg")
+
+
+@pytest.mark.parametrize("names", [b"names: {a: b}", b"names: 5", b"names: [gr\xf6n]", b"names: [", b"no names"])
+def test_names_that_cannot_be_read_are_told(tmp_path: Path, names: bytes) -> None:
+    picture(tmp_path / "a.jpg")
+    (tmp_path / "a.txt").write_text("0 .5 .5 .1 .1")
+    (tmp_path / "data.yaml").write_bytes(names)
+    with pytest.raises(InvalidArgument, match="names"):
+        list(read(tmp_path, "yolo"))
+
+
+def test_a_pipe_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert probe_file(tmp_path / "pipe") == (None, "left out: it is no regular file")
