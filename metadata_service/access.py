@@ -6,13 +6,20 @@ Deny by default: a method that is not in the map is refused.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, NoReturn
 
 import grpc
 
-from hyperdatasets.core.errors import HyperdatasetsError, PermissionDenied, ProtocolMismatch, Unauthenticated
+from hyperdatasets.core.errors import (
+    HyperdatasetsError,
+    LimitExceeded,
+    PermissionDenied,
+    ProtocolMismatch,
+    Unauthenticated,
+)
 from hyperdatasets.wire.errors import to_status
 from metadata_service.catalog.caller import LOCAL_ADMIN, Caller
 from metadata_service.catalog.users import authenticate
@@ -64,8 +71,10 @@ def caller() -> Caller:
 class Gate(grpc.ServerInterceptor):
     """`open_to_all`: a loopback deployment without tokens, in which everybody is the local admin."""
 
-    def __init__(self, store: Store, now_ms: Callable[[], int], *, open_to_all: bool) -> None:
+    def __init__(self, store: Store, now_ms: Callable[[], int], *, open_to_all: bool, streams: int) -> None:
+        """`streams`: how many may be open at once; fewer than the threads, so that calls are answered beside them."""
         self._store, self._now_ms, self._open = store, now_ms, open_to_all
+        self._streams = threading.BoundedSemaphore(streams)
 
     def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Any], details: grpc.HandlerCallDetails
@@ -87,7 +96,7 @@ class Gate(grpc.ServerInterceptor):
                 if handler.request_streaming
                 else (grpc.unary_stream_rpc_method_handler)
             )
-            wrapped = _answering_with_a_stream(streaming, admitted, method)
+            wrapped = _answering_with_a_stream(_counted(streaming, self._streams), admitted, method)
         else:
             make, wrapped = grpc.unary_unary_rpc_method_handler, _answering(handler.unary_unary, admitted, method)
         return make(wrapped, handler.request_deserializer, handler.response_serializer)
@@ -141,6 +150,18 @@ def _answering_with_a_stream(
                 _abort_unexpected(context, error, method)
 
     return answer
+
+
+def _counted(behaviour: Callable[..., Any], streams: threading.BoundedSemaphore) -> Callable[..., Any]:
+    def counted(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        if not streams.acquire(blocking=False):
+            raise LimitExceeded("the service has as many streams open as it serves at once; try again in a moment")
+        try:
+            yield from behaviour(request, context)
+        finally:
+            streams.release()
+
+    return counted
 
 
 def _abort(context: grpc.ServicerContext, error: HyperdatasetsError) -> NoReturn:

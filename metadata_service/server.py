@@ -106,7 +106,8 @@ class Service:
         self.stop()
 
     def _built(self) -> grpc.Server:
-        gate = Gate(self._store, self._deployment.now_ms, open_to_all=self._config.loopback)
+        streams = max(1, self._config.threads * 3 // 4)
+        gate = Gate(self._store, self._deployment.now_ms, open_to_all=self._config.loopback, streams=streams)
         server = grpc.server(
             ThreadPoolExecutor(self._config.threads, thread_name_prefix="call"),
             interceptors=[gate],

@@ -43,6 +43,8 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
         for request in request_iterator:
             if len(request.frames) > MAX_BATCH:
                 raise InvalidArgument(f"a batch has at most {MAX_BATCH} frames, this one has {len(request.frames)}")
+            if request.mode not in _MODES:
+                raise InvalidArgument(f"mode: there is no mode {request.mode}")
             plain = [_plain(write) for write in request.frames]
             with self.deployment.store.writing() as writing:
                 answer = self._write(writing, request, plain)

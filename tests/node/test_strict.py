@@ -211,9 +211,10 @@ def test_a_slice_that_is_refused_leaves_what_was_admitted_as_it_was(strict: Site
     draft.update_by_query(frame_query="rois.label:wbc", add_labels=["seen"])
     second = strict.published_view("second")
     database = sqlite3.connect(tmp_path / "service" / "metadata.db")
-    for revision, payload in database.execute("SELECT revision, payload FROM revisions").fetchall():
-        changed = orjson.dumps(orjson.loads(payload) | {"annotations": []}, option=orjson.OPT_SORT_KEYS)
-        database.execute("UPDATE revisions SET payload = ? WHERE revision = ?", (changed, revision))
+    for first, payload in database.execute("SELECT first, payload FROM blocks").fetchall():
+        changed = zstandard.compress(zstandard.decompress(payload).replace(b'"rbc"', b'"wbc"'))
+        assert changed != payload
+        database.execute("UPDATE blocks SET payload = ? WHERE first = ?", (changed, first))
     database.commit()
     database.close()
     with pytest.raises(HyperdatasetsError, match="digest says"):

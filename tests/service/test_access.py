@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
@@ -27,6 +29,7 @@ from hyperdatasets.core.errors import (
 from hyperdatasets.v1 import dataset_service_pb2 as datasets_pb
 from hyperdatasets.v1 import frame_service_pb2 as frames_pb
 from hyperdatasets.v1 import site_service_pb2 as sites_pb
+from hyperdatasets.v1.frame_service_pb2_grpc import FrameServiceStub
 from hyperdatasets.v1.user_service_pb2 import WhoAmIRequest
 from hyperdatasets.v1.user_service_pb2_grpc import UserServiceStub
 from metadata_service import access
@@ -152,3 +155,26 @@ def test_health_is_told(service: Service) -> None:
         answer = stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=5)
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
     channel.close()
+
+
+def test_streams_that_wait_do_not_keep_others_from_being_answered(service: Service, client: MetadataClient) -> None:
+    Dataset.create("d", client=client)
+    stub, ended = FrameServiceStub(client.connection.channel), threading.Event()
+
+    def waiting() -> Iterator[frames_pb.WriteFramesRequest]:
+        ended.wait()
+        yield from ()
+
+    calls = [stub.WriteFrames(waiting(), timeout=30) for _ in range(40)]
+    assert [each.name for each in Dataset.list(client=client)] == ["d"]
+    ended.set()
+    answers = [call.code() for call in calls]
+    assert answers.count(grpc.StatusCode.RESOURCE_EXHAUSTED) == 16
+    assert answers.count(grpc.StatusCode.OK) == 24
+
+
+def test_a_mode_that_does_not_exist(client: MetadataClient) -> None:
+    stub = FrameServiceStub(client.connection.channel)
+    request = frames_pb.WriteFramesRequest(dataset="d", version="v", mode=77)  # type: ignore[arg-type]
+    with pytest.raises(grpc.RpcError, match="no mode 77"):
+        list(stub.WriteFrames(iter([request]), timeout=5))
