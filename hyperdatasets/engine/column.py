@@ -5,7 +5,7 @@ A path may hold values of several types, and several values in one element. Elem
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -14,189 +14,164 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from hyperdatasets.engine.bitmaps import Ordinals, to_array, to_bitmap, union
+from hyperdatasets.engine.bitmaps import Ordinals, to_bitmap, union
 from hyperdatasets.engine.dictionary import Dictionary
+from hyperdatasets.engine.numbers import Numbers, merged
+from hyperdatasets.engine.postings import Bitmaps, Codes, Postings
 
 Arrays = dict[str, NDArray[Any]]
-DENSE = 256  # a text with so many elements keeps its posting as a Roaring bitmap
 
 
-class Dense:
-    """Postings as serialized Roaring bitmaps, each read when it is first asked for."""
-
-    def __init__(self, codes: NDArray[np.int64], ends: NDArray[np.int64], data: NDArray[np.uint8]) -> None:
-        self.codes, self.ends, self.data = codes, ends, data
-        self._places = {code: place for place, code in enumerate(codes.tolist())}
-        self._read: dict[int, BitMap] = {}
-
-    @classmethod
-    def of(cls, bitmaps: Mapping[int, BitMap]) -> Dense:
-        codes = sorted(bitmaps)
-        serialized = [bitmaps[code].serialize() for code in codes]
-        ends = np.cumsum([0, *map(len, serialized)], dtype=np.int64)
-        return cls(np.array(codes, np.int64), ends, _bytes(b"".join(serialized)))
-
-    def __contains__(self, code: int) -> bool:
-        return code in self._places
-
-    def __getitem__(self, code: int) -> BitMap:
-        found = self._read.get(code)
-        if found is None:
-            place = self._places[code]
-            found = BitMap.deserialize(self.data[self.ends[place] : self.ends[place + 1]].tobytes())
-            self._read[code] = found
-        return found
-
-    def all(self) -> list[BitMap]:
-        return [self[code] for code in self._places]
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Column:
-    """Postings of code `i` lie in `rows[starts[i]:starts[i + 1]]`, or, if there are many, among the dense ones."""
+    """`size` is how many elements the table has, with a value here or without."""
 
+    size: int
     texts: Dictionary
-    starts: NDArray[np.int64]
-    rows: Ordinals
-    dense: Dense
-    int_rows: Ordinals
-    ints: NDArray[np.int64]
-    float_rows: Ordinals
-    floats: NDArray[np.float64]
+    postings: Postings
+    ints: Numbers
+    floats: Numbers
     trues: BitMap
     falses: BitMap
 
-    def posting(self, code: int) -> BitMap:
-        """Elements that hold this text."""
-        return self.dense[code] if code in self.dense else to_bitmap(self._sparse(code))
-
-    def count(self, code: int) -> int:
-        return len(self.dense[code]) if code in self.dense else len(self._sparse(code))
-
-    def postings(self, codes: Iterable[int]) -> BitMap:
-        """Elements that hold any of these texts."""
-        listed = list(codes)
-        sparse = [self._sparse(code) for code in listed if code not in self.dense]
-        result = to_bitmap(np.sort(np.concatenate(sparse))) if sparse else BitMap()
-        return result | union(self.dense[code] for code in listed if code in self.dense)
-
-    @cached_property
-    def texts_present(self) -> BitMap:
-        return to_bitmap(np.sort(self.rows)) | union(self.dense.all())
+    @property
+    def numbers(self) -> tuple[Numbers, Numbers]:
+        return self.ints, self.floats
 
     @cached_property
     def present(self) -> BitMap:
         """Elements that hold any value."""
-        numbers = to_bitmap(self.int_rows) | to_bitmap(self.float_rows)
-        return self.texts_present | numbers | self.trues | self.falses
-
-    def elements(self, code: int) -> Ordinals:
-        """Elements that hold this text, ascending."""
-        return to_array(self.dense[code]) if code in self.dense else self._sparse(code)
-
-    def _sparse(self, code: int) -> Ordinals:
-        return self.rows[self.starts[code] : self.starts[code + 1]]
+        return self.postings.present | self.ints.present | self.floats.present | self.trues | self.falses
 
     def arrays(self) -> Arrays:
         """What a file keeps; inverse of `from_arrays`."""
-        return {
+        found: Arrays = {
             "text_data": self.texts.data, "text_starts": self.texts.starts,
-            "starts": self.starts, "rows": self.rows,
-            "dense_codes": self.dense.codes, "dense_ends": self.dense.ends, "dense_data": self.dense.data,
-            "int_rows": self.int_rows, "ints": self.ints, "float_rows": self.float_rows, "floats": self.floats,
-            "trues": _bytes(self.trues.serialize()), "falses": _bytes(self.falses.serialize()),
+            "starts": self.postings.starts, "rows": self.postings.rows,
+            "dense_codes": self.postings.dense.codes, "dense_ends": self.postings.dense.ends,
+            "dense_data": self.postings.dense.data, "ints": self.ints.values, "floats": self.floats.values,
+            "trues": _bytes(self.trues), "falses": _bytes(self.falses),
         }  # fmt: skip
+        for name, numbers in (("int_rows", self.ints), ("float_rows", self.floats)):
+            if numbers.elements is not None:
+                found[name] = numbers.elements
+        return {name: array for name, array in found.items() if len(array)}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Column:
-        get = arrays.__getitem__
+    def from_arrays(cls, size: int, arrays: Mapping[str, NDArray[Any]]) -> Column:
+        def get(name: str, kind: type) -> NDArray[Any]:
+            found = arrays.get(name)
+            return np.array([], kind) if found is None else found
+
+        def numbers(values: str, rows: str, kind: type) -> Numbers:
+            elements = arrays.get(rows)
+            held = get(values, kind)
+            return Numbers(size, held, get(rows, np.uint32) if elements is not None or not len(held) else None)
+
+        dense = Bitmaps(get("dense_codes", np.int64), get("dense_ends", np.int64), get("dense_data", np.uint8))
         return cls(
-            Dictionary(get("text_data"), get("text_starts")),
-            get("starts"), get("rows"),
-            Dense(get("dense_codes"), get("dense_ends"), get("dense_data")),
-            get("int_rows"), get("ints"), get("float_rows"), get("floats"),
-            BitMap.deserialize(get("trues").tobytes()), BitMap.deserialize(get("falses").tobytes()),
+            size, Dictionary(get("text_data", np.uint8), arrays.get("text_starts", np.zeros(1, np.uint32))),
+            Postings(arrays.get("starts", np.zeros(1, np.uint32)), get("rows", np.uint32), dense),
+            numbers("ints", "int_rows", np.int64), numbers("floats", "float_rows", np.float64),
+            _bitmap(arrays.get("trues")), _bitmap(arrays.get("falses")),
         )  # fmt: skip
 
 
 @dataclass(slots=True)
 class ColumnBuilder:
-    """Values of one path as they come, elements ascending."""
+    """Values of one path as they come, with their elements, ascending."""
 
-    texts: dict[str, list[int]] = field(default_factory=dict)
-    int_rows: list[int] = field(default_factory=list)
-    ints: list[int] = field(default_factory=list)
-    float_rows: list[int] = field(default_factory=list)
-    floats: list[float] = field(default_factory=list)
-    trues: list[int] = field(default_factory=list)
-    falses: list[int] = field(default_factory=list)
+    elements: list[int] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
 
-    def add(self, element: int, value: object) -> None:
-        kind = type(value)
-        if kind is str:
-            rows = self.texts.setdefault(value, [])  # type: ignore[arg-type]
-            if not rows or rows[-1] != element:
-                rows.append(element)
-        elif kind is float:
-            self.float_rows.append(element)
-            self.floats.append(value)  # type: ignore[arg-type]
-        elif kind is int:
-            self.int_rows.append(element)
-            self.ints.append(value)  # type: ignore[arg-type]
-        else:
-            (self.trues if value else self.falses).append(element)
-
-    def build(self) -> Column:
-        ordered = sorted(self.texts)
-        postings = [np.array(self.texts[text], np.uint32) for text in ordered]
-        return make_column(
-            ordered, postings,
-            (np.array(self.int_rows, np.uint32), np.array(self.ints, np.int64)),
-            (np.array(self.float_rows, np.uint32), np.array(self.floats, np.float64)),
-            trues=BitMap(self.trues), falses=BitMap(self.falses),
-        )  # fmt: skip
+    def build(self, size: int) -> Column:
+        kinds = set(map(type, self.values))
+        elements = np.array(self.elements, np.uint32)
+        if len(kinds) == 1:
+            return _of_one_kind(size, elements, self.values, kinds.pop())
+        parts = []
+        for kind in (str, int, float, bool):
+            places = [place for place, value in enumerate(self.values) if type(value) is kind]
+            parts.append((elements[places], [self.values[place] for place in places]))
+        return _column(size, *parts)
 
 
-def make_column(
-    texts: list[str],
-    postings: list[Ordinals],
-    ints: tuple[Ordinals, NDArray[np.int64]],
-    floats: tuple[Ordinals, NDArray[np.float64]],
-    *,
-    trues: BitMap,
-    falses: BitMap,
+def _of_one_kind(size: int, elements: Ordinals, values: list[Any], kind: type) -> Column:
+    nothing: tuple[Ordinals, list[Any]] = (elements[:0], [])
+    parts = [(elements, values) if kind is each else nothing for each in (str, int, float, bool)]
+    return _column(size, *parts)
+
+
+def _column(
+    size: int,
+    texts: tuple[Ordinals, list[str]],
+    ints: tuple[Ordinals, list[int]],
+    floats: tuple[Ordinals, list[float]],
+    booleans: tuple[Ordinals, list[bool]],
 ) -> Column:
-    """A column of sorted distinct texts with their elements (ascending), and the values of other types."""
-    dense = {code: to_bitmap(posting) for code, posting in enumerate(postings) if len(posting) >= DENSE}
-    sparse = [np.array([], np.uint32) if code in dense else posting for code, posting in enumerate(postings)]
-    starts = np.zeros(len(texts) + 1, np.int64)
-    np.cumsum([len(posting) for posting in sparse], out=starts[1:])
-    rows = np.concatenate(sparse) if sparse else np.array([], np.uint32)
-    return Column(Dictionary.of(texts), starts, rows, Dense.of(dense), *ints, *floats, trues, falses)
+    dictionary, postings = encoded(*texts)
+    truth = np.array(booleans[1], bool)
+    return Column(
+        size, dictionary, postings,
+        Numbers.of(size, ints[0], np.array(ints[1], np.int64)),
+        Numbers.of(size, floats[0], np.array(floats[1], np.float64)),
+        to_bitmap(booleans[0][truth]), to_bitmap(booleans[0][~truth]),
+    )  # fmt: skip
 
 
-def merge_columns(parts: list[tuple[int, Column]]) -> Column:
-    """One column of several, each with the number that its elements begin at."""
-    postings: dict[str, list[Ordinals]] = {}
-    for base, column in parts:
-        for code, text in enumerate(column.texts):
-            postings.setdefault(text, []).append(column.elements(code) + np.uint32(base))
-    texts = sorted(postings)
-    return make_column(
-        texts,
-        [np.concatenate(postings[text]) for text in texts],
-        (
-            np.concatenate([column.int_rows + np.uint32(base) for base, column in parts]),
-            np.concatenate([column.ints for _, column in parts]),
-        ),
-        (
-            np.concatenate([column.float_rows + np.uint32(base) for base, column in parts]),
-            np.concatenate([column.floats for _, column in parts]),
-        ),
-        trues=union(column.trues.shift(base) for base, column in parts),
-        falses=union(column.falses.shift(base) for base, column in parts),
-    )
+def of_numbers(size: int, elements: Ordinals | None, values: NDArray[np.float64]) -> Column:
+    """A column of doubles alone."""
+    dictionary, postings = encoded(np.array([], np.uint32), [])
+    nothing = Numbers.of(size, np.array([], np.uint32), np.array([], np.int64))
+    return Column(size, dictionary, postings, nothing, Numbers.of(size, elements, values), BitMap(), BitMap())
 
 
-def _bytes(data: bytes) -> NDArray[np.uint8]:
-    return np.frombuffer(data, np.uint8)
+def encoded(elements: Ordinals, texts: Sequence[str]) -> tuple[Dictionary, Postings]:
+    """The distinct texts and who holds them; elements ascending."""
+    numbers: dict[str, int] = {}
+    as_they_come = np.array([numbers.setdefault(text, len(numbers)) for text in texts], np.int64)
+    ordered = sorted(numbers)
+    code_of = np.empty(len(ordered), np.int64)
+    code_of[[numbers[text] for text in ordered]] = np.arange(len(ordered))
+    codes = code_of[as_they_come] if ordered else as_they_come
+    return Dictionary.of(ordered), _postings(codes, elements, len(ordered))
+
+
+def merge_columns(parts: list[tuple[int, Column]], size: int) -> Column:
+    """One column of several, each with the number that its elements begin at; `size` elements in all."""
+    dictionary, code_maps = Dictionary.merged([column.texts for _, column in parts])
+    codes, elements = [np.array([], np.int64)], [np.array([], np.uint32)]
+    for (base, column), code_map in zip(parts, code_maps, strict=True):
+        own, rows = column.postings.pairs()
+        codes.append(code_map[own])
+        elements.append(rows + np.uint32(base))
+    return Column(
+        size, dictionary, _postings(np.concatenate(codes), np.concatenate(elements), len(dictionary)),
+        merged([(base, column.ints) for base, column in parts], size, np.int64),
+        merged([(base, column.floats) for base, column in parts], size, np.float64),
+        union(column.trues.shift(base) for base, column in parts),
+        union(column.falses.shift(base) for base, column in parts),
+    )  # fmt: skip
+
+
+def any_of(columns: Iterable[Column]) -> BitMap:
+    """Elements that hold a value in any of these columns."""
+    return union(column.present for column in columns)
+
+
+def _postings(codes: Codes, elements: Ordinals, distinct: int) -> Postings:
+    """From pairs in any order, of which one may stand several times."""
+    if not len(codes):
+        return Postings.of(codes, elements, distinct)
+    keys = np.sort((codes.astype(np.uint64) << np.uint64(32)) | elements)
+    if len(keys) > 1:
+        keys = keys[np.concatenate([[True], keys[1:] != keys[:-1]])]
+    return Postings.of((keys >> np.uint64(32)).astype(np.int64), keys.astype(np.uint32), distinct)
+
+
+def _bytes(bitmap: BitMap) -> NDArray[np.uint8]:
+    return np.frombuffer(bitmap.serialize() if bitmap else b"", np.uint8)
+
+
+def _bitmap(data: NDArray[np.uint8] | None) -> BitMap:
+    return BitMap() if data is None else BitMap.deserialize(data.tobytes())

@@ -14,22 +14,37 @@ from hyperdatasets.core.query.dates import moment
 from hyperdatasets.core.query.text import tokens
 
 Codes = NDArray[np.int64]
+LARGE = 4_096  # texts; of more the words are searched for in the bytes and not listed
+
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd, so that it has an inverse
+_WORD = np.zeros(256, bool)  # bytes that belong to words of ASCII texts
+_WORD[[*range(48, 58), *range(65, 91), *range(97, 123)]] = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dictionary:
     """UTF-8 texts end to end; text `i` lies between `starts[i]` and `starts[i + 1]`."""
 
     data: NDArray[np.uint8]
-    starts: NDArray[np.int64]
+    starts: NDArray[np.uint32]
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> Dictionary:
         """From texts that are sorted and distinct."""
         encoded = [text.encode() for text in texts]
-        starts = np.zeros(len(texts) + 1, np.int64)
+        starts = np.zeros(len(texts) + 1, np.uint32)
         np.cumsum([len(text) for text in encoded], out=starts[1:])
         return cls(np.frombuffer(b"".join(encoded), np.uint8), starts)
+
+    @classmethod
+    def merged(cls, parts: Sequence[Dictionary]) -> tuple[Dictionary, list[Codes]]:
+        """One dictionary of several, and for each its codes in the new one."""
+        if len(parts) == 1:
+            return parts[0], [np.arange(len(parts[0]))]
+        listed = [list(part) for part in parts]
+        ordered = sorted(set().union(*listed))
+        code_of = {text: code for code, text in enumerate(ordered)}
+        return cls.of(ordered), [np.array([code_of[text] for text in texts], np.int64) for texts in listed]
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -40,6 +55,9 @@ class Dictionary:
     def __iter__(self) -> Iterator[str]:
         data = self.data.tobytes()
         bounds = self.starts.tolist()
+        if self._ascii:
+            text = data.decode("ascii")
+            return (text[low:high] for low, high in pairwise(bounds))
         return (data[low:high].decode() for low, high in pairwise(bounds))
 
     def position(self, text: str, *, after: bool = False) -> int:
@@ -71,23 +89,74 @@ class Dictionary:
     @cached_property
     def dates(self) -> tuple[Codes, NDArray[np.int64]]:
         """Codes of the texts that are dates, and their moments in microseconds."""
-        found = [(code, time) for code, text in enumerate(self) if (time := _date(text)) is not None]
+        candidates = self._maybe_dates()
+        found = [(code, time) for code in candidates if (time := moment(self[code])) is not None]
         both = np.array(found, np.int64).reshape(-1, 2)
         return both[:, 0], both[:, 1]
 
+    def hashes(self) -> NDArray[np.uint64]:
+        """64 bits of each text, equal for equal texts: a polynomial in its bytes, modulo 2^64; shape (n,)."""
+        powers = np.full(len(self.data) + 1, _MULTIPLIER, np.uint64)
+        powers[0] = 1
+        np.cumprod(powers, out=powers)
+        backwards = np.full(len(self.data) + 1, pow(int(_MULTIPLIER), -1, 1 << 64), np.uint64)
+        backwards[0] = 1
+        np.cumprod(backwards, out=backwards)
+        sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum((self.data + np.uint64(1)) * powers[:-1])])
+        low, high = self.starts[:-1], self.starts[1:]
+        mixed: NDArray[np.uint64] = (sums[high] - sums[low]) * backwards[low] ^ (high - low).astype(
+            np.uint64
+        ) << np.uint64(56)
+        return mixed
+
     def with_phrase(self, wanted: Sequence[str]) -> list[int]:
         """Codes of the texts in which these words stand one after the other."""
+        if len(self) > LARGE and self._ascii:
+            candidates = self._with_word(max(wanted, key=len))
+            return candidates if len(wanted) == 1 else self._holding(candidates, wanted)
         if len(wanted) == 1:
             return self.words.get(wanted[0], [])
-        candidates = set.intersection(*(set(self.words.get(word, ())) for word in wanted))
-        return [code for code in sorted(candidates) if _holds_phrase(tokens(self[code]), wanted)]
+        return self._holding(sorted(set.intersection(*(set(self.words.get(word, ())) for word in wanted))), wanted)
+
+    def _holding(self, candidates: Sequence[int], wanted: Sequence[str]) -> list[int]:
+        return [code for code in candidates if _holds_phrase(tokens(self[code]), wanted)]
+
+    @cached_property
+    def _ascii(self) -> bool:
+        return not len(self.data) or int(self.data.max()) < 128
+
+    def _with_word(self, word: str) -> list[int]:
+        """Codes of the texts with a word, found in the bytes of all (which are ASCII)."""
+        needle = word.encode()
+        if not word.isascii() or len(needle) > len(self.data):
+            return []
+        places = np.flatnonzero(self._is(needle[0], self.data[: len(self.data) - len(needle) + 1]))
+        for at, byte in enumerate(needle[1:], start=1):
+            places = places[self._is(byte, self.data[places + at])]
+        codes = np.searchsorted(self.starts, places, "right") - 1
+        ends = places + len(needle)
+        begins = (places == self.starts[codes]) | ~_WORD[self.data[np.maximum(places - 1, 0)]]
+        next_bytes = self.data[np.minimum(ends, len(self.data) - 1)]
+        whole = begins & (ends <= self.starts[codes + 1]) & ((ends == self.starts[codes + 1]) | ~_WORD[next_bytes])
+        found: list[int] = np.unique(codes[whole]).tolist()
+        return found
+
+    @staticmethod
+    def _is(byte: int, data: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Where the data is this byte of a case-folded word, in either case."""
+        folded = data | np.uint8(32) if 97 <= byte <= 122 else data
+        same: NDArray[np.bool_] = folded == np.uint8(byte)
+        return same
+
+    def _maybe_dates(self) -> list[int]:
+        """Codes of the texts that have a minus sign where a date has its first."""
+        starts = self.starts[:-1].astype(np.int64)
+        long = np.flatnonzero(np.diff(self.starts.astype(np.int64)) >= len("YYYY-MM-DD"))
+        found: list[int] = long[self.data[starts[long] + 4] == ord("-")].tolist() if len(long) else []
+        return found
 
     def _encoded(self, code: int) -> bytes:
         return self.data[self.starts[code] : self.starts[code + 1]].tobytes()
-
-
-def _date(text: str) -> int | None:
-    return moment(text) if len(text) >= len("YYYY-MM-DD") and text[4] == "-" else None
 
 
 def _holds_phrase(words: list[str], wanted: Sequence[str]) -> bool:

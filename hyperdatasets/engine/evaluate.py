@@ -6,60 +6,63 @@ import math
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from hyperdatasets.core.query.dates import moments
 from hyperdatasets.core.query.literals import boolean, number
 from hyperdatasets.core.query.text import tokens
 from hyperdatasets.core.query.tree import Bound, Exists, Range, Term, Test
-from hyperdatasets.engine.bitmaps import Ordinals, to_bitmap
 from hyperdatasets.engine.column import Column
+from hyperdatasets.engine.dictionary import LARGE
 from hyperdatasets.engine.words import Pattern, predicate
 
 _INT64 = (-(1 << 63), (1 << 63) - 1)
 
 
-def satisfying(column: Column, test: Test, *, keyword: bool) -> BitMap:
-    """Elements with a value that satisfies the test."""
+def satisfying(column: Column, test: Test, *, keyword: bool, within: BitMap | None = None) -> BitMap:
+    """Elements with a value that satisfies the test; of those in `within` at least, where that is cheaper."""
     match test:
         case Exists():
             return column.present
         case Range(low, high) if low is None and high is None:
             return column.present
         case Range():
-            return _numbers_in(column, test) | column.postings(_texts_in(column, test))
+            return _numbers_in(column, test, within) | column.postings.any_of(_texts_in(column, test))
         case Term(text):
-            return _equal(column, text, keyword=keyword)
+            return _equal(column, text, keyword=keyword, within=within)
         case _:
-            return column.postings(_fitting(column, test, exact=keyword))
+            return column.postings.any_of(_fitting(column, test, exact=keyword))
 
 
 def satisfying_texts(column: Column, test: Test) -> BitMap:
     """The same for the texts of the column alone, analysed: a part of "any text of the frame"."""
     match test:
         case Exists():
-            return column.texts_present
+            return column.postings.present
         case Range(low, high) if low is None and high is None:
-            return column.texts_present
+            return column.postings.present
         case Range():
-            return column.postings(_texts_in(column, test))
+            return column.postings.any_of(_texts_in(column, test))
         case Term(text):
-            return column.postings(_saying(column, text))
+            return column.postings.any_of(_saying(column, text))
         case _:
-            return column.postings(_fitting(column, test, exact=False))
+            return column.postings.any_of(_fitting(column, test, exact=False))
 
 
-def _equal(column: Column, text: str, *, keyword: bool) -> BitMap:
-    if keyword:
-        code = column.texts.code(text)
-        found = BitMap() if code is None else column.posting(code)
-    else:
-        found = column.postings(_saying(column, text))
+def _equal(column: Column, text: str, *, keyword: bool, within: BitMap | None) -> BitMap:
+    found = column.postings.any_of(equal_texts(column, text, keyword=keyword))
     same = Bound(text, inclusive=True)
-    found = found | _numbers_in(column, Range(same, same))
+    found = found | _numbers_in(column, Range(same, same), within)
     truth = boolean(text)
     return found if truth is None else found | (column.trues if truth else column.falses)
+
+
+def equal_texts(column: Column, text: str, *, keyword: bool) -> list[int]:
+    """Codes of the texts that a term means."""
+    if not keyword:
+        return _saying(column, text)
+    code = column.texts.code(text)
+    return [] if code is None else [code]
 
 
 def _saying(column: Column, text: str) -> list[int]:
@@ -77,6 +80,8 @@ def _fitting(column: Column, test: Pattern, *, exact: bool) -> Iterable[int]:
     fits = predicate(test, exact=exact)
     if exact:
         return [code for code, text in enumerate(column.texts) if fits(text)]
+    if len(column.texts) > LARGE:
+        return [code for code, text in enumerate(column.texts) if any(map(fits, tokens(text)))]
     return sorted({code for word, codes in column.texts.words.items() if fits(word) for code in codes})
 
 
@@ -100,7 +105,7 @@ def _texts_in(column: Column, test: Range) -> list[int]:
     return found
 
 
-def _numbers_in(column: Column, test: Range) -> BitMap:
+def _numbers_in(column: Column, test: Range, within: BitMap | None) -> BitMap:
     """Whole numbers and doubles compare exactly, each as what it is."""
     bounds = (test.low, test.high)
     ends = [None if bound is None else number(bound.text) for bound in bounds]
@@ -110,10 +115,10 @@ def _numbers_in(column: Column, test: Range) -> BitMap:
     strict_low, strict_high = (bound is not None and not bound.inclusive for bound in bounds)
     least = _INT64[0] if low is None else _least_int(low, strictly=strict_low)
     most = _INT64[1] if high is None else -_least_int(-high, strictly=strict_high)
-    found = _between(column.int_rows, column.ints, max(least, _INT64[0]), min(most, _INT64[1]))
+    found = column.ints.between(max(least, _INT64[0]), min(most, _INT64[1]), within)
     least_double = -math.inf if low is None else _least_double(low, strictly=strict_low)
     most_double = math.inf if high is None else -_least_double(-high, strictly=strict_high)
-    return found | _between(column.float_rows, column.floats, least_double, most_double)
+    return found | column.floats.between(least_double, most_double, within)
 
 
 def _least_int(end: float, *, strictly: bool) -> int:
@@ -132,7 +137,3 @@ def _least_double(end: float, *, strictly: bool) -> float:
     except OverflowError:  # a whole number beyond all doubles
         return math.inf if end > 0 else -math.inf
     return math.nextafter(double, math.inf) if double < end or (strictly and double == end) else double
-
-
-def _between(rows: Ordinals, values: NDArray[np.int64] | NDArray[np.float64], low: float, high: float) -> BitMap:
-    return to_bitmap(rows[(values >= low) & (values <= high)]) if len(rows) and low <= high else BitMap()

@@ -18,7 +18,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-MAGIC = b"hdindex1"
+MAGIC = b"hdindex2"
 _ALIGN = 16
 Key = tuple[str, ...]
 

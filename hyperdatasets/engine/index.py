@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +22,30 @@ from hyperdatasets.core.query.tree import Node, Scope
 from hyperdatasets.engine import files
 from hyperdatasets.engine.bitmaps import union
 from hyperdatasets.engine.column import Column
+from hyperdatasets.engine.postings import Bitmaps
 from hyperdatasets.engine.segment import Row, Segment, build, merge
 from hyperdatasets.engine.table import Table
 
-SEALED = 65_536  # rows of a segment that is not merged any more
+SEALED = 262_144  # rows of a segment that is not merged any more
+BUILT = 65_536  # rows that are made into a segment at once
 UNSAVED = 16_384  # rows that may be in memory only
-CACHED = 4_096  # results that are kept
+CACHED = 256  # results that are kept
 _MANIFEST = "segments.json"
+_TABLES = ("frames", "rois", "sources")
 
 
 @dataclass(frozen=True, eq=False)
 class _Part:
     segment: Segment
     file: str | None  # None = in memory only
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What a query found in these segments, of one after the other."""
+
+    segments: tuple[Segment, ...]
+    found: BitMap
 
 
 class DatasetIndex:
@@ -45,7 +57,7 @@ class DatasetIndex:
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
         self._writing = threading.Lock()
-        self._cache: OrderedDict[tuple[Segment, Node, Scope], BitMap] = OrderedDict()
+        self._cache: OrderedDict[Hashable, _Kept] = OrderedDict()
         self._caching = threading.Lock()
         self._parts: tuple[_Part, ...] = ()
         if folder is not None:
@@ -65,11 +77,11 @@ class DatasetIndex:
         """Adds rows by ascending revision; those it has are passed over."""
         with self._writing:
             reached = self.reached
-            new = build(row for row in rows if row.revision >= reached)
-            if new.size:
-                self._parts = _settled((*self._parts, _Part(new, None)))
-            if sum(part.segment.size for part in self._parts if part.file is None) >= UNSAVED:
-                self._save()
+            fresh = (row for row in rows if row.revision >= reached)
+            while batch := list(islice(fresh, BUILT)):
+                self._parts = _settled((*self._parts, _Part(build(batch), None)))
+                if sum(part.segment.size for part in self._parts if part.file is None) >= UNSAVED:
+                    self._save()
 
     def save(self) -> None:
         """Writes what is in memory only, so that the next start need not read it from the truth."""
@@ -84,23 +96,30 @@ class DatasetIndex:
 
     def search(self, node: Node, scope: Scope, within: BitMap | None = None) -> BitMap:
         """Revisions whose frame matches (some ROI or source of it, in those scopes), of those in `within`."""
-        found = union(self.result(segment, node, scope) for segment in self.segments)
+        found = self.kept((node, scope), lambda segment: segment.search(node, scope))
         return found if within is None else found & within
 
-    def result(self, segment: Segment, node: Node, scope: Scope) -> BitMap:
-        """What of a segment matches; kept, since segments never change."""
-        key = (segment, node, scope)
+    def kept(self, key: Hashable, of: Callable[[Segment], BitMap]) -> BitMap:
+        """The union of what a pure function finds in each segment; kept, since segments never change.
+
+        Asked again after an edit, it looks only at segments that are new since.
+        """
+        segments = self.segments
         with self._caching:
-            found = self._cache.get(key)
-            if found is not None:
-                self._cache.move_to_end(key)
-                return found
-        found = segment.search(node, scope)
+            before = self._cache.get(key, _Kept((), BitMap()))
+        if before.segments != segments[: len(before.segments)]:
+            before = _Kept((), BitMap())
+        steady = _steady(segments)
+        if len(before.segments) < steady:
+            part = segments[len(before.segments) : steady]
+            before = _Kept(segments[:steady], union([before.found, *map(of, part)]))
         with self._caching:
-            self._cache[key] = found
+            self._cache[key] = before
+            self._cache.move_to_end(key)
             while len(self._cache) > CACHED:
                 self._cache.popitem(last=False)
-        return found
+        rest = segments[len(before.segments) :]
+        return union([before.found, *map(of, rest)]) if rest else before.found
 
     def columns(self, path: str, scope: Scope = "frame") -> Iterator[tuple[Segment, Table, Column]]:
         """The column of a field in each segment that has it; a frame field may begin with `rois.` or `sources.`."""
@@ -151,6 +170,14 @@ class DatasetIndex:
                 path.unlink(missing_ok=True)
 
 
+def _steady(segments: Sequence[Segment]) -> int:
+    """How many of the first segments will not be merged soon: all but small ones at the end."""
+    steady = len(segments)
+    while steady and segments[steady - 1].size < UNSAVED:
+        steady -= 1
+    return steady
+
+
 def table_of(segment: Segment, path: str, scope: Scope) -> tuple[Table, str]:
     """The table that holds a field, and its name there."""
     if scope == "roi":
@@ -175,23 +202,33 @@ def _settled(parts: tuple[_Part, ...]) -> tuple[_Part, ...]:
 
 def _write_segment(path: Path, segment: Segment) -> None:
     arrays: list[tuple[files.Key, NDArray[Any]]] = [(("revisions",), segment.revisions)]
-    for kind in ("frames", "rois", "sources"):
+    for kind in _TABLES:
         table: Table = getattr(segment, kind)
         arrays.append(((kind, "owners"), table.owners))
         for name, column in table.columns.items():
             arrays += [((kind, "column", name, part), array) for part, array in column.arrays().items()]
+        for name, held in table.holders.items():
+            arrays += [((kind, "holders", name, part), array) for part, array in held.arrays().items()]
     files.write(path, arrays)
 
 
 def _read_segment(path: Path) -> Segment:
     arrays = files.read(path)
+    frames = len(arrays[("revisions",)])
     tables = {}
-    for kind in ("frames", "rois", "sources"):
-        columns: dict[str, dict[str, NDArray[Any]]] = {}
-        for key, array in arrays.items():
-            if key[:2] == (kind, "column"):
-                columns.setdefault(key[2], {})[key[3]] = array
+    for kind in _TABLES:
         owners = arrays[kind, "owners"]
-        made = {name: Column.from_arrays(parts) for name, parts in columns.items()}
-        tables[kind] = Table(len(owners), made, owners)
+        columns = {name: Column.from_arrays(len(owners), each) for name, each in _named(arrays, kind, "column")}
+        holders = {name: Bitmaps.from_arrays(each) for name, each in _named(arrays, kind, "holders")}
+        tables[kind] = Table(len(owners), columns, owners, frames, holders)
     return Segment(arrays[("revisions",)], **tables)
+
+
+def _named(
+    arrays: Mapping[files.Key, NDArray[Any]], kind: str, role: str
+) -> Iterable[tuple[str, dict[str, NDArray[Any]]]]:
+    found: dict[str, dict[str, NDArray[Any]]] = {}
+    for key, array in arrays.items():
+        if key[:2] == (kind, role):
+            found.setdefault(key[2], {})[key[3]] = array
+    return found.items()

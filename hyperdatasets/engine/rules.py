@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,7 +12,7 @@ from pyroaring import BitMap
 from hyperdatasets.core.dataview import RoiRule, Split
 from hyperdatasets.core.query.parse import parse
 from hyperdatasets.core.split import split_place
-from hyperdatasets.engine.bitmaps import complement, to_bitmap
+from hyperdatasets.engine.bitmaps import complement, everything, from_mask, to_bitmap
 from hyperdatasets.engine.segment import Segment
 
 
@@ -24,12 +25,7 @@ def rois_of_rule(segment: Segment, rule: RoiRule) -> BitMap:
         return found
     if column is None:
         return BitMap()
-    chosen = np.ones(len(column.floats), bool)
-    if low is not None:
-        chosen &= column.floats >= low
-    if high is not None:
-        chosen &= column.floats <= high
-    return found & to_bitmap(column.float_rows[chosen])
+    return column.floats.between(-math.inf if low is None else low, math.inf if high is None else high, found)
 
 
 def frames_of_rule(segment: Segment, rule: RoiRule) -> BitMap:
@@ -39,18 +35,18 @@ def frames_of_rule(segment: Segment, rule: RoiRule) -> BitMap:
     if rule.exclude:
         frames = complement(segment.rois.frames_of(rois), segment.size)
     elif low in {None, 0, 1} and high is None:
-        frames = segment.rois.frames_of(rois) if low == 1 else BitMap(range(segment.size))
+        frames = segment.rois.frames_of(rois) if low == 1 else everything(segment.size)
     else:
         counts = segment.roi_counts(rois)
         chosen = counts >= (low or 0)
         if high is not None:
             chosen &= counts <= high
-        frames = to_bitmap(np.flatnonzero(chosen))
+        frames = from_mask(chosen)
     return segment.to_revisions(frames)
 
 
 def frames_without_rois(segment: Segment) -> BitMap:
-    return segment.to_revisions(complement(to_bitmap(segment.rois.owners), segment.size))
+    return segment.to_revisions(complement(segment.rois.frames_with_any, segment.size))
 
 
 def frames_of_split(segment: Segment, split: Split) -> BitMap:
@@ -59,7 +55,7 @@ def frames_of_split(segment: Segment, split: Split) -> BitMap:
     The key is the text of the field's value; of several values the first in byte order counts. A frame without one
     is a group of its own, placed by its id.
     """
-    left = BitMap(range(segment.size))
+    left = everything(segment.size)
     chosen = BitMap()
     for path in (split.by, "id"):
         for text, frames in sorted(_values(segment, path), key=lambda pair: pair[0].encode()):
@@ -76,9 +72,9 @@ def _values(segment: Segment, path: str) -> Iterator[tuple[str, BitMap]]:
     if column is None:
         return
     for code, text in enumerate(column.texts):
-        yield text, column.posting(code)
-    for rows, values in ((column.int_rows, column.ints), (column.float_rows, column.floats)):
-        yield from _numbers(rows, values)
+        yield text, column.postings[code]
+    for numbers in column.numbers:
+        yield from _numbers(numbers.rows, numbers.wide)
     for text, frames in (("true", column.trues), ("false", column.falses)):
         if frames:
             yield text, frames

@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from hyperdatasets.core.errors import InvalidQuery
-from hyperdatasets.core.frames import Annotation, Frame
-from hyperdatasets.core.geometry import area, bounding_box, shape
-from hyperdatasets.core.query.tree import All, And, Leaf, Node, Not, Nothing, Or, Scope, Some
-from hyperdatasets.engine.bitmaps import Ordinals, complement, to_array, to_bitmap, union
+from hyperdatasets.core.frames import Frame
+from hyperdatasets.core.query.tree import All, And, Exists, Leaf, Node, Not, Nothing, Or, Range, Scope, Some, Term
+from hyperdatasets.engine.bitmaps import Ordinals, complement, everything, to_array, to_bitmap, union
+from hyperdatasets.engine.evaluate import equal_texts, satisfying_texts
+from hyperdatasets.engine.rois import rois_table
 from hyperdatasets.engine.table import Table, TableBuilder, is_any_text, merge_tables
 
 SAVED = ("saved", "saved_in_version")
 _FRAME_FIELDS = ("id", "context_id", "timestamp", "site", "meta")
 _SOURCE_FIELDS = ("id", "uri", "content_type", "width", "height", "timestamp", "size_bytes", "meta")
-_ROI_FIELDS = ("id", "confidence", "origin", "meta")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,13 @@ class Segment:
     def revision_set(self) -> BitMap:
         return to_bitmap(self.revisions)
 
+    @cached_property
+    def first(self) -> int | None:
+        """The first revision, if there is no gap between them."""
+        if not self.size or int(self.revisions[-1]) - int(self.revisions[0]) + 1 != self.size:
+            return None
+        return int(self.revisions[0])
+
     def search(self, node: Node, scope: Scope) -> BitMap:
         """Revisions that match: the frame itself (frame, local), or some ROI or source of it."""
         if scope == "roi":
@@ -69,55 +76,70 @@ class Segment:
 
     def roi_counts(self, rois: BitMap) -> NDArray[np.int64]:
         """How many of these ROIs each frame has; shape (frames,)."""
-        return self.rois.counts(rois, self.size)
+        return self.rois.counts(rois)
 
     def to_revisions(self, frames: BitMap) -> BitMap:
+        if self.first is not None:
+            return frames.shift(self.first)
         return to_bitmap(self.revisions[to_array(frames)])
 
     def places(self, revisions: BitMap) -> Ordinals:
         """Numbers, within the segment, of those of these revisions that it has."""
-        inside = to_array(revisions & self.revision_set)
-        return np.searchsorted(self.revisions, inside).astype(np.uint32)
+        return to_array(self.place_set(revisions))
 
-    def _frames(self, node: Node) -> BitMap:
+    def place_set(self, revisions: BitMap) -> BitMap:
+        """The same as a set."""
+        inside = revisions & self.revision_set
+        if self.first is not None:
+            return inside.shift(-self.first)
+        return to_bitmap(np.searchsorted(self.revisions, to_array(inside)))
+
+    def _frames(self, node: Node, within: BitMap | None = None) -> BitMap:
         match node:
             case Some(elements, child):
                 table = self.rois if elements == "rois" else self.sources
-                return table.frames_of(self._elements(child, table))
+                known = _holding(table, child)
+                return table.frames_of(self._elements(child, table)) if known is None else known
             case Leaf(field) if is_any_text(field):
                 return self._any_text(node)
             case _:
-                return self._combined(node, self.frames)
+                return self._combined(node, self.frames, within)
 
-    def _elements(self, node: Node, table: Table) -> BitMap:
+    def _elements(self, node: Node, table: Table, within: BitMap | None = None) -> BitMap:
         if isinstance(node, Leaf) and is_any_text(node.field):
             return table.any_text(node)
-        return self._combined(node, table)
+        return self._combined(node, table, within)
 
-    def _combined(self, node: Node, table: Table) -> BitMap:
-        evaluate = self._frames if table is self.frames else lambda child: self._elements(child, table)
+    def _combined(self, node: Node, table: Table, within: BitMap | None) -> BitMap:
+        """What matches; elements outside of `within` may be left out or not."""
         match node:
             case And(children):
-                result = evaluate(children[0])
-                for child in children[1:]:
+                result = within
+                for child in sorted(children, key=_cost):
+                    found = self._of(child, table, result)
+                    result = found if result is None else result & found
                     if not result:
                         break
-                    result = result & evaluate(child)
-                return result
+                return BitMap() if result is None else result
             case Or(children):
-                return union(evaluate(child) for child in children)
+                return union(self._of(child, table, within) for child in children)
             case Not(child):
-                return complement(evaluate(child), table.size)
+                return complement(self._of(child, table, None), table.size)
             case Leaf():
-                return table.leaf(node)
+                return table.leaf(node, within)
             case All():
-                return BitMap(range(table.size))
+                return everything(table.size)
             case Nothing():
                 return BitMap()
             case Some():
                 raise InvalidQuery(
                     "a ROI or a source has no ROIs or sources of its own", position=0, expected="a field"
                 )
+
+    def _of(self, node: Node, table: Table, within: BitMap | None) -> BitMap:
+        if table is self.frames:
+            return self._frames(node, within)
+        return self._elements(node, table, within)
 
     def _any_text(self, leaf: Leaf) -> BitMap:
         """Any text of the frame, of its sources, and its labels."""
@@ -126,26 +148,57 @@ class Segment:
         label = self.rois.columns.get("label")
         if label is None:
             return own | of_sources
-        labels = Table(self.rois.size, {"label": label}, self.rois.owners)
-        return own | of_sources | labels.frames_of(labels.any_text(leaf))
+        return own | of_sources | self.rois.frames_of(satisfying_texts(label, leaf.test))
+
+
+def _cost(node: Node) -> int:
+    """Conditions on texts are looked up, so they come first; those on numbers are compared, best for few elements."""
+    match node:
+        case Leaf(_, Term() | Exists()) | All() | Nothing():
+            return 0
+        case And(children) | Or(children):
+            return max(_cost(child) for child in children)
+        case Not(child) | Some(_, child):
+            return 1 + _cost(child)
+        case Leaf(_, Range()):
+            return 3
+        case _:
+            return 2
+
+
+def _holding(table: Table, node: Node) -> BitMap | None:
+    """Frames with an element that satisfies one condition on texts alone, where that was made ready; else None."""
+    if isinstance(node, All):
+        return table.frames_with_any
+    if not isinstance(node, Leaf) or not isinstance(node.test, Term):
+        return None
+    column, ready = table.columns.get(node.field.path), table.holders.get(node.field.path)
+    if column is None or ready is None or len(column.ints) or len(column.floats) or column.trues or column.falses:
+        return None
+    codes = equal_texts(column, node.test.text, keyword=node.field.keyword)
+    held = [ready[code] for code in codes if code in ready]
+    few = [code for code in codes if code not in ready]
+    return union([*held, table.frames_of(column.postings.any_of(few))] if few else held)
 
 
 def build(rows: Iterable[Row]) -> Segment:
     """A segment of frames; rows by ascending revision."""
-    revisions: list[int] = []
-    frames, rois, sources = TableBuilder(), TableBuilder(), TableBuilder()
-    for row in rows:
-        revisions.append(row.revision)
+    listed = list(rows)
+    frames, sources = TableBuilder(), TableBuilder()
+    for owner, row in enumerate(listed):
         _add_frame(row, frames)
-        owner = len(revisions) - 1
         for source in row.frame["sources"]:
             element = sources.element(owner)
             for name in _SOURCE_FIELDS:
-                sources.add(name, element, source.get(name))
-        names = [source["id"] for source in row.frame["sources"]]
-        for annotation in row.frame.get("annotations", ()):
-            _add_roi(annotation, rois, owner, names)
-    return Segment(np.array(revisions, np.uint32), frames.build(), rois.build(), sources.build())
+                value = source.get(name)
+                if value is not None:
+                    sources.add(name, element, value)
+    frames.extend("num_frames", range(len(listed)), [len(row.frame["sources"]) for row in listed])
+    frames.extend("saved", range(len(listed)), [_time_text(row.saved_ms) for row in listed])
+    frames.extend("saved_in_version", range(len(listed)), [row.saved_in_version for row in listed])
+    revisions = np.array([row.revision for row in listed], np.uint32)
+    size = len(listed)
+    return Segment(revisions, frames.build(size), rois_table([row.frame for row in listed]), sources.build(size))
 
 
 def build_private(rows: Iterable[tuple[int, Mapping[str, Any]]]) -> Segment:
@@ -155,18 +208,19 @@ def build_private(rows: Iterable[tuple[int, Mapping[str, Any]]]) -> Segment:
     for revision, columns in rows:
         revisions.append(revision)
         frames.add("", frames.element(len(revisions) - 1), dict(columns))
-    empty = TableBuilder().build()
-    return Segment(np.array(revisions, np.uint32), frames.build(), empty, empty)
+    size = len(revisions)
+    return Segment(
+        np.array(revisions, np.uint32), frames.build(size), TableBuilder().build(size), TableBuilder().build(size)
+    )
 
 
 def merge(segments: Sequence[Segment]) -> Segment:
     """One segment of neighbours, in their order."""
-    sizes = [segment.size for segment in segments]
     return Segment(
         np.concatenate([segment.revisions for segment in segments]),
-        merge_tables([segment.frames for segment in segments], sizes),
-        merge_tables([segment.rois for segment in segments], sizes),
-        merge_tables([segment.sources for segment in segments], sizes),
+        merge_tables([segment.frames for segment in segments]),
+        merge_tables([segment.rois for segment in segments]),
+        merge_tables([segment.sources for segment in segments]),
     )
 
 
@@ -176,28 +230,6 @@ def _add_frame(row: Row, frames: TableBuilder) -> None:
         value = row.frame.get(name)
         if value is not None:
             frames.add(name, element, value)
-    frames.add("num_frames", element, len(row.frame["sources"]))
-    frames.add("saved", element, _time_text(row.saved_ms))
-    frames.add("saved_in_version", element, row.saved_in_version)
-
-
-def _add_roi(annotation: Annotation, rois: TableBuilder, owner: int, of_frame: list[str]) -> None:
-    element = rois.element(owner)
-    for name in _ROI_FIELDS:
-        value = annotation.get(name)
-        if value is not None:
-            rois.add(name, element, value)
-    rois.add("label", element, annotation["labels"])
-    rois.add("sources", element, annotation.get("sources") or of_frame)
-    rois.add("shape", element, shape(annotation))
-    geometry = annotation.get("geometry")
-    if geometry is None:
-        return
-    rois.add("area", element, area(geometry))
-    for name, value in zip(("x", "y", "width", "height"), bounding_box(geometry) or (), strict=False):
-        rois.add(name, element, value)
-    for name, value in zip(("start", "end"), geometry.get("span", ()), strict=False):
-        rois.add(name, element, value)
 
 
 def _time_text(milliseconds: int) -> str:

@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from hyperdatasets.core.query.tree import Exists, Field, Leaf
-from hyperdatasets.engine.bitmaps import Ordinals, to_array, to_bitmap, union
-from hyperdatasets.engine.column import Column, ColumnBuilder, merge_columns
+from hyperdatasets.engine.bitmaps import Ordinals, from_mask, to_array, to_bitmap, union
+from hyperdatasets.engine.column import Column, ColumnBuilder, any_of, merge_columns
 from hyperdatasets.engine.evaluate import satisfying, satisfying_texts
+from hyperdatasets.engine.postings import Bitmaps
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
-    """`owners` is the frame of each element, ascending; shape (size,). Frames own themselves."""
+    """`owners` is the frame of each element, ascending; shape (size,). Frames own themselves.
+
+    Attributes:
+        frames: number of frames of the segment.
+        holders: for columns of elements that are not frames, the frames that hold each frequent text, so that the
+            most usual condition (a label) needs no look at elements.
+    """
 
     size: int
     columns: Mapping[str, Column]
     owners: Ordinals
+    frames: int
+    holders: Mapping[str, Bitmaps]
 
-    def leaf(self, leaf: Leaf) -> BitMap:
-        """Elements that satisfy a condition on a named field."""
+    def leaf(self, leaf: Leaf, within: BitMap | None = None) -> BitMap:
+        """Elements that satisfy a condition on a named field, of those in `within`."""
         path, test = leaf.field.path, leaf.test
         if isinstance(test, Exists):
-            return union(column.present for name, column in self.columns.items() if is_below(name, path))
+            return any_of(column for name, column in self.columns.items() if is_below(name, path))
         column = self.columns.get(path)
-        return BitMap() if column is None else satisfying(column, test, keyword=leaf.field.keyword)
+        return BitMap() if column is None else satisfying(column, test, keyword=leaf.field.keyword, within=within)
 
     def any_text(self, leaf: Leaf, *, leave_out: Iterable[str] = ()) -> BitMap:
         """Elements with some text, in any column but these, that satisfies the condition."""
@@ -38,11 +50,26 @@ class Table:
 
     def frames_of(self, elements: BitMap) -> BitMap:
         """The frames that these elements belong to."""
-        return to_bitmap(self.owners[to_array(elements)])
+        mask = np.zeros(self.frames, bool)
+        mask[self.owners[to_array(elements)]] = True
+        return from_mask(mask)
 
-    def counts(self, elements: BitMap, frames: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    @cached_property
+    def frames_with_any(self) -> BitMap:
+        """Frames that have an element at all."""
+        return to_bitmap(self.owners)
+
+    def counts(self, elements: BitMap) -> NDArray[np.int64]:
         """How many of these elements each frame has; shape (frames,)."""
-        return np.bincount(self.owners[to_array(elements)], minlength=frames)
+        return np.bincount(self.owners[to_array(elements)], minlength=self.frames)
+
+    def of_frames(self, frames: BitMap) -> BitMap:
+        """The elements that belong to these frames."""
+        if len(frames) == self.frames:
+            return BitMap(range(self.size))
+        wanted = np.zeros(self.frames, bool)
+        wanted[to_array(frames)] = True
+        return from_mask(wanted[self.owners])
 
 
 def is_below(path: str, field_path: str) -> bool:
@@ -52,6 +79,12 @@ def is_below(path: str, field_path: str) -> bool:
 
 def is_any_text(field_of_leaf: Field) -> bool:
     return not field_of_leaf.path
+
+
+def made(owners: Ordinals, columns: Mapping[str, Column], frames: int) -> Table:
+    """A table with what can be derived from its columns."""
+    holders = {} if len(owners) == frames and _is_identity(owners) else _holders(columns, owners)
+    return Table(len(owners), columns, owners, frames, holders)
 
 
 @dataclass(slots=True)
@@ -68,33 +101,56 @@ class TableBuilder:
 
     def add(self, path: str, element: int, value: object) -> None:
         """Adds a value; lists flatten, lists of objects too; null, [] and {} are no values."""
-        if isinstance(value, str | int | float):
+        kind = type(value)
+        if kind is str or kind is float or kind is int or kind is bool:
             column = self.columns.get(path)
             if column is None:
                 column = self.columns[path] = ColumnBuilder()
-            column.add(element, value)
-        elif isinstance(value, dict):
-            for key, inner in value.items():
+            column.elements.append(element)
+            column.values.append(value)
+        elif kind is dict:
+            for key, inner in value.items():  # type: ignore[attr-defined]
                 self.add(f"{path}.{key}" if path else key, element, inner)
-        elif isinstance(value, list | tuple):
-            for inner in value:
+        elif kind is list:
+            for inner in value:  # type: ignore[attr-defined]
                 self.add(path, element, inner)
 
-    def build(self) -> Table:
-        columns = {path: column.build() for path, column in self.columns.items()}
-        return Table(len(self.owners), columns, np.array(self.owners, np.uint32))
+    def extend(self, path: str, elements: Iterable[int], values: Sequence[Any]) -> None:
+        """Adds a text, number or boolean to each of these elements (ascending, after all that have one)."""
+        column = self.columns.setdefault(path, ColumnBuilder())
+        column.elements.extend(elements)
+        column.values.extend(values)
+
+    def build(self, frames: int, more: Mapping[str, Column] | None = None) -> Table:
+        size = len(self.owners)
+        columns = {path: column.build(size) for path, column in self.columns.items() if column.values}
+        return made(np.array(self.owners, np.uint32), columns | dict(more or {}), frames)
 
 
-def merge_tables(tables: list[Table], frames: list[int]) -> Table:
-    """One table of several; `frames` are how many frames each one's segment has."""
+def merge_tables(tables: list[Table]) -> Table:
+    """One table of several, in their order."""
     bases = np.cumsum([0, *(table.size for table in tables)]).tolist()
-    firsts = np.cumsum([0, *frames]).tolist()
+    firsts = np.cumsum([0, *(table.frames for table in tables)]).tolist()
     paths = sorted({path for table in tables for path in table.columns})
     columns = {
         path: merge_columns(
-            [(base, table.columns[path]) for base, table in zip(bases, tables, strict=False) if path in table.columns]
+            [(base, table.columns[path]) for base, table in zip(bases, tables, strict=False) if path in table.columns],
+            bases[-1],
         )
         for path in paths
     }
     owners = [table.owners + np.uint32(first) for first, table in zip(firsts, tables, strict=False)]
-    return Table(bases[-1], columns, np.concatenate(owners))
+    return made(np.concatenate(owners), columns, firsts[-1])
+
+
+def _is_identity(owners: Ordinals) -> bool:
+    return bool((owners == np.arange(len(owners))).all())
+
+
+def _holders(columns: Mapping[str, Column], owners: Ordinals) -> dict[str, Bitmaps]:
+    found = {}
+    for name, column in columns.items():
+        dense = column.postings.dense
+        if len(dense.codes):
+            found[name] = Bitmaps.of({code: to_bitmap(owners[to_array(dense[code])]) for code in dense.codes.tolist()})
+    return found

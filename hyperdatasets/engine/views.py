@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -19,7 +20,7 @@ from hyperdatasets.core.frames import Annotation, Frame
 from hyperdatasets.core.pinned import PinnedView
 from hyperdatasets.core.query.parse import parse
 from hyperdatasets.core.units import FrameKey
-from hyperdatasets.engine.bitmaps import to_array, to_bitmap, union
+from hyperdatasets.engine.bitmaps import everything, to_array, to_bitmap, union
 from hyperdatasets.engine.column import Column
 from hyperdatasets.engine.index import DatasetIndex
 from hyperdatasets.engine.rules import frames_of_rule, frames_of_split, frames_without_rois, rois_of_rule
@@ -61,13 +62,12 @@ def matching(rule: Rule, part: Slice) -> BitMap:
         if text and found:
             found = index.search(parse(text, scope).node, scope, found)  # type: ignore[arg-type]
     if rule.filter_by_roi == "no_rois":
-        found = found & union(frames_without_rois(segment) for segment in index.segments)
+        found = found & index.kept("no_rois", frames_without_rois)
     elif rule.filter_by_roi == "label_rules":
         for roi_rule in rule.roi_rules:
-            found = found & union(frames_of_rule(segment, roi_rule) for segment in index.segments)
+            found = found & index.kept(roi_rule, partial(frames_of_rule, rule=roi_rule))
     if rule.split is not None:
-        split = rule.split
-        found = found & union(frames_of_split(segment, split) for segment in index.segments)
+        found = found & index.kept(rule.split, partial(frames_of_split, split=rule.split))
     return found
 
 
@@ -77,7 +77,7 @@ def roi_count(rule: Rule, index: DatasetIndex, revisions: BitMap) -> int:
     total = 0
     for segment in index.segments:
         places = segment.places(revisions)
-        rois = union(rois_of_rule(segment, each) for each in asked) if asked else BitMap(range(segment.rois.size))
+        rois = union(rois_of_rule(segment, each) for each in asked) if asked else everything(segment.rois.size)
         total += int(segment.roi_counts(rois)[places].sum())
     return total
 
@@ -88,7 +88,7 @@ def by_site(index: DatasetIndex, revisions: BitMap) -> dict[str, BitMap]:
     left = revisions
     for segment, _, column in index.columns("site"):
         for code, site in enumerate(column.texts):
-            mine = segment.to_revisions(column.posting(code)) & revisions
+            mine = segment.to_revisions(column.postings[code]) & revisions
             if mine:
                 found[site] = found.get(site, BitMap()) | mine
                 left = left - mine
@@ -119,7 +119,7 @@ def duplicates(index: DatasetIndex, revisions: BitMap) -> int:
     for segment, _, column in index.columns("id"):
         places = to_bitmap(segment.places(revisions))
         for code, text in enumerate(column.texts):
-            if here := column.posting(code).intersection_cardinality(places):
+            if here := column.postings[code].intersection_cardinality(places):
                 counts[text] = counts.get(text, 0) + here
     return sum(count > 1 for count in counts.values())
 
@@ -195,7 +195,7 @@ def _texts(column: Column | None, size: int) -> dict[int, str]:
     found: dict[int, str] = {}
     if column is not None and size:
         for code, text in enumerate(column.texts):
-            for element in column.elements(code).tolist():
+            for element in column.postings.elements(code).tolist():
                 found.setdefault(element, text)
     return found
 
@@ -203,7 +203,7 @@ def _texts(column: Column | None, size: int) -> dict[int, str]:
 def _first_ints(column: Column | None, size: int) -> dict[int, int]:
     if column is None or not size:
         return {}
-    return dict(zip(column.int_rows.tolist(), column.ints.tolist(), strict=True))
+    return dict(zip(column.ints.rows.tolist(), column.ints.values.tolist(), strict=True))
 
 
 def _combinations(column: Column, wanted: NDArray[np.bool_]) -> Iterator[tuple[str, ...]]:
@@ -212,11 +212,11 @@ def _combinations(column: Column, wanted: NDArray[np.bool_]) -> Iterator[tuple[s
     numbers = np.random.default_rng(0).integers(1, 1 << 62, len(texts), dtype=np.uint64)
     sums = np.zeros(len(wanted), np.uint64)
     for code in range(len(texts)):
-        sums[column.elements(code)] += numbers[code]
+        sums[column.postings.elements(code)] += numbers[code]
     chosen = np.flatnonzero(wanted)
     _, firsts = np.unique(sums[chosen], return_index=True)
     for roi in chosen[firsts].tolist():
-        yield tuple(text for code, text in enumerate(texts) if roi in column.posting(code))
+        yield tuple(text for code, text in enumerate(texts) if roi in column.postings[code])
 
 
 def shown(view: PinnedView, slices: Sequence[Slice], dataset: int, revision: int, frame: Frame) -> Frame:

@@ -8,7 +8,7 @@ from pyroaring import BitMap
 
 from hyperdatasets.core.query.parse import parse
 from hyperdatasets.core.query.tree import Scope
-from hyperdatasets.engine import statistics
+from hyperdatasets.engine import field_warnings, sorting
 from hyperdatasets.engine.index import DatasetIndex
 from metadata_service.catalog.deployment import Deployment
 from metadata_service.store.protocol import Reading, Row
@@ -54,14 +54,17 @@ def matching(deployment: Deployment, reading: Reading, version: Row, wanted: Fra
     for where, scope, query in parsed:
         found = index.search(query.node, scope, found)
         warnings += [Warned(each.message, where, each.position) for each in query.warnings]
-        said = statistics.warnings(index, query.node, scope) if content else []
+        said = field_warnings.warnings(index, query.node, scope) if content else []
         warnings += [Warned(message, where, position) for message, position in said]
     return Found(index, content, found, tuple(warnings))
 
 
-def ordered(found: Found, field: str, *, descending: bool) -> list[int]:
-    """Revisions in the order asked for; without a field by revision."""
-    if not field:
-        listed = list(found.revisions)
-        return listed[::-1] if descending else listed
-    return statistics.ordered(found.index, field, found.revisions, descending=descending)
+def window(found: Found, field: str, start: int, stop: int, *, descending: bool) -> list[int]:
+    """Revisions `start` to before `stop` in the order asked for; without a field by revision."""
+    total = len(found.revisions)
+    start, stop = min(start, total), min(stop, total)
+    if field:
+        return sorting.window(found.index, field, found.revisions, start, stop, descending=descending)
+    if descending:
+        return list(found.revisions[total - stop : total - start])[::-1]
+    return list(found.revisions[start:stop])

@@ -26,7 +26,7 @@ from hyperdatasets.core.order import SiteOrder
 from hyperdatasets.core.pinned import KnownVersion, PinnedView, pin, pinned_from_plain
 from hyperdatasets.core.query.parse import parse
 from hyperdatasets.core.selection import SiteSelection, site_digest, view_digest
-from hyperdatasets.engine import statistics, views
+from hyperdatasets.engine import field_warnings, views
 from hyperdatasets.engine.orders import check_servable, site_order
 from metadata_service.catalog import datasets, versions
 from metadata_service.catalog.caller import Caller
@@ -316,7 +316,7 @@ def _field_warnings(spec: ViewSpec, view: PinnedView, slices: Sequence[views.Sli
         for where, scope, text in asked:
             if text:
                 node = parse(text, scope).node  # type: ignore[arg-type]
-                said = [set(statistics.warnings(slices[i].index, node, scope)) for i in pinned.versions]  # type: ignore[arg-type]
+                said = [set(field_warnings.warnings(slices[i].index, node, scope)) for i in pinned.versions]  # type: ignore[arg-type]
                 for message, position in sorted(set.intersection(*said)):
                     yield Warned(message, where, position)
 

@@ -137,12 +137,13 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
         with self.reading() as reading:
             dataset, version = self._found(reading, request.dataset, request.version)
             found = self._matching(reading, version, request.filter)
-            listed = queries.ordered(found, request.order_by.field, descending=request.order_by.descending)
+            total = len(found.revisions)
             yield pb.QueryFramesResponse(
-                total=len(listed), version_etag=str(version["generation"]), warnings=encode.warnings(found.warnings)
+                total=total, version_etag=str(version["generation"]), warnings=encode.warnings(found.warnings)
             )
-            stop = request.offset + request.limit if request.limit else None
-            wanted = listed[request.offset : stop]
+            stop = request.offset + request.limit if request.limit else total
+            order = request.order_by
+            wanted = queries.window(found, order.field, request.offset, stop, descending=order.descending)
             projection = list(request.projection)
             for batch in batched(stored(reading, dataset["id"], wanted, projection), lambda each: each.ByteSize()):
                 yield pb.QueryFramesResponse(frames=batch)
@@ -153,14 +154,14 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
             generation = 0 if version["published"] else version["generation"]
             start = pages.start(self.deployment.page_key, request, generation=generation)
             found = self._matching(reading, version, request.filter)
-            listed = queries.ordered(found, request.order_by.field, descending=request.order_by.descending)
-            end = start + pages.size(request.page_size)
-            page = list(stored(reading, dataset["id"], listed[start:end], []))
-        token = ""
-        if end < len(listed):
+            end, order = start + pages.size(request.page_size), request.order_by
+            wanted = queries.window(found, order.field, start, end, descending=order.descending)
+            page = list(stored(reading, dataset["id"], wanted, []))
+        token, total = "", len(found.revisions)
+        if end < total:
             token = pages.token(self.deployment.page_key, request, start=end, generation=generation)
         said = encode.warnings(found.warnings)
-        return pb.ListFramesResponse(frames=page, next_page_token=token, total=len(listed), warnings=said)
+        return pb.ListFramesResponse(frames=page, next_page_token=token, total=total, warnings=said)
 
     def CountFrames(self, request: pb.CountFramesRequest, context: grpc.ServicerContext) -> pb.CountFramesResponse:
         with self.reading() as reading:

@@ -16,8 +16,8 @@ from hyperdatasets.core.normalise import normalise
 from hyperdatasets.core.pinned import KnownVersion, pin
 from hyperdatasets.core.query.parse import parse
 from hyperdatasets.core.split import Share, split_place
+from hyperdatasets.engine import field_warnings, sorting, statistics, views
 from hyperdatasets.engine import index as index_module
-from hyperdatasets.engine import statistics, views
 from hyperdatasets.engine.files import DamagedFile
 from hyperdatasets.engine.index import DatasetIndex
 from hyperdatasets.engine.segment import Row
@@ -194,8 +194,8 @@ def test_statistics_schema_and_order() -> None:
     assert fields["meta.city"].distinct == 3
     assert fields["rois.label"].top[0] == ("car", 6)
     assert fields["meta.n"].kinds == ("integer",)
-    assert statistics.ordered(rows.index, "meta.n", rows.revisions, descending=True) == [3, 2, 1, 0]
-    assert statistics.ordered(rows.index, "meta.nowhere", rows.revisions) == [0, 1, 2, 3]
+    assert sorting.window(rows.index, "meta.n", rows.revisions, 0, 9, descending=True) == [3, 2, 1, 0]
+    assert sorting.window(rows.index, "meta.nowhere", rows.revisions, 1, 3) == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -209,5 +209,42 @@ def test_statistics_schema_and_order() -> None:
     ],
 )
 def test_warnings_about_fields(query: str, message: str | None) -> None:
-    said = [text for text, _ in statistics.warnings(part(*ROWS).index, parse(query, "frame").node, "frame")]
+    said = [text for text, _ in field_warnings.warnings(part(*ROWS).index, parse(query, "frame").node, "frame")]
     assert (message in said[0]) if message else not said
+
+
+_SORTED = st.lists(
+    st.one_of(
+        st.none(),
+        st.sampled_from([0, 1, -1, 2**53, 2**53 + 1, -(2**63), 2**63 - 1, 0.5, 1.0, -1e300, 1e300]),
+        st.sampled_from(["", "a", "b", "ä"]),
+        st.lists(st.sampled_from([3, 0.25, "b", "c", 2**53 + 1]), max_size=3),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(_SORTED, st.sampled_from(["up", "down"]), st.integers(0, 12), st.integers(0, 12), st.integers(1, 12))
+@settings(max_examples=200, deadline=None)
+def test_any_window_of_a_sorted_field(values: list, way: str, start: int, more: int, cut: int) -> None:
+    """Against Python's sort by the least value: numbers, then texts, then frames without; equal ones by revision."""
+
+    descending = way == "down"
+
+    def least(value: object) -> tuple:
+        listed = value if isinstance(value, list) else [value]
+        numbers = [each for each in listed if isinstance(each, int | float)]
+        texts = [each for each in listed if isinstance(each, str)]
+        return (0, min(numbers)) if numbers else (1, min(texts)) if texts else ()
+
+    rows = [frame(number, meta={} if value is None else {"k": value}) for number, value in enumerate(values)]
+    index = DatasetIndex()
+    for group in (rows[:cut], rows[cut:]):
+        index.add(group)
+    keys = {number: least(value) for number, value in enumerate(values)}
+    wanted = sorted((number for number in keys if keys[number]), key=keys.__getitem__, reverse=descending)
+    wanted += [number for number in keys if not keys[number]]
+    everything = BitMap(range(len(values)))
+    window = sorting.window(index, "meta.k", everything, start, start + more, descending=descending)
+    assert window == wanted[start : start + more]

@@ -1,0 +1,64 @@
+"""Conditions of a query that cannot match: no such field, or values of another kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hyperdatasets.core.names import did_you_mean, nearest
+from hyperdatasets.core.query.dates import moments
+from hyperdatasets.core.query.fields import known_names
+from hyperdatasets.core.query.literals import boolean, number
+from hyperdatasets.core.query.tree import And, Leaf, Node, Not, Or, Range, Scope, Some, Term
+from hyperdatasets.engine.index import DatasetIndex
+from hyperdatasets.engine.table import is_below
+
+
+def warnings(index: DatasetIndex, node: Node, scope: Scope) -> list[tuple[str, int]]:
+    """Conditions that cannot match: no such field (with the nearest names), or values of another kind."""
+    names = known_names(scope, index.names(scope))
+    found = []
+    for field_scope, leaf in _leaves(node, scope):
+        path = leaf.field.path
+        shown = f"rois.{path}" if (scope, field_scope) == ("frame", "roi") else path
+        shown = f"sources.{path}" if (scope, field_scope) == ("frame", "source") else shown
+        if path and not any(is_below(name, shown) for name in names):
+            close = did_you_mean(nearest(shown, names))
+            found.append((f"{shown}: no such field;{close.lower() or ' it matches nothing'}", leaf.position))
+        elif path and (kind := _wrong_kind(index, shown, leaf, scope)):
+            found.append((f"{shown}: its values are {kind}; this condition matches nothing", leaf.position))
+    return found
+
+
+def _wrong_kind(index: DatasetIndex, path: str, leaf: Leaf, scope: Scope) -> str:
+    """`numbers` if all values are numbers and the condition can hold on none; else nothing."""
+    match leaf.test:
+        case Term(text):
+            texts = [text]
+        case Range(low, high):
+            texts = [bound.text for bound in (low, high) if bound is not None]
+        case _:
+            return ""
+    columns = [column for _, _, column in index.columns(path, scope)]
+    if not columns or any(len(column.texts) for column in columns):
+        return ""
+    booleans = any(column.trues or column.falses for column in columns)
+    numeric = any(len(column.ints) or len(column.floats) for column in columns)
+    fits = [(numeric and number(text) is not None) or (booleans and boolean(text) is not None) for text in texts]
+    dated = any(moments(text) for text in texts)
+    kind = "numbers" if numeric else "true or false"
+    return kind + (" (a number is never a date)" if dated and numeric else "") if texts and not all(fits) else ""
+
+
+def _leaves(node: Node, scope: Scope) -> Iterable[tuple[Scope, Leaf]]:
+    match node:
+        case And(children) | Or(children):
+            for child in children:
+                yield from _leaves(child, scope)
+        case Not(child):
+            yield from _leaves(child, scope)
+        case Some(elements, child):
+            yield from _leaves(child, "roi" if elements == "rois" else "source")
+        case Leaf():
+            yield scope, node
+        case _:
+            return

@@ -1,0 +1,129 @@
+"""Numbers of a column, each with the element that holds it, in the narrowest type that keeps them exactly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from hyperdatasets.engine.bitmaps import Mask, Ordinals, everything, from_mask, to_array, to_bitmap
+
+_INTS = (np.int8, np.int16, np.int32, np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Numbers:
+    """`elements` are ascending, and None if each of the `size` elements of the table holds exactly one number."""
+
+    size: int
+    values: NDArray[Any]
+    elements: Ordinals | None
+
+    @classmethod
+    def of(cls, size: int, elements: Ordinals | None, values: NDArray[Any]) -> Numbers:
+        """From int64 or float64 values, with their elements, ascending."""
+        if elements is not None and len(elements) == size and bool((elements == np.arange(size)).all()):
+            elements = None
+        return cls(size, _narrowed(values), elements)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def rows(self) -> Ordinals:
+        """The element of each value."""
+        return np.arange(self.size, dtype=np.uint32) if self.elements is None else self.elements
+
+    @property
+    def wide(self) -> NDArray[Any]:
+        """The values as int64 or float64."""
+        return self.values.astype(np.int64 if self.values.dtype.kind == "i" else np.float64, copy=False)
+
+    @property
+    def present(self) -> BitMap:
+        """Elements that hold a number."""
+        return everything(self.size) if self.elements is None else to_bitmap(self.elements)
+
+    def between(self, low: float, high: float, within: BitMap | None = None) -> BitMap:
+        """Elements that hold a number from `low` to `high`, both included, of those in `within`."""
+        if not len(self.values) or low > high:
+            return BitMap()
+        if within is not None and self.elements is None and len(within) * 4 < self.size:
+            chosen = to_array(within)
+            return to_bitmap(chosen[_inside(self.values[chosen], low, high)])
+        inside = _inside(self.values, low, high)
+        found = from_mask(inside) if self.elements is None else to_bitmap(self.elements[inside])
+        return found if within is None else found & within
+
+    def among(self, elements: BitMap) -> NDArray[Any]:
+        """The values that these elements hold, as int64 or float64, by element."""
+        if not len(self.values):
+            return self.wide
+        if self.elements is None:
+            chosen = to_array(elements)
+            return Numbers(len(chosen), self.values[chosen], None).wide
+        mask = np.zeros(self.size, bool)
+        mask[to_array(elements)] = True
+        return Numbers(self.size, self.values[mask[self.elements]], None).wide
+
+    def held_by(self, elements: BitMap) -> tuple[Ordinals, NDArray[Any]]:
+        """The same with the element of each value."""
+        rows = self.rows
+        mask = np.zeros(self.size, bool)
+        mask[to_array(elements)] = True
+        chosen = mask[rows]
+        return rows[chosen], self.wide[chosen]
+
+
+def merged(parts: Sequence[tuple[int, Numbers]], size: int, dtype: type) -> Numbers:
+    """The numbers of several tables as one; each with the number that its elements begin at."""
+    if len(parts) == 0:
+        return Numbers.of(size, np.array([], np.uint32), np.array([], dtype))
+    values: NDArray[Any] = np.concatenate([numbers.wide for _, numbers in parts]).astype(dtype, copy=False)
+    if all(numbers.elements is None for _, numbers in parts) and len(values) == size:
+        return Numbers(size, _narrowed(values), None)
+    rows = np.concatenate([numbers.rows + np.uint32(base) for base, numbers in parts])
+    return Numbers.of(size, rows, values)
+
+
+def _narrowed(values: NDArray[Any]) -> NDArray[Any]:
+    if not len(values):
+        return values
+    if values.dtype.kind == "i":
+        least, most = int(values.min()), int(values.max())
+        fitting = next(kind for kind in _INTS if np.iinfo(kind).min <= least and most <= np.iinfo(kind).max)
+        return values.astype(fitting)
+    with np.errstate(over="ignore"):
+        narrow = values.astype(np.float32)
+    return narrow if bool((narrow == values).all()) else values
+
+
+def _inside(values: NDArray[Any], low: float, high: float) -> Mask:
+    """Compares in the type of the values, with bounds that say the same in it."""
+    if values.dtype.kind == "i":
+        info = np.iinfo(values.dtype)
+        if low > info.max or high < info.min:
+            return np.zeros(len(values), bool)
+        return _compared(values, max(low, info.min), min(high, info.max))
+    if values.dtype == np.float32:
+        return _compared(values, _least_float32(low), -_least_float32(-high))
+    return _compared(values, low, high)
+
+
+def _compared(values: NDArray[Any], low: Any, high: Any) -> Mask:
+    inside = values >= low
+    if high != math.inf:
+        inside &= values <= high
+    return cast("Mask", inside)
+
+
+def _least_float32(low: float) -> np.float32:
+    """The least float32 at or above a double."""
+    with np.errstate(over="ignore"):
+        near = np.float32(low)
+    return np.nextafter(near, np.float32(np.inf)) if float(near) < low else near

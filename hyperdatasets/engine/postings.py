@@ -1,0 +1,160 @@
+"""For each text of a column the elements that hold it: Roaring bitmaps where there are many, lists where few."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from hyperdatasets.engine.bitmaps import Ordinals, to_array, to_bitmap, to_mask, union
+
+DENSE = 256  # a text with so many elements keeps a Roaring bitmap
+Codes = NDArray[np.int64]
+
+
+class Bitmaps:
+    """Serialized Roaring bitmaps by code, each read when it is first asked for."""
+
+    def __init__(self, codes: Codes, ends: NDArray[np.int64], data: NDArray[np.uint8]) -> None:
+        self.codes, self.ends, self.data = codes, ends, data
+        self._places = {code: place for place, code in enumerate(codes.tolist())}
+        self._read: dict[int, BitMap] = {}
+
+    @classmethod
+    def of(cls, bitmaps: Mapping[int, BitMap]) -> Bitmaps:
+        codes = sorted(bitmaps)
+        for code in codes:
+            bitmaps[code].run_optimize()
+        serialized = [bitmaps[code].serialize() for code in codes]
+        ends = np.cumsum([0, *map(len, serialized)], dtype=np.int64)
+        return cls(np.array(codes, np.int64), ends, np.frombuffer(b"".join(serialized), np.uint8))
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What a file keeps; inverse of `from_arrays`."""
+        return {"codes": self.codes, "ends": self.ends, "data": self.data}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Bitmaps:
+        return cls(arrays["codes"], arrays["ends"], arrays["data"])
+
+    def __contains__(self, code: int) -> bool:
+        return code in self._places
+
+    def __getitem__(self, code: int) -> BitMap:
+        found = self._read.get(code)
+        if found is None:
+            place = self._places[code]
+            found = BitMap.deserialize(self.data[self.ends[place] : self.ends[place + 1]].tobytes())
+            self._read[code] = found
+        return found
+
+    def all(self) -> list[BitMap]:
+        return [self[code] for code in self._places]
+
+    def between(self, low: int, high: int) -> list[int]:
+        """Codes from `low` to before `high` that have a bitmap."""
+        start, end = np.searchsorted(self.codes, [low, high])
+        return self.codes[start:end].tolist()  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, eq=False)
+class Postings:
+    """Elements of code `i` lie in `rows[starts[i]:starts[i + 1]]`, ascending, or among the bitmaps."""
+
+    starts: NDArray[np.uint32]
+    rows: Ordinals
+    dense: Bitmaps
+
+    @classmethod
+    def of(cls, codes: Codes, elements: Ordinals, distinct: int) -> Postings:
+        """From pairs of code and element, sorted by code, then element, each once."""
+        bounds = np.searchsorted(codes, np.arange(distinct + 1))
+        counts = np.diff(bounds)
+        many = np.flatnonzero(counts >= DENSE)
+        if not len(many):
+            return cls(bounds.astype(np.uint32), elements, Bitmaps.of({}))
+        dense = {int(code): to_bitmap(elements[bounds[code] : bounds[code + 1]]) for code in many}
+        few = np.ones(len(codes), bool)
+        for code in many.tolist():
+            few[bounds[code] : bounds[code + 1]] = False
+        counts[many] = 0
+        starts = np.zeros(distinct + 1, np.uint32)
+        np.cumsum(counts, out=starts[1:])
+        return cls(starts, elements[few], Bitmaps.of(dense))
+
+    def __getitem__(self, code: int) -> BitMap:
+        """Elements of one text."""
+        return self.dense[code] if code in self.dense else to_bitmap(self._few(code))
+
+    def elements(self, code: int) -> Ordinals:
+        """The same as an array, ascending."""
+        return to_array(self.dense[code]) if code in self.dense else self._few(code)
+
+    def any_of(self, codes: Iterable[int]) -> BitMap:
+        """Elements of any of these texts."""
+        listed = list(codes)
+        if len(listed) > 1 and listed == list(range(listed[0], listed[-1] + 1)):
+            return self.between(listed[0], listed[-1] + 1)
+        few = [self._few(code) for code in listed if code not in self.dense]
+        found = to_bitmap(np.sort(np.concatenate(few))) if few else BitMap()
+        return found | union(self.dense[code] for code in listed if code in self.dense)
+
+    def between(self, low: int, high: int) -> BitMap:
+        """Elements of the texts from one code to before another."""
+        if low >= high:
+            return BitMap()
+        few = to_bitmap(np.sort(self.rows[self.starts[low] : self.starts[high]]))
+        return few | union(self.dense[code] for code in self.dense.between(low, high))
+
+    @cached_property
+    def present(self) -> BitMap:
+        """Elements that hold any text."""
+        return to_bitmap(np.sort(self.rows)) | union(self.dense.all())
+
+    def pairs(self) -> tuple[Codes, Ordinals]:
+        """Code and element of all, sorted by code, then element."""
+        few = self._few_codes()
+        codes = [few, *(np.full(len(each), code) for code, each in self._bitmaps())]
+        rows = [self.rows, *(to_array(each) for _, each in self._bitmaps())]
+        everything, elements = np.concatenate(codes), np.concatenate(rows)
+        order = np.argsort(everything, kind="stable")
+        return everything[order], elements[order]
+
+    def first_codes(self, size: int) -> NDArray[np.int64]:
+        """For each of `size` elements its least text's code, -1 for none; shape (size,)."""
+        found = np.full(size, -1, np.int64)
+        for code, each in reversed(self._bitmaps()):
+            found[to_array(each)] = code
+        codes = self._few_codes()[::-1]
+        rows = self.rows[::-1]
+        held = found[rows]
+        fresh = np.where((held < 0) | (codes < held), codes, held)
+        found[rows] = fresh  # of several texts of one element the least is written last
+        return found
+
+    def counts(self, elements: BitMap) -> NDArray[np.int64]:
+        """For each text, how many of these elements hold it; shape (distinct,)."""
+        counts = np.zeros(len(self.starts) - 1, np.int64)
+        for code, each in self._bitmaps():
+            counts[code] = each.intersection_cardinality(elements)
+        if len(self.rows):
+            mask = to_mask(elements, int(self.rows.max()) + 1)
+            sums = np.concatenate([[0], np.cumsum(mask[self.rows], dtype=np.int64)])
+            counts += sums[self.starts[1:].astype(np.int64)] - sums[self.starts[:-1].astype(np.int64)]
+        return counts
+
+    def _bitmaps(self) -> list[tuple[int, BitMap]]:
+        return [(code, self.dense[code]) for code in self.dense.codes.tolist()]
+
+    def _few_codes(self) -> Codes:
+        """The code of each of `rows`."""
+        starts = self.starts.astype(np.int64)
+        return np.repeat(np.arange(len(starts) - 1), starts[1:] - starts[:-1])
+
+    def _few(self, code: int) -> Ordinals:
+        return self.rows[self.starts[code] : self.starts[code + 1]]
