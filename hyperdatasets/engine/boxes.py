@@ -64,7 +64,7 @@ class _Shapes:
             return BitMap()
         shape = columns["shape"]
         codes = [code for name in IN_SPACE if (code := shape.texts.code(name)) is not None]
-        return (self._part.elements & self._part.column.present) - union(shape.posting(code) for code in codes)
+        return (self._part.elements & self._part.column.present) - union(shape.postings[code] for code in codes)
 
     @cached_property
     def _box(self) -> list[NDArray[np.float64]]:
@@ -82,10 +82,10 @@ class _Shapes:
         ids = images.columns["id"]
         for code, source in enumerate(ids.texts):
             of_source = lies_on.texts.code(source)
-            found = to_array(ids.posting(code) & sized)
+            found = to_array(ids.postings[code] & sized)
             if of_source is None or not len(found):
                 continue
-            rois = to_array(lies_on.posting(of_source) & self.elements)
+            rois = to_array(lies_on.postings[of_source] & self.elements)
             owners = images.owners[found]
             places = np.minimum(np.searchsorted(owners, self._part.table.owners[rois]), len(owners) - 1)
             same = owners[places] == self._part.table.owners[rois]
@@ -95,6 +95,7 @@ class _Shapes:
 def _dense(column: Column, size: int) -> NDArray[np.float64]:
     """The number of each element; NaN where it has none."""
     values: NDArray[Any] = np.full(size, np.nan)
-    values[column.int_rows] = column.ints
-    values[column.float_rows] = column.floats
+    for numbers in column.numbers:
+        if len(numbers):
+            values[numbers.rows] = numbers.values
     return values

@@ -23,6 +23,7 @@ from hyperdatasets.engine.bitmaps import to_bitmap, union
 from hyperdatasets.engine.column import Column
 from hyperdatasets.engine.index import DatasetIndex, table_of
 from hyperdatasets.engine.segment import Segment
+from hyperdatasets.engine.statistics import elements_of
 from hyperdatasets.engine.table import Table
 
 
@@ -65,7 +66,7 @@ def parts(index: DatasetIndex, path: str, revisions: BitMap, *, rois: Node | Non
     found = []
     for segment in index.segments:
         table, name = table_of(segment, path, "frame")
-        elements = _elements(segment, table, revisions)
+        elements = elements_of(segment, table, revisions)
         if rois is not None and table is segment.rois and elements:
             elements = elements & segment.rois_matching(rois)
         if elements:
@@ -115,20 +116,14 @@ def _text(entry: tuple[str, int, Part, BitMap]) -> str:
     return entry[0]
 
 
-def _elements(segment: Segment, table: Table, revisions: BitMap) -> BitMap:
-    wanted = np.zeros(segment.size, bool)
-    wanted[segment.places(revisions)] = True
-    return to_bitmap(np.flatnonzero(wanted[table.owners]))
-
-
 def _values(part: Part) -> Iterator[tuple[str, BitMap]]:
     """Each value of a part that some element holds, ascending."""
     column = part.column
     if column is None:
         return iter(())
-    numbers = [*_numbers(column.int_rows, column.ints), *_numbers(column.float_rows, column.floats)]
+    numbers = [pair for each in column.numbers if len(each) for pair in _numbers(each.rows, each.wide)]
     flags = [("false", column.falses), ("true", column.trues)]
-    texts = ((text, column.posting(code)) for code, text in enumerate(column.texts))
+    texts = ((text, column.postings[code]) for code, text in enumerate(column.texts))
     merged = heapq.merge(texts, sorted([*numbers, *flags], key=_first), key=_first)
     return ((text, here) for text, held in merged if (here := held & part.elements))
 
