@@ -42,7 +42,8 @@ METHODS: dict[str, str] = {
     ), KNOWN),
     **dict.fromkeys((
         "WriteFrames", "DeleteFrames", "CopyFrames", "UpdateByQuery", "QueryFrames", "ListFrames", "CountFrames",
-        "BatchGetFrames", "GetStatistics", "GetSchema",
+        "BatchGetFrames", "GetStatistics", "GetSchema", "CreateVectorField", "ListVectorFields", "SetVectors",
+        "BatchGetVectors", "SearchVectors",
     ), KNOWN),
     **dict.fromkeys((
         "CreateDataView", "GetDataView", "ListDataViews", "UpdateDataView", "DeleteDataView", "PublishDataView",

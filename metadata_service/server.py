@@ -35,6 +35,7 @@ from metadata_service.catalog.deployment import Deployment
 from metadata_service.catalog.indexes import Indexes
 from metadata_service.catalog.records import Signer
 from metadata_service.catalog.requests import forget_old
+from metadata_service.catalog.vector_indexes import VectorIndexes
 from metadata_service.config import ServiceConfig
 from metadata_service.servicers.checks import CheckServicer
 from metadata_service.servicers.datasets import DatasetServicer
@@ -79,6 +80,7 @@ class Service:
         self.address = f"{self._config.host}:{port}"
         self._server.start()
         self._deployment.indexes.start()
+        self._deployment.vectors.start()
         for name in ("", *(f"hyperdatasets.v1.{service}" for service in SERVICES)):
             self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         _LOG.info("serving", extra={"address": self.address})
@@ -92,6 +94,7 @@ class Service:
         self._health.enter_graceful_shutdown()
         self._server.stop(grace_s).wait()
         self._deployment.indexes.stop()
+        self._deployment.vectors.stop()
         self._store.close()
 
     def wait(self) -> None:
@@ -174,6 +177,7 @@ def _opened(data: Path) -> tuple[Store, Deployment]:
         forget_old(writing, _now_ms())
     deployment = Deployment(
         id=settings["deployment_id"], store=store, indexes=Indexes(data / "index", store),
+        vectors=VectorIndexes(data / "index" / "vectors", store),
         signer=Signer.open(data / "keys" / "records.key"), page_key=bytes.fromhex(settings["page_key"]),
         now_ms=_now_ms,
     )  # fmt: skip

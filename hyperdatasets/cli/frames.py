@@ -8,7 +8,10 @@ import orjson
 import typer
 
 from hyperdatasets.cli.output import Json, json_value, pairs, say, show
+from hyperdatasets.client import dataset as datasets
+from hyperdatasets.client.vectors import Neighbours
 from hyperdatasets.client.version import DatasetVersion
+from hyperdatasets.core.errors import InvalidArgument
 
 app = typer.Typer(no_args_is_help=True, help="Frames: find, show, change, copy, delete.")
 Dataset = Annotated[str, typer.Argument(help="`project/name` or id of the dataset.")]
@@ -27,10 +30,20 @@ def list_command(dataset: Dataset, version: Version = "", limit: int = 20, as_js
 @app.command()
 def find(
     dataset: Dataset, query: Query = "", roi_query: RoiQuery = "", version: Version = "", order_by: str = "",
+    like: Annotated[str, typer.Option(help="Id of a frame: the most alike to it first, by their vectors.")] = "",
+    field: Annotated[str, typer.Option(help="Vector field for --like; default: the only one.")] = "",
+    exact: Annotated[bool, typer.Option(help="With --like: compare every vector.")] = False,
     limit: int = 20, as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Find frames by query; says how many match."""
+    """Find frames by query, or by likeness; says how many match."""
     found = _get(dataset, version)
+    if like:
+        if order_by:
+            raise InvalidArgument("--like has an order of its own; leave out --order-by")
+        name = field or _only_field(found)
+        near = found.nearest(name, to=like, k=limit, exact=exact, frame_query=query, roi_query=roi_query)
+        _print_near(near, as_json=as_json)
+        return
     if not as_json:
         say(f"{found.count(frame_query=query, roi_query=roi_query)} frames match")
     _print(found.frames(frame_query=query, roi_query=roi_query, order_by=order_by, limit=limit), as_json=as_json)
@@ -84,6 +97,24 @@ def copy(
 
 def _get(dataset: str, version: str) -> DatasetVersion:
     return DatasetVersion.get_version(dataset_name=dataset, version_name=version)
+
+
+def _only_field(version: DatasetVersion) -> str:
+    names = list(datasets.Dataset.get(dataset_id=version.dataset_id).vector_fields())
+    if len(names) != 1:
+        known = f"there are {', '.join(names)}" if names else "the dataset has none"
+        raise InvalidArgument(f"--field: name the vector field; {known}")
+    return names[0]
+
+
+def _print_near(near: Neighbours, *, as_json: bool) -> None:
+    if as_json:
+        show([{"id": frame.id, "value": value, "frame": frame.plain} for frame, value in near], as_json=True)
+        return
+    say(f"{near.searched} of {near.matching} frames have the vector; by {near.metric}")
+    show([{"id": frame.id, near.metric: f"{value:.6g}", "labels": sorted(
+        {label for each in frame.annotations for label in each["labels"]}
+    )} for frame, value in near], as_json=False)  # fmt: skip
 
 
 def _print(frames: Any, *, as_json: bool) -> None:

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hyperdatasets.client import json_text
+from hyperdatasets.client import json_text, vectors
 from hyperdatasets.client.checks import read_checks
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.core.errors import AlreadyExists, InvalidArgument, RawDataBelongsToSite
 from hyperdatasets.v1 import check_service_pb2 as checks_pb
 from hyperdatasets.v1 import common_pb2 as common
 from hyperdatasets.v1 import dataset_service_pb2 as pb
+from hyperdatasets.v1 import frame_service_pb2 as frames_pb
 from hyperdatasets.v1 import version_service_pb2 as versions_pb
 
 
@@ -184,6 +185,20 @@ class Dataset:
     def gate(self) -> str:
         """The checks that a version must pass to be published, as YAML; empty = none."""
         return str(self._client.send(checks_pb.GetGateRequest(dataset=self.id)).checks)
+
+    def add_vector_field(self, name: str, *, dimensions: int, metric: str = "cosine") -> None:
+        """Declares a vector field; without it the first vector that is written does, for cosine."""
+        number = vectors.metric_number(metric)
+        field = frames_pb.VectorField(name=name, dimensions=dimensions, metric=number)
+        self._client.send(frames_pb.CreateVectorFieldRequest(dataset=self.id, field=field))
+
+    def vector_fields(self) -> dict[str, dict[str, Any]]:
+        """Dimensions and metric of each vector field, by name."""
+        answer = self._client.send(frames_pb.ListVectorFieldsRequest(dataset=self.id))
+        return {
+            each.name: {"dimensions": each.dimensions, "metric": vectors.METRICS[each.metric]}
+            for each in answer.fields
+        }  # fmt: skip
 
     def __repr__(self) -> str:
         return f"Dataset({self.address!r}, {self.version_count} versions)"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from hyperdatasets.core.errors import InvalidFrame, NoLocalSource, NotFound, SourceUnreadable, Unimplemented
+from hyperdatasets.core.errors import InvalidFrame, NoLocalSource, NotFound, SourceUnreadable
 from hyperdatasets.core.frames import Frame
 from hyperdatasets.core.normalise import normalise, normalise_annotation
 
@@ -161,7 +161,13 @@ class _Annotated:
         self.plain["annotations"] = [each for each in self.annotations if gone.isdisjoint(each["labels"])]
 
     def set_vector(self, name: str, values: Sequence[float]) -> None:
-        raise Unimplemented(f"vector `{name}` ({len(values)} numbers): this version stores no vectors yet")
+        """A vector that is written beside the frame, by `add_frames`; it is not part of the frame's digest."""
+        self.vectors[name] = list(values)
+
+    @property
+    def vectors(self) -> dict[str, list[float]]:
+        """The vectors to be written with the frame, by field; frames that are read come without."""
+        return cast("dict[str, list[float]]", self.__dict__.setdefault("_vectors", {}))
 
     def to_plain(self) -> Frame:
         """The frame in its normal, plain form; raises InvalidFrame."""

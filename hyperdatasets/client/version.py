@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from hyperdatasets.client import bulk, json_text
+from hyperdatasets.client import vectors as vectors_client
 from hyperdatasets.client.bulk import WriteResult
 from hyperdatasets.client.checks import CheckReport, read_checks, report
 from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.frames import FrameGroup, SingleFrame
 from hyperdatasets.client.metadata import MetadataClient, current
+from hyperdatasets.client.vectors import Neighbours
 from hyperdatasets.core.errors import AlreadyExists, NotFound, Unimplemented
 from hyperdatasets.v1 import check_service_pb2 as checks_pb
 from hyperdatasets.v1 import frame_service_pb2 as frames_pb
@@ -315,8 +317,24 @@ class DatasetVersion:
         """
         if upload:
             raise Unimplemented(f"{', '.join(upload)}: this version uploads no files; give frames their final URIs")
-        plain = (frame.plain for frame in frames)
-        return self.write(plain, progress=progress)
+        vectors: dict[str, dict[str, Sequence[float]]] = {}
+        numbers: dict[str, int] = {}
+
+        def plain() -> Iterator[Mapping[str, Any]]:
+            for index, frame in enumerate(frames):
+                for field, values in frame.vectors.items():
+                    frame_id = frame.id or frame.to_plain()["id"]
+                    vectors.setdefault(field, {})[frame_id] = values
+                    numbers[frame_id] = index
+                yield frame.plain
+
+        result = self.write(plain(), progress=progress)
+        failed = {each.id for each in result}
+        for field, of_field in vectors.items():
+            kept = {frame_id: values for frame_id, values in of_field.items() if frame_id not in failed}
+            refused = self.set_vectors(field, kept)
+            result.extend(replace(each, index=numbers[each.id]) for each in refused)
+        return result
 
     def update_frames(self, frames: Iterable[AnyFrame], *, progress: bool = False) -> WriteResult:
         return self.add_frames(frames, progress=progress)
@@ -406,6 +424,46 @@ class DatasetVersion:
         if not answer.frames:
             raise NotFound(f"version `{self.name}` has no frame `{frame_id}`", kind="frame", name=frame_id)
         return SingleFrame.from_plain(from_message(answer.frames[0].frame))
+
+    def set_vectors(self, field: str, vectors: Mapping[str, Sequence[float]]) -> WriteResult:
+        """Gives frames of this version (draft or published) a vector each, by frame id; written once.
+
+        Returns:
+            The vectors that were refused (index, id, reason, message), with `.added` and `.unchanged`.
+        """
+        return vectors_client.write(self._client, vectors, field=field, **self._named)
+
+    def get_vectors(self, field: str, frame_ids: Iterable[str]) -> dict[str, list[float]]:
+        """The vectors of these frames; frames without one are left out."""
+        return vectors_client.read(self._client, list(frame_ids), field=field, **self._named)
+
+    def nearest(
+        self,
+        field: str,
+        *,
+        to: str | Sequence[float],
+        k: int = 10,
+        metric: str = "",
+        exact: bool | None = None,
+        frame_query: str = "",
+        roi_query: str = "",
+        source_query: str = "",
+    ) -> Neighbours:
+        """The frames whose vectors are the most alike to a vector, or to that of a frame (by id).
+
+        Args:
+            metric: cosine, l2 or inner_product; default: the field's.
+            exact: True compares every vector; else large fields are searched by graphs that may miss a few.
+
+        Returns:
+            (frame, value), the nearest first; the frame that was asked about is not among them.
+        """
+        found = vectors_client.search(
+            self._client, field=field, to=to, k=k, metric=metric, exact=bool(exact),
+            filter=_filter(frame_query, roi_query, source_query), **self._named,
+        )  # fmt: skip
+        _tell(found.warnings)
+        return found
 
     def count(self, *, frame_query: str = "", roi_query: str = "", source_query: str = "") -> int:
         answer = self._client.send(

@@ -43,6 +43,12 @@ class InvalidFrame(InvalidArgument):
     reason = "INVALID_FRAME"
 
 
+class InvalidVector(InvalidArgument):
+    """A vector of the wrong length, or with numbers that no metric can compare; fields: `dimensions`."""
+
+    reason = "INVALID_VECTOR"
+
+
 class RawInMetadata(InvalidArgument):
     """A frame of a site carries its content inline; raw data never enters the metadata of a site."""
 
@@ -97,6 +103,12 @@ class NotFound(HyperdatasetsError, LookupError):
 class AlreadyExists(HyperdatasetsError, ValueError):
     reason = "ALREADY_EXISTS"
     status = "ALREADY_EXISTS"
+
+
+class VectorExists(AlreadyExists):
+    """Vectors are written once: the frame has another one under this name."""
+
+    reason = "VECTOR_EXISTS"
 
 
 class FailedPrecondition(HyperdatasetsError):

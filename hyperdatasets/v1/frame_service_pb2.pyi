@@ -21,6 +21,34 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _VectorMetric:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _VectorMetricEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_VectorMetric.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    VECTOR_METRIC_UNSPECIFIED: _VectorMetric.ValueType  # 0
+    """That of the field."""
+    VECTOR_METRIC_COSINE: _VectorMetric.ValueType  # 1
+    """Cosine similarity, -1 to 1; the largest is the nearest."""
+    VECTOR_METRIC_L2: _VectorMetric.ValueType  # 2
+    """Euclidean distance; the smallest is the nearest."""
+    VECTOR_METRIC_INNER_PRODUCT: _VectorMetric.ValueType  # 3
+    """Inner product; the largest is the nearest."""
+
+class VectorMetric(_VectorMetric, metaclass=_VectorMetricEnumTypeWrapper):
+    """How alike two vectors are."""
+
+VECTOR_METRIC_UNSPECIFIED: VectorMetric.ValueType  # 0
+"""That of the field."""
+VECTOR_METRIC_COSINE: VectorMetric.ValueType  # 1
+"""Cosine similarity, -1 to 1; the largest is the nearest."""
+VECTOR_METRIC_L2: VectorMetric.ValueType  # 2
+"""Euclidean distance; the smallest is the nearest."""
+VECTOR_METRIC_INNER_PRODUCT: VectorMetric.ValueType  # 3
+"""Inner product; the largest is the nearest."""
+Global___VectorMetric: _TypeAlias = VectorMetric  # noqa: Y015
+
 class _WriteMode:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -54,6 +82,34 @@ WRITE_MODE_SHARED_PART: WriteMode.ValueType  # 4
 Global___WriteMode: _TypeAlias = WriteMode  # noqa: Y015
 
 @_typing.final
+class NamedVector(_message.Message):
+    """A vector under the name of its field."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """Name of the field."""
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """As many numbers as the field has dimensions."""
+
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        values: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NamedVector: _TypeAlias = NamedVector  # noqa: Y015
+
+@_typing.final
 class FrameWrite(_message.Message):
     """A frame to write."""
 
@@ -61,21 +117,27 @@ class FrameWrite(_message.Message):
 
     FRAME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    VECTORS_FIELD_NUMBER: _builtins.int
     etag: _builtins.int
     """The revision that was read; absent = write over whatever is there."""
     @_builtins.property
     def frame(self) -> _frame_pb2.Frame:
         """The frame."""
 
+    @_builtins.property
+    def vectors(self) -> _containers.RepeatedCompositeFieldContainer[Global___NamedVector]:
+        """Vectors of the frame; written once each. One that is refused is told as a failure, the frame is kept."""
+
     def __init__(
         self,
         *,
         frame: _frame_pb2.Frame | None = ...,
         etag: _builtins.int | None = ...,
+        vectors: _abc.Iterable[Global___NamedVector] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_etag", b"_etag", "etag", b"etag", "frame", b"frame"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_etag", b"_etag", "etag", b"etag", "frame", b"frame"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_etag", b"_etag", "etag", b"etag", "frame", b"frame", "vectors", b"vectors"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__etag: _TypeAlias = _typing.Literal["etag"]  # noqa: Y015
     _WhichOneofArgType__etag: _TypeAlias = _typing.Literal["_etag", b"_etag"]  # noqa: Y015
@@ -1130,3 +1192,419 @@ class GetSchemaResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetSchemaResponse: _TypeAlias = GetSchemaResponse  # noqa: Y015
+
+@_typing.final
+class VectorField(_message.Message):
+    """A declared vector field."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DIMENSIONS_FIELD_NUMBER: _builtins.int
+    METRIC_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name, such as `clip`."""
+    dimensions: _builtins.int
+    """Numbers of each vector."""
+    metric: Global___VectorMetric.ValueType
+    """Used where a search names none; a field for cosine takes no vector of zeros."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        dimensions: _builtins.int = ...,
+        metric: Global___VectorMetric.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimensions", b"dimensions", "metric", b"metric", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VectorField: _TypeAlias = VectorField  # noqa: Y015
+
+@_typing.final
+class CreateVectorFieldRequest(_message.Message):
+    """Request of CreateVectorField. Without it the first vector that is written declares its field, for cosine."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    dataset: _builtins.str
+    """Name or id of the dataset."""
+    request_id: _builtins.str
+    """Makes the call safe to repeat."""
+    @_builtins.property
+    def field(self) -> Global___VectorField:
+        """Name, dimensions and metric; an unspecified metric is cosine."""
+
+    def __init__(
+        self,
+        *,
+        dataset: _builtins.str = ...,
+        field: Global___VectorField | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["field", b"field"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "field", b"field", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateVectorFieldRequest: _TypeAlias = CreateVectorFieldRequest  # noqa: Y015
+
+@_typing.final
+class CreateVectorFieldResponse(_message.Message):
+    """Response of CreateVectorField."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def field(self) -> Global___VectorField:
+        """As it was declared."""
+
+    def __init__(
+        self,
+        *,
+        field: Global___VectorField | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["field", b"field"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateVectorFieldResponse: _TypeAlias = CreateVectorFieldResponse  # noqa: Y015
+
+@_typing.final
+class ListVectorFieldsRequest(_message.Message):
+    """Request of ListVectorFields."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: _builtins.int
+    dataset: _builtins.str
+    """Name or id of the dataset."""
+    def __init__(
+        self,
+        *,
+        dataset: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListVectorFieldsRequest: _TypeAlias = ListVectorFieldsRequest  # noqa: Y015
+
+@_typing.final
+class ListVectorFieldsResponse(_message.Message):
+    """Response of ListVectorFields."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___VectorField]:
+        """By name."""
+
+    def __init__(
+        self,
+        *,
+        fields: _abc.Iterable[Global___VectorField] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fields", b"fields"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListVectorFieldsResponse: _TypeAlias = ListVectorFieldsResponse  # noqa: Y015
+
+@_typing.final
+class SetVectorsRequest(_message.Message):
+    """One batch of vectors."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    FRAME_IDS_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    dataset: _builtins.str
+    """Name or id of the dataset."""
+    version: _builtins.str
+    """Name or id of a draft or a published version; its revisions of the frames get the vectors."""
+    field: _builtins.str
+    """Name of the field."""
+    request_id: _builtins.str
+    """Identifies the batch: sent again within 7 days it returns the first result."""
+    @_builtins.property
+    def frame_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Up to 10,000 ids of frames."""
+
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """The vectors one after the other, in the order of the ids, all of equal length."""
+
+    def __init__(
+        self,
+        *,
+        dataset: _builtins.str = ...,
+        version: _builtins.str = ...,
+        field: _builtins.str = ...,
+        frame_ids: _abc.Iterable[_builtins.str] | None = ...,
+        values: _abc.Iterable[_builtins.float] | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "field", b"field", "frame_ids", b"frame_ids", "request_id", b"request_id", "values", b"values", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetVectorsRequest: _TypeAlias = SetVectorsRequest  # noqa: Y015
+
+@_typing.final
+class SetVectorsResponse(_message.Message):
+    """Acknowledgement of one batch: what it says is durable."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ADDED_FIELD_NUMBER: _builtins.int
+    UNCHANGED_FIELD_NUMBER: _builtins.int
+    FAILURES_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The batch."""
+    added: _builtins.int
+    """Vectors that were new."""
+    unchanged: _builtins.int
+    """Vectors that were there already, equal."""
+    @_builtins.property
+    def failures(self) -> _containers.RepeatedCompositeFieldContainer[Global___WriteFailure]:
+        """Vectors that were not written; the others were."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        added: _builtins.int = ...,
+        unchanged: _builtins.int = ...,
+        failures: _abc.Iterable[Global___WriteFailure] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["added", b"added", "failures", b"failures", "request_id", b"request_id", "unchanged", b"unchanged"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetVectorsResponse: _TypeAlias = SetVectorsResponse  # noqa: Y015
+
+@_typing.final
+class BatchGetVectorsRequest(_message.Message):
+    """Request of BatchGetVectors."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    FRAME_IDS_FIELD_NUMBER: _builtins.int
+    dataset: _builtins.str
+    """Name or id of the dataset."""
+    version: _builtins.str
+    """Name or id; empty = the one changed last."""
+    field: _builtins.str
+    """Name of the field."""
+    @_builtins.property
+    def frame_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Up to 1,000 ids of frames."""
+
+    def __init__(
+        self,
+        *,
+        dataset: _builtins.str = ...,
+        version: _builtins.str = ...,
+        field: _builtins.str = ...,
+        frame_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "field", b"field", "frame_ids", b"frame_ids", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetVectorsRequest: _TypeAlias = BatchGetVectorsRequest  # noqa: Y015
+
+@_typing.final
+class BatchGetVectorsResponse(_message.Message):
+    """Response of BatchGetVectors."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FRAME_IDS_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    DIMENSIONS_FIELD_NUMBER: _builtins.int
+    dimensions: _builtins.int
+    """Numbers of each vector."""
+    @_builtins.property
+    def frame_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids of the frames that have the vector, in the order asked for."""
+
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Their vectors one after the other."""
+
+    def __init__(
+        self,
+        *,
+        frame_ids: _abc.Iterable[_builtins.str] | None = ...,
+        values: _abc.Iterable[_builtins.float] | None = ...,
+        dimensions: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimensions", b"dimensions", "frame_ids", b"frame_ids", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetVectorsResponse: _TypeAlias = BatchGetVectorsResponse  # noqa: Y015
+
+@_typing.final
+class SearchVectorsRequest(_message.Message):
+    """Request of SearchVectors."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    VECTOR_FIELD_NUMBER: _builtins.int
+    FRAME_ID_FIELD_NUMBER: _builtins.int
+    K_FIELD_NUMBER: _builtins.int
+    METRIC_FIELD_NUMBER: _builtins.int
+    EXACT_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    dataset: _builtins.str
+    """Name or id of the dataset."""
+    version: _builtins.str
+    """Name or id; empty = the one changed last."""
+    field: _builtins.str
+    """Name of the field."""
+    frame_id: _builtins.str
+    """A frame of the version to be near to; it is not among the results."""
+    k: _builtins.int
+    """At most so many results, up to 10,000; 0 = 10."""
+    metric: Global___VectorMetric.ValueType
+    """Another metric than the field's; the search is then exact."""
+    exact: _builtins.bool
+    """Compare every vector. Else full blocks of many vectors are searched by a graph, which may miss a few."""
+    @_builtins.property
+    def vector(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """A vector to be near to; leave empty with `frame_id`."""
+
+    @_builtins.property
+    def filter(self) -> Global___FrameFilter:
+        """Only among these frames."""
+
+    def __init__(
+        self,
+        *,
+        dataset: _builtins.str = ...,
+        version: _builtins.str = ...,
+        field: _builtins.str = ...,
+        vector: _abc.Iterable[_builtins.float] | None = ...,
+        frame_id: _builtins.str = ...,
+        k: _builtins.int = ...,
+        metric: Global___VectorMetric.ValueType = ...,
+        exact: _builtins.bool = ...,
+        filter: Global___FrameFilter | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "exact", b"exact", "field", b"field", "filter", b"filter", "frame_id", b"frame_id", "k", b"k", "metric", b"metric", "vector", b"vector", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchVectorsRequest: _TypeAlias = SearchVectorsRequest  # noqa: Y015
+
+@_typing.final
+class Neighbour(_message.Message):
+    """A frame with how near it is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FRAME_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    value: _builtins.float
+    """The value of the metric, computed exactly."""
+    @_builtins.property
+    def frame(self) -> _frame_pb2.StoredFrame:
+        """The frame."""
+
+    def __init__(
+        self,
+        *,
+        frame: _frame_pb2.StoredFrame | None = ...,
+        value: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Neighbour: _TypeAlias = Neighbour  # noqa: Y015
+
+@_typing.final
+class SearchVectorsResponse(_message.Message):
+    """A batch of about 1 MiB at most; the first message says how was searched and has no results."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METRIC_FIELD_NUMBER: _builtins.int
+    APPROXIMATE_FIELD_NUMBER: _builtins.int
+    SEARCHED_FIELD_NUMBER: _builtins.int
+    MATCHING_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    NEIGHBOURS_FIELD_NUMBER: _builtins.int
+    metric: Global___VectorMetric.ValueType
+    """The metric that was used."""
+    approximate: _builtins.bool
+    """True if some vectors were searched by a graph."""
+    searched: _builtins.int
+    """Frames under the filter that have the vector."""
+    matching: _builtins.int
+    """Frames under the filter."""
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Warning]:
+        """Warnings about the query."""
+
+    @_builtins.property
+    def neighbours(self) -> _containers.RepeatedCompositeFieldContainer[Global___Neighbour]:
+        """The nearest first; equally near ones by revision."""
+
+    def __init__(
+        self,
+        *,
+        metric: Global___VectorMetric.ValueType = ...,
+        approximate: _builtins.bool = ...,
+        searched: _builtins.int = ...,
+        matching: _builtins.int = ...,
+        warnings: _abc.Iterable[_common_pb2.Warning] | None = ...,
+        neighbours: _abc.Iterable[Global___Neighbour] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approximate", b"approximate", "matching", b"matching", "metric", b"metric", "neighbours", b"neighbours", "searched", b"searched", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchVectorsResponse: _TypeAlias = SearchVectorsResponse  # noqa: Y015

@@ -85,6 +85,31 @@ class FrameServiceStub(object):
                 request_serializer=hyperdatasets_dot_v1_dot_frame__service__pb2.GetSchemaRequest.SerializeToString,
                 response_deserializer=hyperdatasets_dot_v1_dot_frame__service__pb2.GetSchemaResponse.FromString,
                 _registered_method=True)
+        self.CreateVectorField = channel.unary_unary(
+                '/hyperdatasets.v1.FrameService/CreateVectorField',
+                request_serializer=hyperdatasets_dot_v1_dot_frame__service__pb2.CreateVectorFieldRequest.SerializeToString,
+                response_deserializer=hyperdatasets_dot_v1_dot_frame__service__pb2.CreateVectorFieldResponse.FromString,
+                _registered_method=True)
+        self.ListVectorFields = channel.unary_unary(
+                '/hyperdatasets.v1.FrameService/ListVectorFields',
+                request_serializer=hyperdatasets_dot_v1_dot_frame__service__pb2.ListVectorFieldsRequest.SerializeToString,
+                response_deserializer=hyperdatasets_dot_v1_dot_frame__service__pb2.ListVectorFieldsResponse.FromString,
+                _registered_method=True)
+        self.SetVectors = channel.stream_stream(
+                '/hyperdatasets.v1.FrameService/SetVectors',
+                request_serializer=hyperdatasets_dot_v1_dot_frame__service__pb2.SetVectorsRequest.SerializeToString,
+                response_deserializer=hyperdatasets_dot_v1_dot_frame__service__pb2.SetVectorsResponse.FromString,
+                _registered_method=True)
+        self.BatchGetVectors = channel.unary_unary(
+                '/hyperdatasets.v1.FrameService/BatchGetVectors',
+                request_serializer=hyperdatasets_dot_v1_dot_frame__service__pb2.BatchGetVectorsRequest.SerializeToString,
+                response_deserializer=hyperdatasets_dot_v1_dot_frame__service__pb2.BatchGetVectorsResponse.FromString,
+                _registered_method=True)
+        self.SearchVectors = channel.unary_stream(
+                '/hyperdatasets.v1.FrameService/SearchVectors',
+                request_serializer=hyperdatasets_dot_v1_dot_frame__service__pb2.SearchVectorsRequest.SerializeToString,
+                response_deserializer=hyperdatasets_dot_v1_dot_frame__service__pb2.SearchVectorsResponse.FromString,
+                _registered_method=True)
 
 
 class FrameServiceServicer(object):
@@ -161,6 +186,41 @@ class FrameServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateVectorField(self, request, context):
+        """Declares a vector field of a dataset: its dimensions, and the metric where a search names none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListVectorFields(self, request, context):
+        """Lists the vector fields of a dataset, by name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetVectors(self, request_iterator, context):
+        """Writes vectors of frames that are there, also of a published version: one acknowledgement a batch, once durable.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchGetVectors(self, request, context):
+        """Reads vectors by frame id.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SearchVectors(self, request, context):
+        """Streams the frames whose vectors are the most alike to one, the nearest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_FrameServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -213,6 +273,31 @@ def add_FrameServiceServicer_to_server(servicer, server):
                     servicer.GetSchema,
                     request_deserializer=hyperdatasets_dot_v1_dot_frame__service__pb2.GetSchemaRequest.FromString,
                     response_serializer=hyperdatasets_dot_v1_dot_frame__service__pb2.GetSchemaResponse.SerializeToString,
+            ),
+            'CreateVectorField': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateVectorField,
+                    request_deserializer=hyperdatasets_dot_v1_dot_frame__service__pb2.CreateVectorFieldRequest.FromString,
+                    response_serializer=hyperdatasets_dot_v1_dot_frame__service__pb2.CreateVectorFieldResponse.SerializeToString,
+            ),
+            'ListVectorFields': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListVectorFields,
+                    request_deserializer=hyperdatasets_dot_v1_dot_frame__service__pb2.ListVectorFieldsRequest.FromString,
+                    response_serializer=hyperdatasets_dot_v1_dot_frame__service__pb2.ListVectorFieldsResponse.SerializeToString,
+            ),
+            'SetVectors': grpc.stream_stream_rpc_method_handler(
+                    servicer.SetVectors,
+                    request_deserializer=hyperdatasets_dot_v1_dot_frame__service__pb2.SetVectorsRequest.FromString,
+                    response_serializer=hyperdatasets_dot_v1_dot_frame__service__pb2.SetVectorsResponse.SerializeToString,
+            ),
+            'BatchGetVectors': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetVectors,
+                    request_deserializer=hyperdatasets_dot_v1_dot_frame__service__pb2.BatchGetVectorsRequest.FromString,
+                    response_serializer=hyperdatasets_dot_v1_dot_frame__service__pb2.BatchGetVectorsResponse.SerializeToString,
+            ),
+            'SearchVectors': grpc.unary_stream_rpc_method_handler(
+                    servicer.SearchVectors,
+                    request_deserializer=hyperdatasets_dot_v1_dot_frame__service__pb2.SearchVectorsRequest.FromString,
+                    response_serializer=hyperdatasets_dot_v1_dot_frame__service__pb2.SearchVectorsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -486,6 +571,141 @@ class FrameService(object):
             '/hyperdatasets.v1.FrameService/GetSchema',
             hyperdatasets_dot_v1_dot_frame__service__pb2.GetSchemaRequest.SerializeToString,
             hyperdatasets_dot_v1_dot_frame__service__pb2.GetSchemaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateVectorField(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hyperdatasets.v1.FrameService/CreateVectorField',
+            hyperdatasets_dot_v1_dot_frame__service__pb2.CreateVectorFieldRequest.SerializeToString,
+            hyperdatasets_dot_v1_dot_frame__service__pb2.CreateVectorFieldResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListVectorFields(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hyperdatasets.v1.FrameService/ListVectorFields',
+            hyperdatasets_dot_v1_dot_frame__service__pb2.ListVectorFieldsRequest.SerializeToString,
+            hyperdatasets_dot_v1_dot_frame__service__pb2.ListVectorFieldsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetVectors(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/hyperdatasets.v1.FrameService/SetVectors',
+            hyperdatasets_dot_v1_dot_frame__service__pb2.SetVectorsRequest.SerializeToString,
+            hyperdatasets_dot_v1_dot_frame__service__pb2.SetVectorsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGetVectors(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hyperdatasets.v1.FrameService/BatchGetVectors',
+            hyperdatasets_dot_v1_dot_frame__service__pb2.BatchGetVectorsRequest.SerializeToString,
+            hyperdatasets_dot_v1_dot_frame__service__pb2.BatchGetVectorsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SearchVectors(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/hyperdatasets.v1.FrameService/SearchVectors',
+            hyperdatasets_dot_v1_dot_frame__service__pb2.SearchVectorsRequest.SerializeToString,
+            hyperdatasets_dot_v1_dot_frame__service__pb2.SearchVectorsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -53,6 +53,16 @@ class FrameServiceStub:
     """Counts values of a field under a filter."""
     GetSchema: _grpc.UnaryUnaryMultiCallable[_frame_service_pb2.GetSchemaRequest, _frame_service_pb2.GetSchemaResponse]
     """Lists the fields that frames have, with types, coverage and top values."""
+    CreateVectorField: _grpc.UnaryUnaryMultiCallable[_frame_service_pb2.CreateVectorFieldRequest, _frame_service_pb2.CreateVectorFieldResponse]
+    """Declares a vector field of a dataset: its dimensions, and the metric where a search names none."""
+    ListVectorFields: _grpc.UnaryUnaryMultiCallable[_frame_service_pb2.ListVectorFieldsRequest, _frame_service_pb2.ListVectorFieldsResponse]
+    """Lists the vector fields of a dataset, by name."""
+    SetVectors: _grpc.StreamStreamMultiCallable[_frame_service_pb2.SetVectorsRequest, _frame_service_pb2.SetVectorsResponse]
+    """Writes vectors of frames that are there, also of a published version: one acknowledgement a batch, once durable."""
+    BatchGetVectors: _grpc.UnaryUnaryMultiCallable[_frame_service_pb2.BatchGetVectorsRequest, _frame_service_pb2.BatchGetVectorsResponse]
+    """Reads vectors by frame id."""
+    SearchVectors: _grpc.UnaryStreamMultiCallable[_frame_service_pb2.SearchVectorsRequest, _frame_service_pb2.SearchVectorsResponse]
+    """Streams the frames whose vectors are the most alike to one, the nearest first."""
 
 @_typing.type_check_only
 class FrameServiceAsyncStub(FrameServiceStub):
@@ -79,6 +89,16 @@ class FrameServiceAsyncStub(FrameServiceStub):
     """Counts values of a field under a filter."""
     GetSchema: _aio.UnaryUnaryMultiCallable[_frame_service_pb2.GetSchemaRequest, _frame_service_pb2.GetSchemaResponse]  # type: ignore[assignment]
     """Lists the fields that frames have, with types, coverage and top values."""
+    CreateVectorField: _aio.UnaryUnaryMultiCallable[_frame_service_pb2.CreateVectorFieldRequest, _frame_service_pb2.CreateVectorFieldResponse]  # type: ignore[assignment]
+    """Declares a vector field of a dataset: its dimensions, and the metric where a search names none."""
+    ListVectorFields: _aio.UnaryUnaryMultiCallable[_frame_service_pb2.ListVectorFieldsRequest, _frame_service_pb2.ListVectorFieldsResponse]  # type: ignore[assignment]
+    """Lists the vector fields of a dataset, by name."""
+    SetVectors: _aio.StreamStreamMultiCallable[_frame_service_pb2.SetVectorsRequest, _frame_service_pb2.SetVectorsResponse]  # type: ignore[assignment]
+    """Writes vectors of frames that are there, also of a published version: one acknowledgement a batch, once durable."""
+    BatchGetVectors: _aio.UnaryUnaryMultiCallable[_frame_service_pb2.BatchGetVectorsRequest, _frame_service_pb2.BatchGetVectorsResponse]  # type: ignore[assignment]
+    """Reads vectors by frame id."""
+    SearchVectors: _aio.UnaryStreamMultiCallable[_frame_service_pb2.SearchVectorsRequest, _frame_service_pb2.SearchVectorsResponse]  # type: ignore[assignment]
+    """Streams the frames whose vectors are the most alike to one, the nearest first."""
 
 class FrameServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps frames. `version` is a name within `dataset`, or an id (then `dataset` may be empty)."""
@@ -162,5 +182,45 @@ class FrameServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_frame_service_pb2.GetSchemaResponse, _abc.Awaitable[_frame_service_pb2.GetSchemaResponse]]:
         """Lists the fields that frames have, with types, coverage and top values."""
+
+    @_abc_1.abstractmethod
+    def CreateVectorField(
+        self,
+        request: _frame_service_pb2.CreateVectorFieldRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_frame_service_pb2.CreateVectorFieldResponse, _abc.Awaitable[_frame_service_pb2.CreateVectorFieldResponse]]:
+        """Declares a vector field of a dataset: its dimensions, and the metric where a search names none."""
+
+    @_abc_1.abstractmethod
+    def ListVectorFields(
+        self,
+        request: _frame_service_pb2.ListVectorFieldsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_frame_service_pb2.ListVectorFieldsResponse, _abc.Awaitable[_frame_service_pb2.ListVectorFieldsResponse]]:
+        """Lists the vector fields of a dataset, by name."""
+
+    @_abc_1.abstractmethod
+    def SetVectors(
+        self,
+        request_iterator: _MaybeAsyncIterator[_frame_service_pb2.SetVectorsRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_frame_service_pb2.SetVectorsResponse], _abc.AsyncIterator[_frame_service_pb2.SetVectorsResponse]]:
+        """Writes vectors of frames that are there, also of a published version: one acknowledgement a batch, once durable."""
+
+    @_abc_1.abstractmethod
+    def BatchGetVectors(
+        self,
+        request: _frame_service_pb2.BatchGetVectorsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_frame_service_pb2.BatchGetVectorsResponse, _abc.Awaitable[_frame_service_pb2.BatchGetVectorsResponse]]:
+        """Reads vectors by frame id."""
+
+    @_abc_1.abstractmethod
+    def SearchVectors(
+        self,
+        request: _frame_service_pb2.SearchVectorsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_frame_service_pb2.SearchVectorsResponse], _abc.AsyncIterator[_frame_service_pb2.SearchVectorsResponse]]:
+        """Streams the frames whose vectors are the most alike to one, the nearest first."""
 
 def add_FrameServiceServicer_to_server(servicer: FrameServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

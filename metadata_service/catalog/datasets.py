@@ -10,6 +10,7 @@ import orjson
 
 from hyperdatasets.core.errors import AlreadyExists, InUse, InvalidArgument, PermissionDenied
 from hyperdatasets.core.names import check_name, check_project, not_found
+from metadata_service.catalog import vectors
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.stamps import change, check_etag, created, new_id, updated, with_tags
 from metadata_service.store.protocol import Reading, Row, Writing
@@ -130,6 +131,7 @@ def delete(writing: Writing, row: Row, *, force: bool, etag: str) -> None:
         writing.delete("check_reports", version=version["id"])
         writing.delete("versions", id=version["id"])
     writing.delete("check_gates", dataset=row["id"])
+    vectors.delete_all(writing, row)
     writing.delete("attachments", dataset=row["id"])
     writing.delete("blocks", dataset=row["id"])
     writing.delete("keys", dataset=row["id"])

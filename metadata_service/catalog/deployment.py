@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from metadata_service.catalog.contents import Contents
 from metadata_service.catalog.indexes import Indexes
 from metadata_service.catalog.records import Signer
+from metadata_service.catalog.vector_indexes import VectorIndexes
 from metadata_service.store.protocol import Store
 
 
@@ -18,6 +19,7 @@ class Deployment:
     id: str
     store: Store
     indexes: Indexes
+    vectors: VectorIndexes
     signer: Signer
     page_key: bytes
     now_ms: Callable[[], int]

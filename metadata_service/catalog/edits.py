@@ -116,7 +116,9 @@ def copy(
         total.updated += sum(row["frame_id"] in current for row in new)
         total.added += sum(row["frame_id"] not in current for row in new)
         if not preview and new:
-            total.version = frames.adopt(writing, caller, now_ms, dataset, total.version, new, current)
+            total.version = frames.adopt(
+                writing, caller, now_ms, dataset, total.version, new, current, origin=source["id"]
+            )
     return total
 
 

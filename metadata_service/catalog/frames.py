@@ -27,6 +27,7 @@ from hyperdatasets.core.errors import (
 )
 from hyperdatasets.core.frames import Frame
 from hyperdatasets.core.normalise import normalise
+from metadata_service.catalog import vectors
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.contents import Contents
 from metadata_service.catalog.versions import Edit, edit
@@ -66,6 +67,9 @@ class _Batch:
     attachments: list[Row] = field(default_factory=list)
     removed: dict[int, tuple[str, bytes, bool]] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
+    replaced: dict[int, Row] = field(default_factory=dict)  # place -> the row that it takes the place of
+    copied: dict[int, int] = field(default_factory=dict)  # place -> the revision of `origin` that it is a copy of
+    origin: str = ""
 
 
 def write(
@@ -127,11 +131,14 @@ def adopt(
     version: Row,
     rows: Sequence[Row],
     current: Mapping[str, Row],
+    *,
+    origin: str,
 ) -> Row:
-    """Puts stored revisions of another dataset or version into a draft, each byte as it is."""
-    batch = _Batch()
+    """Puts stored revisions of another dataset (`origin`) or version into a draft, each byte as it is."""
+    batch = _Batch(origin=origin)
     for row in rows:
         batch.rows.append({key: row[key] for key in ("frame_id", "site", "digest", "annotated", "payload")})
+        batch.copied[len(batch.rows) - 1] = row["revision"]
         if row["blob"] is not None or row["previews_json"]:
             place = len(batch.rows) - 1
             batch.attachments.append({"place": place, "blob": row["blob"], "previews_json": row["previews_json"]})
@@ -184,6 +191,7 @@ def _take(
     else:
         outcome.updated += 1
         batch.removed[current["revision"]] = (current["site"], current["digest"], bool(current["annotated"]))
+        batch.replaced[len(batch.rows) - 1] = current
 
 
 def _allowed(caller: Caller, frame: Frame, current: Row | None, mode: Mode) -> Frame:
@@ -225,5 +233,9 @@ def _store(writing: Writing, caller: Caller, now_ms: int, dataset: Row, version:
         {"dataset": dataset["id"], "revision": first + beside.pop("place"), **beside} for beside in batch.attachments
     ])  # fmt: skip
     writing.update("datasets", {"id": dataset["id"]}, {"next_revision": first + len(batch.rows)})
+    replaced = {first + place: (batch.rows[place]["payload"], row) for place, row in batch.replaced.items()}
+    vectors.carry(writing, dataset, replaced)
+    copied = {revision: first + place for place, revision in batch.copied.items()}
+    vectors.copy(writing, caller, now_ms, dataset, origin=batch.origin, copied=copied)
     added = {first + place: (row["site"], row["digest"], row["annotated"]) for place, row in enumerate(batch.rows)}
     return edit(writing, caller, now_ms, version, Edit(added, batch.removed))

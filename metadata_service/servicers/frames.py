@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, cast
 
 import grpc
 import numpy as np
+from pyroaring import BitMap
 
+from hyperdatasets.core.dataview import Metric
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument
 from hyperdatasets.core.query.parse import parse
+from hyperdatasets.core.vectors import Vector, checked
 from hyperdatasets.engine import statistics, views
 from hyperdatasets.v1 import common_pb2 as common
 from hyperdatasets.v1 import frame_pb2
@@ -17,11 +21,13 @@ from hyperdatasets.v1 import frame_service_pb2 as pb
 from hyperdatasets.v1 import frame_service_pb2_grpc as rpc
 from hyperdatasets.wire.frames import from_message, to_message
 from metadata_service import pages
-from metadata_service.catalog import datasets, edits, frames, queries, versions
+from metadata_service.catalog import datasets, edits, frames, queries, vectors, versions
 from metadata_service.catalog.requests import once
 from metadata_service.catalog.stamps import check_etag
 from metadata_service.servicers import encode
+from metadata_service.servicers import vectors as messages
 from metadata_service.servicers.base import Servicer
+from metadata_service.servicers.vectors import METRICS
 from metadata_service.store.protocol import Reading, Row, Writing
 
 MAX_BATCH = 10_000  # frames
@@ -61,9 +67,11 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
                 writing, self.deployment.contents, self.caller, self.now_ms, dataset, version,
                 mode=_MODES[request.mode], frames=plain,
             )  # fmt: skip
+            failures = [_failure(each) for each in outcome.failures]
+            failures += self._vectors_of(writing, request, dataset, outcome)
             return pb.WriteFramesResponse(
                 request_id=request.request_id, added=outcome.added, updated=outcome.updated,
-                unchanged=outcome.unchanged, failures=[_failure(each) for each in outcome.failures],
+                unchanged=outcome.unchanged, failures=failures,
                 warnings=[common.Warning(message=text, where=where) for where, text in outcome.warnings],
                 version_etag=str(outcome.version["generation"]),
             )  # fmt: skip
@@ -73,6 +81,29 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
             writing, self.caller, self.now_ms, target=version["id"], request=request,
             response=pb.WriteFramesResponse, work=work,
         )  # fmt: skip
+
+    def _vectors_of(
+        self, writing: Writing, request: pb.WriteFramesRequest, dataset: Row, outcome: frames.Outcome
+    ) -> list[pb.WriteFailure]:
+        """Writes the vectors that came with frames; those of frames that failed are left out."""
+        failed = {each.index for each in outcome.failures}
+        by_field: dict[str, list[tuple[int, str, Vector]]] = {}
+        for index, write in enumerate(request.frames):
+            for each in write.vectors if index not in failed else ():
+                values = np.asarray(each.values, np.float32)
+                by_field.setdefault(each.field, []).append((index, write.frame.id, values))
+        found: list[pb.WriteFailure] = []
+        for name, given in sorted(by_field.items()):
+            ids = [frame_id for _, frame_id, _ in given]
+            held = frames.current_rows(writing, self.deployment.contents, dataset, outcome.version, ids)
+            done = vectors.write(
+                writing, self.caller, self.now_ms, dataset, name=name, ids=ids,
+                values=[values for _, _, values in given], held=held,
+            )  # fmt: skip
+            for failure in messages.failures(done):
+                failure.index = given[failure.index][0]
+                found.append(failure)
+        return found
 
     def DeleteFrames(self, request: pb.DeleteFramesRequest, context: grpc.ServicerContext) -> pb.DeleteFramesResponse:
         def work(writing: Writing) -> pb.DeleteFramesResponse:
@@ -205,6 +236,93 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
             for each in statistics.schema(found.index, found.content)
         ]  # fmt: skip
         return pb.GetSchemaResponse(fields=fields, frames=len(found.content))
+
+    def CreateVectorField(
+        self, request: pb.CreateVectorFieldRequest, context: grpc.ServicerContext
+    ) -> pb.CreateVectorFieldResponse:
+        def work(writing: Writing) -> pb.CreateVectorFieldResponse:
+            dataset = datasets.find(writing, self.caller, request.dataset, role="editor")
+            row = vectors.declare(
+                writing, self.caller, self.now_ms, dataset, name=request.field.name,
+                dimensions=request.field.dimensions, metric=METRICS.get(request.field.metric, "cosine"),
+            )  # fmt: skip
+            return pb.CreateVectorFieldResponse(field=messages.field(row))
+
+        return self.once(request, pb.CreateVectorFieldResponse, work)
+
+    def ListVectorFields(
+        self, request: pb.ListVectorFieldsRequest, context: grpc.ServicerContext
+    ) -> pb.ListVectorFieldsResponse:
+        with self.reading() as reading:
+            dataset = datasets.find(reading, self.caller, request.dataset)
+            found = [messages.field(row) for row in vectors.fields(reading, dataset)]
+        return pb.ListVectorFieldsResponse(fields=found)
+
+    def SetVectors(
+        self, request_iterator: Iterator[pb.SetVectorsRequest], context: grpc.ServicerContext
+    ) -> Iterator[pb.SetVectorsResponse]:
+        for request in request_iterator:
+            if len(request.frame_ids) > MAX_BATCH:
+                raise InvalidArgument(f"a batch has at most {MAX_BATCH} frames, this one has {len(request.frame_ids)}")
+            values = vectors.rows_of(request.values, len(request.frame_ids))
+            yield self.once(request, pb.SetVectorsResponse, partial(self._set_vectors, request, values))
+
+    def _set_vectors(
+        self, request: pb.SetVectorsRequest, values: Sequence[Vector], writing: Writing
+    ) -> pb.SetVectorsResponse:
+        dataset = datasets.find(writing, self.caller, request.dataset, role="editor")
+        version = versions.find(writing, dataset, request.version)
+        ids = list(request.frame_ids)
+        outcome = vectors.write(
+            writing, self.caller, self.now_ms, dataset, name=request.field, ids=ids, values=values,
+            held=frames.current_rows(writing, self.deployment.contents, dataset, version, ids),
+        )  # fmt: skip
+        return pb.SetVectorsResponse(
+            request_id=request.request_id, added=outcome.added, unchanged=outcome.unchanged,
+            failures=messages.failures(outcome),
+        )  # fmt: skip
+
+    def BatchGetVectors(
+        self, request: pb.BatchGetVectorsRequest, context: grpc.ServicerContext
+    ) -> pb.BatchGetVectorsResponse:
+        with self.reading() as reading:
+            dataset, version = self._found(reading, request.dataset, request.version)
+            row = vectors.find(reading, dataset, request.field)
+            held = frames.current_rows(reading, self.deployment.contents, dataset, version, request.frame_ids)
+            found = vectors.of_revisions(reading, row, sorted(each["revision"] for each in held.values()))
+        listed = [each for each in request.frame_ids if each in held and held[each]["revision"] in found]
+        values = [found[held[each]["revision"]] for each in listed]
+        return pb.BatchGetVectorsResponse(
+            frame_ids=listed, values=np.concatenate(values) if values else (), dimensions=row["dimensions"]
+        )
+
+    def SearchVectors(
+        self, request: pb.SearchVectorsRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.SearchVectorsResponse]:
+        k = messages.check_k(request)
+        with self.reading() as reading:
+            dataset, version = self._found(reading, request.dataset, request.version)
+            row = vectors.find(reading, dataset, request.field)
+            metric: Metric = METRICS.get(request.metric) or row["metric"]
+            matching = self._matching(reading, version, request.filter)
+            wanted, query = matching.revisions, None
+            if request.frame_id:
+                held = frames.current_rows(
+                    reading, self.deployment.contents, dataset, version, [request.frame_id]
+                )  # fmt: skip
+                query = vectors.of_frame(reading, row, request.frame_id, held)
+                wanted = wanted - BitMap([held[request.frame_id]["revision"]])
+            query = messages.given(request, row, metric) if query is None else checked(
+                query, dimensions=row["dimensions"], metric=metric
+            )  # fmt: skip
+            found = self.deployment.vectors.reaching(row).search(query, metric, k, wanted, exact=request.exact)
+            head = messages.header(found, metric, wanted)
+            head.warnings.extend(encode.warnings(matching.warnings))
+            yield head
+            revisions, values = [each[0] for each in found.neighbours], [each[1] for each in found.neighbours]
+            listed = messages.neighbours(values, stored(reading, dataset["id"], revisions, []))
+            for batch in batched(listed, lambda each: each.ByteSize()):
+                yield pb.SearchVectorsResponse(neighbours=batch)
 
     def _found(self, reading: Reading, dataset: str, version: str) -> tuple[Row, Row]:
         owner = datasets.find(reading, self.caller, dataset)

@@ -48,6 +48,12 @@ class Reading(Protocol):
     def digests(self, dataset: str, numbers: BitMap) -> Iterator[bytes]:
         """Digests of these revisions, ascending, end to end in parts."""
 
+    def vectors(self, field: int, revisions: Sequence[int]) -> list[Row]:
+        """`revision` and `value` of the vectors that these revisions have under a field, ascending."""
+
+    def vectors_after(self, field: int, number: int, limit: int) -> list[Row]:
+        """Up to `limit` vectors of a field that were written after this one: `number`, `revision`, `value`."""
+
 
 class Writing(Reading, Protocol):
     """The one transaction that may write; leaving its block commits, an error rolls back."""

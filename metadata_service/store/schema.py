@@ -123,4 +123,16 @@ MIGRATIONS: tuple[str, ...] = (
     ) STRICT;
     CREATE INDEX check_reports_by_version ON check_reports (version, number);
     """,
+    """
+    CREATE TABLE vector_fields (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, dataset TEXT NOT NULL REFERENCES datasets (id), name TEXT NOT NULL,
+        dimensions INTEGER NOT NULL, metric TEXT NOT NULL, erased INTEGER NOT NULL,
+        created_by TEXT NOT NULL, created_ms INTEGER NOT NULL, UNIQUE (dataset, name)
+    ) STRICT;
+    CREATE TABLE vectors (
+        number INTEGER PRIMARY KEY AUTOINCREMENT, field INTEGER NOT NULL REFERENCES vector_fields (id),
+        revision INTEGER NOT NULL, value BLOB NOT NULL, UNIQUE (field, revision)
+    ) STRICT;
+    CREATE INDEX vectors_by_field ON vectors (field);
+    """,
 )

@@ -215,6 +215,20 @@ class _Connection:
         sql = "SELECT hashes, revisions FROM keys WHERE dataset = ? AND first = ?"
         return Keys.from_row(next(self._database.query(sql, (dataset, first))))
 
+    def vectors(self, field: int, revisions: Sequence[int]) -> list[Row]:
+        sql = """
+            SELECT v.revision, v.value FROM json_each(?) AS wanted
+            CROSS JOIN vectors AS v ON v.field = ? AND v.revision = wanted.value ORDER BY v.revision
+        """
+        return list(self._database.query(sql, (_list(revisions), field)))
+
+    def vectors_after(self, field: int, number: int, limit: int) -> list[Row]:
+        sql = """
+            SELECT number, revision, value FROM vectors INDEXED BY vectors_by_field
+            WHERE field = ? AND number > ? ORDER BY number LIMIT ?
+        """
+        return list(self._database.query(sql, (field, number, limit)))
+
     def insert(self, table: str, row: Mapping[str, Any]) -> None:
         self.insert_all(table, [row])
 

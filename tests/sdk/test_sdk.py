@@ -16,7 +16,6 @@ from hyperdatasets.core.errors import (
     NotFound,
     RawDataBelongsToSite,
     SourceUnreadable,
-    Unimplemented,
 )
 
 
@@ -59,8 +58,6 @@ def test_annotations_of_a_frame() -> None:
     with pytest.raises(InvalidFrame, match="wholly outside"):
         frame.add_annotation(box2d_xywh=(500, 1, 1, 1), labels=["x"])
     assert len(frame.annotations) == 2
-    with pytest.raises(Unimplemented, match="vector"):
-        frame.set_vector("clip", [1.0])
 
 
 def test_local_sources(tmp_path: Path) -> None:

@@ -1,0 +1,69 @@
+"""The search indexes of all vector fields: brought up to the truth before each answer; graphs when there is time."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from hyperdatasets.core.errors import HyperdatasetsError
+from hyperdatasets.engine.vectors import VectorIndex
+from metadata_service.store.protocol import Row, Store
+
+_PAUSE_S = 2.0  # after a search or a write, before graphs are looked for
+_READ = 16_384  # vectors read at once
+_LOG = logging.getLogger("metadata_service")
+
+
+class VectorIndexes:
+    """One index per field, each in its own folder; folders may be deleted while the service is down."""
+
+    def __init__(self, folder: Path, store: Store) -> None:
+        self._folder, self._store = folder, store
+        self._open: dict[int, tuple[int, VectorIndex]] = {}
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._maker = threading.Thread(target=self._make_graphs, name="vectors", daemon=True)
+
+    def start(self) -> None:
+        self._maker.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._maker.is_alive():
+            self._maker.join()
+        for _, index in list(self._open.values()):
+            index.save()
+
+    def reaching(self, field: Row) -> VectorIndex:
+        """The field's index with every vector that was committed before this call."""
+        with self._lock:
+            erased, index = self._open.get(field["id"], (-1, None))
+            if index is None or erased != field["erased"]:
+                index = VectorIndex(
+                    self._folder / str(field["id"]), dimensions=field["dimensions"], metric=field["metric"],
+                    state=f"{field['dataset']}/{field['id']}/{field['erased']}",
+                )  # fmt: skip
+                self._open[field["id"]] = field["erased"], index
+            self._feed(field, index)
+        return index
+
+    def _feed(self, field: Row, index: VectorIndex) -> None:
+        while True:
+            with self._store.reading() as reading:
+                rows = reading.vectors_after(field["id"], index.reached, _READ)
+            if not rows:
+                return
+            values = np.frombuffer(b"".join(row["value"] for row in rows), "<f4")
+            index.add(rows[-1]["number"], [row["revision"] for row in rows], values)
+
+    def _make_graphs(self) -> None:
+        while not self._stopping.wait(_PAUSE_S):
+            try:
+                for _, index in list(self._open.values()):
+                    while not self._stopping.is_set() and index.make_graph():
+                        pass
+            except (HyperdatasetsError, OSError, RuntimeError) as error:
+                _LOG.warning("a graph could not be made", extra={"reason": type(error).__name__})
