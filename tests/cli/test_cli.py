@@ -9,7 +9,10 @@ import pytest
 from PIL import Image
 
 from hyperdatasets.cli.main import run
+from hyperdatasets.client.dataset import Dataset
+from hyperdatasets.client.frames import SingleFrame
 from hyperdatasets.client.metadata import MetadataClient, use
+from hyperdatasets.client.version import DatasetVersion
 from metadata_service.server import Service
 from tests.node.conftest import SiteUnderTest, made
 
@@ -186,3 +189,17 @@ def test_checks_report_gate_and_exit_codes(capsys: pytest.CaptureFixture[str], f
     assert run(["check", "run", "home/pets", str(checks)]) == 1
     assert "line 2: checks[0].expect" in capsys.readouterr().err
     assert run(["check", "run", "home/pets", str(tmp_path / "nothing.yaml")]) == 3
+
+
+def test_find_frames_that_are_like_one(capsys: pytest.CaptureFixture[str], client: MetadataClient) -> None:
+    Dataset.create("shapes", client=client)
+    draft = DatasetVersion.get_current("shapes", client=client)
+    draft.add_frames(SingleFrame(f"s3://b/{number}", id=f"f{number}") for number in range(4))
+    assert run(["frames", "find", "shapes", "--like", "f0"]) == 1
+    assert "--field" in capsys.readouterr().err
+    draft.set_vectors("clip", {f"f{number}": [1.0, float(number)] for number in range(3)})
+    assert "2 of 3 frames have the vector; by cosine" in ok(capsys, "frames", "find", "shapes", "--like", "f0")
+    found = json.loads(
+        ok(capsys, "frames", "find", "shapes", "--like", "f0", "--field", "clip", "--limit", "1", "--json")
+    )
+    assert [each["id"] for each in found] == ["f1"]
