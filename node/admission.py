@@ -164,7 +164,7 @@ class Admission:
     def _evaluate(self, digest: str, view: PinnedView, content: Mapping[str, Any]) -> Grant:
         """The same engine over the site's own slice: what comes out must be what was signed."""
         slices = [self._slice(version.version_id) for version in view.versions]
-        selection = views.select(view, slices)
+        selection = views.select(view, slices, views.kept(_nearest(view, content, self._site)))
         canonical_view = view.canonical_bytes()
         rules = [(sum(map(len, by_dataset.values())), self._digests(view, by_dataset)) for by_dataset in selection]
         count = sum(map(len, views.unions(selection).values()))
@@ -231,6 +231,15 @@ def _columns(text: str) -> set[str]:
         return set()
 
     return names(parse(text, "local").node)
+
+
+def _nearest(view: PinnedView, content: Mapping[str, Any], site: str) -> views.Selection:
+    """What the signed record says that rules with `vector` keep at this site."""
+    signed: views.Selection = [{} for _ in view.rules]
+    for rule, sites in content.get("nearest", {}).items():
+        for number, revision in sites.get(site, ()):
+            signed[int(rule)].setdefault(number, BitMap()).add(revision)
+    return signed
 
 
 def _first(view: PinnedView, number: int) -> int:

@@ -5,7 +5,7 @@ A selection is, per rule and dataset (by its number in the view), a set of revis
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from hyperdatasets.core.dataview import Rule
-from hyperdatasets.core.errors import InvalidView
 from hyperdatasets.core.frames import Annotation, Frame
 from hyperdatasets.core.pinned import PinnedView
 from hyperdatasets.core.query.parse import parse
@@ -39,24 +38,36 @@ Selection = list[dict[int, BitMap]]
 """Per rule: dataset number -> revisions."""
 
 
-def select(view: PinnedView, slices: Sequence[Slice]) -> Selection:
+Nearest = Callable[[int, Mapping[int, BitMap]], dict[int, BitMap]]
+"""Which of the frames that match the rest of a rule (by its number) its `vector` keeps."""
+
+
+def select(view: PinnedView, slices: Sequence[Slice], nearest: Nearest) -> Selection:
     """What each rule selects; `slices` stand in the order of the view's versions."""
     chosen: Selection = []
-    for pinned in view.rules:
+    for place, pinned in enumerate(view.rules):
         by_dataset: dict[int, BitMap] = {}
         for version in pinned.versions:
             found = matching(pinned.rule, slices[version])
             if found:
                 number = view.dataset_number(version)
                 by_dataset[number] = by_dataset.get(number, BitMap()) | found
-        chosen.append(by_dataset)
+        chosen.append(by_dataset if pinned.rule.vector is None else nearest(place, by_dataset))
     return chosen
 
 
+def kept(stored: Sequence[Mapping[int, BitMap]]) -> Nearest:
+    """Takes what is nearest from a selection that was stored; what does not match the rest of its rule is not there.
+
+    Whoever compares digests afterwards so checks that all that was stored matches.
+    """
+    return lambda rule, found: {
+        number: both for number, revisions in stored[rule].items() if (both := revisions & found.get(number, BitMap()))
+    }
+
+
 def matching(rule: Rule, part: Slice) -> BitMap:
-    """Revisions of one version that match all parts of a rule but its local query."""
-    if rule.vector is not None:
-        raise InvalidView("a rule with `vector` needs stored vectors; this deployment keeps none yet")
+    """Revisions of one version that match all parts of a rule but its vector and its local query."""
     index, found = part.index, part.revisions
     for text, scope in ((rule.frame_query, "frame"), (rule.source_query, "source")):
         if text and found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import orjson
@@ -28,7 +29,7 @@ from hyperdatasets.core.query.parse import parse
 from hyperdatasets.core.selection import SiteSelection, site_digest, view_digest
 from hyperdatasets.engine import field_warnings, views
 from hyperdatasets.engine.orders import check_servable, site_order
-from metadata_service.catalog import datasets, versions
+from metadata_service.catalog import datasets, rankings, versions
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.contents import packed
 from metadata_service.catalog.deployment import Deployment
@@ -180,7 +181,11 @@ def resolve(deployment: Deployment, reading: Reading, caller: Caller, target: Ro
     warnings = [Warned(text, "rules", 0) for text in said]
     warnings += parse_warnings(spec)
     slices = [_slice(deployment, reading, version.version_id) for version in view.versions]
-    selection = views.select(view, slices)
+    if isinstance(target, dict) and target["published"]:
+        nearest = views.kept(_stored(reading, target, view))
+    else:
+        nearest = partial(rankings.nearest, deployment, reading, view, slices)
+    selection = views.select(view, slices, nearest)
     warnings += _field_warnings(spec, view, slices)
     for number, revisions in views.unions(selection).items():
         resolved = Resolved(view, slices, selection, ())
@@ -232,6 +237,7 @@ def publish(deployment: Deployment, writing: Writing, caller: Caller, row: Row, 
         "name": row["name"], "pinned": resolved.view.to_plain(), "digest": digest,
         "versions": [version.version_id for version in resolved.view.versions],
         "sites": [[site.site, site.count, site.digest] for site in sites],
+        "nearest": rankings.by_site(deployment, writing, resolved.view, resolved.slices, resolved.sites()),
     }, now)  # fmt: skip
     return row, resolved
 

@@ -166,7 +166,7 @@ def test_a_selection_is_the_union_over_versions_and_rules() -> None:
     }  # fmt: skip
     view, _ = pin(from_plain(plain), Catalog())
     slices = [part(*ROWS[:2]), part(*ROWS[1:]), part(*ROWS)]
-    selection = views.select(view, slices)
+    selection = views.select(view, slices, views.kept([]))
     assert selection == [{0: BitMap([0, 1]), 1: BitMap([0, 1])}, {1: BitMap([0, 3])}]
     listed, places = views.base_order(selection)
     assert listed == [(0, 0), (0, 1), (1, 0), (1, 1), (1, 3)]
