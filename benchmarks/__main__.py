@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import registration, restart, streaming, writing
+from benchmarks import registration, restart, streaming, vectors, writing
 from benchmarks.measure import Figure
 
 BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
     "writing": writing.run,
     "streaming": streaming.run,
     "restart": restart.run,
+    "vectors": vectors.run,
 }
 
 
