@@ -11,14 +11,13 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from benchmarks.engine import answers, generator, ours, plot, table
 from benchmarks.engine.peers import measure as peers
-from benchmarks.engine.questions import Measured
+from benchmarks.engine.questions import Measured, step
 
 
 def main() -> int:
@@ -42,11 +41,11 @@ def main() -> int:
 
 def run(folder: Path, count: int, *, names: list[str], runs: int, seconds: float) -> dict[str, Any]:
     """Measures everything and writes `results.json`; raises WrongAnswer if any two systems disagree."""
-    _step(f"{count:,} frames", lambda: generator.write_parquet(folder, count))
+    step(f"{count:,} frames", lambda: generator.write_parquet(folder, count))
     measured: dict[str, Measured] = {}
     for name in names:
-        measured[name] = _step(name, lambda n=name: peers.measure(n, folder, count, runs=runs, seconds=seconds))  # type: ignore[misc]
-    measured["ours"] = _step("ours", lambda: ours.measure(folder, count, runs=runs, seconds=seconds))
+        measured[name] = step(name, lambda n=name: peers.measure(n, folder, count, runs=runs, seconds=seconds))  # type: ignore[misc]
+    measured["ours"] = ours.measure(folder, count, runs=runs, seconds=seconds)
     compared = answers.compare(measured)
     print(f"{compared:,} answers compared, all equal", file=sys.stderr)
     (memory,), (parts,) = (measured["ours"].answers[row] for row in ("memory", "parts"))
@@ -61,14 +60,6 @@ def run(folder: Path, count: int, *, names: list[str], runs: int, seconds: float
 
 def _names(count: int) -> list[str]:
     return [*peers.EVERY_SIZE, *(peers.SMALL_ONLY if count <= peers.SMALL else ())]
-
-
-def _step(name: str, work: Callable[[], Any]) -> Any:
-    print(f"{name} …", end=" ", flush=True, file=sys.stderr)
-    started = time.perf_counter()
-    value = work()
-    print(f"{time.perf_counter() - started:.0f} s", file=sys.stderr)
-    return value
 
 
 if __name__ == "__main__":

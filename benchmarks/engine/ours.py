@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -37,24 +37,27 @@ def measure(folder: Path, count: int, *, runs: int, seconds: float) -> Measured:
     shutil.rmtree(data, ignore_errors=True)
     with RunningService(data) as service:
         client = connect(service.address)
-        _write(client, plan, measured)
-        _load(client, plan, measured)
-        measured.add("disk", size(data))
-        _versions(client, plan, runs, measured)
-        _other_version(client, plan, measured)
-        questions.ask(OurPeer(client, BASE), runs, measured)
-        _again(client, runs, measured)
-        _new_version(client, plan, data, measured)
-        _edits(client, plan, runs, measured)
-        _visibility(client, measured)
-        _published_view(client, plan, runs, measured)
-        if seconds:
-            _many(service.address, seconds, measured)
+        phases: dict[str, Callable[[], object]] = {
+            "write a sample": lambda: _write(client, plan, measured),
+            "load": lambda: _load(client, plan, measured),
+            "size": lambda: measured.add("disk", size(data)),
+            "children": lambda: _versions(client, plan, runs, measured),
+            "another version": lambda: _other_version(client, plan, measured),
+            "questions": lambda: questions.ask(OurPeer(client, BASE), runs, measured),
+            "the same again": lambda: _again(client, runs, measured),
+            "a new version": lambda: _new_version(client, plan, data, measured),
+            "edits": lambda: _edits(client, plan, runs, measured),
+            "visibility": lambda: _visibility(client, measured),
+            "a published view": lambda: _published_view(client, plan, runs, measured),
+            "many clients": lambda: _many(service.address, seconds, measured),
+        }
+        for name, work in phases.items():
+            questions.step(f"  ours: {name}", work)
         measured.answers["memory"] = [service.memory()]
         measured.add("memory/peak", service.peak_anonymous)
         client.close()
     measured.answers["parts"] = [parts(data)]
-    _restart(data, measured)
+    questions.step("  ours: restart", lambda: _restart(data, measured))
     return measured
 
 
@@ -169,6 +172,8 @@ def _published_view(client: MetadataClient, plan: Plan, runs: int, measured: Mea
 
 
 def _many(address: str, seconds: float, measured: Measured) -> None:
+    if not seconds:
+        return
     with ProcessPoolExecutor(CLIENTS, mp_context=multiprocessing.get_context("spawn")) as pool:
         list(pool.map(_client, [address] * CLIENTS, range(CLIENTS), [2.0] * CLIENTS))  # until all of them run
         seen = list(pool.map(_client, [address] * CLIENTS, range(100, 100 + CLIENTS), [seconds] * CLIENTS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -43,6 +44,14 @@ def timed(work: Callable[[], Value]) -> tuple[float, Value]:
     started = time.perf_counter()
     value = work()
     return (time.perf_counter() - started) * 1_000, value
+
+
+def step(name: str, work: Callable[[], Value]) -> Value:
+    """Says on standard error what is being done, and how long it took."""
+    print(f"{time.strftime('%H:%M:%S')} {name} …", end=" ", flush=True, file=sys.stderr)
+    took, value = timed(work)
+    print(f"{took / 1_000:.1f} s", file=sys.stderr)
+    return value
 
 
 def eight(runs: int) -> dict[str, list[Filter]]:

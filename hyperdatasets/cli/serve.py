@@ -92,6 +92,7 @@ def _until_stopped() -> None:
         number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)
     }
     gc.freeze()
+    gc.set_threshold(1_000_000, 50, 50)  # bulk writes make many short-lived objects and no cycles
     say("press Ctrl-C to stop")
     stopped.wait()
     for number, handler in before.items():

@@ -16,6 +16,7 @@ NAME = "DuckDB native"
 
 def load(folder: Path, plan: Plan) -> None:
     with duckdb.connect(_file(folder)) as connection:
+        connection.execute("SET enable_progress_bar = false")
         for table, order in (("frames", ""), ("rois", " ORDER BY set_id, frame")):
             source = f"read_parquet('{folder / table}.parquet')"
             connection.execute(f"CREATE TABLE {table} AS SELECT * FROM {source}{order}")

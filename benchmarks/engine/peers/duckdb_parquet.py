@@ -30,4 +30,5 @@ def files(folder: Path) -> list[Path]:
 
 
 def peer(connection: duckdb.DuckDBPyConnection) -> SqlPeer:
+    connection.execute("SET enable_progress_bar = false")
     return SqlPeer(lambda sql: connection.execute(sql).fetchall(), lambda: peer(connection.cursor()))
