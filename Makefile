@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help install demo test check format protos bench bench-engine test-images clean
+.PHONY: help install demo test check prove format protos bench bench-engine test-images clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -32,6 +32,9 @@ check: $(STAMP)  ## format, lint, types, layers, stubs fresh, fast tests
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -m 'not e2e and not images' -q
+
+prove: $(STAMP)  ## ask the engine and the naive evaluator more than 20,000 pairs of frames and queries
+	@$(BIN)/python -m pytest tests/unit/test_engine.py --hypothesis-profile=nightly --timeout=7200 -q
 
 format: $(STAMP)  ## format the code
 	@$(BIN)/ruff format .

@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from hyperdatasets.client.config import ClientConfig
 from hyperdatasets.client.metadata import MetadataClient
 from metadata_service.config import ServiceConfig
 from metadata_service.server import Service
+
+# `make prove` (--hypothesis-profile=nightly) asks twenty times as much of those tests that scale with the profile.
+settings.register_profile("nightly", max_examples=2_100)
 
 
 @pytest.fixture

@@ -1,55 +1,84 @@
-"""The engine says of every query and every frame what the naive evaluator says."""
+"""The engine says of every query and every frame what the naive evaluator says.
+
+`make check` asks 1,000 pairs, `make prove` 20,000 and more (the hypothesis profile `nightly`).
+"""
 
 from __future__ import annotations
 
-import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pyroaring import BitMap
 
-from hyperdatasets.core.query.tree import Scope
-from hyperdatasets.engine.segment import Row, build, build_private, merge
-from tests.reference import strategies
-from tests.reference.evaluate import matches, matching_rois
+from hyperdatasets.core.errors import InvalidQuery
+from hyperdatasets.core.query.parse import parse
+from hyperdatasets.core.query.tree import And, Leaf, Node, Not, Or, Scope, Some
+from hyperdatasets.core.query.unparse import unparse
+from hyperdatasets.engine.segment import Row, build
+from tests.reference import agree, strategies
+from tests.reference.evaluate import matching_rois
 
 SAVED_MS = 1_729_418_400_000
 frames = st.lists(st.integers(0, 0).flatmap(lambda _: strategies.frames()), min_size=1, max_size=6)
-quick = settings(
-    max_examples=int(os.environ.get("ENGINE_EXAMPLES", "340")),
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+scopes = st.sampled_from(("frame", "source", "roi"))
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+CONSTRUCTS = ("Term", "phrase", "Wildcard", "Regex", "Fuzzy", "Range", "open range", "Exists")
+ABOVE = ("And", "Or", "Not", "All")
+KINDS = {
+    "frame": ("any text", "own", "meta", "rois", "sources"),
+    "source": ("any text", "own", "meta"),
+    "roi": ("own", "meta"),
+    "local": ("any text", "own"),
+}  # fmt: skip
 
 
 def rows(of: list) -> list[Row]:
     return [Row(7 + 2 * i, frame | {"id": f"f{i}"}, SAVED_MS + i, "v") for i, frame in enumerate(of)]
 
 
-@quick
-@given(frames, st.sampled_from(("frame", "source", "roi")), st.integers(0, 6), st.data())
+def examples(share: float) -> settings:
+    """A share of what the profile asks for; 1.0 is about a third of all pairs."""
+    return settings(patient, max_examples=max(1, int(settings().max_examples * share)))
+
+
+@examples(4)
+@given(frames, scopes, st.integers(0, 6), st.data())
 def test_engine_and_reference_agree(of: list, scope: Scope, cut: int, data: st.DataObject) -> None:
     node = data.draw(strategies.trees(scope))
-    listed = rows(of)
-    parts = [build(part) for part in (listed[:cut], listed[cut:]) if part]
-    expected = BitMap(
-        row.revision for row in listed
-        if matches(node, scope, row.frame, saved_ms=row.saved_ms, saved_in_version="v")
-    )  # fmt: skip
-    assert BitMap().union(*(segment.search(node, scope) for segment in parts)) == expected
-    assert merge(parts).search(node, scope) == expected
+    agree.found(node, scope, rows(of), cut=cut)
 
 
-@quick
+@examples(1)
+@given(frames, scopes, st.data())
+def test_they_agree_when_grown_row_by_row_saved_and_read_back(of: list, scope: Scope, data: st.DataObject) -> None:
+    node = data.draw(strategies.trees(scope))
+    with tempfile.TemporaryDirectory() as folder:
+        agree.found(node, scope, rows(of), folder=Path(folder))
+
+
+@examples(2)
+@given(frames, scopes, st.data())
+def test_they_agree_on_queries_as_text(of: list, scope: Scope, data: st.DataObject) -> None:
+    text = data.draw(strategies.texts(scope))
+    try:
+        node = parse(text, scope).node
+    except InvalidQuery:
+        return
+    agree.found(node, scope, rows(of))
+    agree.found(parse(unparse(node, scope), scope).node, scope, rows(of))
+
+
+@examples(1.5)
 @given(st.lists(strategies.rows(), min_size=1, max_size=6), st.data())
 def test_private_columns_agree(columns: list, data: st.DataObject) -> None:
-    node = data.draw(strategies.trees("local"))
-    frame = {"id": "f", "sources": [{"id": "default", "uri": "u"}]}
-    expected = BitMap(i for i, private in enumerate(columns) if matches(node, "local", frame, private=private))
-    assert build_private(enumerate(columns)).search(node, "local") == expected
+    agree.found_private(data.draw(strategies.trees("local")), columns)
 
 
-@quick
+@examples(1.5)
 @given(frames, st.data())
 def test_matching_rois_agree(of: list, data: st.DataObject) -> None:
     node = data.draw(strategies.trees("roi"))
@@ -60,3 +89,44 @@ def test_matching_rois_agree(of: list, data: st.DataObject) -> None:
         expected += [base + place for place in matching_rois(node, frame)]
         base += len(frame.get("annotations", []))
     assert list(found) == expected
+
+
+def constructs(node: Node, scope: Scope) -> Iterator[tuple[str, str]]:
+    """(construct, kind of field) of all parts of a tree."""
+    match node:
+        case And(children) | Or(children):
+            yield type(node).__name__, ""
+            for child in children:
+                yield from constructs(child, scope)
+        case Not(child):
+            yield "Not", ""
+            yield from constructs(child, scope)
+        case Some(elements, child):
+            yield "Some", elements
+            for construct, kind in constructs(child, scope):
+                yield construct, elements if kind else ""
+        case Leaf(field, test):
+            name = type(test).__name__
+            if name == "Term" and test.quoted:  # type: ignore[union-attr]
+                name = "phrase"
+            if name == "Range" and None in (test.low, test.high):  # type: ignore[union-attr]
+                name = "open range"
+            first = field.path.partition(".")[0]
+            kind = "any text" if not first else "meta" if first == "meta" else "own"
+            yield name, kind
+            if field.keyword:
+                yield f"{name} exactly", kind
+        case _:
+            yield type(node).__name__, ""
+
+
+@pytest.mark.parametrize("scope", KINDS)
+def test_the_generated_queries_reach_every_construct_on_every_kind_of_field(scope: Scope) -> None:
+    seen = {each for seed in range(3_000) for each in constructs(strategies.grown(scope, Random(seed)), scope)}
+    wanted = {(construct, kind) for construct in CONSTRUCTS for kind in KINDS[scope]} - {("Exists", "any text")}
+    wanted |= {
+        (f"{construct} exactly", kind) for construct in CONSTRUCTS for kind in KINDS[scope] if kind != "any text"
+    }
+    wanted |= {(construct, "") for construct in ABOVE}
+    wanted |= {("Some", "rois"), ("Some", "sources")} if scope == "frame" else set()
+    assert not wanted - seen
