@@ -78,6 +78,8 @@ FRAME: Cases = {
     "words side by side must all hold": [("car bremen", "a"), ("car york", ""), ("bremen AND car", "a")],
     "fields of a frame": [
         ("id:a", "a"), ("context_id:ride-1", "ab"), ("timestamp:1000", "a"), ("timestamp:>1000", "b"),
+        ("timestamp:>1000.0", "b"), ("timestamp:>1000.5", "b"), ("timestamp:<1000.5", "a"), ("timestamp:<1000.0", ""),
+        ("timestamp:{999.5 TO 1000.5}", "a"), ("timestamp:{1000.5 TO 2000.0]", "b"),
         ("num_frames:2", "b"), ("num_frames:[1 TO 1]", "acde"), ("site:north", "a"), ("meta.city:york", "c"),
         ("saved:2024-10-20", "abcde"), ("saved:2024-10-20T10:00:00.003Z", "d"), ("saved:<2024-10-20", ""),
         ("saved_in_version:v2", "de"),
