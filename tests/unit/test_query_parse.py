@@ -149,6 +149,7 @@ REFUSED = [
     ("frame", "a OR OR b", 5, "a word"),
     ("frame", "meta.x:AND", 7, "a word"),
     ("frame", "()", 1, "a word"),
+    ("frame", "//", 0, "a regular expression between slashes"),
     ("frame", "meta.x:-foo", 7, "a word"),
     ("frame", "meta.x:+5", 7, "a word"),
     ("frame", "/data/x.jpg", 0, "a regular expression between slashes"),
