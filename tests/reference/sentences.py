@@ -57,7 +57,7 @@ PLAIN: list[dict[str, Any]] = [
     {
         "id": "e",
         "sources": [{"uri": "file:///e"}],
-        "meta": {"city": "", "big": -(2**63), "date": "2023-02-29", "code": "*", "mixed": None, "score": 2024,
+        "meta": {"city": "", "big": -(2**63), "real": float(2**53), "date": "2023-02-29", "code": "*", "mixed": None, "score": 2024,
                  "word": "ﬁn İstanbul", "tags": {"deep": ["night"]}},
     },
 ]  # fmt: skip
@@ -159,6 +159,8 @@ FRAME: Cases = {
     "whole numbers compare exactly to 64 bits": [
         ("meta.big:9007199254740993", "a"), ("meta.big:9007199254740992", "b"), ("meta.big:9007199254740992.0", "b"),
         ("meta.big:>9007199254740992", "ad"), ("meta.big:>=9007199254740993", "ad"), ("meta.big:<9007199254740993", "be"),
+        ("meta.real:>=9007199254740993", ""), ("meta.real:9007199254740993", ""), ("meta.real:9007199254740992", "e"),
+        ("meta.real:<9007199254740993", "e"), ("meta.real:>9007199254740991", "e"), ("meta.real:<=9007199254740991", ""),
         ("meta.big:9223372036854775807", "d"), ("meta.big:9223372036854775808", ""), ("meta.big:>9223372036854775806", "d"),
         ("meta.big:>9223372036854775807", ""), ("meta.big:<=-9223372036854775808", "e"),
         ("meta.big:<-9223372036854775808", ""), ("meta.big:18446744073709551616", ""),
