@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 
 from hypothesis import settings
@@ -20,16 +21,18 @@ from metadata_service.config import ServiceConfig
 from metadata_service.server import Service
 
 LABELS = ("car", "bus", "tram")
+NUMBERS = (0, 1, 2)
+Held = tuple[str, int]  # what the model knows of a frame: its label, and `meta.n`
 ids = st.sets(st.sampled_from([f"f{i}" for i in range(6)]), min_size=1, max_size=3)
 
 
 class Versions(RuleBasedStateMachine):
-    """`frames`: version name -> frame id -> label; a published version never changes."""
+    """`frames`: version name -> frame id -> label and number; a published version never changes."""
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="hyperdatasets-model-"))
-        self.frames: dict[str, dict[str, str]] = {}
+        self.frames: dict[str, dict[str, Held]] = {}
         self.published: set[str] = set()
         self.parents: dict[str, list[str]] = {}
         self.start()
@@ -55,15 +58,15 @@ class Versions(RuleBasedStateMachine):
         self.frames["Current"], self.parents["Current"] = {}, []
 
     @precondition(lambda self: self.drafts())
-    @rule(data=st.data(), written=ids, label=st.sampled_from(LABELS))
-    def write(self, data: st.DataObject, written: set[str], label: str) -> None:
+    @rule(data=st.data(), written=ids, label=st.sampled_from(LABELS), number=st.sampled_from(NUMBERS))
+    def write(self, data: st.DataObject, written: set[str], label: str, number: int) -> None:
         name = data.draw(st.sampled_from(self.drafts()))
         frames = []
         for frame_id in sorted(written):
-            frame = SingleFrame(f"u/{frame_id}", id=frame_id)
-            frame.add_annotation(labels=[label])
+            frame = SingleFrame(f"u/{frame_id}", id=frame_id, metadata={"n": number})
+            frame.add_annotation(labels=[label], id="1")
             frames.append(frame)
-            self.frames[name][frame_id] = label
+            self.frames[name][frame_id] = (label, number)
         assert not self.handle(name).add_frames(frames)
 
     @precondition(lambda self: self.drafts())
@@ -79,11 +82,55 @@ class Versions(RuleBasedStateMachine):
     @rule(data=st.data(), old=st.sampled_from(LABELS), new=st.sampled_from(LABELS))
     def relabel(self, data: st.DataObject, old: str, new: str) -> None:
         name = data.draw(st.sampled_from(self.drafts()))
-        matching = [frame_id for frame_id, label in self.frames[name].items() if label == old]
+        matching = [frame_id for frame_id, held in self.frames[name].items() if held[0] == old]
         changed = self.handle(name).update_by_query(roi_query=old, relabel={old: new})
         assert changed == (len(matching) if old != new else 0)
         for frame_id in matching:
-            self.frames[name][frame_id] = new
+            self.frames[name][frame_id] = (new, self.frames[name][frame_id][1])
+
+    @precondition(lambda self: self.drafts())
+    @rule(data=st.data(), old=st.sampled_from(NUMBERS), new=st.sampled_from(NUMBERS))
+    def renumber(self, data: st.DataObject, old: int, new: int) -> None:
+        name = data.draw(st.sampled_from(self.drafts()))
+        version, query = self.handle(name), f"meta.n:{old}"
+        matching = [frame_id for frame_id, held in self.frames[name].items() if held[1] == old]
+        changing = len(matching) if old != new else 0
+        assert version.update_by_query(frame_query=query, set_meta={"n": new}, preview=True) == changing
+        assert version.update_by_query(frame_query=query, set_meta={"n": new}) == changing
+        for frame_id in matching:
+            self.frames[name][frame_id] = (self.frames[name][frame_id][0], new)
+
+    @precondition(lambda self: self.drafts())
+    @rule(data=st.data(), label=st.sampled_from(LABELS))
+    def delete_by_query(self, data: st.DataObject, label: str) -> None:
+        name = data.draw(st.sampled_from(self.drafts()))
+        there = [frame_id for frame_id, held in self.frames[name].items() if held[0] == label]
+        assert self.handle(name).delete_frames(roi_query=label) == len(there)
+        for frame_id in there:
+            del self.frames[name][frame_id]
+
+    @precondition(lambda self: self.drafts() and len(self.frames) > 1)
+    @rule(data=st.data(), least=st.sampled_from(NUMBERS))
+    def copy(self, data: st.DataObject, least: int) -> None:
+        name = data.draw(st.sampled_from(self.drafts()))
+        other = data.draw(st.sampled_from(sorted(self.frames.keys() - {name})))
+        copied = {frame_id: held for frame_id, held in self.frames[other].items() if held[1] >= least}
+        before = dict(self.frames[name])
+        result = self.handle(name).copy_frames(self.handle(other), frame_query=f"meta.n:>={least}")
+        assert result.added == len(copied.keys() - before.keys())
+        assert result.unchanged == sum(before.get(frame_id) == held for frame_id, held in copied.items())
+        assert result.added + result.updated + result.unchanged == len(copied)
+        self.frames[name].update(copied)
+
+    @precondition(lambda self: len(self.drafts()) == 1 and len(self.frames) < 7)
+    @rule()
+    def snapshot(self) -> None:
+        (draft,) = self.drafts()
+        name, child = f"s{len(self.frames)}", f"c{len(self.frames)}"
+        DatasetVersion.create_snapshot("d", publish_name=name, child_name=child, client=self.client)
+        self.frames[name], self.parents[name] = self.frames.pop(draft), self.parents.pop(draft)
+        self.published.add(name)
+        self.frames[child], self.parents[child] = dict(self.frames[name]), [name]
 
     @precondition(lambda self: self.drafts())
     @rule(data=st.data())
@@ -97,8 +144,6 @@ class Versions(RuleBasedStateMachine):
     def child(self, data: st.DataObject) -> None:
         parents = data.draw(st.lists(st.sampled_from(sorted(self.published)), min_size=1, max_size=3, unique=True))
         name = f"v{len(self.frames)}"
-        import warnings
-
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # frames that differ between parents
             DatasetVersion.create_version(
@@ -123,7 +168,13 @@ class Versions(RuleBasedStateMachine):
         assert found.added == len(after.keys() - before.keys())
         assert found.removed == len(before.keys() - after.keys())
         differ = {frame_id for frame_id in before.keys() & after.keys() if before[frame_id] != after[frame_id]}
-        assert differ <= {frame_id for frame_id, kind, _ in found.frames if kind == "changed"}
+        assert found.changed == len(differ)
+        changed = {frame_id: fields for frame_id, kind, fields in found.frames if kind == "changed"}
+        assert changed.keys() == differ
+        for frame_id, fields in changed.items():
+            (old, was), (new, now) = before[frame_id], after[frame_id]
+            relabelled = [("annotations[1].labels", [old], [new])] if old != new else []
+            assert fields == relabelled + ([("meta.n", was, now)] if was != now else [])
 
     @rule()
     def restart(self) -> None:
@@ -143,17 +194,26 @@ class Versions(RuleBasedStateMachine):
         for name, expected in self.frames.items():
             version = self.handle(name)
             assert version.frame_count == len(expected)
-            held = {frame.id: frame.annotations[0]["labels"][0] for frame in version.frames()}
+            held = {frame.id: (frame.annotations[0]["labels"][0], frame.meta["n"]) for frame in version.frames()}
             assert held == expected
             for label in LABELS:
-                assert version.count(roi_query=label) == sum(each == label for each in expected.values())
+                assert version.count(roi_query=label) == sum(each == label for each, _ in expected.values())
+            query = "meta.n:>=1 AND NOT rois.label:car OR meta.n:0 AND rois:(bus)"
+            selected = [
+                frame_id
+                for frame_id, (label, number) in expected.items()
+                if (number >= 1 and label != "car") or (number == 0 and label == "bus")
+            ]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # how the mix was read
+                assert version.count(frame_query=query) == len(selected)
         digests = {name: self.handle(name).digest for name in self.frames}
         for one, content in self.frames.items():
             for other, same in self.frames.items():
                 assert (digests[one] == digests[other]) == (content == same)
 
-    def merged(self, parents: list[str]) -> dict[str, str]:
-        result: dict[str, str] = {}
+    def merged(self, parents: list[str]) -> dict[str, Held]:
+        result: dict[str, Held] = {}
         for parent in parents:
             result |= self.frames[parent]
         return result
