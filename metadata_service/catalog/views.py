@@ -189,7 +189,8 @@ def resolve(deployment: Deployment, reading: Reading, caller: Caller, target: Ro
     warnings += _field_warnings(spec, view, slices)
     for number, revisions in views.unions(selection).items():
         resolved = Resolved(view, slices, selection, ())
-        twice = views.duplicates(resolved.index_of(number), revisions)
+        several = sum(version.dataset_id == view.datasets[number] for version in view.versions) > 1
+        twice = views.duplicates(resolved.index_of(number), revisions) if several else 0
         if twice:
             warnings.append(Warned(f"{twice} frames are selected in two revisions and come twice", "versions", 0))
     return Resolved(view, slices, selection, tuple(warnings))
