@@ -97,5 +97,5 @@ def _dense(column: Column, size: int) -> NDArray[np.float64]:
     values: NDArray[Any] = np.full(size, np.nan)
     for numbers in column.numbers:
         if len(numbers):
-            values[numbers.rows] = numbers.values
+            values[numbers.rows] = numbers.wide
     return values

@@ -51,6 +51,7 @@ class Column:
             "dense_codes": self.postings.dense.codes, "dense_ends": self.postings.dense.ends,
             "dense_data": self.postings.dense.data, "ints": self.ints.values, "floats": self.floats.values,
             "trues": _bytes(self.trues), "falses": _bytes(self.falses),
+            "float_scale": np.array([self.floats.scale], np.int64)[: bool(self.floats.scale)],
         }  # fmt: skip
         for name, numbers in (("int_rows", self.ints), ("float_rows", self.floats)):
             if numbers.elements is not None:
@@ -66,7 +67,11 @@ class Column:
         def numbers(values: str, rows: str, kind: type) -> Numbers:
             elements = arrays.get(rows)
             held = get(values, kind)
-            return Numbers(size, held, get(rows, np.uint32) if elements is not None or not len(held) else None)
+            scale = arrays.get("float_scale") if values == "floats" else None
+            return Numbers(
+                size, held, get(rows, np.uint32) if elements is not None or not len(held) else None,
+                0 if scale is None else int(scale[0]),
+            )  # fmt: skip
 
         dense = Bitmaps(get("dense_codes", np.int64), get("dense_ends", np.int64), get("dense_data", np.uint8))
         return cls(

@@ -1,4 +1,7 @@
-"""Numbers of a column, each with the element that holds it, in the narrowest type that keeps them exactly."""
+"""Numbers of a column, each with the element that holds it, in the narrowest type that keeps them exactly.
+
+Doubles that are decimals of few digits (pixels, confidences) are kept as whole numbers with a scale.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +17,28 @@ from pyroaring import BitMap
 from hyperdatasets.engine.bitmaps import Mask, Ordinals, everything, from_mask, to_array, to_bitmap
 
 _INTS = (np.int8, np.int16, np.int32, np.int64)
+_SCALES = (1, 10, 100, 1_000, 10_000)
+_MOST = 1 << 31  # of scaled numbers
 
 
 @dataclass(frozen=True, eq=False)
 class Numbers:
-    """`elements` are ascending, and None if each of the `size` elements of the table holds exactly one number."""
+    """`elements` are ascending, and None if each of the `size` elements of the table holds exactly one number.
+
+    With a `scale` the numbers are doubles, and `values` are whole: a number is its value divided by the scale.
+    """
 
     size: int
     values: NDArray[Any]
     elements: Ordinals | None
+    scale: int = 0
 
     @classmethod
     def of(cls, size: int, elements: Ordinals | None, values: NDArray[Any]) -> Numbers:
         """From int64 or float64 values, with their elements, ascending."""
         if elements is not None and len(elements) == size and bool((elements == np.arange(size)).all()):
             elements = None
-        return cls(size, _narrowed(values), elements)
+        return cls(size, *_narrowed(values, elements))
 
     def __len__(self) -> int:
         return len(self.values)
@@ -41,7 +50,9 @@ class Numbers:
 
     @property
     def wide(self) -> NDArray[Any]:
-        """The values as int64 or float64."""
+        """The numbers as int64 or float64."""
+        if self.scale:
+            return self.values / float(self.scale)
         return self.values.astype(np.int64 if self.values.dtype.kind == "i" else np.float64, copy=False)
 
     @property
@@ -53,6 +64,8 @@ class Numbers:
         """Elements that hold a number from `low` to `high`, both included, of those in `within`."""
         if not len(self.values) or low > high:
             return BitMap()
+        if self.scale:
+            low, high = _least_scaled(low, self.scale), -_least_scaled(-high, self.scale)
         if within is not None and self.elements is None and len(within) * 4 < self.size:
             chosen = to_array(within)
             return to_bitmap(chosen[_inside(self.values[chosen], low, high)])
@@ -66,10 +79,10 @@ class Numbers:
             return self.wide
         if self.elements is None:
             chosen = to_array(elements)
-            return Numbers(len(chosen), self.values[chosen], None).wide
+            return self._of(self.values[chosen])
         mask = np.zeros(self.size, bool)
         mask[to_array(elements)] = True
-        return Numbers(self.size, self.values[mask[self.elements]], None).wide
+        return self._of(self.values[mask[self.elements]])
 
     def held_by(self, elements: BitMap) -> tuple[Ordinals, NDArray[Any]]:
         """The same with the element of each value."""
@@ -77,7 +90,10 @@ class Numbers:
         mask = np.zeros(self.size, bool)
         mask[to_array(elements)] = True
         chosen = mask[rows]
-        return rows[chosen], self.wide[chosen]
+        return rows[chosen], self._of(self.values[chosen])
+
+    def _of(self, values: NDArray[Any]) -> NDArray[Any]:
+        return Numbers(len(values), values, None, self.scale).wide
 
 
 def merged(parts: Sequence[tuple[int, Numbers]], size: int, dtype: type) -> Numbers:
@@ -86,21 +102,45 @@ def merged(parts: Sequence[tuple[int, Numbers]], size: int, dtype: type) -> Numb
         return Numbers.of(size, np.array([], np.uint32), np.array([], dtype))
     values: NDArray[Any] = np.concatenate([numbers.wide for _, numbers in parts]).astype(dtype, copy=False)
     if all(numbers.elements is None for _, numbers in parts) and len(values) == size:
-        return Numbers(size, _narrowed(values), None)
+        return Numbers.of(size, None, values)
     rows = np.concatenate([numbers.rows + np.uint32(base) for base, numbers in parts])
     return Numbers.of(size, rows, values)
 
 
-def _narrowed(values: NDArray[Any]) -> NDArray[Any]:
+def _narrowed(values: NDArray[Any], elements: Ordinals | None) -> tuple[NDArray[Any], Ordinals | None, int]:
+    """Values in their narrowest type, the elements as they are, and the scale."""
     if not len(values):
-        return values
+        return values, elements, 0
     if values.dtype.kind == "i":
-        least, most = int(values.min()), int(values.max())
-        fitting = next(kind for kind in _INTS if np.iinfo(kind).min <= least and most <= np.iinfo(kind).max)
-        return values.astype(fitting)
+        return _least_ints(values), elements, 0
+    most = float(np.abs(values).max())
+    for scale in _SCALES:
+        if most >= _MOST / scale:
+            break
+        whole = np.rint(values * scale)
+        if bool((whole / scale == values).all()):
+            return _least_ints(whole.astype(np.int64)), elements, scale
     with np.errstate(over="ignore"):
         narrow = values.astype(np.float32)
-    return narrow if bool((narrow == values).all()) else values
+    return (narrow if bool((narrow == values).all()) else values), elements, 0
+
+
+def _least_ints(values: NDArray[np.int64]) -> NDArray[Any]:
+    least, most = int(values.min()), int(values.max())
+    fitting = next(kind for kind in _INTS if np.iinfo(kind).min <= least and most <= np.iinfo(kind).max)
+    return values.astype(fitting)
+
+
+def _least_scaled(low: float, scale: int) -> float:
+    """The least whole number whose quotient is at or above a double."""
+    if not abs(low) < _MOST:
+        return low
+    near = math.floor(low * scale)
+    while near / scale < low:
+        near += 1
+    while (near - 1) / scale >= low:
+        near -= 1
+    return near
 
 
 def _inside(values: NDArray[Any], low: float, high: float) -> Mask:

@@ -147,10 +147,13 @@ def _is_identity(owners: Ordinals) -> bool:
     return bool((owners == np.arange(len(owners))).all())
 
 
+_READY = ("label", "origin", "shape", "content_type")  # columns that whole frames are asked for by
+
+
 def _holders(columns: Mapping[str, Column], owners: Ordinals) -> dict[str, Bitmaps]:
     found = {}
-    for name, column in columns.items():
-        dense = column.postings.dense
+    for name in sorted(columns.keys() & set(_READY)):
+        dense = columns[name].postings.dense
         if len(dense.codes):
             found[name] = Bitmaps.of({code: to_bitmap(owners[to_array(dense[code])]) for code in dense.codes.tolist()})
     return found
