@@ -14,10 +14,13 @@ from hyperdatasets.core.errors import HyperdatasetsError, Unavailable
 from hyperdatasets.core.normalise import normalise
 from hyperdatasets.v1 import frame_service_pb2 as pb
 from hyperdatasets.v1.frame_service_pb2_grpc import FrameServiceStub
+from hyperdatasets.wire import columns
 from hyperdatasets.wire.frames import to_message
 
 BATCH = 1_000  # frames
 BATCH_BYTES = 4 << 20
+TABLE_BATCH = 5_000  # rows
+TABLE_BYTES = 16 << 20
 _WINDOW = 8  # batches that wait for their acknowledgement
 _TRIES = 5
 MODES = {
@@ -135,6 +138,32 @@ def write(
     _Writer(client, result).run(made, progress)
     result.sort(key=lambda failed: failed.index)
     return result
+
+
+def write_table(
+    client: MetadataClient,
+    table: Any,
+    *,
+    dataset: str,
+    version: str,
+    mode: str = "upsert",
+    progress: Callable[[int], None] = lambda _: None,
+) -> WriteResult:
+    """The same for a pyarrow table with the columns of `docs/bulk-writes.md`."""
+    result = WriteResult()
+    _Writer(client, result).run(_tables(table, dataset=dataset, version=version, mode=mode), progress)
+    result.sort(key=lambda failed: failed.index)
+    return result
+
+
+def _tables(table: Any, *, dataset: str, version: str, mode: str) -> Iterator[_Sent]:
+    """Slices of the table, as many rows at once as a batch and a message may have."""
+    size = max(1, min(TABLE_BATCH, TABLE_BYTES * table.num_rows // max(1, table.nbytes)))
+    for start in range(0, table.num_rows, size):
+        part = table.slice(start, size)
+        sent = _empty(dataset, version, mode)
+        sent.request.columns = columns.encode(part)
+        yield _Sent(sent.request, list(range(start, start + part.num_rows)))
 
 
 def _batches(

@@ -348,6 +348,18 @@ class DatasetVersion:
         self.refresh()
         return result
 
+    def add_table(self, table: Any, *, mode: str = "upsert", progress: bool = False) -> WriteResult:
+        """Writes frames given as a pyarrow table, a row a frame; much faster than objects.
+
+        Columns: `docs/bulk-writes.md`. Needs the extra `arrow`, here and at the service.
+        """
+        with _progress(shown=progress) as advance:
+            result = bulk.write_table(
+                self._client, table, dataset=self.dataset_id, version=self.id, mode=mode, progress=advance
+            )
+        self.refresh()
+        return result
+
     def delete_frames(
         self, frames_or_ids: Iterable[AnyFrame | str] = (), *, frame_query: str = "", roi_query: str = "",
         source_query: str = "", preview: bool = False,

@@ -155,7 +155,7 @@ def _annotations(plain: Any, sources: list[dict[str, Any]], warnings: list[str])
         _usual_annotation(item, width, height) or _annotation(item, sources, f"annotations[{i}]", warnings)
         for i, item in enumerate(plain)
     ]
-    _fill_ids(annotations)
+    fill_ids(annotations)
     _unique(annotations, "annotations")
     annotations.sort(key=itemgetter("id"))  # code points sort like UTF-8 bytes
     return annotations
@@ -178,12 +178,11 @@ def _usual_annotation(plain: Any, width: float, height: float) -> dict[str, Any]
         return None
     labels, geometry, confidence = plain.get("labels"), plain.get("geometry"), plain.get("confidence")
     box = geometry.get("box") if type(geometry) is dict and len(geometry) == 1 else None
-    if type(box) is not list or list(map(type, box)) != _FOUR_DOUBLES or type(labels) is not list or len(labels) != 1:
+    if type(box) is not list or list(map(type, box)) != _FOUR_DOUBLES or type(labels) is not list or not labels:
         return None
     x, y, box_width, box_height = box
-    (label,) = labels
     inside = x >= 0 and y >= 0 and 0 < box_width <= width - x and 0 < box_height <= height - y
-    if not inside or type(label) is not str or not (0 < len(label) <= MAX_LABEL and label.isprintable()):
+    if not inside or not all(map(_usual_label, labels)) or (len(labels) > 1 and len(set(labels)) < len(labels)):
         return None
     annotation_id = plain.get("id", "")
     fine_id = type(annotation_id) is str and len(annotation_id) <= MAX_ID and annotation_id.isprintable()
@@ -195,10 +194,14 @@ def _usual_annotation(plain: Any, width: float, height: float) -> dict[str, Any]
         return plain  # normal as it is
     annotation: dict[str, Any] = {
         "id": annotation_id,
-        "labels": [label],
+        "labels": labels[:],
         "geometry": {"box": [x + 0.0, y + 0.0, box_width, box_height]},
     }
     return annotation if confidence is None else annotation | {"confidence": confidence + 0.0}
+
+
+def _usual_label(label: Any) -> bool:
+    return type(label) is str and 0 < len(label) <= MAX_LABEL and label.isprintable()
 
 
 def _annotation(plain: Any, sources: Sequence[Mapping[str, Any]], where: str, warnings: list[str]) -> dict[str, Any]:
@@ -219,7 +222,7 @@ def _annotation(plain: Any, sources: Sequence[Mapping[str, Any]], where: str, wa
     return annotation
 
 
-def _fill_ids(annotations: list[dict[str, Any]]) -> None:
+def fill_ids(annotations: list[dict[str, Any]]) -> None:
     """16 hex digits of the digest of the annotation's own bytes; equal ones get a counter from 2."""
     counts: dict[str, int] = {}
     for annotation in annotations:

@@ -156,6 +156,7 @@ class WriteFramesRequest(_message.Message):
     MODE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     FRAMES_FIELD_NUMBER: _builtins.int
+    COLUMNS_FIELD_NUMBER: _builtins.int
     dataset: _builtins.str
     """Name or id of the dataset."""
     version: _builtins.str
@@ -164,6 +165,8 @@ class WriteFramesRequest(_message.Message):
     """What to do with frames that are there."""
     request_id: _builtins.str
     """Identifies the batch: sent again within 7 days it returns the first result."""
+    columns: _builtins.bytes
+    """Instead of `frames`: up to 10,000 frames as columns, an Arrow IPC stream (see docs/bulk-writes.md)."""
     @_builtins.property
     def frames(self) -> _containers.RepeatedCompositeFieldContainer[Global___FrameWrite]:
         """Up to 10,000 frames, about 1 MiB."""
@@ -176,10 +179,11 @@ class WriteFramesRequest(_message.Message):
         mode: Global___WriteMode.ValueType = ...,
         request_id: _builtins.str = ...,
         frames: _abc.Iterable[Global___FrameWrite] | None = ...,
+        columns: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "frames", b"frames", "mode", b"mode", "request_id", b"request_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "dataset", b"dataset", "frames", b"frames", "mode", b"mode", "request_id", b"request_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -82,12 +82,19 @@ def write(
     *,
     mode: Mode,
     frames: Sequence[Write],
+    normal: bool = False,
 ) -> Outcome:
-    """Writes frames into a draft; those that fail are left out and told."""
+    """Writes frames into a draft; those that fail are left out and told.
+
+    Args:
+        normal: the frames are in their normal form already.
+    """
     outcome, batch = Outcome(), _Batch()
-    normal = [_normalised(index, each, outcome) for index, each in enumerate(frames)]
-    current = current_rows(writing, contents, dataset, version, [frame["id"] for frame in normal if frame])
-    for index, (frame, (_, _, etag)) in enumerate(zip(normal, frames, strict=True)):
+    checked = [
+        cast("Frame", each[1]) if normal else _normalised(index, each, outcome) for index, each in enumerate(frames)
+    ]
+    current = current_rows(writing, contents, dataset, version, [frame["id"] for frame in checked if frame])
+    for index, (frame, (_, _, etag)) in enumerate(zip(checked, frames, strict=True)):
         if frame is None:
             continue
         try:

@@ -19,6 +19,7 @@ from hyperdatasets.v1 import common_pb2 as common
 from hyperdatasets.v1 import frame_pb2
 from hyperdatasets.v1 import frame_service_pb2 as pb
 from hyperdatasets.v1 import frame_service_pb2_grpc as rpc
+from hyperdatasets.wire import columns
 from hyperdatasets.wire.frames import from_message, to_message
 from metadata_service import pages
 from metadata_service.catalog import datasets, edits, frames, queries, vectors, versions
@@ -47,17 +48,17 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
         self, request_iterator: Iterator[pb.WriteFramesRequest], context: grpc.ServicerContext
     ) -> Iterator[pb.WriteFramesResponse]:
         for request in request_iterator:
-            if len(request.frames) > MAX_BATCH:
-                raise InvalidArgument(f"a batch has at most {MAX_BATCH} frames, this one has {len(request.frames)}")
             if request.mode not in _MODES:
                 raise InvalidArgument(f"mode: there is no mode {request.mode}")
-            plain = [_plain(write) for write in request.frames]
+            plain, normal = _frames_of(request)
+            if len(plain) > MAX_BATCH:
+                raise InvalidArgument(f"a batch has at most {MAX_BATCH} frames, this one has {len(plain)}")
             with self.deployment.store.writing() as writing:
-                answer = self._write(writing, request, plain)
+                answer = self._write(writing, request, plain, normal=normal)
             yield answer  # only now it is committed
 
     def _write(
-        self, writing: Writing, request: pb.WriteFramesRequest, plain: Sequence[frames.Write]
+        self, writing: Writing, request: pb.WriteFramesRequest, plain: Sequence[frames.Write], *, normal: bool
     ) -> pb.WriteFramesResponse:
         dataset = datasets.find(writing, self.caller, request.dataset, role="editor")
         version = versions.find_draft(writing, dataset, request.version)
@@ -65,7 +66,7 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
         def work() -> pb.WriteFramesResponse:
             outcome = frames.write(
                 writing, self.deployment.contents, self.caller, self.now_ms, dataset, version,
-                mode=_MODES[request.mode], frames=plain,
+                mode=_MODES[request.mode], frames=plain, normal=normal,
             )  # fmt: skip
             failures = [_failure(each) for each in outcome.failures]
             failures += self._vectors_of(writing, request, dataset, outcome)
@@ -369,6 +370,19 @@ def batched(messages: Iterator[Any], size: Callable[[Any], int]) -> Iterator[lis
             batch, total = [], 0
     if batch:
         yield batch
+
+
+def _frames_of(request: pb.WriteFramesRequest) -> tuple[list[frames.Write], bool]:
+    """The frames of a batch, and whether they are in their normal form already."""
+    if not request.columns:
+        return [_plain(write) for write in request.frames], False
+    if request.frames:
+        raise InvalidArgument("a batch has either `frames` or `columns`")
+    decoded = columns.decode(request.columns)
+    listed: list[frames.Write] = [
+        (frame.get("id", ""), decoded.errors.get(number, frame), None) for number, frame in enumerate(decoded.frames)
+    ]
+    return listed, decoded.normal
 
 
 def _plain(write: pb.FrameWrite) -> frames.Write:

@@ -284,7 +284,7 @@ def test_many_readers_at_once_get_the_same(site: SiteUnderTest) -> None:
         with site.reader.open(view=views[number % 2].reference) as session:
             return number % 2, len(list(session))
 
-    with ThreadPoolExecutor(24) as pool:
+    with ThreadPoolExecutor(12) as pool:
         assert sorted(pool.map(read, range(48))) == [(0, 8)] * 24 + [(1, 4)] * 24
     entries = [entry for entry in audit.entries(site.folder) if entry["event"] == "served"]
     assert sum(entry["frames"] for entry in entries) == 24 * 12

@@ -1,0 +1,166 @@
+"""Frames written as columns are the frames that single writes make, and what is wrong is told."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hyperdatasets.client.dataset import Dataset
+from hyperdatasets.client.metadata import MetadataClient, use
+from hyperdatasets.client.version import DatasetVersion
+from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument
+from hyperdatasets.core.normalise import normalise
+from hyperdatasets.v1 import frame_service_pb2 as pb
+from hyperdatasets.wire import columns
+
+PAGE = Path(__file__).parents[2] / "docs" / "bulk-writes.md"
+ROIS = pa.list_(pa.struct([
+    ("id", pa.string()), ("labels", pa.list_(pa.string())), ("confidence", pa.float64()),
+    ("origin", pa.string()), ("box", pa.list_(pa.float64(), 4)),
+]))  # fmt: skip
+TEXT = st.sampled_from(["a", "Bus Stop", "ä", "", "x\n", "y" * 600])
+NUMBER = st.sampled_from([0.0, 0.5, 1.0, 7.25, -1.0, 2.0, 700.0, math.nan, math.inf])
+
+
+def draft(client: MetadataClient, name: str) -> DatasetVersion:
+    Dataset.create(name, client=client)
+    return DatasetVersion.get_current(name, client=client)
+
+
+def rois() -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({
+        "id": st.none() | TEXT, "labels": st.lists(TEXT, min_size=1, max_size=2), "origin": st.none() | TEXT,
+        "confidence": st.none() | NUMBER, "box": st.none() | st.lists(NUMBER, min_size=4, max_size=4),
+    })  # fmt: skip
+
+
+def frames() -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({
+        "id": st.none() | TEXT, "context_id": st.none() | TEXT, "timestamp": st.none() | st.integers(-5, 5),
+        "uri": st.sampled_from(["s3://a", "s3://b", "s3://c\0"]), "width": st.none() | st.integers(-1, 800),
+        "height": st.just(600), "meta.city": st.none() | TEXT, "meta.at.day": st.none() | st.dates(),
+        "meta.score": st.none() | NUMBER, "rois": st.lists(rois(), max_size=3),
+    })  # fmt: skip
+
+
+def as_plain(row: dict[str, Any]) -> dict[str, Any]:
+    """The frame that a person would write for a row."""
+    meta: dict[str, Any] = {"city": row["meta.city"], "score": row["meta.score"]}
+    if row["meta.at.day"] is not None:
+        meta["at"] = {"day": row["meta.at.day"].isoformat()}
+    return {
+        "id": row["id"] or "", "context_id": row["context_id"] or "", "timestamp": row["timestamp"],
+        "sources": [{"uri": row["uri"], "width": row["width"], "height": row["height"]}],
+        "annotations": [
+            {key: value for key, value in {**roi, "geometry": roi["box"] and {"box": roi["box"]}}.items()
+             if key != "box" and value is not None} for roi in row["rois"]
+        ],
+        "meta": {key: value for key, value in meta.items() if value is not None},
+    }  # fmt: skip
+
+
+def table_of(rows: list[dict[str, Any]]) -> pa.Table:
+    kinds = {"timestamp": pa.int64(), "width": pa.int64(), "height": pa.int64(), "meta.score": pa.float64(),
+             "meta.at.day": pa.date32(), "rois": ROIS}  # fmt: skip
+    return pa.table({name: pa.array([row[name] for row in rows], kinds.get(name, pa.string())) for name in rows[0]})
+
+
+@given(st.lists(frames(), min_size=1, max_size=4))
+@settings(max_examples=300, deadline=None)
+def test_rows_are_the_frames_that_a_person_would_write(rows: list[dict[str, Any]]) -> None:
+    decoded = columns.decode(columns.encode(table_of(rows)))
+    for frame, row in zip(decoded.frames, rows, strict=True):
+        try:
+            expected, _ = normalise(as_plain(row))
+        except HyperdatasetsError:
+            assert not decoded.normal
+            with pytest.raises(HyperdatasetsError):
+                normalise(frame)
+            continue
+        assert normalise(frame)[0] == expected
+        if decoded.normal:
+            assert frame == expected
+
+
+def test_written_rows_are_found_and_written_once(client: MetadataClient) -> None:
+    rows = [
+        {"id": f"f{n}", "context_id": "c", "timestamp": n, "uri": f"s3://{n}", "width": 800, "height": 600,
+         "meta.city": "ulm" if n % 2 else None, "meta.at.day": dt.date(2024, 1, 1 + n % 9), "meta.score": n / 7,
+         "rois": [{"id": None, "labels": ["car", "red"], "confidence": 0.5, "origin": None, "box": [1.0, 2.0, 3.0, 4.0]}
+                  ] * (n % 3)}
+        for n in range(11_000)
+    ]  # fmt: skip
+    one, other = draft(client, "columns"), draft(client, "single")
+    result = one.add_table(table_of(rows))
+    assert (result.added, len(result)) == (11_000, 0)
+    other.write(map(as_plain, rows))
+    assert one.digest == other.digest
+    assert one.count(frame_query="meta.at.day:2024-01-03 AND rois:(label.keyword:car AND label.keyword:red)") == sum(
+        n % 9 == 2 and n % 3 > 0 for n in range(11_000)
+    )
+    assert one.add_table(table_of(rows)).unchanged == 11_000
+
+
+def test_wrong_rows_are_told_and_the_others_kept(client: MetadataClient) -> None:
+    good = {"id": "g", "context_id": None, "timestamp": None, "uri": "s3://g", "width": 10, "height": 10,
+            "meta.city": None, "meta.at.day": None, "meta.score": None, "rois": []}  # fmt: skip
+    roi = {"id": "r", "labels": ["a"], "confidence": 0.5, "origin": None, "box": [1.0, 1.0, 2.0, 2.0]}
+    rows = [
+        good,
+        {**good, "id": "h", "rois": [roi, roi]},
+        {**good, "id": "i", "rois": [{**roi, "confidence": 7.0}]},
+        good,
+    ]
+    result = draft(client, "wrong").add_table(table_of(rows))
+    assert [(failed.index, failed.reason) for failed in result] == [(n, "INVALID_FRAME") for n in (1, 2, 3)]
+    assert "occurs twice" in result[0].message
+    assert result.added == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (pa.table({"uri": ["u"], "widht": [1]}), "no column `widht`. Did you mean width"),
+        (pa.table({"uri": ["u"], "rois": [1]}), "`rois` is a list of structs"),
+        (pa.table({"uri": ["u"], "meta.a": [[1]]}), "`meta.a` is list"),
+        (pa.table({"uri": ["u"], "meta.a": [1], "meta.a.b": [1]}), "other columns take it for an object"),
+        (pa.table({"uri": ["u"], "rois": [[{"label": "x"}]]}), "a ROI has no `label`"),
+        (pa.table({"uri": ["u"], "rois": [[{"confidence": 1.0}]]}), "needs `labels`"),
+        (pa.table({"uri": ["u"], "rois": [[{"labels": ["a"], "box": [1.0, 2.0]}]]}), "fixed size 4"),
+    ],
+)
+def test_tables_that_are_no_frames(content: pa.Table, message: str) -> None:
+    with pytest.raises(InvalidArgument, match=re.escape(message)):
+        columns.decode(columns.encode(content))
+
+
+def test_bytes_that_are_no_columns(client: MetadataClient) -> None:
+    version = draft(client, "bytes")
+    named = {"dataset": version.dataset_id, "version": version.id}
+    for request, message in (
+        (pb.WriteFramesRequest(**named, columns=b"nothing of the kind"), "Arrow IPC stream"),
+        (pb.WriteFramesRequest(**named, columns=b"x", frames=[pb.FrameWrite()]), "either"),
+    ):
+        with pytest.raises(InvalidArgument, match=message):
+            list(client.connection.stream(stub, iter([request])))
+
+
+def stub(channel: Any) -> Any:
+    from hyperdatasets.v1.frame_service_pb2_grpc import FrameServiceStub
+
+    return FrameServiceStub(channel).WriteFrames
+
+
+def test_the_example_of_the_page(client: MetadataClient, capsys: pytest.CaptureFixture[str]) -> None:
+    use(client)
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    exec(compile(code, str(PAGE), "exec"), {})
+    assert capsys.readouterr().out == "2 frames\n"
