@@ -101,6 +101,8 @@ def _texts_in(column: Column, test: Range) -> list[int]:
         chosen &= times >= first[0] if test.low.inclusive else times > first[1]
     if test.high is not None and last is not None:
         chosen &= times <= last[1] if test.high.inclusive else times < last[0]
+    if len(dated) == len(texts):
+        return dated[chosen].tolist()  # type: ignore[no-any-return]
     found: list[int] = np.union1d(np.setdiff1d(codes, dated), dated[chosen]).tolist()
     return found
 

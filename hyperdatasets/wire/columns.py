@@ -7,7 +7,6 @@ with which frame.
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -64,7 +63,7 @@ def decode(data: bytes) -> Decoded:
         Unimplemented: pyarrow is not installed here.
     """
     table = _table(data)
-    columns = {name: table.column(name).to_pylist() for name in table.column_names if name != "rois"}
+    columns = {name: _values(table.column(name)) for name in table.column_names if name != "rois"}
     rois = _rois(table.column("rois").combine_chunks()) if "rois" in table.column_names else None
     metas, errors = _metas(columns, table.num_rows)
     normal = not errors and _usual(columns, metas) and (rois is None or _usual_rois(rois, columns))
@@ -100,6 +99,14 @@ def _table(data: bytes) -> Any:
     return table.combine_chunks()
 
 
+def _values(column: Any) -> Column:
+    """Values as Python has them; dates and times as text."""
+    values: Column = column.to_pylist()
+    if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
+        return [value and value.isoformat() for value in values]
+    return values
+
+
 def _check_meta(name: str, table: Any) -> None:
     kind = table.schema.field(name).type
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
@@ -127,7 +134,7 @@ def _metas(columns: Mapping[str, Column], rows: int) -> tuple[list[dict[str, Any
             path = name.removeprefix(_META).split(".")
             for meta, value in zip(metas, columns[name], strict=True):
                 if value is not None:
-                    _put(meta, path, value.isoformat() if isinstance(value, dt.date) else value)
+                    _put(meta, path, value)
     return metas, errors
 
 

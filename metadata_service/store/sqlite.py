@@ -112,8 +112,9 @@ class _Connection:
         return next(iter(self.rows(table, **equal)), None)
 
     def rows(self, table: str, *, order: str = "", **equal: Any) -> list[Row]:
-        where = " AND ".join(f"[{name}] = :{name}" for name in equal) or None
-        return list(self._database[table].rows_where(where, equal or None, order_by=order or None))
+        where = " AND ".join(f"[{name}] = :{name}" for name in equal) or "1"
+        ordered = f" ORDER BY {order}" if order else ""
+        return list(self._database.query(f"SELECT * FROM [{table}] WHERE {where}{ordered}", equal))
 
     def revisions(self, dataset: str, numbers: Sequence[int]) -> list[Row]:
         found: list[Row] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -166,6 +167,11 @@ def test_streams_that_wait_do_not_keep_others_from_being_answered(service: Servi
         yield from ()
 
     calls = [stub.WriteFrames(waiting(), timeout=30) for _ in range(40)]
+    refused: queue.SimpleQueue[object] = queue.SimpleQueue()
+    for call in calls:
+        call.add_done_callback(refused.put)
+    for _ in range(16):
+        refused.get(timeout=20)
     assert [each.name for each in Dataset.list(client=client)] == ["d"]
     ended.set()
     answers = [call.code() for call in calls]
