@@ -12,9 +12,9 @@ from pyroaring import BitMap
 
 from hyperdatasets.core.errors import LimitExceeded
 from hyperdatasets.core.query.tree import Node
-from hyperdatasets.engine.bitmaps import to_array
 from hyperdatasets.engine.column import Column
 from hyperdatasets.engine.index import DatasetIndex, table_of
+from hyperdatasets.engine.postings import Bitmaps
 from hyperdatasets.engine.segment import Segment
 from hyperdatasets.engine.table import Table
 
@@ -59,7 +59,8 @@ def values(index: DatasetIndex, path: str, revisions: BitMap, *, rois: Node | No
         if column is None or not elements:
             continue
         found.missing -= column.present.intersection_cardinality(elements)
-        for text, count, frames in _held(column, table, elements):
+        ready = table.holders.get(name) if rois is None else None
+        for text, count, frames in _held(column, table, elements, ready):
             found.counts[text] += count
             found.frames[text] += frames
         if len(found.counts) > MOST:
@@ -81,14 +82,23 @@ def elements_of(segment: Segment, table: Table, revisions: BitMap, rois: Node | 
     return elements & segment.rois_matching(rois) if rois is not None and table is segment.rois else elements
 
 
-def _held(column: Column, table: Table, elements: BitMap) -> Iterator[tuple[str, int, int]]:
-    """Each text, and true and false, with how many of the elements, and of their frames, hold it."""
+def _held(column: Column, table: Table, elements: BitMap, ready: Bitmaps | None) -> Iterator[tuple[str, int, int]]:
+    """Each text, and true and false, with how many of the elements, and of their frames, hold it.
+
+    Args:
+        ready: the frames that hold a text with any of their elements, where `elements` are all of their frames.
+    """
     if len(column.texts):
         counts = column.postings.counts(elements)
-        owned = table.owners[to_array(elements)]
-        single = len(owned) < 2 or bool((owned[1:] != owned[:-1]).all())
+        of_all = table.frames_of(elements)
+        single = len(of_all) == len(elements)
         for code in np.flatnonzero(counts).tolist():
-            frames = int(counts[code]) if single else len(table.frames_of(column.postings[code] & elements))
+            if single:
+                frames = int(counts[code])
+            elif ready is not None and code in ready:
+                frames = ready[code].intersection_cardinality(of_all)
+            else:
+                frames = len(table.frames_of(column.postings[code] & elements))
             yield column.texts[code], int(counts[code]), frames
     for text, held in (("true", column.trues), ("false", column.falses)):
         if here := held & elements:

@@ -236,7 +236,7 @@ def revert(writing: Writing, contents: Contents, caller: Caller, now_ms: int, ro
 
 def frame_ids(reading: Reading, dataset: str, revisions: BitMap) -> dict[int, str]:
     """Frame id of each of these revisions."""
-    return {revision: head.frame_id for revision, head in reading.heads(dataset, list(revisions)).items()}
+    return reading.frame_ids(dataset, list(revisions))
 
 
 def mask_labels(plain: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -45,6 +45,9 @@ class Reading(Protocol):
     def heads(self, dataset: str, numbers: Sequence[int]) -> dict[int, Head]:
         """Revision -> what names it; costs less than whole revisions."""
 
+    def frame_ids(self, dataset: str, numbers: Sequence[int]) -> dict[int, str]:
+        """Revision -> frame id; costs less than heads."""
+
     def digests(self, dataset: str, numbers: BitMap) -> Iterator[bytes]:
         """Digests of these revisions, ascending, end to end in parts."""
 

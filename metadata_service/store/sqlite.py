@@ -144,6 +144,13 @@ class _Connection:
             found.update(zip(revisions, self._codec.heads(block, places), strict=True))
         return found
 
+    def frame_ids(self, dataset: str, numbers: Sequence[int]) -> dict[int, str]:
+        found: dict[int, str] = {}
+        for block, places in self._blocks(dataset, numbers, "first, count, heads"):
+            ids, first = self._codec.names(block["heads"]).ids, block["first"]
+            found.update((first + place, ids[place]) for place in places)
+        return found
+
     def digests(self, dataset: str, numbers: BitMap) -> Iterator[bytes]:
         sql = "SELECT first, count, digests FROM blocks WHERE dataset = ? AND first >= ? AND first <= ? ORDER BY first"
         if not numbers:

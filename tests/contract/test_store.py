@@ -149,6 +149,7 @@ def test_writes_of_all_sizes_are_found_again(store: Store, sizes: list[int]) -> 
         for part in (everything, BitMap(range(0, total, 7)), BitMap([0, total - 1]), BitMap()):
             assert b"".join(reading.digests("d", part)) == b"".join(n.to_bytes(32) for n in part)
             assert list(reading.heads("d", list(part))) == list(part)
+            assert reading.frame_ids("d", list(part)) == {number: written[number][0] for number in part}
 
 
 def test_a_write_that_was_rolled_back_is_not_found(store: Store) -> None:
