@@ -147,3 +147,25 @@ def plain(frames: pa.RecordBatch, rois: pa.RecordBatch) -> Iterator[dict[str, An
             "sources": [{"id": "default", "uri": row["uri"], "width": row["width"], "height": row["height"]}],
             "annotations": made[start:end], "meta": meta,
         }  # fmt: skip
+
+
+def columns(frames: pa.RecordBatch, rois: pa.RecordBatch) -> pa.Table:
+    """The same frames as a table of a row each, as users write many at once."""
+    starts = np.searchsorted(rois.column("frame").to_numpy(), frames.column("frame").to_numpy())
+    box = np.stack([rois.column(name).to_numpy().astype(np.float64) for name in "xywh"], axis=1)
+    fields = {
+        "id": rois.column("roi").cast(pa.string()),
+        "labels": pa.array(LABEL_SETS, pa.list_(pa.string())).take(rois.column("set_id")),
+        "confidence": rois.column("confidence"),
+        "box": pa.FixedSizeListArray.from_arrays(pa.array(box.ravel()), 4),
+    }
+    listed = pa.ListArray.from_arrays(
+        pa.array([*starts.tolist(), rois.num_rows], pa.int32()),
+        pa.StructArray.from_arrays(list(fields.values()), list(fields)),
+    )
+    own = ("id", "context_id", "timestamp", "uri", "width", "height")
+    return pa.table(
+        {name: frames.column(name) for name in own}
+        | {f"meta.{name}": frames.column(name) for name in META}
+        | {"rois": listed}
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -62,19 +62,29 @@ def measure(folder: Path, count: int, *, runs: int, seconds: float) -> Measured:
 
 
 def _write(client: MetadataClient, plan: Plan, measured: Measured) -> None:
-    """Frames a second, made beforehand, into a dataset of their own that is deleted again."""
-    made = list(_frames(min(_SAMPLE, plan.count)))
-    dataset = Dataset.create("sample", client=client)
-    draft = DatasetVersion.get_current(dataset_id=dataset.id, client=client)
-    took, _ = timed(lambda: _written(client, draft, made))
-    measured.add("write/messages", len(made) / took * 1_000)
-    Dataset.delete("sample", delete_all_versions=True, force=True, client=client)
+    """Frames a second, made beforehand, into datasets of their own that are deleted again."""
+    count = min(_SAMPLE, plan.count)
+    tables = list(generator.batch(0, count))
+    made, table = list(generator.plain(*tables)), generator.columns(*tables)
+    digests = []
+    for row, write in (
+        ("write/messages", lambda draft: _written(client, draft, made)),
+        ("write/columnar", lambda draft: _written_table(client, draft, table)),
+    ):
+        dataset = Dataset.create("sample", client=client)
+        draft = DatasetVersion.get_current(dataset_id=dataset.id, client=client)
+        took, _ = timed(lambda w=write, d=draft: w(d))  # type: ignore[misc]
+        measured.add(row, count / took * 1_000)
+        digests.append(draft.refresh().digest)
+        Dataset.delete("sample", delete_all_versions=True, force=True, client=client)
+    assert digests[0] == digests[1], "both ways must write the same frames"
 
 
 def _load(client: MetadataClient, plan: Plan, measured: Measured) -> None:
     Dataset.create(DATASET, client=client)
     draft = DatasetVersion.get_current(DATASET, client=client)
-    took, _ = timed(lambda: _written(client, draft, _frames(plan.count)))
+    tables = (generator.columns(*each) for each in generator.batches(plan.count))
+    took, _ = timed(lambda: [_written_table(client, draft, table) for table in tables])
     measured.add("write/load", plan.count / took * 1_000)
     peer = OurPeer(client, draft.name)
     measured.time("write/first answer", lambda: peer.count(filters.drawn(filters.label, 1, seed=9)[0]))
@@ -225,6 +235,11 @@ def _written(client: MetadataClient, draft: DatasetVersion, frames: Iterable[dic
     assert not result, result[0]
 
 
+def _written_table(client: MetadataClient, draft: DatasetVersion, table: Any) -> None:
+    result = bulk.write_table(client, table, dataset=draft.dataset_id, version=draft.id)
+    assert not result, result[0]
+
+
 def _diff(client: MetadataClient, before: str, after: str, *, explain: int = 0) -> list[Any]:
     request = versions_pb.DiffVersionsRequest(dataset=DATASET, before=before, after=after, explain=explain)
     return list(client.stream(request))
@@ -233,8 +248,3 @@ def _diff(client: MetadataClient, before: str, after: str, *, explain: int = 0) 
 def _entries(client: MetadataClient, view: str, start: int) -> list[Any]:
     request = views_pb.ReadDataViewRequest(target=views_pb.ViewOrSpec(view=view), start=start, limit=100)
     return [entry for answer in client.stream(request) for entry in answer.entries]
-
-
-def _frames(count: int) -> Iterator[dict[str, Any]]:
-    for frames, rois in generator.batches(count):
-        yield from generator.plain(frames, rois)
