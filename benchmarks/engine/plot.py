@@ -16,7 +16,7 @@ ROWS = {
     "page/first": "first page", "page/far": "last page", "page/sorted": "sorted page", "resolve": "resolve a view",
     "version/child": "child version",
 }  # fmt: skip
-_WIDE, _HIGH, _COLUMNS, _MARGIN = 300, 190, 3, 46
+_WIDE, _HIGH, _COLUMNS, _MARGIN = 300, 190, 3, 52
 _LEAST_MS, _MOST_MS = 0.1, 10_000.0
 
 
