@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,9 @@ class Audit:
 
     def add(self, event: str, **fields: Any) -> None:
         with self._lock:
-            content = orjson.dumps({"event": event, **fields, "before": self._last}, option=orjson.OPT_SORT_KEYS)
+            now_ms = time.time_ns() // 1_000_000
+            plain = {"event": event, "time_ms": now_ms, **fields, "before": self._last}
+            content = orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
             digest = hashlib.sha256(content).hexdigest()
             line = orjson.dumps({"line": content.decode(), "digest": digest}) + b"\n"
             descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

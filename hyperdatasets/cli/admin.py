@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from hyperdatasets.cli.output import say
+from hyperdatasets.cli.output import Json, done
 from hyperdatasets.core.errors import NotFound
 from hyperdatasets.engine.files import DamagedFile
 from hyperdatasets.engine.index import DatasetIndex
@@ -19,7 +19,7 @@ Data = Annotated[Path, typer.Argument(help="The service's data folder.")]
 
 
 @app.command()
-def check(data: Data) -> None:
+def check(data: Data, as_json: Json = False) -> None:
     """Check the database and read every byte of the index; exit code 1 if anything is wrong."""
     store = SqliteStore(_database(data))
     problems = store.check()
@@ -29,30 +29,32 @@ def check(data: Data) -> None:
             DatasetIndex(folder).check()
         except DamagedFile as error:
             problems.append(f"index {folder.name}: {error}; `admin rebuild-index` repairs it")
-    for problem in problems:
-        say(problem)
-    say("everything is in order" if not problems else f"{len(problems)} problems")
+    text = "everything is in order" if not problems else "\n".join([*problems, f"{len(problems)} problems"])
+    done(text, {"problems": problems}, as_json=as_json)
     if problems:
         raise typer.Exit(1)
 
 
 @app.command("rebuild-index")
-def rebuild_index(data: Data) -> None:
+def rebuild_index(data: Data, as_json: Json = False) -> None:
     """Delete the index; the next queries make it anew from the database."""
     _database(data)
     shutil.rmtree(data / "index", ignore_errors=True)
-    say("the index is deleted; it is made anew by the next queries")
+    text = "the index is deleted; it is made anew by the next queries"
+    done(text, {"deleted": str(data / "index")}, as_json=as_json)
 
 
 @app.command()
-def backup(data: Data, target: Annotated[Path, typer.Argument(help="New folder for the backup.")]) -> None:
+def backup(
+    data: Data, target: Annotated[Path, typer.Argument(help="New folder for the backup.")], as_json: Json = False
+) -> None:
     """Copy database and keys; the service may go on running."""
     store = SqliteStore(_database(data))
     target.mkdir(parents=True, exist_ok=False)
     store.backup(str(target / "metadata.db"))
     store.close()
     shutil.copytree(data / "keys", target / "keys")
-    say(f"backup in {target}; restore it by serving that folder")
+    done(f"backup in {target}; restore it by serving that folder", {"backup": str(target)}, as_json=as_json)
 
 
 def _database(data: Path) -> Path:

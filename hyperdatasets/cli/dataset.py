@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hyperdatasets.cli.output import Json, say, show
+from hyperdatasets.cli.output import Json, done, show
 from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.version import DatasetVersion
 
@@ -17,7 +17,7 @@ Name = Annotated[str, typer.Argument(help="`project/name`, a bare name where it 
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(help="`project/name`.")],
-    description: str = "",
+    description: Annotated[str, typer.Option(help="What it is, for people.")] = "",
     tag: Annotated[list[str] | None, typer.Option(help="Repeat for several.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -29,9 +29,13 @@ def create(
 
 @app.command("list")
 def list_command(
-    project: str = "", name: str = "", tag: list[str] | None = None, archived: bool = False, as_json: Json = False
+    project: Annotated[str, typer.Option(help="In this project and below it.")] = "",
+    name: Annotated[str, typer.Option(help="With this text in the name.")] = "",
+    tag: Annotated[list[str] | None, typer.Option(help="With this tag; repeat for several, all of them.")] = None,
+    archived: Annotated[bool, typer.Option("--archived", help="Archived ones too.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """List datasets by project and name."""
+    """List datasets by project, name and tag."""
     found = Dataset.list(project=project, name=name, tags=tag or (), include_archived=archived)
     show([_plain(each) for each in found], as_json=as_json, columns=("name", "versions", "tags", "description"))
 
@@ -52,45 +56,72 @@ def show_command(dataset: Name, as_json: Json = False) -> None:
 
 
 @app.command()
-def rename(dataset: Name, new_name: str) -> None:
+def rename(
+    dataset: Name, new_name: Annotated[str, typer.Argument(help="Without the project.")], as_json: Json = False
+) -> None:
     """Give a dataset another name."""
-    say(f"now {Dataset.get(dataset).update(name=new_name).address}")
+    changed = Dataset.get(dataset).update(name=new_name)
+    done(f"now {changed.address}", _plain(changed), as_json=as_json)
 
 
 @app.command()
-def move(dataset: Name, project: str) -> None:
+def move(
+    dataset: Name, project: Annotated[str, typer.Argument(help="The project it goes to.")], as_json: Json = False
+) -> None:
     """Move a dataset into another project (admin of both)."""
-    say(f"now {Dataset.get(dataset).update(project=project).address}")
+    changed = Dataset.get(dataset).update(project=project)
+    done(f"now {changed.address}", _plain(changed), as_json=as_json)
 
 
 @app.command()
-def tag(dataset: Name, add: list[str] | None = None, remove: list[str] | None = None) -> None:
+def tag(
+    dataset: Name,
+    add: Annotated[list[str] | None, typer.Option(help="Tag to add; repeat for several.")] = None,
+    remove: Annotated[list[str] | None, typer.Option(help="Tag to remove; repeat for several.")] = None,
+    as_json: Json = False,
+) -> None:
     """Add and remove tags."""
     changed = Dataset.get(dataset).update(add_tags=add or [], remove_tags=remove or [])
-    say(f"tags: {', '.join(changed.tags) or 'none'}")
+    done(f"tags: {', '.join(changed.tags) or 'none'}", _plain(changed), as_json=as_json)
 
 
 @app.command()
-def archive(dataset: Name, undo: bool = False) -> None:
+def archive(
+    dataset: Name,
+    undo: Annotated[bool, typer.Option("--undo", help="Put it back.")] = False,
+    as_json: Json = False,
+) -> None:
     """Leave a dataset out of lists, or put it back."""
     changed = Dataset.get(dataset).update(archived=not undo)
-    say(f"{changed.address} is {'archived' if changed.archived else 'back'}")
+    done(f"{changed.address} is {'archived' if changed.archived else 'back'}", _plain(changed), as_json=as_json)
 
 
 @app.command()
 def delete(
-    dataset: Name, force: Annotated[bool, typer.Option(help="Also published versions, for ever.")] = False
+    dataset: Name,
+    force: Annotated[bool, typer.Option("--force", help="Also published versions, for ever.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Delete a dataset with its versions."""
     Dataset.delete(dataset, delete_all_versions=force, force=force)
-    say(f"{dataset} is deleted")
+    done(f"{dataset} is deleted", {"deleted": dataset}, as_json=as_json)
 
 
 @app.command()
-def schema(dataset: Name, version: str = "", as_json: Json = False) -> None:
+def schema(
+    dataset: Name,
+    version: Annotated[str, typer.Option(help="Name or id; default: the newest draft, or else the newest.")] = "",
+    as_json: Json = False,
+) -> None:
     """Show every field of a version: types, coverage, top values."""
     found = DatasetVersion.get_version(dataset_name=dataset, version_name=version).schema()
-    show([{"field": name, **each} for name, each in found.items()], as_json=as_json)
+    if as_json:
+        show([{"field": name, **each} for name, each in found.items()], as_json=True)
+        return
+    show([{
+        "field": name, "types": each["types"], "in": each["count"], "distinct": each["distinct"] or None,
+        "most frequent": _frequent(each),
+    } for name, each in found.items()], as_json=False)  # fmt: skip
 
 
 def _plain(dataset: Dataset) -> dict[str, Any]:
@@ -98,3 +129,10 @@ def _plain(dataset: Dataset) -> dict[str, Any]:
         "name": dataset.address, "id": dataset.id, "versions": dataset.version_count, "tags": dataset.tags,
         "description": dataset.description, "archived": dataset.archived,
     }  # fmt: skip
+
+
+def _frequent(field: dict[str, Any]) -> str:
+    """The first values; where all differ they say nothing."""
+    if field["count"] == field["distinct"] > 1:
+        return "(all different)"
+    return ", ".join(f"{value} {count}" for value, count in list(field["top"].items())[:5])

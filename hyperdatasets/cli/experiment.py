@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from hyperdatasets.cli.output import Json, json_value, pairs, say, show
+from hyperdatasets.cli.output import Json, done, json_value, pairs, say, show
 from hyperdatasets.client.experiment import Experiment
 
 app = typer.Typer(no_args_is_help=True, help="Experiments: parameters, metrics, named data views.")
@@ -15,7 +15,9 @@ Name = Annotated[str, typer.Argument(help="Name (the newest of it) or id.")]
 
 
 @app.command("list")
-def list_command(project: str = "", as_json: Json = False) -> None:
+def list_command(
+    project: Annotated[str, typer.Option(help="In this project and below it.")] = "", as_json: Json = False
+) -> None:
     """List experiments, the newest first."""
     found = [_plain(each) for each in Experiment.list(project=project)]
     show(found, as_json=as_json, columns=("name", "state", "metrics", "id"))
@@ -30,7 +32,7 @@ def show_command(experiment: Name, as_json: Json = False) -> None:
 @app.command()
 def clone(
     experiment: Name,
-    name: str = "",
+    name: Annotated[str, typer.Option(help="Name of the clone.")] = "",
     view: Annotated[list[str] | None, typer.Option(help="name=view; repeat for several.")] = None,
     parameter: Annotated[list[str] | None, typer.Option(help="name=JSON value; repeat for several.")] = None,
     as_json: Json = False,
@@ -42,7 +44,7 @@ def clone(
 
 
 @app.command()
-def compare(before: Name, after: str, as_json: Json = False) -> None:
+def compare(before: Name, after: Name, as_json: Json = False) -> None:
     """Show what differs: parameters, views, metrics."""
     found = _get(before).compare(_get(after))
     if as_json:
@@ -50,6 +52,18 @@ def compare(before: Name, after: str, as_json: Json = False) -> None:
         return
     for path, (old, new) in found.items():
         say(f"{path}: {orjson.dumps(old).decode()} -> {orjson.dumps(new).decode()}")
+
+
+@app.command()
+def archive(
+    experiment: Name,
+    undo: Annotated[bool, typer.Option("--undo", help="Put it back.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Leave an experiment out of lists, or put it back."""
+    changed = _get(experiment).archive(undo=undo)
+    text = f"{changed.name} is {'back' if undo else 'archived'}"
+    done(text, _plain(changed) | {"archived": not undo}, as_json=as_json)
 
 
 def _get(name: str) -> Experiment:

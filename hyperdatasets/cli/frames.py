@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from hyperdatasets.cli.output import Json, json_value, pairs, say, show
+from hyperdatasets.cli.output import Json, done, json_value, pairs, say, show
 from hyperdatasets.client import dataset as datasets
 from hyperdatasets.client.vectors import Neighbours
 from hyperdatasets.client.version import DatasetVersion
@@ -18,22 +18,24 @@ Dataset = Annotated[str, typer.Argument(help="`project/name` or id of the datase
 Version = Annotated[str, typer.Option(help="Name or id; default: the newest draft, or else the newest.")]
 Query = Annotated[str, typer.Option(help="Frame query, such as 'meta.city:ulm AND rois.label:car'.")]
 RoiQuery = Annotated[str, typer.Option(help="ROI query: all of it holds on one ROI.")]
+Limit = Annotated[int, typer.Option(help="At most so many; 0 = all.")]
 Preview = Annotated[bool, typer.Option(help="Only count.")]
 
 
 @app.command("list")
-def list_command(dataset: Dataset, version: Version = "", limit: int = 20, as_json: Json = False) -> None:
+def list_command(dataset: Dataset, version: Version = "", limit: Limit = 20, as_json: Json = False) -> None:
     """List frames of a version."""
     _print(_get(dataset, version).frames(limit=limit), as_json=as_json)
 
 
 @app.command()
 def find(
-    dataset: Dataset, query: Query = "", roi_query: RoiQuery = "", version: Version = "", order_by: str = "",
+    dataset: Dataset, query: Query = "", roi_query: RoiQuery = "", version: Version = "",
+    order_by: Annotated[str, typer.Option(help="A field; with a leading `-` descending.")] = "",
     like: Annotated[str, typer.Option(help="Id of a frame: the most alike to it first, by their vectors.")] = "",
     field: Annotated[str, typer.Option(help="Vector field for --like; default: the only one.")] = "",
     exact: Annotated[bool, typer.Option(help="With --like: compare every vector.")] = False,
-    limit: int = 20, as_json: Json = False,
+    limit: Limit = 20, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Find frames by query, or by likeness; says how many match."""
     found = _get(dataset, version)
@@ -50,31 +52,38 @@ def find(
 
 
 @app.command("show")
-def show_command(dataset: Dataset, frame_id: str, version: Version = "") -> None:
-    """Show one frame as JSON."""
+def show_command(
+    dataset: Dataset, frame_id: Annotated[str, typer.Argument(help="Id of the frame.")], version: Version = "",
+    as_json: Json = False,  # noqa: ARG001  # a frame is shown as JSON anyway
+) -> None:  # fmt: skip
+    """Show one frame, as JSON."""
     plain = _get(dataset, version).get_frame(frame_id).plain
     say(orjson.dumps(plain, option=orjson.OPT_INDENT_2, default=lambda value: f"{len(value)} bytes").decode())
 
 
 @app.command()
 def delete(
-    dataset: Dataset, frame_id: Annotated[list[str] | None, typer.Argument()] = None, query: Query = "",
+    dataset: Dataset, frame_id: Annotated[list[str] | None, typer.Argument(help="Ids.")] = None,
+    query: Query = "",
     roi_query: RoiQuery = "", version: Version = "", preview: Preview = False,
+    as_json: Json = False,
 ) -> None:  # fmt: skip
     """Delete frames from a draft, by id or by query."""
     count = _get(dataset, version).delete_frames(
         frame_id or (), frame_query=query, roi_query=roi_query, preview=preview
     )
-    say(f"{count} frames {'would be' if preview else 'are'} deleted")
+    text = f"{count} frames {'would be' if preview else 'are'} deleted"
+    done(text, {"frames": count, "preview": preview}, as_json=as_json)
 
 
 @app.command()
 def update(
     dataset: Dataset, query: Query = "", roi_query: RoiQuery = "", version: Version = "",
-    add_label: list[str] | None = None, remove_label: list[str] | None = None,
+    add_label: Annotated[list[str] | None, typer.Option(help="On each ROI that matches; repeat for several.")] = None,
+    remove_label: Annotated[list[str] | None, typer.Option(help="Likewise; repeat for several.")] = None,
     relabel: Annotated[list[str] | None, typer.Option(help="old=new; repeat for several.")] = None,
     set_meta: Annotated[str, typer.Option(help="JSON object, merged key by key; null removes a key.")] = "",
-    preview: Preview = False,
+    preview: Preview = False, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Change all frames that match, as one atomic edit of a draft."""
     count = _get(dataset, version).update_by_query(
@@ -82,17 +91,24 @@ def update(
         relabel=pairs("--relabel", relabel),
         set_meta=json_value("--set-meta", set_meta) if set_meta else None, preview=preview,
     )  # fmt: skip
-    say(f"{count} frames {'would change' if preview else 'changed'}")
+    text = f"{count} frames {'would change' if preview else 'changed'}"
+    done(text, {"frames": count, "preview": preview}, as_json=as_json)
 
 
 @app.command()
 def copy(
-    from_dataset: str, to_dataset: str, from_version: str = "", version: Version = "", query: Query = "",
+    from_dataset: Annotated[str, typer.Argument(help="`project/name` or id.")],
+    to_dataset: Annotated[str, typer.Argument(help="The same, or another one.")],
+    from_version: Version = "",
+    version: Version = "",
+    query: Query = "",
     preview: Preview = False,
-) -> None:  # fmt: skip
+    as_json: Json = False,
+) -> None:
     """Copy frames of another version or dataset into a draft."""
     result = _get(to_dataset, version).copy_frames(_get(from_dataset, from_version), frame_query=query, preview=preview)
-    say(f"{result.added} added, {result.updated} updated, {result.unchanged} unchanged")
+    counts = {"added": result.added, "updated": result.updated, "unchanged": result.unchanged}
+    done(", ".join(f"{count} {what}" for what, count in counts.items()), counts, as_json=as_json)
 
 
 def _get(dataset: str, version: str) -> DatasetVersion:

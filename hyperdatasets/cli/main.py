@@ -76,8 +76,7 @@ def run(arguments: list[str]) -> int:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.exceptions.Abort):
-        errors.print("interrupted")
-        return INTERRUPTED
+        code = INTERRUPTED
     except Exception as error:  # noqa: BLE001  # a person gets a sentence; --debug shows the rest
         if debug:
             errors.print_exception()
@@ -85,4 +84,6 @@ def run(arguments: list[str]) -> int:
             f"error: unexpected {type(error).__name__}: {error}; run again with --debug to see where", markup=False
         )
         return 1
+    if code == INTERRUPTED:
+        errors.print("interrupted")
     return int(code or 0)

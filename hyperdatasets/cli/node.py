@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from hyperdatasets.cli.output import Json, console, say, show, warn
+from hyperdatasets.cli.output import Json, console, done, say, show, warn
 from hyperdatasets.client.node import NodeClient, local_node
 from hyperdatasets.core.errors import FailedPrecondition, InvalidArgument
 from hyperdatasets.v1 import node_service_pb2 as pb
@@ -25,6 +26,7 @@ client_app = typer.Typer(no_args_is_help=True, help="Clients of this node, by ce
 app.add_typer(policy_app, name="policy")
 app.add_typer(client_app, name="client")
 Folder = Annotated[Path, typer.Argument(help="Folder of the node.")]
+Client = Annotated[str, typer.Argument(help="Name of the client, as policy calls it.")]
 
 
 @app.command()
@@ -36,6 +38,7 @@ def init(
     profile: Annotated[str, typer.Option(help="strict, or open for public data.")] = "strict",
     listen: Annotated[str, typer.Option(help="host:port for clients at this site.")] = "127.0.0.1:7410",
     service_ca: Annotated[str, typer.Option(help="File with the service's CA.")] = "",
+    as_json: Json = False,
 ) -> None:
     """Make the folder of a new node."""
     roots = {}
@@ -45,7 +48,8 @@ def init(
             raise InvalidArgument(f"--root {each}: expected alias=folder")
         roots[alias] = Path(path)
     setup.init(folder, site=site, service=service, profile=profile, roots=roots, listen=listen, service_ca=service_ca)
-    say(f"node of site `{site}` in {folder}; next: hyperdatasets node enrol {folder} --token …")
+    text = f"node of site `{site}` in {folder}; next: hyperdatasets node enrol {folder} --token …"
+    done(text, {"site": site, "folder": str(folder), "profile": profile, "listen": listen}, as_json=as_json)
 
 
 @app.command()
@@ -86,8 +90,8 @@ def register(
     format_name: Annotated[str, typer.Option("--format", help="voc, coco, yolo, imagefolder, files or auto.")] = "auto",
     version: Annotated[str, typer.Option(help="A draft; default: the newest.")] = "",
     columns: Annotated[str, typer.Option(help="CSV file with private columns; its first column names the file.")] = "",
-    context_column: str = "",
-    timestamp_column: str = "",
+    context_column: Annotated[str, typer.Option(help="Column that groups frames, such as a patient.")] = "",
+    timestamp_column: Annotated[str, typer.Option(help="Column with milliseconds that order frames.")] = "",
     replace_annotations: Annotated[bool, typer.Option("--replace-annotations", help="Also of known frames.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -104,13 +108,19 @@ def register(
             problems += [{"file": each.file, "reason": each.reason} for each in answer.problems]
             last = answer
             status.update(f"registering… {answer.scanned} files looked at")
-    counts = {"scanned": last.scanned, "added": last.added, "updated": last.updated, "unchanged": last.unchanged}
+    counts: dict[str, Any] = {
+        "scanned": last.scanned,
+        "added": last.added,
+        "updated": last.updated,
+        "unchanged": last.unchanged,
+    }
     if as_json:
         show(counts | {"problems": problems}, as_json=True)
         return
     for problem in problems:
         warn(f"{problem['file']}: {problem['reason']}")
-    show(counts, as_json=False)
+    done(f"{folder.name}: {counts.pop('scanned')} files looked at; "
+         + ", ".join(f"{count} {what}" for what, count in counts.items()), counts, as_json=False)  # fmt: skip
 
 
 @app.command()
@@ -131,7 +141,8 @@ def audit(
     """Show what was asked and served at this site, and by which rule."""
     if verify:
         count, problem = audit_log.verify(folder)
-        say(f"{count} lines are whole" + (f"; then: {problem}" if problem else ""))
+        text = f"{count} lines are whole" + (f"; then: {problem}" if problem else "")
+        done(text, {"lines": count, "problem": problem}, as_json=as_json)
         if problem:
             raise typer.Exit(1)
         return
@@ -141,15 +152,17 @@ def audit(
         show(entries, as_json=True)
         return
     for entry in entries:
-        kept = {key: value for key, value in entry.items() if key != "event" and value not in {"", 0}}
-        rest = ", ".join(f"{key} {value}" for key, value in kept.items())
-        say(f"{entry['event']}: {rest}")
+        say(_line(entry))
 
 
 @policy_app.command()
-def check(folder: Folder) -> None:
+def check(folder: Folder, as_json: Json = False) -> None:
     """Read the policy and say what it allows."""
     rules = policy.load(folder / policy.FILE).rules
+    if as_json:
+        show([{"rule": rule.id, "principals": rule.principals, "datasets": rule.datasets,
+               "purposes": rule.purposes} for rule in rules], as_json=True)  # fmt: skip
+        return
     for rule in rules:
         who, what, why = (", ".join(names) for names in (rule.principals, rule.datasets, rule.purposes))
         say(f"{rule.id}: {who} may read {what} for {why}")
@@ -158,17 +171,29 @@ def check(folder: Folder) -> None:
 
 
 @client_app.command()
-def add(folder: Folder, name: str, as_json: Json = False) -> None:
+def add(folder: Folder, name: Client, as_json: Json = False) -> None:
     """Make a key and certificate for a client at this site."""
     paths = clients.add(folder, name)
     show({key: str(path) for key, path in paths.items()}, as_json=as_json)
 
 
 @client_app.command()
-def revoke(folder: Folder, name: str) -> None:
+def revoke(folder: Folder, name: Client, as_json: Json = False) -> None:
     """Shut a client out, in the middle of its streams too."""
     clients.revoke(folder, name)
-    say(f"client `{name}` is revoked")
+    done(f"client `{name}` is revoked", {"revoked": name}, as_json=as_json)
+
+
+def _line(entry: dict[str, Any]) -> str:
+    """An audit line for people: when, what, and the rest; digests and sessions by their beginning."""
+    when = datetime.fromtimestamp(entry["time_ms"] / 1000, UTC).isoformat(" ", "seconds") if "time_ms" in entry else ""
+    rest = {key: value for key, value in entry.items() if key not in {"event", "time_ms"} and value not in {"", 0}}
+    if "view" in rest:
+        rest["view"] = str(rest["view"])[: str(rest["view"]).find(":") + 13]
+    if "session" in rest:
+        rest["session"] = str(rest["session"])[:8]
+    told = ", ".join(f"{key} {value}" for key, value in rest.items())
+    return f"{when.removesuffix('+00:00')} {entry['event']}: {told}".strip()
 
 
 def _operator(folder: Path) -> NodeClient:

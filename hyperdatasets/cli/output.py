@@ -53,9 +53,18 @@ def show(plain: Any, *, as_json: bool, columns: Sequence[str] = ()) -> None:
         sys.stdout.write(orjson.dumps(plain, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
     elif isinstance(plain, Mapping):
         for key, value in plain.items():
-            console.print(f"{key}: {_text(value)}", highlight=False, markup=False, soft_wrap=True)
+            if (text := _text(value)) != "":
+                console.print(f"{key}: {text}", highlight=False, markup=False, soft_wrap=True)
     else:
         _table(list(plain), columns)
+
+
+def done(text: str, plain: Mapping[str, Any], *, as_json: bool) -> None:
+    """What a command did: a sentence for people, an object for programs."""
+    if as_json:
+        show(plain, as_json=True)
+    else:
+        say(text)
 
 
 def say(text: str) -> None:

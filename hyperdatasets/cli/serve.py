@@ -63,7 +63,7 @@ def demo(
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the servers running, to look around.")] = False,
 ) -> None:
-    """Three hospitals train one model on data that never leaves them (about two minutes)."""
+    """Three hospitals train one model on data that never leaves them (about a minute)."""
     try:
         from hyperdatasets.demo import story  # noqa: PLC0415  # an extra: Flower and scikit-learn
     except ImportError as error:

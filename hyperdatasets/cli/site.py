@@ -7,17 +7,18 @@ from typing import Annotated
 
 import typer
 
-from hyperdatasets.cli.output import Json, say, show
+from hyperdatasets.cli.output import Json, done, say, show
 from hyperdatasets.client import admin
 
 app = typer.Typer(no_args_is_help=True, help="Sites: places that own raw data, each with a node.")
+Name = Annotated[str, typer.Argument(help="Name of the site.")]
 
 
 @app.command()
 def add(
-    name: str,
+    name: Name,
     project: Annotated[list[str], typer.Option(help="Project that the site's node may write to; repeat for several.")],
-    description: str = "",
+    description: Annotated[str, typer.Option(help="What it is, for people.")] = "",
     as_json: Json = False,
 ) -> None:
     """Add a site; prints the one-time token for its node."""
@@ -37,23 +38,29 @@ def list_command(as_json: Json = False) -> None:
 
 
 @app.command("show")
-def show_command(name: str, as_json: Json = False) -> None:
+def show_command(name: Name, as_json: Json = False) -> None:
     """Show a site."""
     show(asdict(admin.site(name)), as_json=as_json)
 
 
 @app.command()
 def approve(
-    name: str, fingerprint: Annotated[str, typer.Option(help="As the node showed it; compared before approving.")] = ""
+    name: Name,
+    fingerprint: Annotated[str, typer.Option(help="As the node showed it; compared before approving.")] = "",
+    as_json: Json = False,
 ) -> None:
     """Let an enrolled node work, after comparing its fingerprint."""
     if not fingerprint:
         shown = admin.site(name).fingerprint
         typer.confirm(f"Does the node of `{name}` show the fingerprint {shown}?", abort=True)
-    say(f"site `{admin.approve_site(name, fingerprint=fingerprint).name}` is approved")
+    approved = admin.approve_site(name, fingerprint=fingerprint)
+    done(f"site `{approved.name}` is approved", asdict(approved), as_json=as_json)
 
 
 @app.command()
-def revoke(name: str, why: str = "") -> None:
+def revoke(
+    name: Name, why: Annotated[str, typer.Option(help="Reason, kept with the site.")] = "", as_json: Json = False
+) -> None:
     """Shut a site's node out."""
-    say(f"site `{admin.revoke_site(name, why=why).name}` is revoked")
+    revoked = admin.revoke_site(name, why=why)
+    done(f"site `{revoked.name}` is revoked", asdict(revoked), as_json=as_json)

@@ -6,18 +6,21 @@ from typing import Annotated
 
 import typer
 
-from hyperdatasets.cli.output import Json, say, show
+from hyperdatasets.cli.output import Json, done, show
 from hyperdatasets.client import admin
 
 app = typer.Typer(no_args_is_help=True, help="Users: roles per project, and tokens.")
 Role = Annotated[str, typer.Option(help="viewer, editor, runner or admin.")]
+Name = Annotated[str, typer.Argument(help="Name of the user.")]
+Project = Annotated[str, typer.Option(help="In this project and below it; default: everywhere.")]
 
 
 @app.command()
-def add(name: str, role: Role = "viewer", project: str = "") -> None:
+def add(name: Name, role: Role = "viewer", project: Project = "", as_json: Json = False) -> None:
     """Add a user with a role in a project (and below it)."""
     admin.add_user(name, roles={project: role})
-    say(f"user `{name}` is {role} of {project or 'everything'}")
+    text = f"user `{name}` is {role} of {project or 'everything'}"
+    done(text, {"name": name, "project": project, "role": role}, as_json=as_json)
 
 
 @app.command("list")
@@ -29,18 +32,24 @@ def list_command(as_json: Json = False) -> None:
 
 
 @app.command()
-def role(name: str, role: Role, project: str = "") -> None:
+def role(name: Name, role: Role, project: Project = "", as_json: Json = False) -> None:
     """Give a user another role in a project; an empty role takes it away."""
     admin.set_role(name, project=project, role=role)
-    say(f"user `{name}`: {role or 'no role'} in {project or 'everything'}")
+    text = f"user `{name}`: {role or 'no role'} in {project or 'everything'}"
+    done(text, {"name": name, "project": project, "role": role}, as_json=as_json)
 
 
 @app.command()
 def token(
-    name: str, days: Annotated[int, typer.Option(help="How long it is valid; 0 = 90.")] = 0, revoke: bool = False
+    name: Name,
+    days: Annotated[int, typer.Option(help="How long it is valid; 0 = 90.")] = 0,
+    revoke: Annotated[bool, typer.Option("--revoke", help="Revoke all tokens of the user instead.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Make a token (shown this once), or revoke all tokens of a user."""
     if revoke:
-        say(f"{admin.revoke_tokens(name)} tokens are revoked")
+        count = admin.revoke_tokens(name)
+        done(f"{count} tokens are revoked", {"name": name, "revoked": count}, as_json=as_json)
     else:
-        say(admin.create_token(name, days=days))
+        made = admin.create_token(name, days=days)
+        done(made, {"name": name, "token": made}, as_json=as_json)

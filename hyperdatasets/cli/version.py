@@ -9,7 +9,7 @@ import orjson
 import typer
 from rich.tree import Tree
 
-from hyperdatasets.cli.output import Json, console, say, show
+from hyperdatasets.cli.output import Json, console, done, say, show
 from hyperdatasets.client.dataset import Dataset as DatasetHandle
 from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.errors import InvalidArgument
@@ -26,9 +26,9 @@ Force = Annotated[bool, typer.Option("--force", help="Although checks fail; the 
 @app.command()
 def create(
     dataset: Dataset,
-    name: str,
+    name: Annotated[str, typer.Argument(help="Name of the new version.")],
     parent: Annotated[list[str] | None, typer.Option(help="Repeat to merge; a later parent wins.")] = None,
-    comment: str = "",
+    comment: Annotated[str, typer.Option(help="What it is for.")] = "",
     as_json: Json = False,
 ) -> None:
     """Make a draft with the frames of its parents."""
@@ -41,8 +41,12 @@ def create(
 
 @app.command()
 def snapshot(
-    dataset: Dataset, name: str = "", child: str = "", force: Force = False, as_json: Json = False
-) -> None:  # fmt: skip
+    dataset: Dataset,
+    name: Annotated[str, typer.Option(help="Name it is published under; default: `snapshot` and the time.")] = "",
+    child: Annotated[str, typer.Option(help="Name of the new draft; default: `Current`.")] = "",
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
     """Publish the draft and open a new one."""
     made = DatasetVersion.create_snapshot(dataset, publish_name=name, child_name=child, force=force)
     show(_plain(made), as_json=as_json)
@@ -61,9 +65,11 @@ def publish(
 
 
 @app.command()
-def revert(dataset: Dataset, version: Version = "") -> None:
+def revert(dataset: Dataset, version: Version = "", as_json: Json = False) -> None:
     """Make a draft equal to its parents again."""
-    say(f"{_get(dataset, version).revert()}")
+    reverted = _get(dataset, version).revert()
+    text = f"draft `{reverted.name}` is as its parents again: {reverted.frame_count} frames"
+    done(text, _plain(reverted), as_json=as_json)
 
 
 @app.command("list")
@@ -74,9 +80,12 @@ def list_command(dataset: Dataset, as_json: Json = False) -> None:
 
 
 @app.command()
-def tree(dataset: Dataset) -> None:
+def tree(dataset: Dataset, as_json: Json = False) -> None:
     """Show which version came from which."""
     found = DatasetVersion.get_versions(dataset)
+    if as_json:
+        show([_plain(each) | {"parents": each.parents} for each in found], as_json=True)
+        return
     branches: dict[str, Tree] = {}
     root = Tree(dataset)
     for each in found:
@@ -89,7 +98,9 @@ def tree(dataset: Dataset) -> None:
 
 @app.command()
 def diff(
-    dataset: Dataset, before: str, after: str, explain: Annotated[int, typer.Option(help="Changes to explain.")] = 10,
+    dataset: Dataset, before: Annotated[str, typer.Argument(help="Version to compare from.")],
+    after: Annotated[str, typer.Argument(help="Version to compare with.")],
+    explain: Annotated[int, typer.Option(help="Changes to explain.")] = 10,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Show what was added, removed and changed, and what changed in each frame."""
@@ -108,24 +119,30 @@ def diff(
 
 
 @app.command()
-def rename(dataset: Dataset, version: str, new_name: str) -> None:
+def rename(
+    dataset: Dataset, version: Version, new_name: Annotated[str, typer.Argument(help="Its new name.")],
+    as_json: Json = False,
+) -> None:  # fmt: skip
     """Give a version another name."""
-    _get(dataset, version).set_version_name(new_name)
-    say(f"now {new_name}")
+    changed = _get(dataset, version)
+    changed.set_version_name(new_name)
+    done(f"now {changed.name}", _plain(changed), as_json=as_json)
 
 
 @app.command()
 def delete(
-    dataset: Dataset, version: str, force: Annotated[bool, typer.Option(help="Also if published.")] = False
-) -> None:
+    dataset: Dataset, version: Annotated[str, typer.Argument(help="Name or id.")],
+    force: Annotated[bool, typer.Option("--force", help="Also if published.")] = False, as_json: Json = False,
+) -> None:  # fmt: skip
     """Delete a version."""
     DatasetHandle.get(dataset).delete_version(version, force=force)
-    say(f"{version} is deleted")
+    done(f"{version} is deleted", {"deleted": version}, as_json=as_json)
 
 
 @app.command()
 def export(
-    dataset: Dataset, version: Version = "", query: str = "",
+    dataset: Dataset, version: Version = "",
+    query: Annotated[str, typer.Option(help="Frame query: only the frames that match.")] = "",
     format_name: Annotated[str, typer.Option("--format", help="jsonl or coco.")] = "jsonl",
 ) -> None:  # fmt: skip
     """Write the frames of a version to standard output."""
@@ -140,7 +157,11 @@ def export(
 
 
 @app.command()
-def stats(dataset: Dataset, field: str, version: Version = "", query: str = "", as_json: Json = False) -> None:
+def stats(
+    dataset: Dataset, field: Annotated[str, typer.Argument(help="As `dataset schema` lists them.")],
+    version: Version = "", query: Annotated[str, typer.Option(help="Frame query: only in these frames.")] = "",
+    as_json: Json = False,
+) -> None:  # fmt: skip
     """Count the values of a field, such as rois.label."""
     found = _get(dataset, version).statistics(field, where=query)
     if as_json:

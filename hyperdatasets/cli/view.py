@@ -9,7 +9,7 @@ from typing import Annotated, Any, cast
 import orjson
 import typer
 
-from hyperdatasets.cli.output import Json, say, show, warn
+from hyperdatasets.cli.output import Json, done, say, show, warn
 from hyperdatasets.client.dataview import DataView
 from hyperdatasets.core.errors import InvalidArgument, NotFound
 from hyperdatasets.core.frames import Frame
@@ -22,8 +22,8 @@ Name = Annotated[str, typer.Argument(help="Name, name@sha256:… or id.")]
 @app.command()
 def create(
     file: Annotated[Path | None, typer.Argument(help="YAML file with the specification.")] = None,
-    project: str = "",
-    name: str = "",
+    project: Annotated[str, typer.Option(help="Project that the view belongs to.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the view; default: as the file says.")] = "",
     dataset: Annotated[str, typer.Option(help="Without a file: `project/name` of the dataset.")] = "",
     version: Annotated[str, typer.Option(help="Without a file: name of the version.")] = "",
     query: Annotated[str, typer.Option(help="Without a file: frame query.")] = "",
@@ -55,7 +55,11 @@ def show_command(view: Name, as_json: Json = False) -> None:
 
 
 @app.command("list")
-def list_command(project: str = "", name: str = "", as_json: Json = False) -> None:
+def list_command(
+    project: Annotated[str, typer.Option(help="In this project and below it.")] = "",
+    name: Annotated[str, typer.Option(help="With this text in the name.")] = "",
+    as_json: Json = False,
+) -> None:
     """List views by name."""
     found = [_plain(each) for each in DataView.list(project=project, name=name)]
     show(found, as_json=as_json, columns=("name", "status", "sites", "digest"))
@@ -86,31 +90,37 @@ def publish(view: Name, as_json: Json = False) -> None:
 
 
 @app.command()
-def verify(view: Name) -> None:
+def verify(view: Name, as_json: Json = False) -> None:
     """Evaluate a published view again; exit code 1 if it selects other frames than were stored."""
     ok, differences = DataView.get(name=view).verify()
-    say("the same frames" if ok else "DIFFERENT frames")
-    for text in differences:
-        say(text)
+    text = "\n".join(["the same frames" if ok else "DIFFERENT frames", *differences])
+    done(text, {"same": ok, "differences": differences}, as_json=as_json)
     if not ok:
         raise typer.Exit(1)
 
 
 @app.command()
-def clone(view: Name, new_name: str, as_json: Json = False) -> None:
+def clone(
+    view: Name, new_name: Annotated[str, typer.Argument(help="Name of the clone.")], as_json: Json = False
+) -> None:
     """Make a draft with the same specification."""
     show(_plain(DataView.get(name=view).clone(name=new_name)), as_json=as_json)
 
 
 @app.command()
-def archive(view: Name, undo: bool = False) -> None:
+def archive(
+    view: Name,
+    undo: Annotated[bool, typer.Option("--undo", help="Put it back.")] = False,
+    as_json: Json = False,
+) -> None:
     """Leave a view out of lists, or put it back."""
-    DataView.get(name=view).archive(undo=undo)
-    say(f"{view} is {'back' if undo else 'archived'}")
+    found = DataView.get(name=view)
+    found.archive(undo=undo)
+    done(f"{view} is {'back' if undo else 'archived'}", _plain(found) | {"archived": not undo}, as_json=as_json)
 
 
 @app.command()
-def compare(before: Name, after: str, as_json: Json = False) -> None:
+def compare(before: Name, after: Name, as_json: Json = False) -> None:
     """Show what differs between two views: in specification, and in frames."""
     found = DataView.get(name=before).compare(DataView.get(name=after))
     if as_json:

@@ -138,6 +138,11 @@ class Experiment:
         self._message = self._client.send(pb.UpdateExperimentRequest(experiment=self.id, state=number)).experiment
         return self
 
+    def archive(self, *, undo: bool = False) -> Experiment:
+        """Leaves it out of lists, or puts it back."""
+        self._message = self._client.send(pb.UpdateExperimentRequest(experiment=self.id, archived=not undo)).experiment
+        return self
+
     def refresh(self) -> Experiment:
         self._message = self._client.send(pb.GetExperimentRequest(experiment=self.id)).experiment
         return self

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from PIL import Image
 
-from hyperdatasets.cli.main import run
+from hyperdatasets.cli.main import app, run
 from hyperdatasets.client.dataset import Dataset
+from hyperdatasets.client.experiment import Experiment
 from hyperdatasets.client.frames import SingleFrame
 from hyperdatasets.client.metadata import MetadataClient, use
 from hyperdatasets.client.version import DatasetVersion
@@ -140,7 +144,7 @@ def test_register_and_status_of_a_running_node(
         (site.data / "rbc" / "broken.png").write_bytes(b"")
         assert run(["node", "register", str(site.folder), "scans", "--dataset", "clinic/cells"]) == 0
         captured = capsys.readouterr()
-        assert "added: 12" in captured.out
+        assert "13 files looked at; 12 added" in captured.out
         assert "broken.png: left out: the file is empty" in captured.err
         assert "frames: 12" in ok(capsys, "node", "status", str(site.folder))
         assert "registered" in ok(capsys, "node", "audit", str(site.folder))
@@ -203,3 +207,59 @@ def test_find_frames_that_are_like_one(capsys: pytest.CaptureFixture[str], clien
         ok(capsys, "frames", "find", "shapes", "--like", "f0", "--field", "clip", "--limit", "1", "--json")
     )
     assert [each["id"] for each in found] == ["f1"]
+
+
+def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+    for name, each in getattr(command, "commands", {}).items():
+        yield from commands(each, (*path, name))
+    if path and not hasattr(command, "commands"):
+        yield " ".join(path), command
+
+
+COMMANDS = dict(commands(typer.main.get_command(app)))
+SPEAKS_FOR_ITSELF = {"serve", "demo", "node serve", "version export", "view export"}  # servers, and data as output
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself_and_speaks_json(name: str) -> None:
+    command = COMMANDS[name]
+    assert command.help
+    assert [each.name for each in command.params if not getattr(each, "help", "")] == []
+    assert ("--json" in {option for each in command.params for option in each.opts}) != (name in SPEAKS_FOR_ITSELF)
+
+
+def test_changes_answer_in_json_too(capsys: pytest.CaptureFixture[str], folder: Path, tmp_path: Path) -> None:
+    def answer(*arguments: str) -> Any:
+        return json.loads(ok(capsys, *arguments, "--json"))
+
+    ok(capsys, "import", str(folder), "--dataset", "home/pets")
+    assert answer("dataset", "tag", "home/pets", "--add", "t")["tags"] == ["t"]
+    assert answer("dataset", "rename", "home/pets", "animals")["name"] == "home/animals"
+    assert answer("dataset", "move", "home/animals", "zoo")["name"] == "zoo/animals"
+    assert answer("dataset", "archive", "zoo/animals")["archived"] is True
+    assert answer("dataset", "archive", "zoo/animals", "--undo")["archived"] is False
+    assert answer("frames", "update", "zoo/animals", "--roi-query", "cat", "--add-label", "pet")["frames"] == 3
+    assert answer("frames", "delete", "zoo/animals", "--query", "rois.label:pet", "--preview")["frames"] == 3
+    ok(capsys, "version", "snapshot", "zoo/animals", "--name", "v1")
+    assert answer("version", "tree", "zoo/animals")[0]["name"] == "v1"
+    assert answer("version", "rename", "zoo/animals", "v1", "first")["name"] == "first"
+    ok(capsys, "view", "create", "--name", "all", "--dataset", "zoo/animals", "--version", "first", "--publish")
+    assert answer("view", "verify", "all") == {"same": True, "differences": []}
+    assert answer("view", "archive", "all")["archived"] is True
+    ok(capsys, "dataset", "create", "zoo/copy")
+    assert answer("frames", "copy", "zoo/animals", "zoo/copy", "--from-version", "first")["added"] == 6
+    assert answer("version", "revert", "zoo/copy")["frames"] == 0
+    assert answer("user", "add", "ann", "--role", "editor")["role"] == "editor"
+    assert answer("user", "token", "ann")["token"].startswith("hd_user_")
+    assert answer("admin", "check", str(tmp_path / "service")) == {"problems": []}
+    with Experiment.start(project="zoo", name="run"):
+        pass
+    assert answer("experiment", "archive", "run")["archived"] is True
+    assert answer("experiment", "list", "--project", "zoo") == []
+
+
+def test_the_schema_leaves_out_what_says_nothing(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    ok(capsys, "import", str(folder), "--dataset", "home/pets")
+    lines = ok(capsys, "dataset", "schema", "home/pets").splitlines()
+    assert next(line for line in lines if line.startswith("id ")).rstrip().endswith("(all different)")
+    assert "cat 3, dog 3" in next(line for line in lines if line.startswith("rois.label "))
