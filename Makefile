@@ -20,8 +20,8 @@ $(STAMP): pyproject.toml
 
 install: $(STAMP)  ## make .venv and install everything
 
-demo: $(STAMP)  ## the main job: three sites train one model on data that never leaves them
-	@$(BIN)/hyperdatasets demo
+demo: $(STAMP)  ## the main job: three sites train one model on data that never leaves them (KEEP=1 leaves it running)
+	@$(BIN)/hyperdatasets demo $(if $(KEEP),--keep)
 
 test: $(STAMP)  ## all tests
 	@$(BIN)/python -m pytest

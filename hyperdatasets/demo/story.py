@@ -9,7 +9,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -94,12 +94,18 @@ def run(*, folder: Path | None, keep: bool, console: Console) -> None:
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave anything running
+            console.print("[dim]stopping the servers…[/dim]")
             demo.processes.stop()
             if own and not keep:
                 shutil.rmtree(place, ignore_errors=True)
 
 
 def _story(demo: Demo) -> None:
+    demo.console.print(
+        "Three hospitals train one model on pictures that never leave them; then they do it again with better labels.\n"
+        "[dim]Real servers on free ports of this machine, in a folder of their own. About a minute; Ctrl-C stops and "
+        "removes everything.[/dim]"
+    )
     demo.say(
         "Three hospitals with their own data",
         "Handwritten digits (scikit-learn's) stand in for scans. Each hospital has other amounts and other digits,",
@@ -148,7 +154,7 @@ def _service(demo: Demo) -> tuple[MetadataClient, Tap]:
     address = demo.processes.wait_for_line("service", "ready on ")
     host, _, port = address.rpartition(":")
     tap = Tap((host, int(port)), demo.folder / "sent-to-service.bin").start()
-    demo.tell(f"service: {address}, data in {data}")
+    demo.tell(f"service: {address}")
     return MetadataClient(ClientConfig(service=address)), tap
 
 
@@ -167,7 +173,7 @@ def _nodes(demo: Demo, client: MetadataClient, tap: Tap, raw: dict[str, digits.S
     demo.say(
         "A node at each hospital",
         "Profile strict: paths, file names and digests stay hidden; nothing is served until the hospital's own policy",
-        "says so, and only to clients with a certificate of the hospital's own making.",
+        "says so in five lines, and only to clients with a certificate of the hospital's own making.",
     )
     nodes = {}
     for site, port in zip(SITES, free_ports(len(SITES)), strict=True):
@@ -184,7 +190,7 @@ def _nodes(demo: Demo, client: MetadataClient, tap: Tap, raw: dict[str, digits.S
         demo.processes.start(f"node-{site}", [sys.executable, "-m", "node", folder])
         address = demo.processes.wait_for_line(f"node-{site}", "ready on ")
         nodes[site] = _Node(folder, address, cert, (folder / "operator.secret").read_text())
-        demo.tell(f"{site}: {address}, fingerprint {fingerprint[:19]}…, approved; policy of five lines")
+        demo.tell(f"{site}: {address}, fingerprint {fingerprint[:19]}…, approved")
     return nodes
 
 
@@ -268,19 +274,39 @@ def _train(demo: Demo, federation: Federation, experiment: Experiment, client: M
         "view-train": experiment.views["train"], "view-test": experiment.views["test"], "experiment": experiment.id,
         "purpose": "research", "service": client.config.service, "sites": len(SITES), "rounds": ROUNDS,
     }  # fmt: skip
+    shown = _Rounds(demo, experiment)
     with demo.console.status("   training…") as status:
         federation.run(
             app_folder(),
             config,
             deadline_s=_RUN_S,
-            waiting=lambda seconds: status.update(f"   training, {seconds:.0f} s…"),
+            waiting=lambda seconds: shown.update(seconds, status.update),
         )
+    shown.rest()
     experiment.set_state("completed")
     accuracies = experiment.metrics().get("accuracy", {})
     if sorted(accuracies) != list(range(ROUNDS + 1)):
         raise FailedPrecondition(f"the training of `{experiment.name}` recorded no accuracy for each round")
-    shown = ", ".join(f"round {number}: {value:.1%}" for number, value in sorted(accuracies.items()))
-    demo.tell(f"accuracy on the test view: {shown}")
+
+
+@dataclass
+class _Rounds:
+    """Tells the accuracy of each round as soon as the experiment has it."""
+
+    demo: Demo
+    experiment: Experiment
+    told: int = 0
+
+    def update(self, seconds: float, status: Callable[[str], None]) -> None:
+        status(f"   training, round {self.told} of {ROUNDS}, {seconds:.0f} s…")
+        self.rest()
+
+    def rest(self) -> None:
+        accuracies = self.experiment.metrics().get("accuracy", {})
+        for number in range(self.told, len(accuracies)):
+            what = "untrained model" if number == 0 else f"after round {number}"
+            self.demo.tell(f"{what}: {accuracies[number]:.1%} of the test pictures are recognised")
+        self.told = len(accuracies)
 
 
 def _end_of_sessions(demo: Demo, nodes: dict[str, _Node], client: MetadataClient) -> None:
@@ -299,10 +325,12 @@ def _summary(
 ) -> None:
     demo.say("What happened")
     before, after = (experiment.metrics()["accuracy"] for experiment in experiments)
+    demo.tell("How many test pictures the model recognises; the two rows differ in their data view alone:")
     table = Table("accuracy", *(f"round {number}" for number in before), title_justify="left")
     for name, values in (("labels as delivered", before), ("labels corrected", after)):
         table.add_row(name, *(f"{values[number]:.1%}" for number in sorted(values)))
     demo.console.print(table)
+    demo.tell("What each node served to the training at its own site, from the reports that it signed:")
     served = Table("site", "frames served", "bytes served", "selection digest (train-corrected)")
     for site in SITES:
         reports = [each.content for each in admin.session_reports(site=site, client=client)]
@@ -313,31 +341,37 @@ def _summary(
     needles = digits.needles(demo.folder / "raw")
     found, control = tap.holds(needles), tap.holds([b"site://north/scans/"])
     demo.tell(
-        f"raw data at the service: {found} of {len(needles)} pictures were found in the {tap.sent_to_service:,} bytes "
-        "that the sites sent to it"
-    )
-    demo.tell(
-        f"(the search works: the address of a frame, which does go out, was {'found' if control else 'not found'})"
+        f"Raw data at the service: {found} of {len(needles)} pictures were found in the {tap.sent_to_service:,} bytes "
+        "that the sites sent to it. (The search works: the address of a frame, which does go out, was "
+        f"{'found' if control else 'not found'}.)"
     )
     verified = {name: view.verify()[0] for name, view in views.items()}
-    demo.tell(f"evaluated again, {sum(verified.values())} of {len(verified)} views select the very same frames")
+    demo.tell(f"Evaluated again, {sum(verified.values())} of {len(verified)} views select the very same frames.")
     gain = after[ROUNDS] - before[ROUNDS]
     if found or not control or not all(verified.values()) or gain <= 0:
         raise FailedPrecondition("the proof failed: raw data, digests or accuracies are not as they should be")
     demo.console.print(
-        f"\n[bold]Done in {time.monotonic() - demo.started:.0f} s.[/bold] Better labels gave {gain:+.1%} "
-        "accuracy, by changing the data view alone."
+        f"\n[bold]Done in {time.monotonic() - demo.started:.0f} s.[/bold] Better labels gave {100 * gain:+.1f} "
+        "percentage points of accuracy, by changing the data view alone."
     )
 
 
 def _look_around(demo: Demo) -> None:
-    demo.say("Everything still runs; look around, and press Ctrl-C to stop it and leave the folder")
+    demo.say(
+        "Everything still runs: look around",
+        "In another terminal; the last line shows what each hospital knows. Ctrl-C here stops the servers and leaves",
+        f"the folder {demo.folder}; delete it when you are done.",
+    )
     service = (demo.folder / "service.log").read_text().partition("ready on ")[2].split()[0]
-    demo.tell(f"export HYPERDATASETS_SERVICE={service}")
+
+    def show(line: str) -> None:
+        demo.console.print(f"   {line}", markup=False, highlight=False, soft_wrap=True)
+
+    show(f"export HYPERDATASETS_SERVICE={service} PATH={BIN}:$PATH")
     for command in (f"dataset list --project {PROJECT}", f"version tree {DATASET}", "view list", "experiment list",
                     f'frames find {DATASET} --version corrected --query "rois.label:7"'):  # fmt: skip
-        demo.tell(f"hyperdatasets {command}")
-    demo.tell(f"the nodes' audit: hyperdatasets node audit {demo.folder}/node-north --verify")
+        show(f"hyperdatasets {command}")
+    show(f"hyperdatasets node audit {demo.folder}/node-north")
     with contextlib.suppress(KeyboardInterrupt):
         signal.pause()
 

@@ -17,9 +17,10 @@ _DEADLINE_S = 180
 
 
 class Recorded(FedAvg):
-    """FedAvg that notes the accuracy of each global model, and does not pass over a site that failed."""
+    """FedAvg that records the accuracy of each global model, and does not pass over a site that failed."""
 
-    def __init__(self, sites: int) -> None:
+    def __init__(self, sites: int, config: dict[str, object]) -> None:
+        self._config = config
         super().__init__(
             fraction_train=1.0, fraction_evaluate=0.0, min_train_nodes=sites, min_available_nodes=sites,
             train_metrics_aggr_fn=lambda replies, _: MetricRecord(pooled(replies)),
@@ -28,21 +29,24 @@ class Recorded(FedAvg):
     def aggregate_train(
         self, server_round: int, replies: Iterable[Message]
     ) -> tuple[ArrayRecord | None, MetricRecord | None]:
-        return super().aggregate_train(server_round, checked(replies))
+        """Sites judge the model that they were given, so that these are the metrics of the round before."""
+        arrays, metrics = super().aggregate_train(server_round, checked(replies))
+        if metrics is not None:
+            record(self._config, server_round - 1, float(metrics["accuracy"]))
+        return arrays, metrics
 
 
 @app.main()
 def main(grid: Grid, context: Context) -> None:
-    config = context.run_config
+    config = dict(context.run_config)
     sites, rounds = int(config["sites"]), int(config["rounds"])
     wait_for(grid, sites)
-    result = Recorded(sites).start(
+    result = Recorded(sites, config).start(
         grid=grid, initial_arrays=ArrayRecord(model.new()), num_rounds=rounds, timeout=_DEADLINE_S
     )
-    accuracies = {number - 1: metrics["accuracy"] for number, metrics in result.train_metrics_clientapp.items()}
-    accuracies[rounds] = judge(grid, result.arrays)
-    record(config, accuracies)
-    print("accuracy after each round:", {number: round(value, 3) for number, value in accuracies.items()}, flush=True)
+    accuracy = judge(grid, result.arrays)
+    record(config, rounds, accuracy)
+    print(f"accuracy after {rounds} rounds: {accuracy:.3f}", flush=True)
 
 
 def pooled(replies: Iterable[RecordDict]) -> dict[str, float]:
@@ -68,12 +72,11 @@ def judge(grid: Grid, arrays: ArrayRecord) -> float:
     return pooled(reply.content for reply in replies)["accuracy"]
 
 
-def record(config: dict[str, object], accuracies: dict[int, float]) -> None:
-    if not config["service"] or not config["experiment"]:
-        return
-    client = hd.connect(str(config["service"]))
-    experiment = hd.Experiment.get(experiment_id=str(config["experiment"]), client=client)
-    for number, accuracy in sorted(accuracies.items()):
+def record(config: dict[str, object], number: int, accuracy: float) -> None:
+    """Adds a point to the experiment, if the run names one."""
+    if config["service"] and config["experiment"]:
+        client = hd.connect(str(config["service"]))
+        experiment = hd.Experiment.get(experiment_id=str(config["experiment"]), client=client)
         experiment.log_metrics({"accuracy": accuracy}, step=number)
 
 
