@@ -74,11 +74,18 @@ class DataView:
         iteration_infinite: bool = False,
         iteration_random_seed: int = 7,
         iteration_limit: int | str | None = None,
+        maximum_number_of_frames: int | None = None,
+        queries: Sequence[Mapping[str, Any]] = (),
         client: MetadataClient | None = None,
     ) -> None:
         iteration = {"order": IterationOrder(iteration_order).value, "repeat": iteration_infinite,
-                     "seed": iteration_random_seed, "limit": iteration_limit}  # fmt: skip
-        self._spec: dict[str, Any] = {"versions": [], "rules": [], "mapping": [], "iteration": iteration}
+                     "seed": iteration_random_seed, "limit": iteration_limit or maximum_number_of_frames}  # fmt: skip
+        self._spec: dict[str, Any] = {
+            "versions": [],
+            "rules": [dict(rule) for rule in queries],
+            "mapping": [],
+            "iteration": iteration,
+        }
         for key, value in (("name", name), ("description", description), ("tags", list(tags))):
             if value:
                 self._spec[key] = value
@@ -124,6 +131,8 @@ class DataView:
         dataset_name: str = "*",
         version_name: str = "*",
         dataset_project: str = "",
+        dataset_id: str = "",
+        version_id: str = "",
         roi_query: str | Sequence[str] = "",
         frame_query: str = "",
         source_query: str = "",
@@ -133,8 +142,9 @@ class DataView:
         labels = [roi_query] if isinstance(roi_query, str) else list(roi_query)
         text = labels[0] if len(labels) == 1 else " AND ".join(_quoted(label) for label in labels)
         self.add_rule(
-            **_version(dataset_name, dataset_project, version_name), frame_query=frame_query,
-            source_query=source_query, roi_rules=[{"query": text}] if text else [], weight=weight,
+            **_version(dataset_id or dataset_name, dataset_project, version_id or version_name),
+            frame_query=frame_query, source_query=source_query,
+            roi_rules=[{"query": text}] if text else [], weight=weight,
         )  # fmt: skip
 
     def add_multi_query(
@@ -143,14 +153,16 @@ class DataView:
         dataset_name: str = "*",
         version_name: str = "*",
         dataset_project: str = "",
+        dataset_id: str = "",
+        version_id: str = "",
         roi_queries: Sequence[LabelQuery] = (),
         frame_query: str = "",
         weight: float = 1.0,
     ) -> None:
         """Adds a rule in which every ROI query must hold, each judged on its own."""
         self.add_rule(
-            **_version(dataset_name, dataset_project, version_name), frame_query=frame_query,
-            roi_rules=[each.to_plain() for each in roi_queries], weight=weight,
+            **_version(dataset_id or dataset_name, dataset_project, version_id or version_name),
+            frame_query=frame_query, roi_rules=[each.to_plain() for each in roi_queries], weight=weight,
         )  # fmt: skip
 
     def add_rule(self, **rule: Any) -> None:
@@ -167,11 +179,15 @@ class DataView:
         *,
         dataset_name: str = "*",
         version_name: str = "*",
+        dataset_project: str = "",
+        dataset_id: str = "",
+        version_id: str = "",
         from_labels: Sequence[str] | str,
         to_label: str | None,
     ) -> None:
-        rule = {"dataset": dataset_name, "version": version_name, "to": to_label,
-                "from": from_labels if isinstance(from_labels, str) else list(from_labels)}  # fmt: skip
+        named = _version(dataset_id or dataset_name, dataset_project, version_id or version_name)
+        labels = from_labels if isinstance(from_labels, str) else list(from_labels)
+        rule = {**named, "from": labels, "to": to_label}
         self._change(mapping=[*self._spec.get("mapping", []), rule])
 
     def set_labels(self, labels: Mapping[str, int]) -> None:
@@ -423,7 +439,8 @@ def _frame(entry: pb.ViewEntry, projection: Sequence[str]) -> SingleFrame | Fram
 
 
 def _version(dataset: str, project: str, version: str) -> dict[str, str]:
-    return {"dataset": f"{project}/{dataset}" if project else dataset, "version": version}
+    named = dataset if not project or dataset == "*" else f"{project}/{dataset}"
+    return {"dataset": named, "version": version}
 
 
 def _quoted(label: str) -> str:

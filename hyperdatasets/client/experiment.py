@@ -162,6 +162,10 @@ class Experiment:
 class Task(Experiment):
     """The experiment under ClearML's name."""
 
+    def connect(self, view: DataView, *, name: str = "") -> DataView:
+        """Names the data view, by its own name unless another is given."""
+        return super().connect(view, name=name or view.name)
+
     @classmethod
     def init(cls, *, project_name: str, task_name: str, client: MetadataClient | None = None) -> Experiment:
         return cls.start(project=project_name, name=task_name, client=client)

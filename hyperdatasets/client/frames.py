@@ -306,12 +306,10 @@ class FrameGroup(_Annotated):
         self.metadata.update(frame.metadata)
 
     def __getitem__(self, name: str) -> SingleFrame:
+        """The source of this name as a frame; what is changed in it is changed in the group."""
         for source in self.plain["sources"]:
             if source["id"] == name:
-                frame = SingleFrame(source["uri"], site=self.site, context_id=self.context_id, timestamp=self.timestamp)
-                frame.plain["sources"] = [source]
-                frame.plain["annotations"] = [each for each in self.annotations if name in each.get("sources", [name])]
-                return frame
+                return _Member(self, source)
         raise NotFound(f"the group has no source `{name}`; it has {', '.join(self.keys())}", kind="source", name=name)
 
     def keys(self) -> list[str]:
@@ -319,6 +317,35 @@ class FrameGroup(_Annotated):
 
     def __repr__(self) -> str:
         return f"FrameGroup({self.id!r}, {', '.join(self.keys())})"
+
+
+class _Member(SingleFrame):
+    """One source of a group; shares the source and the metadata with it."""
+
+    def __init__(self, group: FrameGroup, source: dict[str, Any]) -> None:
+        super().__init__(site=group.site, context_id=group.context_id, timestamp=group.timestamp)
+        self._group, self._name = group, source["id"]
+        self.plain |= {"sources": [source], "meta": group.metadata}
+
+    @property
+    def annotations(self) -> list[dict[str, Any]]:
+        """Those that lie on this source; they are added and removed through the methods."""
+        return [each for each in self._group.annotations if self._name in each.get("sources", [self._name])]
+
+    def add_annotation(self, **annotation: Any) -> str:
+        return self._group.add_annotation(**{**annotation, "sources": [self._name]})
+
+    def remove_annotation(self, *, index: int | None = None, id: str | None = None) -> None:
+        found = self.get_annotations(id=id, index=index)
+        if (index is None and id is None) or not found:
+            raise NotFound("the frame has no such annotation", kind="annotation", name=str(id or index))
+        self._group.annotations.remove(found[0])
+
+    def remove_annotations(self, *, label: str | None = None, labels: Iterable[str] = ()) -> None:
+        gone = {*labels, *([label] if label else [])}
+        for each in self.annotations:
+            if not gone.isdisjoint(each["labels"]):
+                self._group.annotations.remove(each)
 
 
 def read_uri(uri: str) -> bytes:

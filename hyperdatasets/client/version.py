@@ -309,7 +309,14 @@ class DatasetVersion:
 
     # --- frames
 
-    def add_frames(self, frames: Iterable[AnyFrame], *, progress: bool = False, **upload: Any) -> WriteResult:
+    def add_frames(
+        self,
+        frames: Iterable[AnyFrame],
+        *,
+        progress: bool = False,
+        upload_retries: int = 5,  # noqa: ARG002  # ClearML's; a broken connection is tried again anyway
+        **upload: Any,
+    ) -> WriteResult:
         """Adds or replaces frames; read from any iterable as the service takes them.
 
         Returns:

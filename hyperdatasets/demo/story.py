@@ -55,6 +55,7 @@ class Demo:
     folder: Path
     console: Console
     processes: Processes
+    closing: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     step: int = 0
     started: float = field(default_factory=time.monotonic)
 
@@ -96,6 +97,7 @@ def run(*, folder: Path | None, keep: bool, console: Console) -> None:
                 signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave anything running
             console.print("[dim]stopping the servers…[/dim]")
             demo.processes.stop()
+            demo.closing.close()
             if own and not keep:
                 shutil.rmtree(place, ignore_errors=True)
 
@@ -139,7 +141,6 @@ def _story(demo: Demo) -> None:
     demo.tell(f"train: {first.views['train'][:40]}… becomes {second.views['train'][:40]}…")
     _train(demo, federation, second.set_state("running"), client)
     _end_of_sessions(demo, nodes, client)
-    tap.stop()
     _summary(demo, client, tap, views, (first.refresh(), second.refresh()))
 
 
@@ -154,6 +155,7 @@ def _service(demo: Demo) -> tuple[MetadataClient, Tap]:
     address = demo.processes.wait_for_line("service", "ready on ")
     host, _, port = address.rpartition(":")
     tap = Tap((host, int(port)), demo.folder / "sent-to-service.bin").start()
+    demo.closing.callback(tap.stop)
     demo.tell(f"service: {address}")
     return MetadataClient(ClientConfig(service=address)), tap
 
