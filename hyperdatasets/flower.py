@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from hyperdatasets.client.node import Sample, Session, open_session
-from hyperdatasets.core.errors import InvalidConfig
+from hyperdatasets.core.errors import InvalidConfig, SourceUnreadable
 from hyperdatasets.core.names import did_you_mean, nearest
 
 if TYPE_CHECKING:
@@ -126,9 +126,20 @@ class SiteView:
 
 
 def picture(sample: Sample) -> NDArray[np.uint8]:
-    """The first source as a picture."""
-    with Image.open(io.BytesIO(sample.source().bytes)) as image:
-        return np.asarray(image)
+    """The first source as a picture.
+
+    Raises:
+        SourceUnreadable: it is none.
+    """
+    source = sample.source()
+    try:
+        with Image.open(io.BytesIO(source.bytes)) as image:
+            return np.asarray(image)
+    except UnidentifiedImageError:
+        raise SourceUnreadable(
+            f"frame {sample.id} ({source.content_type or 'unknown type'}) is no picture: select by "
+            "`sources.content_type` in the view, or say how it is decoded"
+        ) from None
 
 
 def first_label(sample: Sample) -> int:

@@ -12,7 +12,7 @@ from PIL import Image
 
 import hyperdatasets as hd
 from hyperdatasets import testing
-from hyperdatasets.core.errors import InvalidConfig, Refused
+from hyperdatasets.core.errors import InvalidConfig, Refused, SourceUnreadable
 from hyperdatasets.flower import site_view
 
 
@@ -47,6 +47,20 @@ def test_a_view_as_arrays(deployed: Any) -> None:
         assert sorted(y.tolist()) == [1] * 5 + [2] * 5
         again, _ = view.numpy(decode=lambda sample: len(sample.source().bytes))
         assert again.dtype == np.int64
+
+
+def test_what_is_no_picture_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "letter.txt").write_text("no picture")
+    with testing.deployment(tmp_path) as deployment:
+        node = deployment.add_site("here", {"data": tmp_path / "data"})
+        node.register("data", dataset="p/texts")
+        hd.DatasetVersion.create_snapshot("p/texts", publish_name="v1")
+        view = hd.DataView("texts")
+        view.add_query(dataset_name="p/texts", version_name="v1")
+        context = Context({"node-address": node.node.address}, {"view-train": view.publish().reference})
+        with site_view(context, "train") as read, pytest.raises(SourceUnreadable, match=r"text/plain.* is no picture"):
+            read.numpy()
 
 
 def test_in_simulation_a_file_names_the_nodes(deployed: Any) -> None:
