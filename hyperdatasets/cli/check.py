@@ -52,17 +52,19 @@ def gate(
     dataset: Dataset,
     file: Annotated[Path | None, typer.Argument(help="YAML file with checks; without one the gate is shown.")] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Publish without checks again.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Make checks the gate that every version must pass to be published."""
     handle = DatasetHandle.get(dataset)
     if remove:
         handle.remove_gate()
-        say(f"{handle.address} has no gate any more")
+        text = f"{handle.address} has no gate any more"
     elif file is not None:
         handle.set_gate(file)
-        say(f"versions of {handle.address} must pass {file} to be published")
+        text = f"versions of {handle.address} must pass {file} to be published"
     else:
-        say(handle.gate or f"{handle.address} has no gate")
+        text = handle.gate or f"{handle.address} has no gate"
+    done(text, {"dataset": handle.address, "gate": handle.gate}, as_json=as_json)
 
 
 def _get(dataset: str, version: str) -> DatasetVersion:

@@ -99,7 +99,16 @@ def run(*, folder: Path | None, keep: bool, console: Console) -> None:
             demo.processes.stop()
             demo.closing.close()
             if own and not keep:
-                shutil.rmtree(place, ignore_errors=True)
+                _remove(place)
+
+
+def _remove(folder: Path) -> None:
+    """Removes a folder in which a process that was just stopped may have been making another file."""
+    for _ in range(20):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.1)
 
 
 def _story(demo: Demo) -> None:
