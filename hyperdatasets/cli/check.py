@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hyperdatasets.cli.output import Json, done, say, show
+from hyperdatasets.cli.output import CHECK_FAILED, Json, done, say, show, warn
 from hyperdatasets.client.checks import CheckReport
 from hyperdatasets.client.dataset import Dataset as DatasetHandle
 from hyperdatasets.client.version import DatasetVersion
