@@ -32,7 +32,7 @@ from hyperdatasets.core.query.tree import And, Leaf, Node, Not, Or
 from hyperdatasets.core.selection import SiteSelection, site_digest, view_digest
 from hyperdatasets.engine import views
 from hyperdatasets.engine.index import DatasetIndex
-from hyperdatasets.engine.orders import site_order
+from hyperdatasets.engine.orders import SiteSequence, check_servable, sequences
 from hyperdatasets.engine.segment import Row, build_private
 from hyperdatasets.v1 import common_pb2 as common
 from hyperdatasets.v1 import dataview_service_pb2 as views_pb
@@ -53,15 +53,25 @@ class Grant:
     """What a client may read of a view at this site.
 
     Attributes:
-        units: of each position's frame its version (number in the view), dataset id and revision.
+        slices: this site's part of each version of the view.
+        sequence: what each position delivers.
         digest: selection digest of this site, before local conditions.
     """
 
     view_digest: str
     view: PinnedView
-    order: SiteOrder
-    units: Sequence[tuple[int, str, int]]
+    slices: Sequence[views.Slice]
+    sequence: SiteSequence
     digest: str
+
+    @property
+    def order(self) -> SiteOrder:
+        return self.sequence.order
+
+    @property
+    def frames(self) -> int:
+        """Frames that it covers, after local conditions."""
+        return len(self.sequence.frames)
 
 
 class Admission:
@@ -173,11 +183,9 @@ class Admission:
         if count != signed[0] or (count and computed != signed[1]):
             raise SelectionMismatch("the view selects other frames here than the centre signed")
         chosen = self._local(view, selection)
-        order, units = site_order(view, self._site, chosen, lambda number: slices[_first(view, number)].index)
-        owners = [
-            (_owner(view, slices, number, revision), view.datasets[number], revision) for number, revision in units
-        ]
-        return Grant(digest, view, order, owners, computed if count else "")
+        check_servable(view)
+        made = sequences(view, {self._site: chosen}, lambda number: slices[_first(view, number)].index)
+        return Grant(digest, view, slices, made.sites[self._site], computed if count else "")
 
     def _slice(self, version_id: str) -> views.Slice:
         kept = self._store.slice_of(version_id)
@@ -244,11 +252,6 @@ def _nearest(view: PinnedView, content: Mapping[str, Any], site: str) -> views.S
 
 def _first(view: PinnedView, number: int) -> int:
     return next(i for i in range(len(view.versions)) if view.dataset_number(i) == number)
-
-
-def _owner(view: PinnedView, slices: Sequence[views.Slice], number: int, revision: int) -> int:
-    """The version (number in the view) that a selected revision is shown as."""
-    return next(i for i, part in enumerate(slices) if view.dataset_number(i) == number and revision in part.revisions)
 
 
 def _refused(rule: str, why: str) -> Refused:

@@ -87,9 +87,9 @@ class NodeServicer:
             rank=request.partition, ranks=request.partitions or 1,
             epoch=request.epoch if request.HasField("epoch") else None,
         )  # fmt: skip
-        self._site.audit.add("allowed", **asked, rule=decision.rule, session=session.id, frames=len(grant.units))
+        self._site.audit.add("allowed", **asked, rule=decision.rule, session=session.id, frames=grant.frames)
         response = pb.OpenSessionResponse(
-            session_id=session.id, count=session.count, selected=len(grant.units), labels=grant.view.labels,
+            session_id=session.id, count=session.count, selected=grant.frames, labels=grant.view.labels,
             site_digest=grant.digest, view_digest=grant.view_digest, site=self._site.config.site,
             epoch_length=session.epoch_length,
         )  # fmt: skip

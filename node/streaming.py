@@ -13,7 +13,8 @@ import orjson
 from hyperdatasets.core.canonical import from_canonical
 from hyperdatasets.core.errors import Refused
 from hyperdatasets.core.mapping import label_ids
-from hyperdatasets.engine import views
+from hyperdatasets.engine.view_rois import shown
+from hyperdatasets.engine.views import version_of
 from hyperdatasets.v1 import node_service_pb2 as pb
 from node.content import Contents, Opened, fill
 from node.sessions import Session
@@ -105,9 +106,13 @@ class Streaming:
 
     def _made(self, session: Session, number: int) -> _Unit:
         grant = session.grant
-        version, dataset, revision = grant.units[number]
+        ((delivered,),) = grant.sequence.delivered(np.array([number], np.int64))
+        number_of_dataset, revision, roi = delivered
+        dataset = grant.view.datasets[number_of_dataset]
         canonical, _ = self._store.canonical(dataset, [revision])[revision]
-        frame: Any = views.shown_of_version(grant.view, version, from_canonical(canonical))
+        version = version_of(grant.view, grant.slices, number_of_dataset, revision)
+        rules = grant.sequence.rules_of(delivered)
+        frame: Any = shown(grant.view, version, rules, from_canonical(canonical), roi)
         numbers = grant.view.labels or {}
         frame["annotations"] = [
             {**each, "label_ids": label_ids(each["labels"], numbers)} for each in frame.get("annotations", ())

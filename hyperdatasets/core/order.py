@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,27 @@ from hyperdatasets.core.interleave import Interleave
 from hyperdatasets.core.permutation import Permutation, derive
 
 Units = NDArray[np.int64]
+
+
+class Lookup(Protocol):
+    """Units by their number, such as an array; or computed when they are asked for."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, numbers: NDArray[np.int64], /) -> Units: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """All units of a union of this size, in base order."""
+
+    size: int
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, numbers: NDArray[np.int64], /) -> Units:
+        return numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +56,15 @@ class SiteOrder:
 
     Attributes:
         site: name; the site's seed comes from it and the view's seed.
-        ranks: all units of the union in the sequential order; shape (n,).
+        ranks: all units of the union in the sequential order.
         rules: per rule of the view its units, ascending; rules without any drop out.
         weights: per rule its integer weight.
         iteration: how the view is read.
     """
 
     site: str
-    ranks: Units
-    rules: Sequence[Units]
+    ranks: Lookup
+    rules: Sequence[Lookup]
     weights: Sequence[int]
     iteration: Iteration
 

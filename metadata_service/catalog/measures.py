@@ -31,6 +31,7 @@ from hyperdatasets.engine import boxes, groups
 from hyperdatasets.engine import views as engine_views
 from hyperdatasets.engine.index import DatasetIndex
 from hyperdatasets.engine.table import is_below
+from hyperdatasets.engine.view_rois import roi_counts
 from metadata_service.catalog import versions, views
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.deployment import Deployment
@@ -124,7 +125,7 @@ def _amount(subject: Subject, check: Check, expected: Amount) -> Measured:
 def _units(index: DatasetIndex, revisions: BitMap, roi_query: str, expected: Amount) -> int:
     if expected.unit == "frames":
         return len(revisions)
-    return engine_views.roi_count(Rule(roi_rules=(RoiRule(roi_query),)), index, revisions)
+    return roi_counts(Rule(roi_rules=(RoiRule(roi_query),)), index, [revisions])[0]
 
 
 # --- values of a field

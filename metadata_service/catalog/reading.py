@@ -7,31 +7,31 @@ from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
+from numpy.typing import NDArray
 
-from hyperdatasets.core.order import SiteOrder, partition, partition_length
-from hyperdatasets.core.units import FrameKey, sequence
+from hyperdatasets.core.order import partition, partition_length
 from hyperdatasets.core.view_order import ViewOrder
-from hyperdatasets.engine import views
+from hyperdatasets.engine.orders import Delivered, Sequences, SiteSequence
 from metadata_service.catalog.views import Resolved, orders
 
 _CHUNK = 512  # positions looked up at once
-Units = list[tuple[int, int]]
-_At = Callable[[int], tuple[int, int]]
+Numbers = NDArray[np.int64]
+_Placed = Callable[[Numbers], list[tuple[SiteSequence, int]]]
 
 
 @dataclass(frozen=True)
 class Place:
-    """A frame in the order that was asked for; `dataset` is its number in the view."""
+    """A frame in the order that was asked for, and the numbers of the rules that select it."""
 
     position: int
-    dataset: int
-    revision: int
+    frame: Delivered
+    rules: list[int]
 
 
 def length(resolved: Resolved, site: str | None) -> int:
     """Positions of one pass."""
-    found = orders(resolved)
-    return sum(order.epoch_length for name, (order, _) in found.items() if site in {None, name})
+    found = orders(resolved).sites
+    return sum(each.order.epoch_length for name, each in found.items() if site in {None, name})
 
 
 def places(
@@ -40,44 +40,60 @@ def places(
     """Positions from `start` on (of this rank), `limit` of them, or all that there are."""
     found = orders(resolved)
     repeat, seed = resolved.view.iteration.repeat, resolved.view.iteration.seed
-    if site is not None:
-        found = {name: each for name, each in found.items() if name == site}
-    whole = sum(order.epoch_length for order, _ in found.values())
+    chosen = {name: each for name, each in found.sites.items() if site in {None, name}}
+    whole = sum(each.order.epoch_length for each in chosen.values())
     end = None if repeat and whole else partition_length(whole, rank, ranks, seed)
     stop = end if not limit else start + limit if end is None else min(end, start + limit)
     if not whole:
         return
-    at = (
-        _sequential(resolved, found) if resolved.view.iteration.order == "sequential" else _random(found, repeat=repeat)
-    )
+    placed = _placed(found, chosen, repeat=repeat)
     for first in count(start, _CHUNK):
         if stop is not None and first >= stop:
             return
-        last = first + _CHUNK if stop is None else min(first + _CHUNK, stop)
-        mine = np.arange(first, last, dtype=np.int64)
-        for position, wanted in zip(mine.tolist(), partition(mine, rank, ranks, seed).tolist(), strict=True):
-            dataset, revision = at(wanted)
-            yield Place(position, dataset, revision)
+        mine = np.arange(first, first + _CHUNK if stop is None else min(first + _CHUNK, stop), dtype=np.int64)
+        yield from _read(mine, placed(partition(mine, rank, ranks, seed)))
 
 
-def _sequential(resolved: Resolved, found: dict[str, tuple[SiteOrder, Units]]) -> _At:
-    """Site orders merged by their sort key; a limit cuts each site's by itself."""
-    chosen: Units = []
-    for order, units in found.values():
-        chosen += [units[unit] for unit in order.at(np.arange(order.epoch_length)).tolist()]
-    keys: dict[tuple[int, int], FrameKey] = {}
-    for number, revisions in views.unions(resolved.selection).items():
-        keys |= {(number, key.revision): key for key in views.keys(resolved.index_of(number), number, revisions)}
-    merged = [chosen[place] for place in sequence([keys[unit] for unit in chosen]).tolist()]
-    return lambda position: merged[position % len(merged)]
+def _read(positions: Numbers, placed: list[tuple[SiteSequence, int]]) -> Iterator[Place]:
+    """What stands there; each site is asked once."""
+    found: dict[int, Place] = {}
+    for each in {id(sequence): sequence for sequence, _ in placed}.values():
+        here = [number for number, (sequence, _) in enumerate(placed) if sequence is each]
+        within = np.array([placed[number][1] for number in here], np.int64)
+        for number, (frame,) in zip(here, each.at(within), strict=True):
+            found[number] = Place(int(positions[number]), frame, each.rules_of(frame))
+    yield from (found[number] for number in range(len(placed)))
 
 
-def _random(found: dict[str, tuple[SiteOrder, Units]], *, repeat: bool) -> _At:
-    weave = ViewOrder({name: order.epoch_length for name, (order, _) in found.items()}, repeat)
+def _placed(found: Sequences, chosen: dict[str, SiteSequence], *, repeat: bool) -> _Placed:
+    """The site of each position of the whole, and the position in that site's order."""
+    if len(chosen) == 1:
+        (only,) = chosen.values()
+        return lambda positions: [(only, position) for position in positions.tolist()]
+    if len(found.merged):
+        return _merged(found)
+    weave = ViewOrder({name: each.order.epoch_length for name, each in chosen.items()}, repeat)
 
-    def at(position: int) -> tuple[int, int]:
-        ((site, within),) = weave.at(position, position + 1)
-        order, units = found[site]
-        return units[int(order.at(np.array([within], np.int64))[0])]
+    def woven(positions: Numbers) -> list[tuple[SiteSequence, int]]:
+        if len(positions) and positions[-1] - positions[0] == len(positions) - 1:
+            placed = weave.at(int(positions[0]), int(positions[-1]) + 1)
+        else:
+            placed = [weave.at(position, position + 1)[0] for position in positions.tolist()]
+        return [(chosen[site], within) for site, within in placed]
 
-    return at
+    return woven
+
+
+def _merged(found: Sequences) -> _Placed:
+    """Site orders merged by their sort key; a limit cuts each site's by itself, a repeating view starts again."""
+    sites = list(found.sites.values())
+    within = np.empty(len(found.merged), np.int64)
+    for number in range(len(sites)):
+        mine = np.flatnonzero(found.merged == number)
+        within[mine] = np.arange(len(mine))
+
+    def merged(positions: Numbers) -> list[tuple[SiteSequence, int]]:
+        turn = positions % len(within)
+        return [(sites[site], at) for site, at in zip(found.merged[turn].tolist(), within[turn].tolist(), strict=True)]
+
+    return merged

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import orjson
@@ -23,12 +23,12 @@ from hyperdatasets.core.errors import (
 )
 from hyperdatasets.core.mapping import enumerate_labels
 from hyperdatasets.core.names import check_name, check_project, not_found
-from hyperdatasets.core.order import SiteOrder
 from hyperdatasets.core.pinned import KnownVersion, PinnedView, pin, pinned_from_plain
 from hyperdatasets.core.query.parse import parse
 from hyperdatasets.core.selection import SiteSelection, site_digest, view_digest
 from hyperdatasets.engine import field_warnings, views
-from hyperdatasets.engine.orders import check_servable, site_order
+from hyperdatasets.engine.orders import Sequences, check_servable, sequences
+from hyperdatasets.engine.view_rois import labels_of, roi_counts
 from metadata_service.catalog import datasets, rankings, versions
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.contents import packed
@@ -47,9 +47,14 @@ class Resolved:
     slices: Sequence[views.Slice]
     selection: views.Selection
     warnings: tuple[Warned, ...]
+    stored: Mapping[str, views.Selection] | None = None
 
-    def sites(self) -> dict[str, views.Selection]:
+    def sites(self) -> Mapping[str, views.Selection]:
         """The part of each site that has frames, by name."""
+        return self._sites if self.stored is None else self.stored
+
+    @cached_property
+    def _sites(self) -> dict[str, views.Selection]:
         everything = views.unions(self.selection)
         per_site: dict[str, dict[int, BitMap]] = {}
         for number, revisions in everything.items():
@@ -182,7 +187,7 @@ def resolve(deployment: Deployment, reading: Reading, caller: Caller, target: Ro
     warnings += parse_warnings(spec)
     slices = [_slice(deployment, reading, version.version_id) for version in view.versions]
     if isinstance(target, dict) and target["published"]:
-        nearest = views.kept(_stored(reading, target, view))
+        nearest = views.kept(_of_all_sites(_stored(reading, target, view), view))
     else:
         nearest = partial(rankings.nearest, deployment, reading, view, slices)
     selection = views.select(view, slices, nearest)
@@ -204,7 +209,8 @@ def read(deployment: Deployment, reading: Reading, caller: Caller, target: Row |
     for version in view.versions:
         datasets.find(reading, caller, version.dataset_id)
     slices = [_slice(deployment, reading, version.version_id) for version in view.versions]
-    return Resolved(view, slices, _stored(reading, target, view), ())
+    stored = _stored(reading, target, view)
+    return Resolved(view, slices, _of_all_sites(stored, view), (), stored)
 
 
 def publish(deployment: Deployment, writing: Writing, caller: Caller, row: Row, *, etag: str) -> tuple[Row, Resolved]:
@@ -224,7 +230,7 @@ def publish(deployment: Deployment, writing: Writing, caller: Caller, row: Row, 
     if not any(resolved.selection):
         raise EmptyView(f"view `{row['name']}` selects no frame; resolve it to see what each rule matches")
     if resolved.view.labels is None:
-        numbers = enumerate_labels(views.labels_of(resolved.view, resolved.slices, resolved.selection))
+        numbers = enumerate_labels(labels_of(resolved.view, resolved.slices, resolved.selection))
         resolved = replace(resolved, view=resolved.view.with_labels(numbers))
     sites = site_digests(writing, resolved)
     digest = view_digest(sites)
@@ -262,12 +268,14 @@ def site_digests(reading: Reading, resolved: Resolved) -> list[SiteSelection]:
     return found
 
 
-def orders(resolved: Resolved) -> dict[str, tuple[SiteOrder, list[tuple[int, int]]]]:
-    """For each site its order, and the (dataset number, revision) of each unit."""
-    return {
-        site: site_order(resolved.view, site, selection, resolved.index_of)
-        for site, selection in resolved.sites().items()
-    }
+def orders(resolved: Resolved) -> Sequences:
+    """For each site its order, and what each unit is.
+
+    Raises:
+        InvalidView: units that are not served yet.
+    """
+    check_servable(resolved.view)
+    return sequences(resolved.view, resolved.sites(), resolved.index_of)
 
 
 def differences(before: Resolved, after: Resolved) -> tuple[int, int, int]:
@@ -304,6 +312,28 @@ class _Known:
         owner = datasets.find(self.reading, self.caller, dataset)
         row = versions.find(self.reading, owner, version)
         return KnownVersion(owner["id"], row["id"], row["name"], versions.digest(self.reading, row))
+
+
+def rule_counts(resolved: Resolved) -> list[tuple[int, str, int, int]]:
+    """Rule, site, frames, and ROIs that the rule asks for."""
+    sites = resolved.sites()
+    found: list[tuple[int, str, int, int]] = []
+    for rule, pinned in enumerate(resolved.view.rules):
+        rois = dict.fromkeys(sites, 0)
+        for number in {number for selection in sites.values() for number in selection[rule]}:
+            parts = [selection[rule].get(number, BitMap()) for selection in sites.values()]
+            counts = roi_counts(pinned.rule, resolved.index_of(number), parts)
+            rois = {site: rois[site] + count for site, count in zip(sites, counts, strict=True)}
+        found += [(rule, site, sum(map(len, sites[site][rule].values())), rois[site]) for site in sites]
+    return sorted(found, key=lambda each: (each[1].encode(), each[0]))
+
+
+def site_counts(resolved: Resolved) -> list[SiteSelection]:
+    """Frames of each site, without digests."""
+    return [
+        SiteSelection(site, sum(map(len, views.unions(selection).values())), "")
+        for site, selection in resolved.sites().items()
+    ]
 
 
 def _slice(deployment: Deployment, reading: Reading, version_id: str) -> views.Slice:
@@ -347,13 +377,18 @@ def _store_selection(writing: Writing, row: Row, resolved: Resolved, sites: Sequ
     ])  # fmt: skip
 
 
-def _stored(reading: Reading, row: Row, view: PinnedView) -> views.Selection:
-    """The selection as it was stored when the view was published."""
-    selection: views.Selection = [{} for _ in view.rules]
-    for each in reading.rows("selections", view=row["id"]):
-        by_dataset, revisions = selection[each["rule"]], BitMap.deserialize(each["revisions"])
-        by_dataset[each["dataset"]] = by_dataset.get(each["dataset"], BitMap()) | revisions
-    return selection
+def _stored(reading: Reading, row: Row, view: PinnedView) -> dict[str, views.Selection]:
+    """The selection of each site as it was stored when the view was published."""
+    sites: dict[str, views.Selection] = {}
+    for each in reading.rows("selections", order="site", view=row["id"]):
+        selection = sites.setdefault(each["site"], [{} for _ in view.rules])
+        selection[each["rule"]][each["dataset"]] = BitMap.deserialize(each["revisions"])
+    return sites
+
+
+def _of_all_sites(stored: Mapping[str, views.Selection], view: PinnedView) -> views.Selection:
+    """Per rule what it selects at any site."""
+    return [views.unions([selection[number] for selection in stored.values()]) for number in range(len(view.rules))]
 
 
 def _by_id(resolved: Resolved) -> dict[str, BitMap]:

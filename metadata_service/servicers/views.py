@@ -14,7 +14,8 @@ from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.mapping import enumerate_labels, label_ids
 from hyperdatasets.core.selection import view_digest
 from hyperdatasets.core.versions import changes
-from hyperdatasets.engine import views as engine_views
+from hyperdatasets.engine.view_rois import labels_of, shown
+from hyperdatasets.engine.views import version_of
 from hyperdatasets.v1 import dataview_service_pb2 as pb
 from hyperdatasets.v1 import dataview_service_pb2_grpc as rpc
 from hyperdatasets.wire.frames import to_message
@@ -135,12 +136,15 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
     ) -> pb.ResolveDataViewResponse:
         with self.reading() as reading:
             resolved = self._resolved(reading, request.target)
-            sites = views.site_digests(reading, resolved)
+            published = request.target.WhichOneof("source") == "view" and self._target(reading, request.target)
+            frozen = isinstance(published, dict) and published["published"]
+            sites = views.site_digests(reading, resolved) if frozen else views.site_counts(resolved)
         counts = [
-            pb.RuleCount(rule=rule, site=site, frames=frames, rois=rois, at_most=bool(pinned.rule.local_query))
-            for site, selection in resolved.sites().items()
-            for rule, (by_dataset, pinned) in enumerate(zip(selection, resolved.view.rules, strict=True))
-            for frames, rois in [_counted(resolved, rule, by_dataset)]
+            pb.RuleCount(
+                rule=rule, site=site, frames=frames, rois=rois,
+                at_most=bool(resolved.view.rules[rule].rule.local_query),
+            )
+            for rule, site, frames, rois in views.rule_counts(resolved)
         ]  # fmt: skip
         return pb.ResolveDataViewResponse(
             counts=counts, sites=encode.selections(sites), frames=sum(site.count for site in sites),
@@ -238,18 +242,10 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
         return found if isinstance(found, ViewSpec) else views.spec_of(found)
 
 
-def _counted(resolved: Resolved, rule: int, by_dataset: dict[int, Any]) -> tuple[int, int]:
-    asked = resolved.view.rules[rule].rule
-    rois = sum(
-        engine_views.roi_count(asked, resolved.index_of(number), revisions) for number, revisions in by_dataset.items()
-    )
-    return sum(map(len, by_dataset.values())), rois
-
-
 def _labels(resolved: Resolved) -> dict[str, int]:
     if resolved.view.labels is not None:
         return dict(resolved.view.labels)
-    return enumerate_labels(engine_views.labels_of(resolved.view, resolved.slices, resolved.selection))
+    return enumerate_labels(labels_of(resolved.view, resolved.slices, resolved.selection))
 
 
 def _entries(
@@ -268,15 +264,17 @@ def _read(
     reading: Reading, resolved: Resolved, places: list[view_reading.Place], labels: dict[str, int]
 ) -> Iterator[pb.ViewEntry]:
     rows: dict[tuple[int, int], Row] = {}
-    for number in {place.dataset for place in places}:
-        wanted = sorted({place.revision for place in places if place.dataset == number})
+    for number in {place.frame.dataset for place in places}:
+        wanted = sorted({place.frame.revision for place in places if place.frame.dataset == number})
         rows |= {(number, row["revision"]): row for row in reading.revisions(resolved.view.datasets[number], wanted)}
     for place in places:
-        row = rows[place.dataset, place.revision]
-        shown = engine_views.shown(resolved.view, resolved.slices, place.dataset, place.revision, frame_of(row))
+        dataset, revision, roi = place.frame
+        row = rows[dataset, revision]
+        version = version_of(resolved.view, resolved.slices, dataset, revision)
+        frame = shown(resolved.view, version, place.rules, frame_of(row), roi)
         stored = encode.stored_frame(row)
-        stored.frame.CopyFrom(to_message(shown))
-        ids = [pb.LabelIds(ids=label_ids(each["labels"], labels)) for each in shown.get("annotations", ())]
+        stored.frame.CopyFrom(to_message(frame))
+        ids = [pb.LabelIds(ids=label_ids(each["labels"], labels)) for each in frame.get("annotations", ())]
         yield pb.ViewEntry(
-            position=place.position, frame=stored, dataset_id=resolved.view.datasets[place.dataset], label_ids=ids
+            position=place.position, frame=stored, dataset_id=resolved.view.datasets[dataset], label_ids=ids
         )

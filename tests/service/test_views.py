@@ -103,6 +103,46 @@ def test_mapping_labels_and_filtered_rois(client: MetadataClient, version: Datas
     assert view.resolve().labels == {"RBC": 1, "cell": 2}
 
 
+@pytest.mark.parametrize("order", ["sequential", "random"])
+def test_each_roi_is_a_unit_of_its_own(client: MetadataClient, version: DatasetVersion, order: str) -> None:
+    view = view_of(client, order=order)
+    view.set(output_rois="frame_per_roi")
+    view.add_query(frame_query="meta.n:<20", roi_query="RBC")
+    view.add_query(frame_query="meta.n:<8", roi_query="WBC")
+    view.add_mapping_rule(from_labels=["WBC"], to_label="cell")
+    expected = sorted(
+        (f"f{n:02}", "RBC" if place % 2 == 0 else "cell")
+        for n in range(20) for place in range(n % 4) if place % 2 == 0 or n < 8
+    )  # fmt: skip
+    assert len(view) == len(expected)
+    before = [frame.id for frame in view]
+    view.publish()
+    read = [(frame.id, frame.annotations) for frame in view]
+    assert [frame for frame, _ in read] == before
+    assert sorted((frame, shown[0]["labels"][0]) for frame, shown in read) == expected
+    assert all(len(shown) == 1 for _, shown in read)
+    if order == "sequential":
+        assert before == sorted(before, key=lambda each: (int(each[1:]) % 7, int(each[1:])))
+
+
+def test_hidden_rois_are_no_units(client: MetadataClient, version: DatasetVersion) -> None:
+    view = view_of(client)
+    view.set(output_rois="frame_per_roi")
+    view.add_query()
+    view.add_mapping_rule(from_labels=["RBC"], to_label=None)
+    assert len(view) == 30
+    assert {label for frame in view for each in frame.annotations for label in each["labels"]} == {"WBC"}
+
+
+def test_only_the_rules_that_select_a_frame_filter_its_rois(client: MetadataClient, version: DatasetVersion) -> None:
+    view = view_of(client)
+    view.set(output_rois="only_filtered")
+    view.add_query(frame_query="meta.n:2", roi_query="WBC")
+    view.add_query(frame_query="meta.n:3", roi_query="RBC")
+    shown = {frame.id: {each["labels"][0] for each in frame.annotations} for frame in view}
+    assert shown == {"f02": {"WBC"}, "f03": {"RBC"}}
+
+
 def test_multi_queries_resolve_per_rule(client: MetadataClient, version: DatasetVersion) -> None:
     view = view_of(client)
     view.add_multi_query(roi_queries=[DataView.RoiQuery("RBC", count_range=(2, -1)), DataView.RoiQuery("WBC")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,8 +20,12 @@ from hyperdatasets.core.split import Share, split_place
 from hyperdatasets.engine import field_warnings, sorting, statistics, views
 from hyperdatasets.engine import index as index_module
 from hyperdatasets.engine.files import DamagedFile
+from hyperdatasets.engine.frame_keys import frame_keys
 from hyperdatasets.engine.index import DatasetIndex
+from hyperdatasets.engine.orders import sequences
+from hyperdatasets.engine.places import FrameSet, RulePlaces
 from hyperdatasets.engine.segment import Row
+from hyperdatasets.engine.view_rois import labels_of
 
 
 def frame(number: int, *labels: str, **more: Any) -> Row:
@@ -168,10 +173,11 @@ def test_a_selection_is_the_union_over_versions_and_rules() -> None:
     slices = [part(*ROWS[:2]), part(*ROWS[1:]), part(*ROWS)]
     selection = views.select(view, slices, views.kept([]))
     assert selection == [{0: BitMap([0, 1]), 1: BitMap([0, 1])}, {1: BitMap([0, 3])}]
-    listed, places = views.base_order(selection)
-    assert listed == [(0, 0), (0, 1), (1, 0), (1, 1), (1, 3)]
-    assert [each.tolist() for each in places] == [[0, 1, 2, 3], [2, 4]]
-    assert views.labels_of(view, slices, selection) == {"vehicle", "bus", "car"}
+    union = FrameSet(views.unions(selection))
+    assert union.frames(np.arange(5)) == [(0, 0), (0, 1), (1, 0), (1, 1), (1, 3)]
+    places = [RulePlaces(union, FrameSet(each)).all().tolist() for each in selection]
+    assert places == [[0, 1, 2, 3], [2, 4]]
+    assert labels_of(view, slices, selection) == {"vehicle", "bus", "car"}
     assert views.by_site(slices[2].index, BitMap([0, 1, 3])) == {"north": BitMap([1, 3]), "south": BitMap([0])}
 
 
@@ -179,7 +185,35 @@ def test_duplicates_and_keys() -> None:
     rows = part(frame(0), frame(1), frame(2, id="f0", context_id="c", timestamp=5))
     assert views.duplicates(rows.index, rows.revisions) == 1
     assert views.duplicates(rows.index, BitMap([0, 1])) == 0
-    assert views.keys(rows.index, 0, rows.revisions)[2] == ("c", 5, 0, "f0", 2)
+    keys = frame_keys(FrameSet({0: rows.revisions}), lambda _: rows.index)
+    assert (keys.contexts[2], keys.times[2], keys.timed[2], keys.ids(np.array([2, 0]))) == (1, 5, True, [b"f0", b"f0"])
+
+
+@given(
+    st.dictionaries(st.integers(0, 3), st.sets(st.integers(0, 200_000), min_size=1, max_size=50).map(BitMap)),
+    st.integers(1, 2),
+)
+def test_places_are_found_by_rank_and_select(revisions: dict[int, BitMap], keep: int) -> None:
+    union = FrameSet(revisions)
+    listed = [(number, revision) for number in sorted(revisions) for revision in revisions[number]]
+    places = np.arange(len(listed), dtype=np.int64)
+    assert union.frames(places) == listed
+    assert [int(union.places(number, np.array([revision]))[0]) for number, revision in listed] == places.tolist()
+    some = {number: BitMap(list(each)[::keep]) for number, each in revisions.items()}
+    expected = [place for place, (number, revision) in enumerate(listed) if revision in some[number]]
+    assert RulePlaces(union, FrameSet(some)).all().tolist() == expected
+
+
+def test_site_orders_are_merged_by_the_sort_key() -> None:
+    sites = ("north", "south", "west")
+    rows = part(*(frame(n, site=sites[n % 3], context_id=f"c{n % 4}", timestamp=n % 5) for n in range(40)))
+    plain = {"versions": [{"dataset": "a", "version": "1"}], "rules": [{}], "iteration": {"order": "sequential"}}
+    view, _ = pin(from_plain(plain), Catalog())
+    parts = {site: [{0: found}] for site, found in views.by_site(rows.index, rows.revisions).items()}
+    made = sequences(view, parts, lambda _: rows.index)
+    orders = [each.at(np.arange(each.units, dtype=np.int64)) for each in made.sites.values()]
+    merged = [orders[number].pop(0)[0].revision for number in made.merged.tolist()]
+    assert merged == sorted(range(40), key=lambda n: (n % 4, n % 5, f"f{n}"))
 
 
 def test_statistics_schema_and_order() -> None:
