@@ -19,6 +19,7 @@ from hyperdatasets.engine.bitmaps import Mask, Ordinals, everything, from_mask, 
 _INTS = (np.int8, np.int16, np.int32, np.int64)
 _SCALES = (1, 10, 100, 1_000, 10_000)
 _MOST = 1 << 31  # of scaled numbers
+_FEW = 32  # one element of so many is looked up by itself; of more, all are compared
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,7 @@ class Numbers:
             return BitMap()
         if self.scale:
             low, high = _least_scaled(low, self.scale), -_least_scaled(-high, self.scale)
-        if within is not None and self.elements is None and len(within) * 4 < self.size:
+        if within is not None and self.elements is None and len(within) * _FEW < self.size:
             chosen = to_array(within)
             return to_bitmap(chosen[_inside(self.values[chosen], low, high)])
         inside = _inside(self.values, low, high)

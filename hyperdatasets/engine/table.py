@@ -50,9 +50,7 @@ class Table:
 
     def frames_of(self, elements: BitMap) -> BitMap:
         """The frames that these elements belong to."""
-        mask = np.zeros(self.frames, bool)
-        mask[self.owners[to_array(elements)]] = True
-        return from_mask(mask)
+        return from_mask(self.counts(elements) > 0)
 
     @cached_property
     def frames_with_any(self) -> BitMap:
