@@ -92,10 +92,6 @@ class Node:
             root.close()
         self._site.store.close()
 
-    @property
-    def open_streams(self) -> int:
-        return self._site.streams.count
-
     def wait(self) -> None:
         self._server.wait_for_termination()
 

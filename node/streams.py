@@ -32,10 +32,6 @@ class Streams:
         self._open: set[_Stream] = set()
         self._lock = threading.Lock()
 
-    @property
-    def count(self) -> int:
-        return len(self._open)
-
     def counted(self, client: str, messages: Iterable[Message], cancel: Callable[[], object]) -> Iterator[Message]:
         """The same messages, while the stream counts as one of its client's.
 

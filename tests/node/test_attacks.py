@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import queue
 import shutil
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -48,6 +49,22 @@ def with_certificate(site: SiteUnderTest, name: str) -> NodeClient:
 def reader_of(site: SiteUnderTest, folder: Path) -> NodeClient:
     files = {"ca": str(folder / "ca.pem"), "cert": str(folder / "client.pem"), "key": str(folder / "client.key")}
     return NodeClient(site.node.address, **files)
+
+
+@pytest.fixture
+def ended(monkeypatch: pytest.MonkeyPatch) -> queue.SimpleQueue[str]:
+    """Gets the client of each stream that the node has let go of, its files closed."""
+    found: queue.SimpleQueue[str] = queue.SimpleQueue()
+    original = streams.Streams.counted
+
+    def counted(self: streams.Streams, client: str, *more: Any) -> Iterator[Any]:
+        try:
+            yield from original(self, client, *more)
+        finally:
+            found.put(client)
+
+    monkeypatch.setattr(streams.Streams, "counted", counted)
+    return found
 
 
 def for_ever(session: Session) -> None:
@@ -121,7 +138,7 @@ def test_positions_out_of_range(site: SiteUnderTest, wrong: dict[str, int]) -> N
 def test_partitions_and_epochs_out_of_range(site: SiteUnderTest, more: dict[str, object]) -> None:
     site.register()
     with pytest.raises(InvalidArgument):
-        site.reader.open(view=site.published_view().reference, **more)  # type: ignore[arg-type]
+        site.reader.open(view=site.published_view().reference, **more)
 
 
 def test_an_endless_read_that_never_comes_to_a_frame_ends_with_its_client(site: SiteUnderTest) -> None:
@@ -148,7 +165,9 @@ def test_long_requests_are_refused_before_they_are_written_down(site: SiteUnderT
     assert not audit.entries(site.folder)
 
 
-def test_one_client_cannot_take_all_streams_or_sessions(site: SiteUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_client_cannot_take_all_streams_or_sessions(
+    site: SiteUnderTest, monkeypatch: pytest.MonkeyPatch, ended: queue.SimpleQueue[str]
+) -> None:
     (site.data / "rbc" / "large.bin").write_bytes(bytes(64_000_000))
     site.register()
     view = site.published_view(frame_query="sources.size_bytes:64000000").reference
@@ -160,11 +179,11 @@ def test_one_client_cannot_take_all_streams_or_sessions(site: SiteUnderTest, mon
         next(call)
     with pytest.raises(LimitExceeded, match="streams open"):
         list(session.stream())
+    ended.get(timeout=20)  # the one that was refused
     assert site.reader.status().open_sessions == 1
     monkeypatch.setattr(streams, "STALLED_S", 0.0)
-    deadline_s = time.monotonic() + 20
-    while site.node.open_streams and time.monotonic() < deadline_s:
-        threading.Event().wait(0.05)
+    for _ in stalled:
+        ended.get(timeout=20)
     for call in stalled:
         with pytest.raises(grpc.RpcError, match="CANCELLED"):
             list(call)
@@ -182,20 +201,21 @@ def test_a_reader_that_was_cut_goes_on_where_it_was(site: SiteUnderTest, monkeyp
     site.register()
     session = site.reader.open(view=site.published_view().reference)
     cut = threading.Event()
-    original = streams.Streams.cut_stalled
+    original = streams.Streams.counted
 
-    def noticed(self: streams.Streams) -> None:
-        for each in list(self._open):
-            if each.waiting_since_s is not None:
-                cut.set()
-        original(self)
+    def counted(self: streams.Streams, client: str, messages: Any, cancel: Callable[[], object]) -> Iterator[Any]:
+        def cut_once() -> None:
+            monkeypatch.setattr(streams, "STALLED_S", 120)
+            cancel()
+            cut.set()
 
+        return original(self, client, messages, cut_once)
+
+    monkeypatch.setattr(streams.Streams, "counted", counted)
     monkeypatch.setattr(streams, "STALLED_S", 0.0)
-    monkeypatch.setattr(streams.Streams, "cut_stalled", noticed)
     reading = session.stream()
     first = next(reading)
-    assert cut.wait(10)
-    monkeypatch.setattr(streams, "STALLED_S", 120)
+    assert cut.wait(20)
     ids = [first.id, *(sample.id for sample in reading)]
     assert len(ids) == len(set(ids)) == 32
 
@@ -220,18 +240,19 @@ def test_a_session_that_ended_ends_the_pieces_of_large_files(site: SiteUnderTest
         session.read_range(0)
 
 
-def test_broken_off_reads_of_large_files_leave_no_files_open(site: SiteUnderTest) -> None:
+def test_broken_off_reads_of_large_files_leave_no_files_open(
+    site: SiteUnderTest, ended: queue.SimpleQueue[str]
+) -> None:
     (site.data / "rbc" / "large.bin").write_bytes(os.urandom(20_000_000))
     site.register()
     session = site.reader.open(view=site.published_view(frame_query="sources.size_bytes:20000000").reference)
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(30):
-        reading = session.stream()
         request = pb.ReadFramesRequest(session_id=session._opened.session_id)
         call = NodeServiceStub(session._connection.channel).ReadFrames(request, timeout=60)
         next(call)
         call.cancel()
-        reading.close()
+        ended.get(timeout=20)
     assert len(list(session.stream())) == 1
     assert len(list(Path("/proc/self/fd").iterdir())) < before + 20
 
