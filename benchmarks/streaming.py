@@ -60,9 +60,9 @@ def _measured(client: MetadataClient, node: NodeClient, data: Path, kind: str, g
 def _first(stream: Callable[..., object]) -> float:
     started = time.perf_counter()
     iterator = stream()
-    next(iterator)  # type: ignore[call-overload]
+    next(iterator)
     took = time.perf_counter() - started
-    iterator.close()  # type: ignore[attr-defined]
+    iterator.close()
     return took
 
 
@@ -72,7 +72,7 @@ def _torch(files: list[Path]) -> Callable[[], object] | None:
     except ImportError:
         return None
 
-    class Files(Dataset):  # type: ignore[misc,type-arg]
+    class Files(Dataset):
         def __len__(self) -> int:
             return len(files)
 

@@ -44,7 +44,7 @@ def run(folder: Path, count: int, *, names: list[str], runs: int, seconds: float
     step(f"{count:,} frames", lambda: generator.write_parquet(folder, count))
     measured: dict[str, Measured] = {}
     for name in names:
-        measured[name] = step(name, lambda n=name: peers.measure(n, folder, count, runs=runs, seconds=seconds))  # type: ignore[misc]
+        measured[name] = step(name, lambda n=name: peers.measure(n, folder, count, runs=runs, seconds=seconds))
     measured["ours"] = ours.measure(folder, count, runs=runs, seconds=seconds)
     compared = answers.compare(measured)
     print(f"{compared:,} answers compared, all equal", file=sys.stderr)

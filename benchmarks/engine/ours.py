@@ -73,7 +73,7 @@ def _write(client: MetadataClient, plan: Plan, measured: Measured) -> None:
     ):
         dataset = Dataset.create("sample", client=client)
         draft = DatasetVersion.get_current(dataset_id=dataset.id, client=client)
-        took, _ = timed(lambda w=write, d=draft: w(d))  # type: ignore[misc]
+        took, _ = timed(lambda w=write, d=draft: w(d))
         measured.add(row, count / took * 1_000)
         digests.append(draft.refresh().digest)
         Dataset.delete("sample", delete_all_versions=True, force=True, client=client)
@@ -93,7 +93,7 @@ def _load(client: MetadataClient, plan: Plan, measured: Measured) -> None:
 
 def _versions(client: MetadataClient, plan: Plan, runs: int, measured: Measured) -> None:
     for number in range(runs):
-        child = measured.time("version/child", lambda n=number: _child(client, f"child-{n}"))  # type: ignore[misc]
+        child = measured.time("version/child", lambda n=number: _child(client, f"child-{n}"))
         assert child.frame_count == plan.count
         measured.time("version/publish", child.publish_version)
 
@@ -108,7 +108,7 @@ def _other_version(client: MetadataClient, plan: Plan, measured: Measured) -> No
     expected = len(plan.added), len(plan.removed), len(plan.changed)
     OurPeer(client, OTHER).count(filters.drawn(filters.label, 1, seed=9)[0])
     for row, explain in (("diff", 0), ("diff/explained", min(100, len(plan.changed)))):
-        found = measured.time(row, lambda e=explain: _diff(client, BASE, OTHER, explain=e))  # type: ignore[misc]
+        found = measured.time(row, lambda e=explain: _diff(client, BASE, OTHER, explain=e))
         head, changes = found[0], [each for answer in found for each in answer.changes]
         assert (head.added, head.removed, head.changed) == expected, (head, expected)
         assert len(changes) == sum(expected)
@@ -120,7 +120,7 @@ def _again(client: MetadataClient, runs: int, measured: Measured) -> None:
         for row, version in (("again", BASE), ("other", OTHER)):
             peer = OurPeer(client, version)
             for asked in draws[1:]:
-                counted = measured.time(f"{row}/{name}", lambda p=peer, a=asked: p.count(a))  # type: ignore[misc]
+                counted = measured.time(f"{row}/{name}", lambda p=peer, a=asked: p.count(a))
                 measured.answer(f"{row}/{name}", counted)
 
 
@@ -150,7 +150,7 @@ def _edits(client: MetadataClient, plan: Plan, runs: int, measured: Measured) ->
         _written(client, draft, [change.of(each) for each in plain])
         for place, asked in enumerate(draws[1:]):
             row = f"edited/{name}" if place else f"just edited/{name}"
-            counted = measured.time(row, lambda a=asked: peer.count(a))  # type: ignore[misc]
+            counted = measured.time(row, lambda a=asked: peer.count(a))
             measured.answer(f"edited/{name}", counted)
 
 
@@ -162,7 +162,7 @@ def _visibility(client: MetadataClient, measured: Measured) -> None:
         name = f"probe-{number}"
         _written(client, draft, [{**plain, "meta": {**plain["meta"], "device": name}}])
         asked = filters.Filter("probe", frame_query=f'meta.device.keyword:"{name}"')
-        seen = measured.time("visible", lambda a=asked: OurPeer(client, draft.name).count(a))  # type: ignore[misc]
+        seen = measured.time("visible", lambda a=asked: OurPeer(client, draft.name).count(a))
         assert seen == 1, f"an edit that was acknowledged is not seen: {seen}"
 
 
@@ -175,7 +175,7 @@ def _published_view(client: MetadataClient, plan: Plan, runs: int, measured: Mea
     measured.add("view/publish", published)
     for number in range(runs + 1):
         start = plan.count // 2 + 1_000 * number
-        took, entries = timed(lambda s=start: _entries(client, view.id, s))  # type: ignore[misc]
+        took, entries = timed(lambda s=start: _entries(client, view.id, s))
         assert [entries[0].position, len(entries)] == [start, 100], entries[:1]
         if number:
             measured.add("view/start", took)

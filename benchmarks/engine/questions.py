@@ -64,18 +64,18 @@ def ask(peer: Peer, runs: int, measured: Measured) -> None:
     for name, draws in eight(runs).items():
         peer.count(draws[0])
         for asked in draws[1:]:
-            measured.answer(f"filter/{name}", measured.time(f"filter/{name}", lambda each=asked: peer.count(each)))  # type: ignore[misc]
+            measured.answer(f"filter/{name}", measured.time(f"filter/{name}", lambda each=asked: peer.count(each)))
     ask_pages(peer, runs, measured)
     ranges = drawn(filters.score_and_dates, runs + 1, seed=4)
     peer.label_counts(ranges[0])
     for asked in ranges[1:]:
-        counts = measured.time("statistics", lambda each=asked: peer.label_counts(each))  # type: ignore[misc]
+        counts = measured.time("statistics", lambda each=asked: peer.label_counts(each))
         measured.answer("statistics", counts)
     rules = zip(*(drawn(make, runs + 1, seed=5) for make in (filters.mixed, filters.occluded, filters.rain_and_city)),
                 strict=True)  # fmt: skip
     peer.union(next(rules))
     for each in rules:
-        measured.answer("resolve", measured.time("resolve", lambda asked=each: peer.union(asked)))  # type: ignore[misc]
+        measured.answer("resolve", measured.time("resolve", lambda asked=each: peer.union(asked)))
 
 
 def ask_pages(peer: Peer, runs: int, measured: Measured) -> None:
@@ -107,7 +107,7 @@ def mix(seed: int) -> Iterator[Task]:
         for make in (filters.rain_and_city, filters.device):
             yield _paging(make(rng))
         device = filters.device(rng)
-        yield Task(heavy=False, ask=lambda peer, asked=device: peer.label_counts(asked))  # type: ignore[misc]
+        yield Task(heavy=False, ask=lambda peer, asked=device: peer.label_counts(asked))
         yield _counting(next(heavy)(rng), heavy=True)
 
 
@@ -125,6 +125,6 @@ def work(peer: Peer, seed: int, seconds: float) -> list[tuple[bool, float]]:
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         task = next(tasks)
-        took, _ = timed(lambda each=task: each.ask(peer))  # type: ignore[misc]
+        took, _ = timed(lambda each=task: each.ask(peer))
         seen.append((task.heavy, took))
     return seen

@@ -153,7 +153,7 @@ def _growth(results: Results) -> Line:
 def _below(results: Results, row: str, what: str, limit_ms: float) -> Line:
     measured = _all(results, row)
     ours = measured[OURS]
-    ratio = f"{measured[PARQUET] / ours:.1f}x" if ours and measured.get(PARQUET) else ""  # type: ignore[operator]
+    ratio = f"{measured[PARQUET] / ours:.1f}x" if ours and measured.get(PARQUET) else ""
     return Line(what, _ms(limit_ms), measured, ratio, None if ours is None else ours < limit_ms, _ms)
 
 

@@ -32,7 +32,7 @@ class SiteUnderTest:
         return NodeClient(self.node.address)
 
     def register(self, dataset: str = "clinic/cells", **more: object) -> pb.RegisterResponse:
-        request = pb.RegisterRequest(path="scans", dataset=dataset, **more)  # type: ignore[arg-type]
+        request = pb.RegisterRequest(path="scans", dataset=dataset, **more)
         answers = list(self.reader.register(request))
         last = answers[-1]
         last.problems.extend(problem for answer in answers[:-1] for problem in answer.problems)

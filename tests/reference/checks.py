@@ -65,7 +65,7 @@ def holds(  # noqa: C901, PLR0911  # one case a kind of check
 
 def _chosen(check: Check, frame: Frame) -> bool:
     asked = (("frame", check.frame_query), ("roi", check.roi_query), ("source", check.source_query))
-    return all(matches(parse(text, scope).node, scope, frame) for scope, text in asked if text)  # type: ignore[arg-type]
+    return all(matches(parse(text, scope).node, scope, frame) for scope, text in asked if text)
 
 
 def _rois(check: Check, frame: Frame) -> list[int]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from hyperdatasets.client import admin
+from hyperdatasets.client import admin, metadata
 from hyperdatasets.client.config import ClientConfig
 from hyperdatasets.client.connection import Connection
 from hyperdatasets.client.dataset import Dataset
@@ -43,9 +45,7 @@ def with_token(service: Service, token: str) -> MetadataClient:
 
 
 def test_every_method_is_in_the_map() -> None:
-    from hyperdatasets.client.metadata import _METHODS
-
-    assert set(_METHODS) == set(access.METHODS)
+    assert set(metadata._METHODS) == set(access.METHODS)
 
 
 def test_roles_hold_in_their_project_and_below(service: Service, client: MetadataClient) -> None:
@@ -91,7 +91,7 @@ def test_another_version_of_the_protocol_is_told(service: Service) -> None:
 
 
 def test_a_server_that_is_none_of_ours(client: MetadataClient) -> None:
-    server = grpc.server(__import__("concurrent.futures").futures.ThreadPoolExecutor(1))
+    server = grpc.server(ThreadPoolExecutor(1))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     with pytest.raises(ProtocolMismatch, match="no hyperdatasets service"):
@@ -148,8 +148,6 @@ def test_what_comes_later_says_so(client: MetadataClient) -> None:
 
 
 def test_health_is_told(service: Service) -> None:
-    from grpc_health.v1 import health_pb2, health_pb2_grpc
-
     channel = grpc.insecure_channel(service.address)
     stub = health_pb2_grpc.HealthStub(channel)
     for name in ("", *(f"hyperdatasets.v1.{each}" for each in SERVICES)):
@@ -163,7 +161,7 @@ def test_streams_that_wait_do_not_keep_others_from_being_answered(service: Servi
     stub, ended = FrameServiceStub(client.connection.channel), threading.Event()
 
     def waiting() -> Iterator[frames_pb.WriteFramesRequest]:
-        ended.wait()
+        ended.wait(60)
         yield from ()
 
     calls = [stub.WriteFrames(waiting(), timeout=30) for _ in range(40)]
@@ -181,6 +179,6 @@ def test_streams_that_wait_do_not_keep_others_from_being_answered(service: Servi
 
 def test_a_mode_that_does_not_exist(client: MetadataClient) -> None:
     stub = FrameServiceStub(client.connection.channel)
-    request = frames_pb.WriteFramesRequest(dataset="d", version="v", mode=77)  # type: ignore[arg-type]
+    request = frames_pb.WriteFramesRequest(dataset="d", version="v", mode=77)
     with pytest.raises(grpc.RpcError, match="no mode 77"):
         list(stub.WriteFrames(iter([request]), timeout=5))

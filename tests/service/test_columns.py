@@ -19,6 +19,7 @@ from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument
 from hyperdatasets.core.normalise import normalise
 from hyperdatasets.v1 import frame_service_pb2 as pb
+from hyperdatasets.v1.frame_service_pb2_grpc import FrameServiceStub
 from hyperdatasets.wire import columns
 
 PAGE = Path(__file__).parents[2] / "docs" / "bulk-writes.md"
@@ -155,8 +156,6 @@ def test_bytes_that_are_no_columns(client: MetadataClient) -> None:
 
 
 def stub(channel: Any) -> Any:
-    from hyperdatasets.v1.frame_service_pb2_grpc import FrameServiceStub
-
     return FrameServiceStub(channel).WriteFrames
 
 

@@ -40,7 +40,7 @@ def draft(client: MetadataClient) -> DatasetVersion:
     return made
 
 
-def ids(found: list) -> list[str]:  # type: ignore[type-arg]
+def ids(found: list) -> list[str]:
     return [each.id for each, _ in found]
 
 
@@ -106,10 +106,10 @@ def test_bad_vectors_are_told_and_the_others_kept(draft: DatasetVersion) -> None
         ("bare", {}, NotFound, "has no vector `clip`"),
     ],
 )
-def test_bad_searches(draft: DatasetVersion, to: object, more: dict, error: type, message: str) -> None:  # type: ignore[type-arg]
+def test_bad_searches(draft: DatasetVersion, to: object, more: dict, error: type, message: str) -> None:
     draft.add_frames([SingleFrame("s3://bare", id="bare")])
     with pytest.raises(error, match=message):
-        draft.nearest("clip", to=to, **more)  # type: ignore[arg-type]
+        draft.nearest("clip", to=to, **more)
 
 
 def test_an_unknown_field_names_the_nearest(draft: DatasetVersion) -> None:

@@ -107,9 +107,9 @@ def constructs(node: Node, scope: Scope) -> Iterator[tuple[str, str]]:
                 yield construct, elements if kind else ""
         case Leaf(field, test):
             name = type(test).__name__
-            if name == "Term" and test.quoted:  # type: ignore[union-attr]
+            if name == "Term" and test.quoted:
                 name = "phrase"
-            if name == "Range" and None in (test.low, test.high):  # type: ignore[union-attr]
+            if name == "Range" and None in (test.low, test.high):
                 name = "open range"
             first = field.path.partition(".")[0]
             kind = "any text" if not first else "meta" if first == "meta" else "own"

@@ -38,7 +38,7 @@ from tests.reference import strategies
 
 
 def meta(name: str, test: object) -> Leaf:
-    return Leaf(Field(f"meta.{name}"), test)  # type: ignore[arg-type]
+    return Leaf(Field(f"meta.{name}"), test)
 
 
 def any_text(text: str) -> Leaf:
