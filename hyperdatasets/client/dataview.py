@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import yaml
@@ -18,6 +18,8 @@ from hyperdatasets.client.node import NodeClient, Sample, local_node
 from hyperdatasets.client.version import QueryWarning
 from hyperdatasets.core.dataview_text import from_plain, from_yaml, to_plain
 from hyperdatasets.core.errors import InvalidView, ViewPublished
+from hyperdatasets.core.frames import Frame
+from hyperdatasets.core.projection import projected
 from hyperdatasets.core.selection import SiteSelection
 from hyperdatasets.v1 import dataview_service_pb2 as pb
 from hyperdatasets.wire.frames import from_message
@@ -433,8 +435,7 @@ def _frame(entry: pb.ViewEntry, projection: Sequence[str]) -> SingleFrame | Fram
     for annotation, ids in zip(plain.get("annotations", ()), entry.label_ids, strict=False):
         annotation["label_ids"] = list(ids.ids)
     if projection:
-        wanted = {path.partition(".")[0] for path in projection} | {"id", "sources"}
-        plain = {key: value for key, value in plain.items() if key in wanted}
+        plain = dict(projected(cast("Frame", plain), ["sources", *projection]))
     return SingleFrame.from_plain(plain)
 
 

@@ -12,6 +12,7 @@ from pyroaring import BitMap
 
 from hyperdatasets.core.dataview import Metric
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument
+from hyperdatasets.core.projection import projected
 from hyperdatasets.core.query.parse import parse
 from hyperdatasets.core.vectors import Vector, checked
 from hyperdatasets.engine import statistics, views
@@ -354,7 +355,7 @@ def stored(
         for revision in part:
             message = encode.stored_frame(rows[revision])
             if projection:
-                message.frame.CopyFrom(to_message(edits.projected(frames.frame_of(rows[revision]), projection)))
+                message.frame.CopyFrom(to_message(projected(frames.frame_of(rows[revision]), projection)))
             yield message
 
 
