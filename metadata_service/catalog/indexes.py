@@ -6,6 +6,8 @@ import logging
 import shutil
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pyroaring import BitMap
@@ -17,6 +19,7 @@ from hyperdatasets.engine.segment import Row as IndexRow
 from metadata_service.store.protocol import Row, Store
 
 _PAUSE_S = 1.0  # without writes, before what was written is indexed
+_LONG_PAUSE_S = 10.0  # the same while somebody has a stream of writes open: indexing would slow it down
 _ALL = 1 << 62
 _LOG = logging.getLogger("metadata_service")
 _READ = SEALED  # revisions read and indexed at once: whole segments need no merging
@@ -31,6 +34,7 @@ class Indexes:
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
         self._written: dict[str, float] = {}  # dataset -> when it was last written, monotonic
+        self._streams = 0
         self._stopping = threading.Event()
         self._follower = threading.Thread(target=self._follow, name="index", daemon=True)
 
@@ -45,6 +49,17 @@ class Indexes:
             self._follower.join()
         for index in list(self._open.values()):
             index.save()
+
+    @contextmanager
+    def stream_of_writes(self) -> Iterator[None]:
+        """While it is open, indexing waits for longer pauses; queries index what they need all the same."""
+        with self._lock:
+            self._streams += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._streams -= 1
 
     def written(self, dataset: str) -> None:
         """Notes that there is something to index."""
@@ -73,8 +88,9 @@ class Indexes:
 
     def _follow(self) -> None:
         while not self._stopping.wait(_PAUSE_S / 2):
+            pause_s = _LONG_PAUSE_S if self._streams else _PAUSE_S
             for dataset, at in list(self._written.items()):
-                if time.monotonic() - at > _PAUSE_S:
+                if time.monotonic() - at > pause_s:
                     self._written.pop(dataset, None)
                     self._catch_up(dataset)
 

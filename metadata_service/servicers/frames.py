@@ -48,15 +48,16 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
     def WriteFrames(
         self, request_iterator: Iterator[pb.WriteFramesRequest], context: grpc.ServicerContext
     ) -> Iterator[pb.WriteFramesResponse]:
-        for request in request_iterator:
-            if request.mode not in _MODES:
-                raise InvalidArgument(f"mode: there is no mode {request.mode}")
-            plain, normal = _frames_of(request)
-            if len(plain) > MAX_BATCH:
-                raise InvalidArgument(f"a batch has at most {MAX_BATCH} frames, this one has {len(plain)}")
-            with self.deployment.store.writing() as writing:
-                answer = self._write(writing, request, plain, normal=normal)
-            yield answer  # only now it is committed
+        with self.deployment.indexes.stream_of_writes():
+            for request in request_iterator:
+                if request.mode not in _MODES:
+                    raise InvalidArgument(f"mode: there is no mode {request.mode}")
+                plain, normal = _frames_of(request)
+                if len(plain) > MAX_BATCH:
+                    raise InvalidArgument(f"a batch has at most {MAX_BATCH} frames, this one has {len(plain)}")
+                with self.deployment.store.writing() as writing:
+                    answer = self._write(writing, request, plain, normal=normal)
+                yield answer  # only now it is committed
 
     def _write(
         self, writing: Writing, request: pb.WriteFramesRequest, plain: Sequence[frames.Write], *, normal: bool
