@@ -11,6 +11,7 @@ import threading
 from dataclasses import fields
 
 from hyperdatasets.core.errors import HyperdatasetsError
+from hyperdatasets.log_lines import to_stderr
 from metadata_service.config import ServiceConfig, load
 from metadata_service.server import Service
 
@@ -25,7 +26,7 @@ def main() -> int:
         else:
             parser.add_argument(flag, help=each.metadata["help"])
     arguments = vars(parser.parse_args())
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    to_stderr(logging.INFO)
     try:
         service = Service(load(file=arguments.pop("config"), arguments=arguments)).start()
     except HyperdatasetsError as error:

@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 from hyperdatasets.core.errors import HyperdatasetsError
+from hyperdatasets.log_lines import to_stderr
 from node.server import Node
 
 
@@ -20,7 +21,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="folder of the node, with node.toml")
     folder = parser.parse_args().folder
     _tune_allocator()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    to_stderr(logging.INFO)
     try:
         node = Node(folder).start()
     except HyperdatasetsError as error:

@@ -14,6 +14,7 @@ import typer
 from hyperdatasets.cli.output import Json, console, done, say, show, warn
 from hyperdatasets.client.node import NodeClient, local_node
 from hyperdatasets.core.errors import FailedPrecondition, InvalidArgument
+from hyperdatasets.log_lines import to_stderr
 from hyperdatasets.v1 import node_service_pb2 as pb
 from node import audit as audit_log
 from node import clients, policy, setup
@@ -68,7 +69,7 @@ def enrol(
 @app.command()
 def serve(folder: Folder) -> None:
     """Run the node until Ctrl-C."""
-    logging.basicConfig(level=logging.WARNING)
+    to_stderr(logging.WARNING)
     with Node(folder) as node:
         how = "in plaintext, for this machine alone" if node.config.plaintext else "with client certificates"
         say(f"node of site `{node.config.site}`: {node.address}, {how}")

@@ -16,6 +16,7 @@ from hyperdatasets.client import admin
 from hyperdatasets.client.config import ClientConfig, home
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.core.errors import InvalidConfig
+from hyperdatasets.log_lines import to_stderr
 from metadata_service.config import load
 from metadata_service.server import Service
 from node import setup
@@ -39,7 +40,7 @@ def serve(
     ] = None,
 ) -> None:
     """Run the metadata service until Ctrl-C."""
-    logging.basicConfig(level=logging.WARNING)
+    to_stderr(logging.WARNING)
     arguments = {"data": data or home() / "service", "host": host, "port": port, "hostname": hostname,
                  "reflection": reflection}  # fmt: skip
     with Service(load(file=config, arguments=arguments)) as service:
