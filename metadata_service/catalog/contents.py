@@ -46,8 +46,11 @@ class Contents:
         return content
 
     def _cached(self, version: Row) -> BitMap | None:
+        key = _key(version)
         with self._lock:
-            return self._cache.get(_key(version))
+            if key in self._cache:
+                self._cache.move_to_end(key)
+            return self._cache.get(key)
 
 
 def _key(version: Row) -> _Key:

@@ -76,12 +76,14 @@ class KeyCache:
     def get(self, mark: int, read: Callable[[], Keys]) -> Keys:
         with self._lock:
             found = self._kept.get(mark)
-            if found is None:
-                found = self._kept[mark] = read()
-                while len(self._kept) > self._KEPT:
-                    self._kept.popitem(last=False)
+        if found is None:
+            found = read()
+        with self._lock:
+            self._kept[mark] = found
             self._kept.move_to_end(mark)
-            return found
+            while len(self._kept) > self._KEPT:
+                self._kept.popitem(last=False)
+        return found
 
 
 def hashes_of(frame_ids: Iterable[str]) -> Hashes:
