@@ -43,7 +43,7 @@ METHODS: dict[str, str] = {
     **dict.fromkeys((
         "WriteFrames", "DeleteFrames", "CopyFrames", "UpdateByQuery", "QueryFrames", "ListFrames", "CountFrames",
         "BatchGetFrames", "GetStatistics", "GetSchema", "CreateVectorField", "ListVectorFields", "SetVectors",
-        "BatchGetVectors", "SearchVectors",
+        "BatchGetVectors", "SearchVectors", "WithdrawPublicFrames",
     ), KNOWN),
     **dict.fromkeys((
         "CreateDataView", "GetDataView", "ListDataViews", "UpdateDataView", "DeleteDataView", "PublishDataView",

@@ -67,7 +67,7 @@ class Service:
 
     def __init__(self, config: ServiceConfig) -> None:
         self._config = config
-        self._store, self._deployment = _opened(config.data)
+        self._store, self._deployment = opened(config.data)
         self._authority = None if config.loopback else Authority(config.data / "keys", name="hyperdatasets service")
         self._health = health.HealthServicer()
         self._server = self._built()
@@ -160,7 +160,8 @@ class Service:
             return users.create_token(writing, LOCAL_ADMIN, now, row, days=0)[0]
 
 
-def _opened(data: Path) -> tuple[Store, Deployment]:
+def opened(data: Path) -> tuple[Store, Deployment]:
+    """What a data folder holds, made if it is new; no thread runs yet."""
     try:
         data.mkdir(parents=True, exist_ok=True)
         store = SqliteStore(data / "metadata.db")

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import orjson
 import typer
 
-from hyperdatasets.cli.output import Json, done
-from hyperdatasets.core.errors import NotFound
+from hyperdatasets.cli.output import Json, console, done
+from hyperdatasets.core.errors import InvalidArgument, NotFound
 from hyperdatasets.engine.files import DamagedFile
 from hyperdatasets.engine.index import DatasetIndex
+from metadata_service.catalog import withdrawals
+from metadata_service.catalog.caller import LOCAL_ADMIN
+from metadata_service.server import opened
 from metadata_service.store.sqlite import SqliteStore
 
 app = typer.Typer(no_args_is_help=True, help="Check, back up and repair a service's data folder.")
+_LIST = "withdrawals.jsonl"
 Data = Annotated[Path, typer.Argument(help="The service's data folder.")]
 
 
@@ -54,7 +59,65 @@ def backup(
     store.backup(str(target / "metadata.db"))
     store.close()
     shutil.copytree(data / "keys", target / "keys")
-    done(f"backup in {target}; restore it by serving that folder", {"backup": str(target)}, as_json=as_json)
+    kept = SqliteStore(target / "metadata.db")
+    with kept.reading() as reading:
+        lines = [orjson.dumps(entry) + b"\n" for entry in withdrawals.listed(reading)]
+    kept.close()
+    (target / _LIST).write_bytes(b"".join(lines))
+    text = f"backup in {target}, with {len(lines)} withdrawals in {_LIST}; `admin restore` makes a data folder of it"
+    done(text, {"backup": str(target), "withdrawals": len(lines)}, as_json=as_json)
+
+
+@app.command()
+def restore(
+    backup: Annotated[Path, typer.Argument(help="Folder of a backup.")],
+    data: Annotated[Path, typer.Argument(help="New data folder.")],
+    withdrawn: Annotated[Path | None, typer.Option(help=f"A newer backup's {_LIST}; applied as well.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a data folder of a backup; what was withdrawn since is erased before anything is served."""
+    database = _database(backup)
+    entries = [entry for path in (backup / _LIST, withdrawn) if path is not None for entry in _entries(path)]
+    data.mkdir(parents=True, exist_ok=False)
+    shutil.copy2(database, data / "metadata.db")
+    shutil.copytree(backup / "keys", data / "keys")
+    store, deployment = opened(data)
+    with store.writing() as writing:
+        erased = sum(withdrawals.repeat(deployment, writing, LOCAL_ADMIN, entry) for entry in entries)
+    store.close()
+    if erased:
+        _compact(data)
+    text = f"restored to {data}; {erased} revisions withdrawn since the backup are erased"
+    done(text, {"data": str(data), "erased": erased}, as_json=as_json)
+
+
+@app.command()
+def compact(data: Data, as_json: Json = False) -> None:
+    """Rewrite the database without free pages and delete the index, so that nothing erased is left on disk."""
+    freed = _compact(data)
+    text = f"{freed >> 10} KiB are free again; the index is deleted, the next queries make it anew"
+    done(text, {"freed_bytes": freed}, as_json=as_json)
+
+
+def _compact(data: Path) -> int:
+    """Returns how many bytes the database is smaller."""
+    database = _database(data)
+    before = database.stat().st_size
+    store = SqliteStore(database)
+    with console.status(f"rewriting {database} ({before >> 20} MiB)…"):
+        store.compact()
+    store.close()
+    shutil.rmtree(data / "index", ignore_errors=True)
+    return before - database.stat().st_size
+
+
+def _entries(path: Path) -> list[Any]:
+    if not path.exists():
+        raise NotFound(f"{path} is not there; a backup has a list of withdrawals", kind="file", name=str(path))
+    try:
+        return [orjson.loads(line) for line in path.read_bytes().splitlines()]
+    except ValueError:
+        raise InvalidArgument(f"{path} is no list of withdrawals: each line is a JSON object") from None
 
 
 def _database(data: Path) -> Path:

@@ -77,6 +77,18 @@ def delete(
 
 
 @app.command()
+def withdraw(
+    dataset: Dataset, frame_id: Annotated[list[str], typer.Argument(help="Ids.")],
+    reason: Annotated[str, typer.Option(help="Why, for the record.")], as_json: Json = False,
+) -> None:  # fmt: skip
+    """Erase frames without a site from all versions for good (admins); digests and orders stay as they are."""
+    revisions, missing = datasets.Dataset.get(dataset).withdraw_frames(frame_id, why=reason)
+    text = f"{revisions} revisions are erased; `hyperdatasets admin compact` removes what is left of them on disk"
+    text += f"\nnot there (any more): {', '.join(missing)}" if missing else ""
+    done(text, {"revisions": revisions, "missing": missing}, as_json=as_json)
+
+
+@app.command()
 def update(
     dataset: Dataset, query: Query = "", roi_query: RoiQuery = "", version: Version = "",
     add_label: Annotated[list[str] | None, typer.Option(help="On each ROI that matches; repeat for several.")] = None,

@@ -92,9 +92,11 @@ def publish(view: Name, as_json: Json = False) -> None:
 @app.command()
 def verify(view: Name, as_json: Json = False) -> None:
     """Evaluate a published view again; exit code 1 if it selects other frames than were stored."""
-    ok, differences = DataView.get(name=view).verify()
-    text = "\n".join(["the same frames" if ok else "DIFFERENT frames", *differences])
-    done(text, {"same": ok, "differences": differences}, as_json=as_json)
+    found = DataView.get(name=view)
+    ok, differences = found.verify()
+    said = [f"{found.withdrawn} withdrawn"] if found.withdrawn else []
+    text = "\n".join(["the same frames" if ok else "DIFFERENT frames", *said, *differences])
+    done(text, {"same": ok, "withdrawn": found.withdrawn, "differences": differences}, as_json=as_json)
     if not ok:
         raise typer.Exit(1)
 

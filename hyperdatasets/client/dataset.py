@@ -192,6 +192,18 @@ class Dataset:
         field = frames_pb.VectorField(name=name, dimensions=dimensions, metric=number)
         self._client.send(frames_pb.CreateVectorFieldRequest(dataset=self.id, field=field))
 
+    def withdraw_frames(self, frame_ids: Iterable[str], *, why: str) -> tuple[int, tuple[str, ...]]:
+        """Erases frames without a site from all versions for good, and their copies in other datasets; for admins.
+
+        Published versions and data views keep digests and positions; a withdrawn frame is there, and empty.
+
+        Returns:
+            How many revisions were erased, and the ids that were not there (any more).
+        """
+        request = frames_pb.WithdrawPublicFramesRequest(dataset=self.id, frame_ids=frame_ids, why=why)
+        answer = self._client.send(request, timeout_s=600)
+        return int(answer.revisions), tuple(answer.missing_ids)
+
     def vector_fields(self) -> dict[str, dict[str, Any]]:
         """Dimensions and metric of each vector field, by name."""
         answer = self._client.send(frames_pb.ListVectorFieldsRequest(dataset=self.id))

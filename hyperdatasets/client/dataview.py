@@ -93,6 +93,8 @@ class DataView:
                 self._spec[key] = value
         self._project, self._given = project, client
         self._stored: pb.DataView | None = None
+        self.withdrawn = 0
+        """Frames withdrawn since publishing: those that `verify` or the last pass over the view found."""
 
     # --- found
 
@@ -337,13 +339,17 @@ class DataView:
         """
         if allow_repetition and not self.published:
             self._change(iteration=self._spec.get("iteration", {}) | {"limit": "balanced"})
+        self.withdrawn = 0
         request = pb.ReadDataViewRequest(
             target=self._target, start=start, partition=worker_index, partitions=num_workers
         )
         for answer in self._client.stream(request):
             _tell(answer.warnings)
             for entry in answer.entries:
-                yield _frame(entry, projection)
+                if entry.frame.withdrawn:
+                    self.withdrawn += 1
+                else:
+                    yield _frame(entry, projection)
 
     def open(self, node: NodeClient | None = None, *, purpose: str = "") -> Iterator[Sample]:
         """Frames with their content: those of this site from its node, those without a site by their URIs.
@@ -390,6 +396,7 @@ class DataView:
     def verify(self) -> tuple[bool, Any]:
         """Evaluates again: whether digests are the stored ones, and what differs."""
         answer = self._client.send(pb.VerifyDataViewRequest(view=self.reference), timeout_s=600)
+        self.withdrawn = answer.withdrawn
         return answer.ok, [*answer.differences]
 
     @property
@@ -410,6 +417,9 @@ class DataView:
         """Frames without a site: their content is inline, or at their URIs."""
         for answer in self._client.stream(pb.ReadDataViewRequest(target=self._target, site="")):
             for entry in answer.entries:
+                if entry.frame.withdrawn:
+                    self.withdrawn += 1
+                    continue
                 plain = _frame(entry, ()).plain
                 parts = [plain["blob"]] if "blob" in plain else []
                 for source in plain["sources"] if not parts else ():

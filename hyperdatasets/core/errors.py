@@ -152,6 +152,12 @@ class ChecksFailed(FailedPrecondition):
     reason = "CHECKS_FAILED"
 
 
+class FrameWithdrawn(FailedPrecondition):
+    """The frame was withdrawn: a person said no; it is not written again."""
+
+    reason = "FRAME_WITHDRAWN"
+
+
 class PageTokenStale(FailedPrecondition):
     reason = "PAGE_TOKEN_STALE"
 

@@ -1612,3 +1612,93 @@ class SearchVectorsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SearchVectorsResponse: _TypeAlias = SearchVectorsResponse  # noqa: Y015
+
+@_typing.final
+class WithdrawPublicFramesRequest(_message.Message):
+    """Request of WithdrawPublicFrames."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: _builtins.int
+    FRAME_IDS_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    dataset: _builtins.str
+    """Name or id of the dataset; copies of its frames in other datasets are withdrawn with them."""
+    why: _builtins.str
+    """Why, for the record; not empty."""
+    request_id: _builtins.str
+    """Makes the call safe to repeat."""
+    @_builtins.property
+    def frame_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Frames without a site, at most 10,000."""
+
+    def __init__(
+        self,
+        *,
+        dataset: _builtins.str = ...,
+        frame_ids: _abc.Iterable[_builtins.str] | None = ...,
+        why: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "frame_ids", b"frame_ids", "request_id", b"request_id", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WithdrawPublicFramesRequest: _TypeAlias = WithdrawPublicFramesRequest  # noqa: Y015
+
+@_typing.final
+class WithdrawPublicFramesResponse(_message.Message):
+    """Response of WithdrawPublicFrames."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class FramesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    REVISIONS_FIELD_NUMBER: _builtins.int
+    FRAMES_FIELD_NUMBER: _builtins.int
+    MISSING_IDS_FIELD_NUMBER: _builtins.int
+    revisions: _builtins.int
+    """Revisions that were erased, over all datasets."""
+    @_builtins.property
+    def frames(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Datasets (by id) and how many frames of each were withdrawn."""
+
+    @_builtins.property
+    def missing_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids that the dataset never had, or that were withdrawn before."""
+
+    def __init__(
+        self,
+        *,
+        revisions: _builtins.int = ...,
+        frames: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        missing_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frames", b"frames", "missing_ids", b"missing_ids", "revisions", b"revisions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WithdrawPublicFramesResponse: _TypeAlias = WithdrawPublicFramesResponse  # noqa: Y015

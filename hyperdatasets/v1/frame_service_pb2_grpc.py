@@ -110,6 +110,11 @@ class FrameServiceStub(object):
                 request_serializer=hyperdatasets_dot_v1_dot_frame__service__pb2.SearchVectorsRequest.SerializeToString,
                 response_deserializer=hyperdatasets_dot_v1_dot_frame__service__pb2.SearchVectorsResponse.FromString,
                 _registered_method=True)
+        self.WithdrawPublicFrames = channel.unary_unary(
+                '/hyperdatasets.v1.FrameService/WithdrawPublicFrames',
+                request_serializer=hyperdatasets_dot_v1_dot_frame__service__pb2.WithdrawPublicFramesRequest.SerializeToString,
+                response_deserializer=hyperdatasets_dot_v1_dot_frame__service__pb2.WithdrawPublicFramesResponse.FromString,
+                _registered_method=True)
 
 
 class FrameServiceServicer(object):
@@ -221,6 +226,13 @@ class FrameServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WithdrawPublicFrames(self, request, context):
+        """Takes frames without a site out of all versions for good, leaving tombstones; needs the role admin.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_FrameServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -298,6 +310,11 @@ def add_FrameServiceServicer_to_server(servicer, server):
                     servicer.SearchVectors,
                     request_deserializer=hyperdatasets_dot_v1_dot_frame__service__pb2.SearchVectorsRequest.FromString,
                     response_serializer=hyperdatasets_dot_v1_dot_frame__service__pb2.SearchVectorsResponse.SerializeToString,
+            ),
+            'WithdrawPublicFrames': grpc.unary_unary_rpc_method_handler(
+                    servicer.WithdrawPublicFrames,
+                    request_deserializer=hyperdatasets_dot_v1_dot_frame__service__pb2.WithdrawPublicFramesRequest.FromString,
+                    response_serializer=hyperdatasets_dot_v1_dot_frame__service__pb2.WithdrawPublicFramesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -706,6 +723,33 @@ class FrameService(object):
             '/hyperdatasets.v1.FrameService/SearchVectors',
             hyperdatasets_dot_v1_dot_frame__service__pb2.SearchVectorsRequest.SerializeToString,
             hyperdatasets_dot_v1_dot_frame__service__pb2.SearchVectorsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WithdrawPublicFrames(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hyperdatasets.v1.FrameService/WithdrawPublicFrames',
+            hyperdatasets_dot_v1_dot_frame__service__pb2.WithdrawPublicFramesRequest.SerializeToString,
+            hyperdatasets_dot_v1_dot_frame__service__pb2.WithdrawPublicFramesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -63,6 +63,8 @@ class FrameServiceStub:
     """Reads vectors by frame id."""
     SearchVectors: _grpc.UnaryStreamMultiCallable[_frame_service_pb2.SearchVectorsRequest, _frame_service_pb2.SearchVectorsResponse]
     """Streams the frames whose vectors are the most alike to one, the nearest first."""
+    WithdrawPublicFrames: _grpc.UnaryUnaryMultiCallable[_frame_service_pb2.WithdrawPublicFramesRequest, _frame_service_pb2.WithdrawPublicFramesResponse]
+    """Takes frames without a site out of all versions for good, leaving tombstones; needs the role admin."""
 
 @_typing.type_check_only
 class FrameServiceAsyncStub(FrameServiceStub):
@@ -99,6 +101,8 @@ class FrameServiceAsyncStub(FrameServiceStub):
     """Reads vectors by frame id."""
     SearchVectors: _aio.UnaryStreamMultiCallable[_frame_service_pb2.SearchVectorsRequest, _frame_service_pb2.SearchVectorsResponse]  # type: ignore[assignment]
     """Streams the frames whose vectors are the most alike to one, the nearest first."""
+    WithdrawPublicFrames: _aio.UnaryUnaryMultiCallable[_frame_service_pb2.WithdrawPublicFramesRequest, _frame_service_pb2.WithdrawPublicFramesResponse]  # type: ignore[assignment]
+    """Takes frames without a site out of all versions for good, leaving tombstones; needs the role admin."""
 
 class FrameServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps frames. `version` is a name within `dataset`, or an id (then `dataset` may be empty)."""
@@ -222,5 +226,13 @@ class FrameServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_frame_service_pb2.SearchVectorsResponse], _abc.AsyncIterator[_frame_service_pb2.SearchVectorsResponse]]:
         """Streams the frames whose vectors are the most alike to one, the nearest first."""
+
+    @_abc_1.abstractmethod
+    def WithdrawPublicFrames(
+        self,
+        request: _frame_service_pb2.WithdrawPublicFramesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_frame_service_pb2.WithdrawPublicFramesResponse, _abc.Awaitable[_frame_service_pb2.WithdrawPublicFramesResponse]]:
+        """Takes frames without a site out of all versions for good, leaving tombstones; needs the role admin."""
 
 def add_FrameServiceServicer_to_server(servicer: FrameServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -16,6 +16,7 @@ from hyperdatasets.engine.segment import build
 from metadata_service.catalog import frames
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.contents import Contents
+from metadata_service.catalog.tombstones import withdrawn_ids
 from metadata_service.store.protocol import Row, Writing
 
 _READ = 2_000  # revisions read and written at once
@@ -109,6 +110,13 @@ def copy(
     total = frames.Outcome(version=version)
     for start in range(0, len(revisions), _READ):
         rows = writing.revisions(source["id"], revisions[start : start + _READ])
+        gone = withdrawn_ids(writing, dataset["id"], [row["frame_id"] for row in rows])
+        total.failures += [
+            frames.Failure(start + place, row["frame_id"], frames.already_withdrawn(row["frame_id"]))
+            for place, row in enumerate(rows)
+            if row["frame_id"] in gone
+        ]
+        rows = [row for row in rows if row["frame_id"] not in gone]
         ids = [row["frame_id"] for row in rows]
         current = frames.current_rows(writing, contents, dataset, total.version, ids)
         total.unchanged += sum(row["frame_id"] in current and _same(row, current[row["frame_id"]]) for row in rows)

@@ -20,6 +20,7 @@ from hyperdatasets.core.canonical import (
 from hyperdatasets.core.errors import (
     EtagMismatch,
     FrameOfOtherSite,
+    FrameWithdrawn,
     HyperdatasetsError,
     InvalidFrame,
     NotFound,
@@ -30,6 +31,7 @@ from hyperdatasets.core.normalise import normalise
 from metadata_service.catalog import vectors
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.contents import Contents
+from metadata_service.catalog.tombstones import withdrawn, withdrawn_ids
 from metadata_service.catalog.versions import Edit, edit
 from metadata_service.store.protocol import Reading, Row, Writing
 
@@ -94,10 +96,13 @@ def write(
         cast("Frame", each[1]) if normal else _normalised(index, each, outcome) for index, each in enumerate(frames)
     ]
     current = current_rows(writing, contents, dataset, version, [frame["id"] for frame in checked if frame])
+    gone = withdrawn_ids(writing, dataset["id"], [frame["id"] for frame in checked if frame])
     for index, (frame, (_, _, etag)) in enumerate(zip(checked, frames, strict=True)):
         if frame is None:
             continue
         try:
+            if frame["id"] in gone:
+                raise already_withdrawn(frame["id"])
             _take(batch, outcome, caller, frame, current.get(frame["id"]), mode=mode, etag=etag)
         except HyperdatasetsError as error:
             outcome.failures.append(Failure(index, frame["id"], error))
@@ -109,8 +114,13 @@ def current_rows(
     reading: Reading, contents: Contents, dataset: Row, version: Row, frame_ids: Sequence[str]
 ) -> dict[str, Row]:
     """The revisions that a version holds of these frames, by frame id."""
-    rows = reading.revisions_of(dataset["id"], frame_ids, contents.of(reading, version))
+    held = contents.of(reading, version) - withdrawn(reading, dataset["id"])
+    rows = reading.revisions_of(dataset["id"], frame_ids, held)
     return {row["frame_id"]: row for row in rows}
+
+
+def already_withdrawn(frame_id: str) -> FrameWithdrawn:
+    return FrameWithdrawn(f"frame `{frame_id[:60]}` was withdrawn from this dataset and does not come back")
 
 
 def frame_of(row: Row) -> Frame:

@@ -113,4 +113,6 @@ class Indexes:
 
 
 def _index_row(row: Row) -> IndexRow:
+    if not row["payload"]:  # withdrawn
+        return IndexRow(row["revision"], {"id": row["frame_id"], "sources": []})
     return IndexRow(row["revision"], from_canonical(row["payload"]), row["saved_ms"], row["saved_in"])

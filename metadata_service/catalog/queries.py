@@ -11,6 +11,7 @@ from hyperdatasets.core.query.tree import Scope
 from hyperdatasets.engine import field_warnings, sorting
 from hyperdatasets.engine.index import DatasetIndex
 from metadata_service.catalog.deployment import Deployment
+from metadata_service.catalog.tombstones import withdrawn
 from metadata_service.store.protocol import Reading, Row
 
 
@@ -48,7 +49,7 @@ def matching(deployment: Deployment, reading: Reading, version: Row, wanted: Fra
         ("source_query", "source", wanted.source_query),
     ]
     parsed = [(where, scope, parse(text, scope)) for where, scope, text in asked if text]
-    content = deployment.contents.of(reading, version)
+    content = deployment.contents.of(reading, version) - withdrawn(reading, version["dataset"])
     index = deployment.indexes.reaching(version["dataset"], content)
     found, warnings = content, []
     for where, scope, query in parsed:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from hyperdatasets.core.canonical import from_canonical
@@ -140,7 +141,7 @@ def carry(writing: Writing, dataset: Row, changed: Mapping[int, tuple[bytes, Row
     follows = {
         before["revision"]: revision
         for revision, (payload, before) in changed.items()
-        if _content(payload) == _content(before["payload"])
+        if content(payload) == content(before["payload"])
     }
     for row in listed:
         found = writing.vectors(row["id"], sorted(follows))
@@ -197,10 +198,11 @@ def _writable(caller: Caller, held: Mapping[str, Row], frame_id: str) -> int:
     return int(row["revision"])
 
 
-def _content(payload: bytes) -> Any:
-    """What a vector of a frame was computed from."""
+def content(payload: bytes) -> bytes:
+    """What a frame shows: what a vector of it was computed from."""
     frame = from_canonical(payload)
-    return [(each["uri"], each.get("digest")) for each in frame["sources"]], cast("Any", frame).get("blob")
+    shown = [[each["uri"], each.get("digest")] for each in frame["sources"]], cast("Any", frame).get("blob")
+    return orjson.dumps(shown)
 
 
 def _insert(writing: Writing, row: Row, found: Iterable[tuple[int, bytes]]) -> None:

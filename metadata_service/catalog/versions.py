@@ -24,6 +24,7 @@ from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.contents import Contents, add_to_leaves, leaves, packed
 from metadata_service.catalog.records import Signer, add_version_record
 from metadata_service.catalog.stamps import change, check_etag, created, new_id, updated, with_tags
+from metadata_service.catalog.tombstones import withdrawn
 from metadata_service.store.protocol import Reading, Row, Writing
 
 CURRENT = "Current"  # the name of a working copy
@@ -74,7 +75,7 @@ def create(
         writing.insert_all(
             "leaves", [leaf | {"version": row["id"]} for leaf in writing.rows("leaves", version=row["base"])]
         )
-    if len(parents) > 1:
+    if len(parents) > 1 or base.intersect(withdrawn(writing, dataset["id"])):
         edited = Edit(_described(writing, dataset, merged - base), _described(writing, dataset, base - merged))
         row = edit(writing, caller, now_ms, row, edited)
     return row, collisions
@@ -251,7 +252,9 @@ def mask_labels(plain: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _merged(
     reading: Reading, contents: Contents, dataset: Row, parents: Sequence[Row]
 ) -> tuple[BitMap, list[Collision]]:
+    gone = withdrawn(reading, dataset["id"])
     bitmaps = [contents.of(reading, parent) for parent in parents]
+    bitmaps = [each - gone for each in bitmaps] if gone else bitmaps
     return merge(bitmaps, lambda revisions: frame_ids(reading, dataset["id"], revisions))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -29,13 +29,14 @@ from hyperdatasets.core.selection import SiteSelection, site_digest, view_digest
 from hyperdatasets.engine import field_warnings, views
 from hyperdatasets.engine.orders import Sequences, check_servable, sequences
 from hyperdatasets.engine.view_rois import labels_of, roi_counts
-from metadata_service.catalog import datasets, rankings, versions
+from metadata_service.catalog import datasets, rankings, versions, view_orders
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.contents import packed
 from metadata_service.catalog.deployment import Deployment
 from metadata_service.catalog.queries import Warned
 from metadata_service.catalog.records import add_view_record
 from metadata_service.catalog.stamps import change, check_etag, created, new_id, updated, with_tags
+from metadata_service.catalog.tombstones import withdrawn
 from metadata_service.store.protocol import Reading, Row, Writing
 
 
@@ -48,6 +49,13 @@ class Resolved:
     selection: views.Selection
     warnings: tuple[Warned, ...]
     stored: Mapping[str, views.Selection] | None = None
+    withdrawn: Mapping[int, BitMap] = field(default_factory=dict)  # by dataset
+    kept: view_orders.Tables | None = None
+
+    def withdrawn_of(self, selection: views.Selection) -> int:
+        """How many of the selected frames were withdrawn since."""
+        parts = views.unions(selection).items()
+        return sum(len(revisions & self.withdrawn.get(number, BitMap())) for number, revisions in parts)
 
     def sites(self) -> Mapping[str, views.Selection]:
         """The part of each site that has frames, by name."""
@@ -167,7 +175,7 @@ def delete(writing: Writing, row: Row, *, force: bool, etag: str) -> None:
         raise InUse(f"an experiment names view `{row['name']}`; it stays as long as the experiment does")
     if row["published"] and not force:
         raise InUse(f"view `{row['name']}` is published; delete it with force if it may go for ever")
-    for table in ("view_versions", "selections", "view_sites"):
+    for table in ("view_versions", "selections", "view_sites", "view_orders"):
         writing.delete(table, view=row["id"])
     writing.delete("views", id=row["id"])
 
@@ -187,10 +195,16 @@ def resolve(deployment: Deployment, reading: Reading, caller: Caller, target: Ro
     warnings += parse_warnings(spec)
     slices = [_slice(deployment, reading, version.version_id) for version in view.versions]
     if isinstance(target, dict) and target["published"]:
-        nearest = views.kept(_of_all_sites(_stored(reading, target, view), view))
+        stored = stored_selection(reading, target, view)
+        nearest = views.kept(_of_all_sites(stored, view))
     else:
         nearest = partial(rankings.nearest, deployment, reading, view, slices)
     selection = views.select(view, slices, nearest)
+    gone = _withdrawn(reading, view)
+    kept = None
+    if isinstance(target, dict) and target["published"]:
+        selection = _with_withdrawn(selection, _of_all_sites(stored, view), gone)
+        kept = view_orders.kept(reading, target, list(stored))
     warnings += _field_warnings(spec, view, slices)
     for number, revisions in views.unions(selection).items():
         resolved = Resolved(view, slices, selection, ())
@@ -198,7 +212,7 @@ def resolve(deployment: Deployment, reading: Reading, caller: Caller, target: Ro
         twice = views.duplicates(resolved.index_of(number), revisions) if several else 0
         if twice:
             warnings.append(Warned(f"{twice} frames are selected in two revisions and come twice", "versions", 0))
-    return Resolved(view, slices, selection, tuple(warnings))
+    return Resolved(view, slices, selection, tuple(warnings), None, gone, kept)
 
 
 def read(deployment: Deployment, reading: Reading, caller: Caller, target: Row | ViewSpec) -> Resolved:
@@ -209,8 +223,11 @@ def read(deployment: Deployment, reading: Reading, caller: Caller, target: Row |
     for version in view.versions:
         datasets.find(reading, caller, version.dataset_id)
     slices = [_slice(deployment, reading, version.version_id) for version in view.versions]
-    stored = _stored(reading, target, view)
-    return Resolved(view, slices, _of_all_sites(stored, view), (), stored)
+    stored = stored_selection(reading, target, view)
+    return Resolved(
+        view, slices, _of_all_sites(stored, view), (), stored,
+        _withdrawn(reading, view), view_orders.kept(reading, target, list(stored)),
+    )  # fmt: skip
 
 
 def publish(deployment: Deployment, writing: Writing, caller: Caller, row: Row, *, etag: str) -> tuple[Row, Resolved]:
@@ -275,6 +292,8 @@ def orders(resolved: Resolved) -> Sequences:
         InvalidView: units that are not served yet.
     """
     check_servable(resolved.view)
+    if resolved.kept is not None:
+        return view_orders.sequences_of(resolved.view, resolved.sites(), resolved.kept)
     return sequences(resolved.view, resolved.sites(), resolved.index_of)
 
 
@@ -321,7 +340,8 @@ def rule_counts(resolved: Resolved) -> list[tuple[int, str, int, int]]:
     for rule, pinned in enumerate(resolved.view.rules):
         rois = dict.fromkeys(sites, 0)
         for number in {number for selection in sites.values() for number in selection[rule]}:
-            parts = [selection[rule].get(number, BitMap()) for selection in sites.values()]
+            gone = resolved.withdrawn.get(number, BitMap())
+            parts = [selection[rule].get(number, BitMap()) - gone for selection in sites.values()]
             counts = roi_counts(pinned.rule, resolved.index_of(number), parts)
             rois = {site: rois[site] + count for site, count in zip(sites, counts, strict=True)}
         found += [(rule, site, sum(map(len, sites[site][rule].values())), rois[site]) for site in sites]
@@ -340,7 +360,7 @@ def _slice(deployment: Deployment, reading: Reading, version_id: str) -> views.S
     row = reading.one("versions", id=version_id)
     if row is None:
         raise NotFound(f"version {version_id} of this view is not here any more", kind="version", name=version_id)
-    content = deployment.contents.of(reading, row)
+    content = deployment.contents.of(reading, row) - withdrawn(reading, row["dataset"])
     return views.Slice(deployment.indexes.reaching(row["dataset"], content), content)
 
 
@@ -377,7 +397,7 @@ def _store_selection(writing: Writing, row: Row, resolved: Resolved, sites: Sequ
     ])  # fmt: skip
 
 
-def _stored(reading: Reading, row: Row, view: PinnedView) -> dict[str, views.Selection]:
+def stored_selection(reading: Reading, row: Row, view: PinnedView) -> dict[str, views.Selection]:
     """The selection of each site as it was stored when the view was published."""
     sites: dict[str, views.Selection] = {}
     for each in reading.rows("selections", order="site", view=row["id"]):
@@ -389,6 +409,22 @@ def _stored(reading: Reading, row: Row, view: PinnedView) -> dict[str, views.Sel
 def _of_all_sites(stored: Mapping[str, views.Selection], view: PinnedView) -> views.Selection:
     """Per rule what it selects at any site."""
     return [views.unions([selection[number] for selection in stored.values()]) for number in range(len(view.rules))]
+
+
+def _withdrawn(reading: Reading, view: PinnedView) -> dict[int, BitMap]:
+    return {number: withdrawn(reading, dataset) for number, dataset in enumerate(view.datasets)}
+
+
+def _with_withdrawn(selection: views.Selection, stored: views.Selection, gone: Mapping[int, BitMap]) -> views.Selection:
+    """Nobody can evaluate a withdrawn frame again: it stays selected where it was."""
+    return [
+        {
+            number: both
+            for number in sorted({*now, *before})
+            if (both := now.get(number, BitMap()) | (before.get(number, BitMap()) & gone[number]))
+        }
+        for now, before in zip(selection, stored, strict=True)
+    ]
 
 
 def _by_id(resolved: Resolved) -> dict[str, BitMap]:

@@ -85,6 +85,14 @@ def stored_frame(row: Row) -> frame_pb2.StoredFrame:
     )  # fmt: skip
 
 
+def tombstone(row: Row) -> frame_pb2.StoredFrame:
+    """What is left of a withdrawn frame."""
+    return frame_pb2.StoredFrame(
+        frame=frame_pb2.Frame(id=row["frame_id"], site=row["site"]), revision=row["revision"],
+        digest=f"sha256:{row['digest'].hex()}", withdrawn=True,
+    )  # fmt: skip
+
+
 def warnings(warned: Iterable[Warned]) -> list[common.Warning]:
     return [common.Warning(message=each.message, where=each.where, position=each.position) for each in warned]
 

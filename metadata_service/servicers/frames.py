@@ -23,7 +23,7 @@ from hyperdatasets.v1 import frame_service_pb2_grpc as rpc
 from hyperdatasets.wire import columns
 from hyperdatasets.wire.frames import from_message, to_message
 from metadata_service import pages
-from metadata_service.catalog import datasets, edits, frames, queries, vectors, versions
+from metadata_service.catalog import datasets, edits, frames, queries, vectors, versions, withdrawals
 from metadata_service.catalog.requests import once
 from metadata_service.catalog.stamps import check_etag
 from metadata_service.servicers import encode
@@ -326,6 +326,21 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
             listed = messages.neighbours(values, stored(reading, dataset["id"], revisions, []))
             for batch in batched(listed, lambda each: each.ByteSize()):
                 yield pb.SearchVectorsResponse(neighbours=batch)
+
+    def WithdrawPublicFrames(
+        self, request: pb.WithdrawPublicFramesRequest, context: grpc.ServicerContext
+    ) -> pb.WithdrawPublicFramesResponse:
+        def work(writing: Writing) -> pb.WithdrawPublicFramesResponse:
+            dataset = datasets.find(writing, self.caller, request.dataset, role="admin")
+            outcome = withdrawals.withdraw(
+                self.deployment, writing, self.caller, dataset, request.frame_ids, why=request.why
+            )
+            return pb.WithdrawPublicFramesResponse(
+                revisions=outcome.revisions, missing_ids=outcome.missing,
+                frames={owner: len(ids) for owner, ids in outcome.frames.items()},
+            )  # fmt: skip
+
+        return self.once(request, pb.WithdrawPublicFramesResponse, work)
 
     def _found(self, reading: Reading, dataset: str, version: str) -> tuple[Row, Row]:
         owner = datasets.find(reading, self.caller, dataset)

@@ -15,6 +15,7 @@ from metadata_service import pages
 from metadata_service.catalog import checks, datasets, versions
 from metadata_service.catalog.frames import frame_of
 from metadata_service.catalog.records import record
+from metadata_service.catalog.tombstones import withdrawn
 from metadata_service.servicers import encode
 from metadata_service.servicers.base import Servicer, given
 from metadata_service.store.protocol import Reading, Row, Writing
@@ -152,7 +153,8 @@ class VersionServicer(Servicer, rpc.VersionServiceServicer):
         with self.reading() as reading:
             dataset, before = self._found(reading, request.dataset, request.before)
             after = versions.find(reading, dataset, request.after)
-            old, new = (self.deployment.contents.of(reading, row) for row in (before, after))
+            gone = withdrawn(reading, dataset["id"])
+            old, new = (self.deployment.contents.of(reading, row) - gone for row in (before, after))
             found = diff(old, new, lambda revisions: versions.frame_ids(reading, dataset["id"], revisions))
             yield pb.DiffVersionsResponse(
                 added=len(found.added), removed=len(found.removed), changed=len(found.changed)

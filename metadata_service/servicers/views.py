@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import grpc
@@ -12,7 +12,7 @@ from hyperdatasets.core.dataview import ViewSpec
 from hyperdatasets.core.dataview_text import to_plain
 from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.mapping import enumerate_labels, label_ids
-from hyperdatasets.core.selection import view_digest
+from hyperdatasets.core.selection import SiteSelection, view_digest
 from hyperdatasets.core.versions import changes
 from hyperdatasets.engine.view_rois import labels_of, shown
 from hyperdatasets.engine.views import version_of
@@ -138,7 +138,8 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
             resolved = self._resolved(reading, request.target)
             published = request.target.WhichOneof("source") == "view" and self._target(reading, request.target)
             frozen = isinstance(published, dict) and published["published"]
-            sites = views.site_digests(reading, resolved) if frozen else views.site_counts(resolved)
+            counted = views.site_digests(reading, resolved) if frozen else views.site_counts(resolved)
+            sites = _selections(resolved, counted)
         counts = [
             pb.RuleCount(
                 rule=rule, site=site, frames=frames, rois=rois,
@@ -147,7 +148,7 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
             for rule, site, frames, rois in views.rule_counts(resolved)
         ]  # fmt: skip
         return pb.ResolveDataViewResponse(
-            counts=counts, sites=encode.selections(sites), frames=sum(site.count for site in sites),
+            counts=counts, sites=sites, frames=sum(site.count for site in sites),
             length=view_reading.length(resolved, None), labels=_labels(resolved),
             warnings=encode.warnings(resolved.warnings),
         )  # fmt: skip
@@ -169,7 +170,8 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
         ]
         return pb.VerifyDataViewResponse(
             ok=digest == row["digest"] and not differences, stored_digest=row["digest"], computed_digest=digest,
-            sites=encode.selections(computed.values()), differences=differences,
+            sites=_selections(resolved, computed.values()), differences=differences,
+            withdrawn=resolved.withdrawn_of(resolved.selection),
         )  # fmt: skip
 
     def ReadDataView(
@@ -242,6 +244,14 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
         return found if isinstance(found, ViewSpec) else views.spec_of(found)
 
 
+def _selections(resolved: Resolved, sites: Iterable[SiteSelection]) -> list[pb.SiteSelection]:
+    """With how many of each site's frames were withdrawn."""
+    found, parts = encode.selections(sites), resolved.sites()
+    for each in found:
+        each.withdrawn = resolved.withdrawn_of(parts[each.site])
+    return found
+
+
 def _labels(resolved: Resolved) -> dict[str, int]:
     if resolved.view.labels is not None:
         return dict(resolved.view.labels)
@@ -270,6 +280,10 @@ def _read(
     for place in places:
         dataset, revision, roi = place.frame
         row = rows[dataset, revision]
+        if not row["payload"]:
+            owner = resolved.view.datasets[dataset]
+            yield pb.ViewEntry(position=place.position, frame=encode.tombstone(row), dataset_id=owner)
+            continue
         version = version_of(resolved.view, resolved.slices, dataset, revision)
         frame = shown(resolved.view, version, place.rules, frame_of(row), roi)
         stored = encode.stored_frame(row)

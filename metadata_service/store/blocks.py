@@ -6,7 +6,7 @@ A page of frames costs a few blocks, and a block takes a third of the space of i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -47,10 +47,20 @@ class Codec:
             )
             yield {
                 "first": first + start, "count": len(part),
-                "heads": self._compress(orjson.dumps([*names[:2], f"{names.annotated:x}", names.sizes])),
                 "digests": b"".join(row["digest"] for row in part),
-                "payload": self._compress(b"".join(row["payload"] for row in part)),
+                **self._packed(names, [row["payload"] for row in part]),
             }  # fmt: skip
+
+    def _packed(self, names: Names, parts: Sequence[bytes]) -> Row:
+        heads = [*names[:2], f"{names.annotated:x}", names.sizes]
+        return {"heads": self._compress(orjson.dumps(heads)), "payload": self._compress(b"".join(parts))}
+
+    def erased(self, block: Mapping[str, Any], places: Collection[int]) -> Row:
+        """Heads and payload of a block without what these places say; what names them stays."""
+        names = self.names(block["heads"])
+        content = (row["payload"] for row in self.rows(block, range(len(names.sizes))))
+        parts = [b"" if place in places else part for place, part in enumerate(content)]
+        return self._packed(names._replace(sizes=[len(part) for part in parts]), parts)
 
     def names(self, heads: bytes) -> Names:
         ids, sites, annotated, sizes = orjson.loads(self._decompress(heads))

@@ -76,6 +76,9 @@ class Writing(Reading, Protocol):
             saved: `saved_ms`, `saved_in` and `saved_by` of all of them.
         """
 
+    def erase(self, dataset: str, numbers: BitMap) -> None:
+        """Erases what these revisions say and what is attached to them; id, site and digest stay."""
+
     def replace(self, table: str, row: Mapping[str, Any]) -> None:
         """Inserts, or replaces the row with the same key."""
 
@@ -92,6 +95,9 @@ class Store(Protocol):
 
     def backup(self, target: str) -> None:
         """Copies the state of one moment into a new file while others read and write."""
+
+    def compact(self) -> None:
+        """Gives free pages back; nothing that was erased is left in the file. Nobody else may use the store."""
 
     def check(self) -> list[str]:
         """Problems in the store's own structure; empty if there are none."""

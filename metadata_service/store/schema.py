@@ -135,4 +135,14 @@ MIGRATIONS: tuple[str, ...] = (
     ) STRICT;
     CREATE INDEX vectors_by_field ON vectors (field);
     """,
+    """
+    CREATE TABLE withdrawals (
+        number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, dataset TEXT NOT NULL, frame_ids_json TEXT NOT NULL,
+        why TEXT NOT NULL, withdrawn_by TEXT NOT NULL, withdrawn_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE withdrawn (dataset TEXT PRIMARY KEY, revisions BLOB NOT NULL) STRICT;
+    CREATE TABLE view_orders (
+        view TEXT PRIMARY KEY REFERENCES views (id), tables BLOB NOT NULL
+    ) STRICT;
+    """,
 )

@@ -72,6 +72,11 @@ class SqliteStore:
         with _translated(), closing(sqlite3.connect(self._path)) as source, closing(sqlite3.connect(target)) as copy:
             source.backup(copy)
 
+    def compact(self) -> None:
+        with self._writer_lock, _translated():
+            self._writer.connection.execute("VACUUM")
+            self._writer.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def check(self) -> list[str]:
         with self.reading() as reader:
             found = [row[0] for row in reader.connection.execute("PRAGMA integrity_check")]
@@ -173,6 +178,13 @@ class _Connection:
         self.insert_all("blocks", [{"dataset": dataset, **saved, **block} for block in self._codec.pack(first, rows)])
         self.insert("keys", {"dataset": dataset, **Keys.of([row["frame_id"] for row in rows], first).to_row(first)})
         self._merge_keys(dataset)
+
+    def erase(self, dataset: str, numbers: BitMap) -> None:
+        for block, places in list(self._blocks(dataset, numbers, "*")):
+            key = {"dataset": dataset, "first": block["first"]}
+            self.update("blocks", key, self._codec.erased(block, set(places)))
+        for number in numbers:
+            self.delete("attachments", dataset=dataset, revision=number)
 
     def _merge_keys(self, dataset: str) -> None:
         sql = "SELECT first, count, mark FROM keys WHERE dataset = ? ORDER BY first"
