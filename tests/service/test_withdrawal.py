@@ -12,13 +12,15 @@ import zstandard
 from typer.testing import CliRunner
 
 from hyperdatasets.cli.main import app
+from hyperdatasets.cli.main import run as cli_run
+from hyperdatasets.client import admin
 from hyperdatasets.client.config import ClientConfig
 from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.dataview import DataView
 from hyperdatasets.client.frames import SingleFrame
-from hyperdatasets.client.metadata import MetadataClient
+from hyperdatasets.client.metadata import MetadataClient, use
 from hyperdatasets.client.version import DatasetVersion
-from hyperdatasets.core.errors import InvalidArgument
+from hyperdatasets.core.errors import InvalidArgument, PermissionDenied
 from hyperdatasets.v1 import dataview_service_pb2 as pb
 from metadata_service.config import ServiceConfig
 from metadata_service.server import Service
@@ -192,3 +194,24 @@ def run(command: str, *arguments: object) -> str:
     result = CliRunner().invoke(app, ["admin", command, *map(str, arguments)])
     assert result.exit_code == 0, result.output
     return result.output
+
+
+def test_only_an_admin_withdraws(service: Service, client: MetadataClient, version: DatasetVersion) -> None:
+    admin.add_user("ann", roles={"clinic": "editor"}, client=client)
+    token = admin.create_token("ann", client=client)
+    ann = MetadataClient(ClientConfig(service=service.address, token=token))
+    with pytest.raises(PermissionDenied, match="admin"):
+        Dataset.get("cells", client=ann).withdraw_frames([GONE], why="consent")
+    ann.close()
+    assert version.count() == 10
+
+
+def test_as_a_person_types_it(
+    client: MetadataClient, version: DatasetVersion, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use(client)
+    view = view_of(client, "random")
+    assert cli_run(["frames", "withdraw", "cells", GONE, "--reason", "consent"]) == 0
+    assert "2 revisions are erased" in capsys.readouterr().out
+    assert cli_run(["view", "verify", view.name]) == 0
+    assert "1 withdrawn" in capsys.readouterr().out
