@@ -244,7 +244,7 @@ def test_changes_answer_in_json_too(capsys: pytest.CaptureFixture[str], folder: 
     assert answer("version", "tree", "zoo/animals")[0]["name"] == "v1"
     assert answer("version", "rename", "zoo/animals", "v1", "first")["name"] == "first"
     ok(capsys, "view", "create", "--name", "all", "--dataset", "zoo/animals", "--version", "first", "--publish")
-    assert answer("view", "verify", "all") == {"same": True, "differences": []}
+    assert answer("view", "verify", "all") == {"same": True, "withdrawn": 0, "differences": []}
     assert answer("view", "archive", "all")["archived"] is True
     ok(capsys, "dataset", "create", "zoo/copy")
     assert answer("frames", "copy", "zoo/animals", "zoo/copy", "--from-version", "first")["added"] == 6
