@@ -5,7 +5,7 @@ A path may hold values of several types, and several values in one element. Elem
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -157,11 +157,6 @@ def merge_columns(parts: list[tuple[int, Column]], size: int) -> Column:
         union(column.trues.shift(base) for base, column in parts),
         union(column.falses.shift(base) for base, column in parts),
     )  # fmt: skip
-
-
-def any_of(columns: Iterable[Column]) -> BitMap:
-    """Elements that hold a value in any of these columns."""
-    return union(column.present for column in columns)
 
 
 def _postings(codes: Codes, elements: Ordinals, distinct: int) -> Postings:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from hyperdatasets.engine.bitmaps import Mask, Ordinals, everything, from_mask, to_array, to_bitmap
+from hyperdatasets.engine.bitmaps import Mask, Ordinals, everything, from_mask, to_array, to_bitmap, to_mask
 
 _INTS = (np.int8, np.int16, np.int32, np.int64)
 _SCALES = (1, 10, 100, 1_000, 10_000)
@@ -81,16 +81,12 @@ class Numbers:
         if self.elements is None:
             chosen = to_array(elements)
             return self._of(self.values[chosen])
-        mask = np.zeros(self.size, bool)
-        mask[to_array(elements)] = True
-        return self._of(self.values[mask[self.elements]])
+        return self.held_by(elements)[1]
 
     def held_by(self, elements: BitMap) -> tuple[Ordinals, NDArray[Any]]:
         """The same with the element of each value."""
         rows = self.rows
-        mask = np.zeros(self.size, bool)
-        mask[to_array(elements)] = True
-        chosen = mask[rows]
+        chosen = to_mask(elements, self.size)[rows]
         return rows[chosen], self._of(self.values[chosen])
 
     def _of(self, values: NDArray[Any]) -> NDArray[Any]:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from hyperdatasets.core.query.tree import Exists, Field, Leaf
-from hyperdatasets.engine.bitmaps import Ordinals, from_mask, to_array, to_bitmap, union
-from hyperdatasets.engine.column import Column, ColumnBuilder, any_of, merge_columns
+from hyperdatasets.engine.bitmaps import Ordinals, from_mask, to_array, to_bitmap, to_mask, union
+from hyperdatasets.engine.column import Column, ColumnBuilder, merge_columns
 from hyperdatasets.engine.evaluate import satisfying, satisfying_texts
 from hyperdatasets.engine.postings import Bitmaps
 
@@ -38,7 +38,7 @@ class Table:
         """Elements that satisfy a condition on a named field, of those in `within`."""
         path, test = leaf.field.path, leaf.test
         if isinstance(test, Exists):
-            return any_of(column for name, column in self.columns.items() if is_below(name, path))
+            return union(column.present for name, column in self.columns.items() if is_below(name, path))
         column = self.columns.get(path)
         return BitMap() if column is None else satisfying(column, test, keyword=leaf.field.keyword, within=within)
 
@@ -65,9 +65,7 @@ class Table:
         """The elements that belong to these frames."""
         if len(frames) == self.frames:
             return BitMap(range(self.size))
-        wanted = np.zeros(self.frames, bool)
-        wanted[to_array(frames)] = True
-        return from_mask(wanted[self.owners])
+        return from_mask(to_mask(frames, self.frames)[self.owners])
 
 
 def is_below(path: str, field_path: str) -> bool:

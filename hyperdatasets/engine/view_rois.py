@@ -14,7 +14,7 @@ from hyperdatasets.core.frames import Annotation, Frame
 from hyperdatasets.core.mapping import Mapper
 from hyperdatasets.core.pinned import PinnedView
 from hyperdatasets.core.units import UnitTable
-from hyperdatasets.engine.bitmaps import to_array, to_bitmap, union
+from hyperdatasets.engine.bitmaps import to_array, to_bitmap, to_mask, union
 from hyperdatasets.engine.column import Column
 from hyperdatasets.engine.index import DatasetIndex
 from hyperdatasets.engine.places import FrameSet
@@ -143,9 +143,7 @@ def _pairs_of(segment: Segment, rule: Rule, revisions: BitMap) -> NDArray[np.boo
     wanted = asked(rule)
     if not wanted:
         return chosen
-    matching = np.zeros(segment.rois.size, bool)
-    matching[to_array(_rois(segment, wanted))] = True
-    return chosen & matching
+    return chosen & to_mask(_rois(segment, wanted), segment.rois.size)
 
 
 def _shown_rois(view: PinnedView, dataset: int, segment: Segment) -> NDArray[np.bool_]:
@@ -164,9 +162,7 @@ def _shows(mappers: Iterable[Mapper], labels: tuple[str, ...]) -> bool:
 
 def _mask(segment: Segment, revisions: BitMap) -> NDArray[np.bool_]:
     """Which frames of the segment are among these; shape (frames,)."""
-    mask = np.zeros(segment.size, bool)
-    mask[segment.places(revisions)] = True
-    return mask
+    return to_mask(segment.place_set(revisions), segment.size)
 
 
 def _labels(index: DatasetIndex, revisions: BitMap) -> set[str]:
