@@ -13,11 +13,12 @@ from hyperdatasets.version import __version__
 if TYPE_CHECKING:
     from hyperdatasets.client.dataset import Dataset
     from hyperdatasets.client.dataview import DataView, IterationOrder
-    from hyperdatasets.client.experiment import Experiment, Task
+    from hyperdatasets.client.experiment import Experiment
     from hyperdatasets.client.frames import FrameGroup, ImageAnnotation, SingleFrame
     from hyperdatasets.client.loading import import_frames, register
     from hyperdatasets.client.metadata import MetadataClient, connect
     from hyperdatasets.client.node import NodeClient
+    from hyperdatasets.client.task import Task
     from hyperdatasets.client.version import DatasetVersion
 
 _MODULES = {
@@ -31,7 +32,7 @@ _MODULES = {
     "MetadataClient": "metadata",
     "NodeClient": "node",
     "SingleFrame": "frames",
-    "Task": "experiment",
+    "Task": "task",
     "connect": "metadata",
     "import_frames": "loading",
     "register": "loading",

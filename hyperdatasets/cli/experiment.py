@@ -20,7 +20,7 @@ def list_command(
 ) -> None:
     """List experiments, the newest first."""
     found = [_plain(each) for each in Experiment.list(project=project)]
-    show(found, as_json=as_json, columns=("name", "state", "metrics", "id"))
+    show(found, as_json=as_json, columns=("name", "state", "data", "metrics", "id"))
 
 
 @app.command("show")
@@ -71,7 +71,9 @@ def _get(name: str) -> Experiment:
 
 
 def _plain(experiment: Experiment) -> dict[str, Any]:
+    data = "unpinned" if experiment.unpinned else "pinned" if experiment.views else ""
     return {
         "name": experiment.name, "id": experiment.id, "project": experiment.project, "state": experiment.state,
-        "parameters": experiment.parameters, "views": experiment.views, "metrics": experiment.last_metrics,
+        "parameters": experiment.parameters, "views": experiment.views, "frames": experiment.frame_counts,
+        "data": data, "unpinned": experiment.unpinned, "metrics": experiment.last_metrics,
     }  # fmt: skip

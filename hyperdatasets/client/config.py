@@ -12,7 +12,7 @@ from typing import Any
 from hyperdatasets.core.errors import InvalidConfig
 from hyperdatasets.core.section import Section
 
-_NAMES = ("service", "ca", "token", "timeout_s", "node", "node_ca", "node_cert", "node_key")
+_NAMES = ("service", "ca", "token", "timeout_s", "experiment", "node", "node_ca", "node_cert", "node_key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class ClientConfig:
         ca: file with the certificate of the service's CA; empty = plaintext, on loopback only.
         token: of a user; empty on loopback.
         timeout_s: deadline of a single call, in seconds.
+        experiment: id of the experiment, as a rule a clone, that a run takes up instead of making a new one.
         node: `host:port` of the node at this site.
         node_ca, node_cert, node_key: files for a node that asks for certificates.
     """
@@ -32,6 +33,7 @@ class ClientConfig:
     ca: str = ""
     token: str = ""
     timeout_s: float = 30
+    experiment: str = ""
     node: str = "127.0.0.1:7410"
     node_ca: str = ""
     node_cert: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, cast
@@ -93,6 +93,8 @@ class DataView:
                 self._spec[key] = value
         self._project, self._given = project, client
         self._stored: pb.DataView | None = None
+        self._before_use: Callable[[], None] | None = None
+        self._settled = self._replaced = False
         self.withdrawn = 0
         """Frames withdrawn since publishing: those that `verify` or the last pass over the view found."""
 
@@ -225,10 +227,12 @@ class DataView:
 
     # --- kept
 
-    def store(self) -> DataView:
-        """Stores a draft, or what was changed in it since."""
+    def store(self, *, project: str = "") -> DataView:
+        """Stores a draft, or what was changed in it since; in `project` if the view was made without one."""
+        self.settle()
         if self._stored is None:
-            self._read(self._client.send(pb.CreateDataViewRequest(project=self._project, spec=self._text)).view)
+            request = pb.CreateDataViewRequest(project=self._project or project, spec=self._text)
+            self._read(self._client.send(request).view)
         elif not self.published:
             self._read(self._client.send(pb.UpdateDataViewRequest(view=self.id, spec=self._text)).view)
         return self
@@ -236,6 +240,8 @@ class DataView:
     def publish(self) -> DataView:
         """Pins the versions, stores the selection with its digest, freezes the view."""
         self.store()
+        if self._replaced or (self._before_use is not None and self.published):  # the experiment saw to it
+            return self
         answer = self._client.send(pb.PublishDataViewRequest(view=self.id), timeout_s=600)
         _tell(answer.warnings)
         self._read(answer.view)
@@ -252,6 +258,29 @@ class DataView:
     def delete(self, *, force: bool = False) -> None:
         self._client.send(pb.DeleteDataViewRequest(view=self.id, force=force))
         self._stored = None
+
+    # --- in an experiment
+
+    def before_use(self, name_it: Callable[[], None]) -> None:
+        """Names the view in an experiment when it is first used, and again when it was changed since."""
+        self._before_use, self._settled = name_it, False
+
+    def settle(self) -> None:
+        """Does what waits for the first use of the view."""
+        if self._before_use is None or self._settled:
+            return
+        self._settled = True
+        try:
+            self._before_use()
+        except BaseException:
+            self._settled = False
+            raise
+
+    def stand_for(self, other: DataView) -> None:
+        """Becomes another, published view for good; what the code still builds is left out."""
+        if other._stored is not None:
+            self._read(other._stored)
+        self._given, self._replaced = other._given, True
 
     # --- what it is
 
@@ -409,6 +438,7 @@ class DataView:
 
     @property
     def _target(self) -> pb.ViewOrSpec:
+        self.settle()
         if self.published:
             return pb.ViewOrSpec(view=self.id)
         return pb.ViewOrSpec(spec=self._text)
@@ -427,9 +457,11 @@ class DataView:
                 yield Sample(entry.position, plain, parts)
 
     def _change(self, **parts: Any) -> None:
+        if self._replaced:
+            return
         if self.published:
             raise ViewPublished(f"view `{self.name}` is published and frozen; clone it and change the clone")
-        self._spec = {**self._spec, **parts}
+        self._spec, self._settled = {**self._spec, **parts}, False
 
     def _read(self, message: pb.DataView) -> None:
         self._stored = message

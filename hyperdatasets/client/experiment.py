@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
 from hyperdatasets.client import json_text
 from hyperdatasets.client.dataview import DataView
 from hyperdatasets.client.metadata import MetadataClient, current
+from hyperdatasets.core.errors import AlreadyExists, FailedPrecondition, VersionNotPublished
 from hyperdatasets.v1 import experiment_service_pb2 as pb
+
+
+class UnpinnedWarning(UserWarning):
+    """An experiment whose data can change: a data view of it is over a draft version."""
 
 
 class Experiment:
@@ -28,7 +35,17 @@ class Experiment:
         notes: str = "",
         tags: Iterable[str] = (),
         client: MetadataClient | None = None,
-    ) -> Experiment:
+    ) -> Self:
+        """A new experiment that runs.
+
+        Where the setting `experiment` (HYPERDATASETS_EXPERIMENT) names one, as a rule a clone, that one is run
+        instead, and its parameters win: so a clone runs the same code, with other data.
+
+        Raises:
+            FailedPrecondition: the experiment that the setting names has ended; clone it.
+        """
+        if taken := current(client).config.experiment:
+            return cls.get(experiment_id=taken, client=client).take_up(parameters)
         request = pb.CreateExperimentRequest(
             project=project, name=name, parameters_json=json_text.write(parameters), notes=notes, tags=tags
         )
@@ -36,7 +53,7 @@ class Experiment:
         return experiment.set_state("running")
 
     @classmethod
-    def get(cls, name: str = "", *, experiment_id: str = "", client: MetadataClient | None = None) -> Experiment:
+    def get(cls, name: str = "", *, experiment_id: str = "", client: MetadataClient | None = None) -> Self:
         """The experiment of this id, or the newest of this name."""
         request = pb.GetExperimentRequest(experiment=experiment_id or name)
         return cls(current(client).send(request).experiment, client)
@@ -73,21 +90,33 @@ class Experiment:
 
     @property
     def views(self) -> dict[str, str]:
-        """Name -> `view@sha256:…` of the data views that it names."""
+        """Name -> `view@sha256:…` of the data views that it names; the bare name of one that is unpinned."""
         return {each.name: each.reference for each in self._message.views}
+
+    @property
+    def unpinned(self) -> dict[str, str]:
+        """Name -> why, of the data views whose data can change: they are drafts over draft versions."""
+        return {each.name: each.unpinned for each in self._message.views if each.unpinned}
+
+    @property
+    def frame_counts(self) -> dict[str, int]:
+        """Name -> how many frames the data view selects; an unpinned one: selected when it was connected."""
+        return {each.name: each.frames for each in self._message.views}
 
     @property
     def last_metrics(self) -> dict[str, float]:
         return dict(self._message.last_metrics)
 
     def connect(self, view: DataView, *, name: str) -> DataView:
-        """Names the data view; publishes it first. A clone's replacement wins over what the code gives."""
-        if name in {each.name for each in self._message.views if each.replacement}:
-            return DataView.get(name=self.views[name], client=self._client)
-        if not view.published:
-            view.publish()
-        self._client.send(pb.ConnectViewRequest(experiment=self.id, name=name, view=view.id))
-        self.refresh()
+        """Names the data view, and publishes it first. A clone's replacement wins: the view then stands for it.
+
+        Over a draft version nothing can be published: the experiment runs *unpinned*, says so with a warning and in
+        its record, and cannot be reproduced.
+        """
+        if self._replaced(view, name):
+            return view
+        view.before_use(lambda: self._name(view, name))
+        view.settle()
         return view
 
     def view(self, name: str) -> DataView:
@@ -133,7 +162,19 @@ class Experiment:
             each.path: (json_text.read(each.before_json), json_text.read(each.after_json)) for each in answer.changes
         }
 
-    def set_state(self, state: str) -> Experiment:
+    def take_up(self, parameters: Mapping[str, Any] | None = None) -> Self:
+        """Runs this experiment, as a rule a clone; its own parameters win over those that the code gives.
+
+        Raises:
+            FailedPrecondition: it has ended; clone it.
+        """
+        if self.state not in {"created", "running"}:
+            raise FailedPrecondition(f"experiment `{self.name}` is {self.state}; clone it and run the clone")
+        merged = json_text.write(dict(parameters or {}) | self.parameters)
+        self._client.send(pb.UpdateExperimentRequest(experiment=self.id, parameters_json=merged))
+        return self.set_state("running")
+
+    def set_state(self, state: str) -> Self:
         number = pb.ExperimentState.Value(f"EXPERIMENT_STATE_{state.upper()}")
         self._message = self._client.send(pb.UpdateExperimentRequest(experiment=self.id, state=number)).experiment
         return self
@@ -147,6 +188,41 @@ class Experiment:
         self._message = self._client.send(pb.GetExperimentRequest(experiment=self.id)).experiment
         return self
 
+    def _replaced(self, view: DataView, name: str) -> bool:
+        """Makes the view stand for a clone's replacement, if there is one."""
+        replaced = name in {each.name for each in self._message.views if each.replacement}
+        if replaced:
+            view.stand_for(self.view(name))
+        return replaced
+
+    def _name(self, view: DataView, name: str) -> None:
+        """Keeps and publishes the view, and names it in the experiment."""
+        if not view.published:
+            self._keep(view, name)
+            with suppress(VersionNotPublished):
+                view.publish()
+        named = self._client.send(pb.ConnectViewRequest(experiment=self.id, name=name, view=view.id)).view
+        if named.unpinned:
+            message = (
+                f"`{self.name}` is unpinned: {named.unpinned} (data view `{view.name}`); take a snapshot to pin it"
+            )
+            warnings.warn(message, UnpinnedWarning, stacklevel=4)
+        self.refresh()
+
+    def _keep(self, view: DataView, name: str) -> None:
+        """Stores the view; one of the same name that is the same already is used, a different one is left alone."""
+        if not view.name:
+            view.set(name=f"{self.name} {name}")
+        try:
+            view.store(project=self.project)
+        except AlreadyExists:
+            there = DataView.get(name=view.name, client=self._client)
+            if there.published and _same(there.compare(view)):
+                view.stand_for(there)
+                return
+            view.set(name=f"{view.name} {self.id}")
+            view.store(project=self.project)
+
     def __enter__(self) -> Self:
         return self
 
@@ -159,13 +235,6 @@ class Experiment:
         return f"Experiment({self.name!r}, {self.state})"
 
 
-class Task(Experiment):
-    """The experiment under ClearML's name."""
-
-    def connect(self, view: DataView, *, name: str = "") -> DataView:
-        """Names the data view, by its own name unless another is given."""
-        return super().connect(view, name=name or view.name)
-
-    @classmethod
-    def init(cls, *, project_name: str, task_name: str, client: MetadataClient | None = None) -> Experiment:
-        return cls.start(project=project_name, name=task_name, client=client)
+def _same(compared: Mapping[str, Any]) -> bool:
+    """Whether two views have one specification and select the same frames."""
+    return not (compared["changes"] or compared["only_here"] or compared["only_there"])

@@ -7,9 +7,15 @@ from typing import Any
 
 import orjson
 
+from hyperdatasets.core.errors import InvalidArgument
+
 
 def write(plain: Mapping[str, Any] | None) -> str:
-    return orjson.dumps(dict(plain)).decode() if plain else ""
+    """Raises InvalidArgument: values that JSON does not have."""
+    try:
+        return orjson.dumps(dict(plain)).decode() if plain else ""
+    except TypeError as error:
+        raise InvalidArgument(f"only what JSON can hold is kept (texts, numbers, lists, objects): {error}") from None
 
 
 def read(text: str) -> Any:

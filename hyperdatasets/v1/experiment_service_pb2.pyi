@@ -67,14 +67,20 @@ class NamedView(_message.Message):
     VIEW_ID_FIELD_NUMBER: _builtins.int
     REFERENCE_FIELD_NUMBER: _builtins.int
     REPLACEMENT_FIELD_NUMBER: _builtins.int
+    UNPINNED_FIELD_NUMBER: _builtins.int
+    FRAMES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Such as `train`."""
     view_id: _builtins.str
     """Id of the view."""
     reference: _builtins.str
-    """`name@sha256:<digest>`, as run configurations name it."""
+    """`name@sha256:<digest>`, as run configurations name it; the bare name if it is unpinned."""
     replacement: _builtins.bool
     """True if a clone put it in place of what the code builds."""
+    unpinned: _builtins.str
+    """Why its data can change: which version was a draft when it was connected; empty = pinned by its digest."""
+    frames: _builtins.int
+    """Frames that it selects; of an unpinned one: that it selected when it was connected."""
     def __init__(
         self,
         *,
@@ -82,10 +88,12 @@ class NamedView(_message.Message):
         view_id: _builtins.str = ...,
         reference: _builtins.str = ...,
         replacement: _builtins.bool = ...,
+        unpinned: _builtins.str = ...,
+        frames: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "reference", b"reference", "replacement", b"replacement", "view_id", b"view_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frames", b"frames", "name", b"name", "reference", b"reference", "replacement", b"replacement", "unpinned", b"unpinned", "view_id", b"view_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -133,6 +141,7 @@ class Experiment(_message.Message):
     ENDED_AT_FIELD_NUMBER: _builtins.int
     LAST_METRICS_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    UNPINNED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Made by the service, never reused."""
     project: _builtins.str
@@ -153,6 +162,8 @@ class Experiment(_message.Message):
     """Left out of lists unless asked for."""
     etag: _builtins.str
     """Changes with each change."""
+    unpinned: _builtins.bool
+    """True if any of its views is unpinned."""
     @_builtins.property
     def views(self) -> _containers.RepeatedCompositeFieldContainer[Global___NamedView]:
         """Its data views, by name."""
@@ -196,10 +207,11 @@ class Experiment(_message.Message):
         ended_at: _timestamp_pb2.Timestamp | None = ...,
         last_metrics: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
         etag: _builtins.str = ...,
+        unpinned: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at", "stamp", b"stamp", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "cloned_from", b"cloned_from", "ended_at", b"ended_at", "environment_json", b"environment_json", "etag", b"etag", "id", b"id", "last_metrics", b"last_metrics", "name", b"name", "notes", b"notes", "parameters_json", b"parameters_json", "project", b"project", "stamp", b"stamp", "started_at", b"started_at", "state", b"state", "tags", b"tags", "views", b"views"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "cloned_from", b"cloned_from", "ended_at", b"ended_at", "environment_json", b"environment_json", "etag", b"etag", "id", b"id", "last_metrics", b"last_metrics", "name", b"name", "notes", b"notes", "parameters_json", b"parameters_json", "project", b"project", "stamp", b"stamp", "started_at", b"started_at", "state", b"state", "tags", b"tags", "unpinned", b"unpinned", "views", b"views"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -523,7 +535,7 @@ class ConnectViewRequest(_message.Message):
     name: _builtins.str
     """Name by which the code asks for it."""
     view: _builtins.str
-    """Name, name@digest or id of a published view."""
+    """Name, name@digest or id of a view: a published one, or a draft over a draft version."""
     request_id: _builtins.str
     """Makes the call safe to repeat."""
     def __init__(
@@ -669,7 +681,7 @@ class MetricPoint(_message.Message):
     step: _builtins.int
     """Step or round."""
     value: _builtins.float
-    """The value; NaN and infinities are kept."""
+    """The value; NaN and infinities are refused."""
     time_ms: _builtins.int
     """Milliseconds since 1970; 0 = now."""
     def __init__(
@@ -829,7 +841,7 @@ class ExperimentChange(_message.Message):
     BEFORE_JSON_FIELD_NUMBER: _builtins.int
     AFTER_JSON_FIELD_NUMBER: _builtins.int
     path: _builtins.str
-    """Path such as `views.train`, `parameters.lr`, `metrics.accuracy`."""
+    """Path such as `views.train`, `unpinned.train`, `parameters.lr`, `metrics.accuracy`."""
     before_json: _builtins.str
     """JSON text; empty if absent."""
     after_json: _builtins.str

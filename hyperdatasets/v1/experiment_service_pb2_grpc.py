@@ -120,7 +120,8 @@ class ExperimentServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ConnectView(self, request, context):
-        """Names a published data view in the experiment; a replacement that a clone brought wins.
+        """Names a data view in the experiment; a replacement that a clone brought wins. A draft is accepted only over a draft
+        version, and makes the experiment unpinned: its data can change, so that it cannot be reproduced.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,7 +42,9 @@ class ExperimentServiceStub:
     UpdateExperiment: _grpc.UnaryUnaryMultiCallable[_experiment_service_pb2.UpdateExperimentRequest, _experiment_service_pb2.UpdateExperimentResponse]
     """Changes name, notes, tags, parameters, state, what it ran on, or archived."""
     ConnectView: _grpc.UnaryUnaryMultiCallable[_experiment_service_pb2.ConnectViewRequest, _experiment_service_pb2.ConnectViewResponse]
-    """Names a published data view in the experiment; a replacement that a clone brought wins."""
+    """Names a data view in the experiment; a replacement that a clone brought wins. A draft is accepted only over a draft
+    version, and makes the experiment unpinned: its data can change, so that it cannot be reproduced.
+    """
     CloneExperiment: _grpc.UnaryUnaryMultiCallable[_experiment_service_pb2.CloneExperimentRequest, _experiment_service_pb2.CloneExperimentResponse]
     """Makes a new experiment from another, with other views or parameters."""
     LogMetrics: _grpc.UnaryUnaryMultiCallable[_experiment_service_pb2.LogMetricsRequest, _experiment_service_pb2.LogMetricsResponse]
@@ -68,7 +70,9 @@ class ExperimentServiceAsyncStub(ExperimentServiceStub):
     UpdateExperiment: _aio.UnaryUnaryMultiCallable[_experiment_service_pb2.UpdateExperimentRequest, _experiment_service_pb2.UpdateExperimentResponse]  # type: ignore[assignment]
     """Changes name, notes, tags, parameters, state, what it ran on, or archived."""
     ConnectView: _aio.UnaryUnaryMultiCallable[_experiment_service_pb2.ConnectViewRequest, _experiment_service_pb2.ConnectViewResponse]  # type: ignore[assignment]
-    """Names a published data view in the experiment; a replacement that a clone brought wins."""
+    """Names a data view in the experiment; a replacement that a clone brought wins. A draft is accepted only over a draft
+    version, and makes the experiment unpinned: its data can change, so that it cannot be reproduced.
+    """
     CloneExperiment: _aio.UnaryUnaryMultiCallable[_experiment_service_pb2.CloneExperimentRequest, _experiment_service_pb2.CloneExperimentResponse]  # type: ignore[assignment]
     """Makes a new experiment from another, with other views or parameters."""
     LogMetrics: _aio.UnaryUnaryMultiCallable[_experiment_service_pb2.LogMetricsRequest, _experiment_service_pb2.LogMetricsResponse]  # type: ignore[assignment]
@@ -121,7 +125,9 @@ class ExperimentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _experiment_service_pb2.ConnectViewRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_experiment_service_pb2.ConnectViewResponse, _abc.Awaitable[_experiment_service_pb2.ConnectViewResponse]]:
-        """Names a published data view in the experiment; a replacement that a clone brought wins."""
+        """Names a data view in the experiment; a replacement that a clone brought wins. A draft is accepted only over a draft
+        version, and makes the experiment unpinned: its data can change, so that it cannot be reproduced.
+        """
 
     @_abc_1.abstractmethod
     def CloneExperiment(

@@ -13,6 +13,7 @@ from hyperdatasets.core.names import check_name, check_project, not_found
 from metadata_service.catalog import views
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.datasets import metadata
+from metadata_service.catalog.deployment import Deployment
 from metadata_service.catalog.stamps import change, check_etag, created, new_id, updated, with_tags
 from metadata_service.store.protocol import Reading, Row, Writing
 
@@ -78,7 +79,7 @@ def update(
         new["archived"] = int(changes["archived"])
     for key in ("parameters_json", "environment_json"):
         if key in changes:
-            new[key] = orjson.dumps(metadata(changes[key])).decode()
+            new[key] = orjson.dumps(orjson.loads(row[key]) | metadata(changes[key])).decode()
     state = changes.get("state")
     if state and state != row["state"]:
         new["state"] = state
@@ -87,21 +88,35 @@ def update(
     return change(writing, "experiments", row, new | updated(caller, now_ms))
 
 
-def connect(writing: Writing, caller: Caller, row: Row, *, name: str, view: str) -> Row:
+def connect(deployment: Deployment, writing: Writing, caller: Caller, row: Row, *, name: str, view: str) -> Row:
     """Gives a view a name in the experiment; a clone's replacement wins over what the code asks for."""
     check_name("named view", name)
     there = writing.one("experiment_views", experiment=row["id"], name=name)
     if there is not None and there["replacement"]:
         return there
     found = views.find(writing, caller, view)
-    if not found["published"]:
-        raise ViewNotPublished(f"view `{found['name']}` is a draft; an experiment names published views")
-    named = {"experiment": row["id"], "name": name, "view": found["id"], "replacement": 0}
+    reason, frames = ("", 0) if found["published"] else _unpinned(deployment, writing, caller, found)
+    named = {
+        "experiment": row["id"], "name": name, "view": found["id"], "replacement": 0, "unpinned": reason,
+        "frames": frames,
+    }  # fmt: skip
     writing.replace("experiment_views", named)
     return named
 
 
+def _unpinned(deployment: Deployment, reading: Reading, caller: Caller, view: Row) -> tuple[str, int]:
+    """Why a draft view cannot be pinned, and how many frames it selects now."""
+    resolved = views.resolve(deployment, reading, caller, view)
+    rows = [reading.one("versions", id=version.version_id) for version in resolved.view.versions]
+    drafts = [row["name"] for row in rows if row is not None and not row["published"]]
+    if not drafts:
+        raise ViewNotPublished(f"view `{view['name']}` is a draft over published versions; publish it first")
+    listed = ", ".join(f"`{name}`" for name in dict.fromkeys(drafts))
+    return f"version {listed} is a draft", sum(each.count for each in views.site_counts(resolved))
+
+
 def clone(
+    deployment: Deployment,
     writing: Writing,
     caller: Caller,
     now_ms: int,
@@ -124,9 +139,11 @@ def clone(
         raise not_found("named view", unknown, kept)
     for view_name, each in kept.items():
         if view_name not in replacements:
-            writing.insert("experiment_views", {**each, "experiment": copy["id"]})
+            view_row = writing.one("views", id=each["view"])
+            now = {"unpinned": ""} if view_row is not None and view_row["published"] else {}
+            writing.insert("experiment_views", {**each, **now, "experiment": copy["id"]})
     for view_name, view in replacements.items():
-        connect(writing, caller, copy, name=view_name, view=view)
+        connect(deployment, writing, caller, copy, name=view_name, view=view)
         writing.update("experiment_views", {"experiment": copy["id"], "name": view_name}, {"replacement": 1})
     return copy
 

@@ -140,12 +140,13 @@ def roles(of: Mapping[str, str]) -> list[users_pb.RoleGrant]:
 def experiment(reading: Reading, row: Row) -> experiments_pb.Experiment:
     body = orjson.loads(row["body_json"])
     named = reading.rows("experiment_views", order="name", experiment=row["id"])
+    views = [named_view(reading, each) for each in named]
     last = {point["name"]: point["value"] for point in reading.rows("metrics", order="step", experiment=row["id"])}
     return experiments_pb.Experiment(
         id=row["id"], project=row["project"], name=row["name"],
         state=experiments_pb.ExperimentState.Value(f"EXPERIMENT_STATE_{row['state'].upper()}"),
         parameters_json=row["parameters_json"], environment_json=row["environment_json"],
-        views=[named_view(reading, each) for each in named],
+        views=views, unpinned=any(each.unpinned for each in views),
         cloned_from=row["cloned_from"], notes=body.get("notes", ""), tags=body.get("tags", []),
         archived=bool(row["archived"]), stamp=stamp(row), started_at=time(row["started_ms"]),
         ended_at=time(row["ended_ms"]), last_metrics=last, etag=str(row["generation"]),
@@ -153,8 +154,11 @@ def experiment(reading: Reading, row: Row) -> experiments_pb.Experiment:
 
 
 def named_view(reading: Reading, row: Row) -> experiments_pb.NamedView:
-    named = reading.one("views", id=row["view"])
-    reference = "" if named is None else f"{named['name']}@{named['digest']}"
+    view = reading.one("views", id=row["view"])
+    name = "" if view is None else view["name"]
+    pinned = view is not None and not row["unpinned"]
+    frames = sum(each["count"] for each in reading.rows("view_sites", view=row["view"])) if pinned else row["frames"]
     return experiments_pb.NamedView(
-        name=row["name"], view_id=row["view"], reference=reference, replacement=bool(row["replacement"])
-    )
+        name=row["name"], view_id=row["view"], reference=f"{name}@{view['digest']}" if view and pinned else name,
+        replacement=bool(row["replacement"]), unpinned=row["unpinned"], frames=frames,
+    )  # fmt: skip

@@ -78,7 +78,9 @@ class ExperimentServicer(Servicer, rpc.ExperimentServiceServicer):
     def ConnectView(self, request: pb.ConnectViewRequest, context: grpc.ServicerContext) -> pb.ConnectViewResponse:
         def work(writing: Writing) -> pb.ConnectViewResponse:
             row = experiments.find(writing, self.caller, request.experiment, role="runner")
-            named = experiments.connect(writing, self.caller, row, name=request.name, view=request.view)
+            named = experiments.connect(
+                self.deployment, writing, self.caller, row, name=request.name, view=request.view
+            )
             return pb.ConnectViewResponse(view=encode.named_view(writing, named))
 
         return self.once(request, pb.ConnectViewResponse, work)
@@ -89,8 +91,8 @@ class ExperimentServicer(Servicer, rpc.ExperimentServiceServicer):
         def work(writing: Writing) -> pb.CloneExperimentResponse:
             row = experiments.find(writing, self.caller, request.experiment)
             copy = experiments.clone(
-                writing, self.caller, self.now_ms, row, name=request.name, replacements=dict(request.views),
-                clear=request.clear_views, parameters_json=request.parameters_json,
+                self.deployment, writing, self.caller, self.now_ms, row, name=request.name,
+                replacements=dict(request.views), clear=request.clear_views, parameters_json=request.parameters_json,
             )  # fmt: skip
             return pb.CloneExperimentResponse(experiment=encode.experiment(writing, copy))
 
@@ -143,11 +145,12 @@ class ExperimentServicer(Servicer, rpc.ExperimentServiceServicer):
 
 
 def _comparable(reading: Reading, row: Row) -> dict[str, Any]:
-    views = {each.name: each.reference for each in encode.experiment(reading, row).views}
-    metrics = dict(encode.experiment(reading, row).last_metrics)
+    message = encode.experiment(reading, row)
     return {
         "parameters": orjson.loads(row["parameters_json"]), "environment": orjson.loads(row["environment_json"]),
-        "views": views, "metrics": metrics,
+        "views": {each.name: each.reference for each in message.views},
+        "unpinned": {each.name: each.unpinned for each in message.views if each.unpinned},
+        "metrics": dict(message.last_metrics),
     }  # fmt: skip
 
 

@@ -145,4 +145,8 @@ MIGRATIONS: tuple[str, ...] = (
         view TEXT PRIMARY KEY REFERENCES views (id), tables BLOB NOT NULL
     ) STRICT;
     """,
+    """
+    ALTER TABLE experiment_views ADD COLUMN unpinned TEXT NOT NULL DEFAULT '';
+    ALTER TABLE experiment_views ADD COLUMN frames INTEGER NOT NULL DEFAULT 0;
+    """,
 )

@@ -13,7 +13,8 @@ from PIL import Image
 
 from hyperdatasets.cli.main import app, run
 from hyperdatasets.client.dataset import Dataset
-from hyperdatasets.client.experiment import Experiment
+from hyperdatasets.client.dataview import DataView
+from hyperdatasets.client.experiment import Experiment, UnpinnedWarning
 from hyperdatasets.client.frames import SingleFrame
 from hyperdatasets.client.metadata import MetadataClient, use
 from hyperdatasets.client.version import DatasetVersion
@@ -254,6 +255,18 @@ def test_changes_answer_in_json_too(capsys: pytest.CaptureFixture[str], folder: 
     assert answer("admin", "check", str(tmp_path / "service")) == {"problems": []}
     with Experiment.start(project="zoo", name="run"):
         pass
+    draft = DataView("in progress")
+    draft.add_query(dataset_name="zoo/copy", version_name="Current")
+    with Experiment.start(project="zoo", name="look") as look, pytest.warns(UnpinnedWarning):
+        look.connect(draft, name="train")
+    assert answer("experiment", "show", "look")["unpinned"] == {"train": "version `Current` is a draft"}
+    assert [each["data"] for each in answer("experiment", "list", "--project", "zoo")] == ["unpinned", ""]
+    pinned = answer("experiment", "clone", "look", "--name", "again", "--view", "train=all")
+    assert (pinned["data"], pinned["frames"]) == ("pinned", {"train": 6})
+    said = ok(capsys, "experiment", "compare", "look", "again")
+    assert 'unpinned.train: "version `Current` is a draft" -> null' in said
+    for name in ("look", "again"):
+        answer("experiment", "archive", name)
     assert answer("experiment", "archive", "run")["archived"] is True
     assert answer("experiment", "list", "--project", "zoo") == []
 

@@ -137,8 +137,9 @@ def test_data_views_and_tasks() -> None:
     (plain,) = view.to_dict(projection=["id", "annotations"])
     assert plain["annotations"][0]["label_ids"] == [1]
     view = DataView(name="train")
-    view.add_query(dataset_id=one.dataset_id, version_id=one.id, frame_query='meta.city:"bremen"')
     task = Task.init(project_name="examples", task_name="my task")
     task.connect(view)
+    view.add_query(dataset_id=one.dataset_id, version_id=one.id, frame_query='meta.city:"bremen"')
     assert list(task.get_dataviews()) == ["train"]
     assert DataView.get(dataview_id=view.id).get_count() == 3
+    task.close()

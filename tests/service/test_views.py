@@ -8,9 +8,10 @@ import pytest
 
 from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.dataview import DataView
-from hyperdatasets.client.experiment import Experiment, Task
+from hyperdatasets.client.experiment import Experiment
 from hyperdatasets.client.frames import SingleFrame
 from hyperdatasets.client.metadata import MetadataClient
+from hyperdatasets.client.task import Task
 from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.errors import (
     DeploymentField,
@@ -199,7 +200,10 @@ def test_an_experiment_names_views_and_a_clone_replaces_them(client: MetadataCli
     assert run.state == "completed"
     assert run.metrics() == {"accuracy": {0: 0.5, 1: 0.7}}
     clone = run.clone(views={"train": views[1].publish()}, parameters={"lr": 0.2})
-    assert clone.connect(views[0], name="train").name == "large"
+    built = view_of(client, "small")
+    assert clone.connect(built, name="train") is built
+    built.add_query(frame_query="meta.n:1")  # the replacement wins over what the code goes on to build
+    assert (built.name, len(built)) == ("large", 50)
     assert clone.parameters == {"lr": 0.2}
     changed = run.refresh().compare(clone.refresh())
     assert changed["parameters.lr"] == (0.1, 0.2)
@@ -207,6 +211,7 @@ def test_an_experiment_names_views_and_a_clone_replaces_them(client: MetadataCli
     task = Task.init(project_name="clinic", task_name="as in ClearML", client=client)
     task.connect(views[0], name="train")
     assert [each.name for each in task.get_dataviews().values()] == ["small"]
+    task.close()
     with pytest.raises(InUse, match="an experiment names"):
         views[0].delete(force=True)
     with pytest.raises(InUse, match="data view names"):

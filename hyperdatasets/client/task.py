@@ -1,0 +1,111 @@
+"""The experiment under ClearML's name, with its ways of connecting data views and parameters."""
+
+from __future__ import annotations
+
+import atexit
+import sys
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any, Self, TypeVar
+
+from hyperdatasets.client import json_text
+from hyperdatasets.client.dataview import DataView
+from hyperdatasets.client.experiment import Experiment
+from hyperdatasets.client.metadata import MetadataClient
+from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument
+from hyperdatasets.v1 import experiment_service_pb2 as pb
+
+Connected = TypeVar("Connected", DataView, dict[str, Any])
+
+
+class Task(Experiment):
+    """A run that begins with `Task.init` and is completed by `close`, or when the process ends."""
+
+    def __init__(self, message: pb.Experiment, client: MetadataClient | None = None) -> None:
+        super().__init__(message, client)
+        self._waiting: dict[str, DataView] = {}
+
+    @classmethod
+    def init(
+        cls,
+        project_name: str = "",
+        task_name: str = "",
+        *,
+        tags: Iterable[str] = (),
+        client: MetadataClient | None = None,
+    ) -> Self:
+        """A new run, or the clone that HYPERDATASETS_EXPERIMENT names."""
+        return cls.start(project=project_name, name=task_name, tags=tags, client=client).until_exit()
+
+    def until_exit(self) -> Self:
+        """Ends the run with the process, if `close` did not before: a script need not call it."""
+        atexit.register(self._at_exit)
+        return self
+
+    def connect(self, mutable: Connected, name: str = "") -> Connected:
+        """Names a data view, by its own name unless another is given, or keeps a dictionary of parameters.
+
+        A data view may be connected before its queries are added: it is published when it is first used, or at the
+        end. In a clone its replacement wins, and what the code adds to the view is left out.
+
+        A dictionary becomes the parameters of the run, with `name` those below it. In a clone the clone's values win:
+        the dictionary is changed in place.
+        """
+        if isinstance(mutable, DataView):
+            self._connect_view(mutable, name or mutable.name or f"view {len(self._waiting) + 1}")
+        elif isinstance(mutable, dict):
+            self._connect_parameters(mutable, name)
+        else:
+            raise InvalidArgument(f"a data view or a dictionary can be connected, not {type(mutable).__name__}")
+        return mutable
+
+    def get_dataviews(self) -> dict[str, DataView]:
+        """The data views that it names; those that wait for their first use are published."""
+        for name, view in self._waiting.items():
+            if view.get_queries():
+                view.settle()
+            else:
+                warnings.warn(f"data view `{name}` has no query, so it is left out", stacklevel=2)
+        return super().get_dataviews()
+
+    def close(self) -> None:
+        """Names the data views that were not used, and completes the run."""
+        self._end("completed")
+
+    def _connect_view(self, view: DataView, name: str) -> None:
+        if self._replaced(view, name):
+            return
+        if view.published:
+            super().connect(view, name=name)
+            return
+        self._waiting[name] = view
+        view.before_use(lambda: self._name(view, name))
+
+    def _connect_parameters(self, mutable: dict[str, Any], name: str) -> None:
+        if self._message.cloned_from:
+            kept = self.parameters.get(name, {}) if name else self.parameters
+            _merge(mutable, kept)
+        text = json_text.write({name: mutable} if name else mutable) or "{}"
+        request = pb.UpdateExperimentRequest(experiment=self.id, parameters_json=text)
+        self._message = self._client.send(request).experiment
+
+    def _end(self, state: str) -> None:
+        atexit.unregister(self._at_exit)
+        self.get_dataviews()
+        self.set_state(state)
+
+    def _at_exit(self) -> None:
+        """An error that ended the script makes the run failed."""
+        try:
+            self._end("failed" if getattr(sys, "last_value", None) is not None else "completed")
+        except HyperdatasetsError as error:
+            sys.stderr.write(f"experiment `{self.name}` could not be ended: {error.message}\n")
+
+
+def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
+    """Puts values into a dictionary in place, at every depth."""
+    for key, value in values.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = value
