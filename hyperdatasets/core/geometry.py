@@ -8,16 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from hyperdatasets.core.frames import SHAPES, Annotation, Geometry
+from hyperdatasets.core.frames import SHAPES, Geometry
 
+LABEL = "label"  # the shape of an annotation without a geometry: it concerns the whole frame
 Box = tuple[float, float, float, float]
 
 
-def shape(annotation: Annotation) -> str:
-    """Name of the annotation's shape; `label` if it concerns the whole frame."""
-    geometry = annotation.get("geometry")
-    if not geometry:
-        return "label"
+def shape(geometry: Geometry) -> str:
+    """Name of the shape."""
     return next(name for name in SHAPES if name in geometry)
 
 

@@ -84,20 +84,27 @@ class Column:
 
 @dataclass(slots=True)
 class ColumnBuilder:
-    """Values of one path as they come, with their elements, ascending."""
+    """Values of one path as they come, and the element of each."""
 
-    elements: list[int] = field(default_factory=list)
+    elements: list[Ordinals] = field(default_factory=list)
     values: list[Any] = field(default_factory=list)
 
+    def add(self, elements: Ordinals, values: Sequence[Any]) -> None:
+        self.elements.append(elements)
+        self.values += values
+
     def build(self, size: int) -> Column:
-        kinds = set(map(type, self.values))
-        elements = np.array(self.elements, np.uint32)
+        elements, values = np.concatenate(self.elements), self.values
+        if bool((elements[1:] < elements[:-1]).any()):
+            order = np.argsort(elements, kind="stable")
+            elements, values = elements[order], [values[place] for place in order.tolist()]
+        kinds = set(map(type, values))
         if len(kinds) == 1:
-            return _of_one_kind(size, elements, self.values, kinds.pop())
+            return _of_one_kind(size, elements, values, kinds.pop())
         parts = []
         for kind in (str, int, float, bool):
-            places = [place for place, value in enumerate(self.values) if type(value) is kind]
-            parts.append((elements[places], [self.values[place] for place in places]))
+            places = [place for place, value in enumerate(values) if type(value) is kind]
+            parts.append((elements[places], [values[place] for place in places]))
         return _column(size, *parts)
 
 
@@ -133,12 +140,9 @@ def of_numbers(size: int, elements: Ordinals | None, values: NDArray[np.float64]
 
 def encoded(elements: Ordinals, texts: Sequence[str]) -> tuple[Dictionary, Postings]:
     """The distinct texts and who holds them; elements ascending."""
-    numbers: dict[str, int] = {}
-    as_they_come = np.array([numbers.setdefault(text, len(numbers)) for text in texts], np.int64)
-    ordered = sorted(numbers)
-    code_of = np.empty(len(ordered), np.int64)
-    code_of[[numbers[text] for text in ordered]] = np.arange(len(ordered))
-    codes = code_of[as_they_come] if ordered else as_they_come
+    ordered = sorted(set(texts))
+    code_of = {text: code for code, text in enumerate(ordered)}
+    codes = np.fromiter(map(code_of.__getitem__, texts), np.int64, len(texts))
     return Dictionary.of(ordered), _postings(codes, elements, len(ordered))
 
 
@@ -160,13 +164,13 @@ def merge_columns(parts: list[tuple[int, Column]], size: int) -> Column:
 
 
 def _postings(codes: Codes, elements: Ordinals, distinct: int) -> Postings:
-    """From pairs in any order, of which one may stand several times."""
-    if not len(codes):
-        return Postings.of(codes, elements, distinct)
-    keys = np.sort((codes.astype(np.uint64) << np.uint64(32)) | elements)
-    if len(keys) > 1:
-        keys = keys[np.concatenate([[True], keys[1:] != keys[:-1]])]
-    return Postings.of((keys >> np.uint64(32)).astype(np.int64), keys.astype(np.uint32), distinct)
+    """From pairs by ascending element, of which one may stand several times."""
+    narrow = codes.astype(np.uint16) if distinct <= 1 << 16 else codes  # NumPy sorts these by counting
+    order = np.argsort(narrow, kind="stable")
+    codes, elements = codes[order], elements[order]
+    fresh = np.ones(len(codes), bool)
+    fresh[1:] = (codes[1:] != codes[:-1]) | (elements[1:] != elements[:-1])
+    return Postings.of(codes[fresh], elements[fresh], distinct)
 
 
 def _bytes(bitmap: BitMap) -> NDArray[np.uint8]:

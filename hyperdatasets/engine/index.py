@@ -27,7 +27,7 @@ from hyperdatasets.engine.segment import Row, Segment, build, merge
 from hyperdatasets.engine.table import Table
 
 SEALED = 262_144  # rows of a segment that is not merged any more
-BUILT = 65_536  # rows that are made into a segment at once
+BUILT = 16_384  # rows that are in memory as frames while they are made into a segment
 UNSAVED = 16_384  # rows that may be in memory only
 CACHED = 256  # results that are kept
 _MANIFEST = "segments.json"
@@ -78,8 +78,8 @@ class DatasetIndex:
         with self._writing:
             reached = self.reached
             fresh = (row for row in rows if row.revision >= reached)
-            while batch := list(islice(fresh, BUILT)):
-                self._parts = _settled((*self._parts, _Part(build(batch), None)))
+            while made := [build(batch) for batch in _batches(islice(fresh, SEALED))]:
+                self._parts = _settled((*self._parts, _Part(merge(made), None)))
                 if sum(part.segment.size for part in self._parts if part.file is None) >= UNSAVED:
                     self._save()
 
@@ -157,17 +157,23 @@ class DatasetIndex:
             return
         saved = []
         for part in self._parts:
-            name = part.file
-            if name is None:
+            if part.file is None:
                 name = f"{part.segment.revisions[0]}-{part.segment.revisions[-1]}-{part.segment.size}.segment"
                 _write_segment(self._folder / name, part.segment)
-            saved.append(_Part(part.segment, name))
+                saved.append(_Part(_read_segment(self._folder / name), name))  # mapped: the built one is let go
+            else:
+                saved.append(part)
         names = [part.file for part in saved]
         files.durably(self._folder / _MANIFEST, orjson.dumps(names))
         self._parts = tuple(saved)
         for path in self._folder.glob("*.segment*"):
             if path.name not in names:
                 path.unlink(missing_ok=True)
+
+
+def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    while batch := list(islice(rows, BUILT)):
+        yield batch
 
 
 def _steady(segments: Sequence[Segment]) -> int:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from hyperdatasets.core.frames import Annotation, Frame
-from hyperdatasets.core.geometry import area, bounding_box, shape
+from hyperdatasets.core.frames import Frame, Geometry
+from hyperdatasets.core.geometry import LABEL, area, bounding_box, shape
+from hyperdatasets.engine.bitmaps import Ordinals
 from hyperdatasets.engine.column import Column, of_numbers
-from hyperdatasets.engine.table import Table, TableBuilder
+from hyperdatasets.engine.table import Table, TableBuilder, of_like_keys
 
 _BOX = ("x", "y", "width", "height")
 
@@ -20,43 +23,63 @@ def rois_table(frames: Sequence[Frame]) -> Table:
     """ROIs in the order of their frames."""
     per_frame = [frame.get("annotations", ()) for frame in frames]
     listed: list[Any] = list(chain.from_iterable(per_frame))
-    builder = TableBuilder()
-    builder.owners = np.repeat(np.arange(len(frames)), [len(each) for each in per_frame]).tolist()
-    builder.extend("id", range(len(listed)), [each["id"] for each in listed])
-    labels = [each["labels"] for each in listed]
-    owners = np.repeat(np.arange(len(listed)), [len(each) for each in labels]).tolist()
-    builder.extend("label", owners, list(chain.from_iterable(labels)))
-    for name in ("confidence", "origin", "meta"):
-        for element, each in enumerate(listed):
-            if name in each:
-                builder.add(name, element, each[name])
-    _add_sources(builder, frames, listed)
-    return builder.build(len(frames), _add_geometry(builder, listed))
+    builder = TableBuilder(owners_of(per_frame))
+    boxes: dict[str, Column] = {}
+    for keys, elements, alike in of_like_keys(np.arange(len(listed), dtype=np.uint32), listed):
+        for key in keys:
+            values = list(map(itemgetter(key), alike))
+            if key == "geometry":
+                boxes = _add_geometry(builder, elements, values)
+            else:
+                builder.add("label" if key == "labels" else key, elements, values)
+        if "geometry" not in keys:
+            builder.add("shape", elements, [LABEL] * len(alike))
+        if "sources" not in keys:
+            _add_sources_of_frames(builder, frames, elements)
+    return builder.build(len(frames), boxes)
 
 
-def _add_sources(builder: TableBuilder, frames: Sequence[Frame], listed: list[Annotation]) -> None:
-    """The names of the sources that a ROI lies on; all of its frame's if it names none."""
+def owners_of(per_frame: Sequence[Sequence[Any]]) -> Ordinals:
+    """The number of the frame of each element, of those that each frame has."""
+    counts = np.fromiter(map(len, per_frame), np.int64, len(per_frame))
+    return np.repeat(np.arange(len(per_frame), dtype=np.uint32), counts)
+
+
+def _add_sources_of_frames(builder: TableBuilder, frames: Sequence[Frame], elements: Ordinals) -> None:
+    """The names of all sources of its frame, for ROIs that name none."""
     names = [[source["id"] for source in frame["sources"]] for frame in frames]
-    for element, (owner, each) in enumerate(zip(builder.owners, listed, strict=True)):
-        builder.add("sources", element, each.get("sources") or names[owner])
+    builder.add("sources", elements, [names[owner] for owner in builder.owners[elements].tolist()])
 
 
-def _add_geometry(builder: TableBuilder, listed: list[Annotation]) -> dict[str, Column]:
-    """Shape and measures; those of upright boxes, which are nearly all, at once."""
-    geometries = [each.get("geometry") for each in listed]
-    boxes = [each.get("box") if each else None for each in geometries]
-    if listed and all(box is not None and len(box) == len(_BOX) for box in boxes):
-        builder.extend("shape", range(len(listed)), ["box"] * len(listed))
-        sides = np.array(boxes, np.float64)
-        columns = {name: of_numbers(len(listed), None, sides[:, i]) for i, name in enumerate(_BOX)}
-        return {**columns, "area": of_numbers(len(listed), None, sides[:, 2] * sides[:, 3])}
-    for element, (each, geometry) in enumerate(zip(listed, geometries, strict=True)):
-        builder.add("shape", element, shape(each))
-        if geometry is None:
+def _add_geometry(builder: TableBuilder, elements: Ordinals, geometries: list[Geometry]) -> dict[str, Column]:
+    """Shape and measures; as whole columns if all ROIs are upright boxes, which is usual."""
+    for keys, own, alike in of_like_keys(elements, geometries):
+        builder.add("shape", own, [shape(alike[0])] * len(alike))
+        sides = _sides(alike) if keys == ("box",) else None
+        if sides is None:
+            _add_measures(builder, own, alike)
             continue
-        builder.add("area", element, area(geometry))
-        for name, value in zip(_BOX, bounding_box(geometry) or (), strict=False):
-            builder.add(name, element, value)
-        for name, value in zip(("start", "end"), geometry.get("span", ()), strict=False):
-            builder.add(name, element, value)
+        measures = {"area": sides[:, 2] * sides[:, 3], **{name: sides[:, i] for i, name in enumerate(_BOX)}}
+        if len(alike) == len(builder.owners):
+            return {name: of_numbers(len(alike), None, values) for name, values in measures.items()}
+        for name, values in measures.items():
+            builder.add(name, own, values.tolist())
     return {}
+
+
+def _sides(geometries: Sequence[Geometry]) -> NDArray[np.float64] | None:
+    """x, y, width and height of boxes, unless one of them is turned; shape (n, 4)."""
+    boxes = [each["box"] for each in geometries]
+    if set(map(len, boxes)) != {len(_BOX)}:
+        return None
+    return np.fromiter(chain.from_iterable(boxes), np.float64, len(_BOX) * len(boxes)).reshape(-1, len(_BOX))
+
+
+def _add_measures(builder: TableBuilder, elements: Ordinals, geometries: Sequence[Geometry]) -> None:
+    builder.add("area", elements, list(map(area, geometries)))
+    around = [bounding_box(each) or (None,) * len(_BOX) for each in geometries]
+    for place, name in enumerate(_BOX):
+        builder.add(name, elements, [each[place] for each in around])
+    spans = [each.get("span", (None, None)) for each in geometries]
+    for place, name in enumerate(("start", "end")):
+        builder.add(name, elements, [each[place] for each in spans])

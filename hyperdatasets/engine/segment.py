@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from hyperdatasets.core.frames import Frame
 from hyperdatasets.core.query.tree import All, And, Exists, Leaf, Node, Not, Nothing, Or, Range, Scope, Some, Term
 from hyperdatasets.engine.bitmaps import Ordinals, complement, everything, to_array, to_bitmap, union
 from hyperdatasets.engine.evaluate import equal_texts, satisfying_texts
-from hyperdatasets.engine.rois import rois_table
+from hyperdatasets.engine.rois import owners_of, rois_table
 from hyperdatasets.engine.table import Table, TableBuilder, is_any_text, merge_tables
 
 SAVED = ("saved", "saved_in_version")
@@ -184,52 +185,54 @@ def _holding(table: Table, node: Node) -> BitMap | None:
 def build(rows: Iterable[Row]) -> Segment:
     """A segment of frames; rows by ascending revision."""
     listed = list(rows)
-    frames, sources = TableBuilder(), TableBuilder()
-    for owner, row in enumerate(listed):
-        _add_frame(row, frames)
-        for source in row.frame["sources"]:
-            element = sources.element(owner)
-            for name in _SOURCE_FIELDS:
-                value = source.get(name)
-                if value is not None:
-                    sources.add(name, element, value)
-    frames.extend("num_frames", range(len(listed)), [len(row.frame["sources"]) for row in listed])
-    frames.extend("saved", range(len(listed)), [_time_text(row.saved_ms) for row in listed])
-    frames.extend("saved_in_version", range(len(listed)), [row.saved_in_version for row in listed])
     revisions = np.array([row.revision for row in listed], np.uint32)
-    size = len(listed)
-    return Segment(revisions, frames.build(size), rois_table([row.frame for row in listed]), sources.build(size))
+    rois = rois_table([row.frame for row in listed])
+    return Segment(revisions, _frames_table(listed), rois, _sources_table(listed))
+
+
+def _frames_table(rows: Sequence[Row]) -> Table:
+    elements = np.arange(len(rows), dtype=np.uint32)
+    frames = TableBuilder(elements)
+    for name in _FRAME_FIELDS:
+        frames.add(name, elements, [row.frame.get(name) for row in rows])
+    times = {milliseconds: _time_text(milliseconds) for milliseconds in {row.saved_ms for row in rows}}
+    frames.add("num_frames", elements, [len(row.frame["sources"]) for row in rows])
+    frames.add("saved", elements, [times[row.saved_ms] for row in rows])
+    frames.add("saved_in_version", elements, [row.saved_in_version for row in rows])
+    return frames.build(len(rows))
+
+
+def _sources_table(rows: Sequence[Row]) -> Table:
+    per_frame = [row.frame["sources"] for row in rows]
+    listed = list(chain.from_iterable(per_frame))
+    sources = TableBuilder(owners_of(per_frame))
+    elements = np.arange(len(listed), dtype=np.uint32)
+    for name in _SOURCE_FIELDS:
+        sources.add(name, elements, [source.get(name) for source in listed])
+    return sources.build(len(rows))
 
 
 def build_private(rows: Iterable[tuple[int, Mapping[str, Any]]]) -> Segment:
     """A segment of private columns: (revision, columns), by ascending revision; for local queries."""
-    revisions: list[int] = []
-    frames = TableBuilder()
-    for revision, columns in rows:
-        revisions.append(revision)
-        frames.add("", frames.element(len(revisions) - 1), dict(columns))
-    size = len(revisions)
-    return Segment(
-        np.array(revisions, np.uint32), frames.build(size), TableBuilder().build(size), TableBuilder().build(size)
-    )
+    listed = list(rows)
+    size = len(listed)
+    elements, nothing = np.arange(size, dtype=np.uint32), np.zeros(0, np.uint32)
+    frames = TableBuilder(elements)
+    frames.add("", elements, [dict(columns) for _, columns in listed])
+    empty = TableBuilder(nothing).build(size)
+    return Segment(np.array([revision for revision, _ in listed], np.uint32), frames.build(size), empty, empty)
 
 
 def merge(segments: Sequence[Segment]) -> Segment:
     """One segment of neighbours, in their order."""
+    if len(segments) == 1:
+        return segments[0]
     return Segment(
         np.concatenate([segment.revisions for segment in segments]),
         merge_tables([segment.frames for segment in segments]),
         merge_tables([segment.rois for segment in segments]),
         merge_tables([segment.sources for segment in segments]),
     )
-
-
-def _add_frame(row: Row, frames: TableBuilder) -> None:
-    element = frames.element(len(frames.owners))
-    for name in _FRAME_FIELDS:
-        value = row.frame.get(name)
-        if value is not None:
-            frames.add(name, element, value)
 
 
 def _time_text(milliseconds: int) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from itertools import chain
+from operator import itemgetter
+from types import NoneType
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,44 +86,55 @@ def made(owners: Ordinals, columns: Mapping[str, Column], frames: int) -> Table:
     return Table(len(owners), columns, owners, frames, holders)
 
 
+Object = TypeVar("Object", bound=Mapping[str, Any])
+
+
+def of_like_keys(
+    elements: Ordinals, objects: Sequence[Object]
+) -> Iterator[tuple[tuple[str, ...], Ordinals, Sequence[Object]]]:
+    """The objects, and their elements, grouped by their keys: what is alike, as most are, is quick to take apart."""
+    places: dict[tuple[str, ...], list[int]] = {}
+    for place, keys in enumerate(map(tuple, objects)):
+        places.setdefault(keys, []).append(place)
+    for keys, own in places.items():
+        yield keys, elements[own], objects if len(places) == 1 else [objects[place] for place in own]
+
+
+_PLAIN = frozenset({str, int, float, bool})
+
+
 @dataclass(slots=True)
 class TableBuilder:
-    """Elements as they come, each with the number of its frame."""
+    """Elements and their values, column by column; `owners` is the frame of each element, ascending."""
 
-    owners: list[int] = field(default_factory=list)
+    owners: Ordinals
     columns: dict[str, ColumnBuilder] = field(default_factory=dict)
 
-    def element(self, owner: int) -> int:
-        """Begins the next element; returns its number."""
-        self.owners.append(owner)
-        return len(self.owners) - 1
+    def add(self, path: str, elements: Ordinals, values: Sequence[Any]) -> None:
+        """Adds to each element its value; lists flatten, lists of objects too; null, [] and {} are no values."""
+        kinds = set(map(type, values))
+        if kinds <= _PLAIN:
+            if values:
+                self.columns.setdefault(path, ColumnBuilder()).add(elements, values)
+        elif kinds == {dict}:
+            self._add_objects(path, elements, values)
+        elif kinds == {list}:
+            lengths = np.fromiter(map(len, values), np.int64, len(values))
+            self.add(path, np.repeat(elements, lengths), list(chain.from_iterable(values)))
+        else:
+            for kind in kinds - {NoneType}:
+                places = [place for place, value in enumerate(values) if type(value) is kind]
+                self.add(path, elements[places], [values[place] for place in places])
 
-    def add(self, path: str, element: int, value: object) -> None:
-        """Adds a value; lists flatten, lists of objects too; null, [] and {} are no values."""
-        kind = type(value)
-        if kind is str or kind is float or kind is int or kind is bool:
-            column = self.columns.get(path)
-            if column is None:
-                column = self.columns[path] = ColumnBuilder()
-            column.elements.append(element)
-            column.values.append(value)
-        elif kind is dict:
-            for key, inner in value.items():  # type: ignore[attr-defined]
-                self.add(f"{path}.{key}" if path else key, element, inner)
-        elif kind is list:
-            for inner in value:  # type: ignore[attr-defined]
-                self.add(path, element, inner)
-
-    def extend(self, path: str, elements: Iterable[int], values: Sequence[Any]) -> None:
-        """Adds a text, number or boolean to each of these elements (ascending, after all that have one)."""
-        column = self.columns.setdefault(path, ColumnBuilder())
-        column.elements.extend(elements)
-        column.values.extend(values)
+    def _add_objects(self, path: str, elements: Ordinals, objects: Sequence[Mapping[str, Any]]) -> None:
+        for keys, own, alike in of_like_keys(elements, objects):
+            for key in keys:
+                self.add(f"{path}.{key}" if path else key, own, list(map(itemgetter(key), alike)))
 
     def build(self, frames: int, more: Mapping[str, Column] | None = None) -> Table:
         size = len(self.owners)
-        columns = {path: column.build(size) for path, column in self.columns.items() if column.values}
-        return made(np.array(self.owners, np.uint32), columns | dict(more or {}), frames)
+        columns = {path: column.build(size) for path, column in self.columns.items()}
+        return made(self.owners, columns | dict(more or {}), frames)
 
 
 def merge_tables(tables: list[Table]) -> Table:

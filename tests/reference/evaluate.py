@@ -14,7 +14,7 @@ from typing import Any
 import re2
 
 from hyperdatasets.core.frames import Annotation, Frame, Source
-from hyperdatasets.core.geometry import area, bounding_box, shape
+from hyperdatasets.core.geometry import LABEL, area, bounding_box, shape
 from hyperdatasets.core.query.dates import moment, moments
 from hyperdatasets.core.query.literals import boolean, number
 from hyperdatasets.core.query.text import tokens
@@ -112,7 +112,7 @@ def _roi(annotation: Annotation, of_frame: list[Source]) -> dict[str, Any]:
         **{name: annotation.get(name) for name in ("id", "confidence", "origin", "meta")},
         "label": annotation["labels"],
         "sources": annotation.get("sources") or [source["id"] for source in of_frame],
-        "shape": shape(annotation),
+        "shape": shape(annotation["geometry"]) if "geometry" in annotation else LABEL,
         "area": area(geometry) if geometry else None,
         **(dict(zip(("x", "y", "width", "height"), box, strict=True)) if box else {}),
         **({"start": span[0], "end": span[1]} if span else {}),
