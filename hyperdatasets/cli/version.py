@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from typing import Annotated, Any, cast
+from functools import partial
+from typing import Annotated, Any
 
 import orjson
 import typer
 from rich.tree import Tree
 
+from hyperdatasets.cli.exporting import Format, Output, run_export
 from hyperdatasets.cli.output import Json, console, done, say, show
 from hyperdatasets.client.dataset import Dataset as DatasetHandle
 from hyperdatasets.client.version import DatasetVersion
-from hyperdatasets.core.errors import InvalidArgument
-from hyperdatasets.core.frames import Frame
-from hyperdatasets.formats import coco, jsonl
 
 app = typer.Typer(no_args_is_help=True, help="Versions: sets of frames, drafts or frozen for ever.")
 Dataset = Annotated[str, typer.Argument(help="`project/name` or id of the dataset.")]
@@ -143,17 +141,11 @@ def delete(
 def export(
     dataset: Dataset, version: Version = "",
     query: Annotated[str, typer.Option(help="Frame query: only the frames that match.")] = "",
-    format_name: Annotated[str, typer.Option("--format", help="jsonl or coco.")] = "jsonl",
+    format_name: Format = "jsonl", output: Output = None, as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Write the frames of a version to standard output."""
-    frames = (cast("Frame", frame.plain) for frame in _get(dataset, version).frames(frame_query=query))
-    if format_name == "jsonl":
-        for line in jsonl.write(frames):
-            sys.stdout.buffer.write(line)
-    elif format_name == "coco":
-        sys.stdout.buffer.write(orjson.dumps(coco.write(frames)))
-    else:
-        raise InvalidArgument(f"there is no export format `{format_name}`; there are jsonl and coco")
+    """Write the metadata of the frames of a version, by context, time and id."""
+    write = partial(_get(dataset, version).export, frame_query=query)
+    run_export(write, format_name=format_name, output=output, as_json=as_json)
 
 
 @app.command()

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import orjson
 import typer
 
+from hyperdatasets.cli.exporting import Format, Output, run_export
 from hyperdatasets.cli.output import Json, done, say, show, warn
 from hyperdatasets.client.dataview import DataView
-from hyperdatasets.core.errors import InvalidArgument, NotFound
-from hyperdatasets.core.frames import Frame
-from hyperdatasets.formats import coco, jsonl
+from hyperdatasets.core.errors import NotFound
 
 app = typer.Typer(no_args_is_help=True, help="Data views: the data of an experiment as a query.")
 Name = Annotated[str, typer.Argument(help="Name, name@sha256:… or id.")]
@@ -136,16 +134,9 @@ def compare(before: Name, after: Name, as_json: Json = False) -> None:
 
 
 @app.command()
-def export(view: Name, format_name: Annotated[str, typer.Option("--format", help="jsonl or coco.")] = "jsonl") -> None:
-    """Write the metadata of the selected frames to standard output, in the view's order."""
-    frames = (cast("Frame", frame.plain) for frame in DataView.get(name=view))
-    if format_name == "jsonl":
-        for line in jsonl.write(frames):
-            sys.stdout.buffer.write(line)
-    elif format_name == "coco":
-        sys.stdout.buffer.write(orjson.dumps(coco.write(frames)))
-    else:
-        raise InvalidArgument(f"there is no export format `{format_name}`; there are jsonl and coco")
+def export(view: Name, format_name: Format = "jsonl", output: Output = None, as_json: Json = False) -> None:
+    """Write the metadata of the selected frames, in the view's order."""
+    run_export(DataView.get(name=view).export, format_name=format_name, output=output, as_json=as_json)
 
 
 def _plain(view: DataView) -> dict[str, Any]:

@@ -5,21 +5,22 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import orjson
 import yaml
 
 from hyperdatasets.client import json_text
+from hyperdatasets.client.exports import Exported, Subject, export
 from hyperdatasets.client.frames import FrameGroup, SingleFrame, read_uri
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.node import NodeClient, Sample, local_node
 from hyperdatasets.client.version import QueryWarning
 from hyperdatasets.core.dataview_text import from_plain, from_yaml, to_plain
 from hyperdatasets.core.errors import InvalidView, ViewPublished
-from hyperdatasets.core.frames import Frame
-from hyperdatasets.core.projection import projected
 from hyperdatasets.core.selection import SiteSelection
 from hyperdatasets.v1 import dataview_service_pb2 as pb
 from hyperdatasets.wire.frames import from_message
@@ -363,14 +364,14 @@ class DataView:
         """The frames (metadata) in the view's order; of `num_workers` readers each gets its own part.
 
         Args:
-            projection: only these parts, such as `annotations` or `meta.city`.
+            projection: only these parts, such as `annotations` or `meta.city`, beside the id; others do not travel.
             allow_repetition: go on until every rule's frames came (`limit: balanced`).
         """
         if allow_repetition and not self.published:
             self._change(iteration=self._spec.get("iteration", {}) | {"limit": "balanced"})
         self.withdrawn = 0
         request = pb.ReadDataViewRequest(
-            target=self._target, start=start, partition=worker_index, partitions=num_workers
+            target=self._target, start=start, partition=worker_index, partitions=num_workers, projection=projection
         )
         for answer in self._client.stream(request):
             _tell(answer.warnings)
@@ -378,7 +379,7 @@ class DataView:
                 if entry.frame.withdrawn:
                     self.withdrawn += 1
                 else:
-                    yield _frame(entry, projection)
+                    yield _frame(entry)
 
     def open(self, node: NodeClient | None = None, *, purpose: str = "") -> Iterator[Sample]:
         """Frames with their content: those of this site from its node, those without a site by their URIs.
@@ -410,6 +411,30 @@ class DataView:
     def to_dict(self, *, projection: Sequence[str] = ()) -> Any:
         """All frames of one pass in their plain form."""
         return [frame.plain for frame in self.get_iterator(projection=projection)]
+
+    def export(self, to: str | Path | BinaryIO, *, format: str = "jsonl", progress: bool = False) -> Exported:
+        """Writes what the view selects, metadata only: each frame of one pass once, in order, labels mapped.
+
+        Args:
+            to: a new file (for croissant: a new folder), or a stream of bytes.
+            format: `jsonl` (our own importer reads it back), `coco`, or `croissant`.
+
+        Returns:
+            How many frames were written, and what the format cannot hold.
+
+        Raises:
+            AlreadyExists: there is something in that place; nothing is ever overwritten.
+        """
+        said = self._stored
+        published = datetime.fromtimestamp(said.published_ms / 1000, UTC) if said and said.published_ms else None
+        subject = Subject(
+            self._target, self.name or "data view", description=str(self._spec.get("description", "")),
+            identifier=self.reference if self.published else "",
+            published=published.date().isoformat() if published else "",
+            rois_apart=self._spec.get("output_rois") == "frame_per_roi",
+        )  # fmt: skip
+        place = Path(to) if isinstance(to, str) else to
+        return export(self._client, subject, place, format_name=format, progress=progress)
 
     def compare(self, other: DataView) -> dict[str, Any]:
         """What differs in the specifications, and in the frames that the two select."""
@@ -450,7 +475,7 @@ class DataView:
                 if entry.frame.withdrawn:
                     self.withdrawn += 1
                     continue
-                plain = _frame(entry, ()).plain
+                plain = _frame(entry).plain
                 parts = [plain["blob"]] if "blob" in plain else []
                 for source in plain["sources"] if not parts else ():
                     parts += [read_uri(source["uri"]), *(read_uri(mask["uri"]) for mask in source.get("masks", ()))]
@@ -472,12 +497,10 @@ class DataView:
         return f"DataView({self.reference!r}, {self.status})"
 
 
-def _frame(entry: pb.ViewEntry, projection: Sequence[str]) -> SingleFrame | FrameGroup:
+def _frame(entry: pb.ViewEntry) -> SingleFrame | FrameGroup:
     plain = from_message(entry.frame.frame)
     for annotation, ids in zip(plain.get("annotations", ()), entry.label_ids, strict=False):
         annotation["label_ids"] = list(ids.ids)
-    if projection:
-        plain = dict(projected(cast("Frame", plain), ["sources", *projection]))
     return SingleFrame.from_plain(plain)
 
 

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from typing import Any, BinaryIO
 
 from hyperdatasets.client import bulk, json_text
 from hyperdatasets.client import vectors as vectors_client
 from hyperdatasets.client.bulk import WriteResult
 from hyperdatasets.client.checks import CheckReport, read_checks, report
 from hyperdatasets.client.dataset import Dataset
+from hyperdatasets.client.exports import Exported, Subject, export
 from hyperdatasets.client.frames import FrameGroup, SingleFrame
 from hyperdatasets.client.metadata import MetadataClient, current
+from hyperdatasets.client.progress import frames_progress
 from hyperdatasets.client.vectors import Neighbours
 from hyperdatasets.core.errors import AlreadyExists, NotFound, Unimplemented
 from hyperdatasets.v1 import check_service_pb2 as checks_pb
+from hyperdatasets.v1 import dataview_service_pb2 as views_pb
 from hyperdatasets.v1 import frame_service_pb2 as frames_pb
 from hyperdatasets.v1 import version_service_pb2 as pb
 from hyperdatasets.wire.frames import from_message
@@ -348,7 +346,7 @@ class DatasetVersion:
 
     def write(self, plain: Iterable[Mapping[str, Any]], *, mode: str = "upsert", progress: bool = False) -> WriteResult:
         """Writes frames in their plain form."""
-        with _progress(shown=progress) as advance:
+        with frames_progress(shown=progress) as advance:
             result = bulk.write(
                 self._client, plain, dataset=self.dataset_id, version=self.id, mode=mode, progress=advance
             )
@@ -360,7 +358,7 @@ class DatasetVersion:
 
         Columns: `docs/bulk-writes.md`. Needs the extra `arrow`, here and at the service.
         """
-        with _progress(shown=progress) as advance:
+        with frames_progress(shown=progress) as advance:
             result = bulk.write_table(
                 self._client, table, dataset=self.dataset_id, version=self.id, mode=mode, progress=advance
             )
@@ -437,6 +435,18 @@ class DatasetVersion:
             _tell(answer.warnings)
             for stored in answer.frames:
                 yield SingleFrame.from_plain(from_message(stored.frame))
+
+    def export(
+        self, to: str | Path | BinaryIO, *, format: str = "jsonl", frame_query: str = "", progress: bool = False
+    ) -> Exported:
+        """Writes the frames (metadata only) by context, time and id: see `DataView.export`."""
+        rule = {"dataset": self.dataset_id, "version": self.id, "frame_query": frame_query}
+        subject = Subject(
+            views_pb.ViewOrSpec(spec=json_text.write({"rules": [rule]})), self.name,
+            description=self.comment, identifier=self.digest if not frame_query else "",
+        )  # fmt: skip
+        place = Path(to) if isinstance(to, str) else to
+        return export(self._client, subject, place, format_name=format, progress=progress)
 
     def get_frame(self, frame_id: str) -> AnyFrame:
         answer = self._client.send(frames_pb.BatchGetFramesRequest(**self._named, frame_ids=[frame_id]))
@@ -560,12 +570,3 @@ def _change(change: pb.FrameChange) -> tuple[str, str, list[tuple[str, Any, Any]
     kind = pb.ChangeKind.Name(change.kind).removeprefix("CHANGE_KIND_").lower()
     fields = [(each.path, json_text.read(each.before_json), json_text.read(each.after_json)) for each in change.fields]
     return change.frame_id, kind, fields
-
-
-@contextmanager
-def _progress(*, shown: bool) -> Iterator[Callable[[int], None]]:
-    """Shows how many frames were acknowledged, on a terminal."""
-    columns = (TextColumn("frames"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(file=sys.stderr), disable=not shown) as bar:
-        task = bar.add_task("frames", total=None)
-        yield lambda count: bar.advance(task, count)

@@ -1,20 +1,18 @@
-"""COCO: JSON with `images`, `annotations` and `categories`; also written, for exports."""
+"""COCO: JSON with `images`, `annotations` and `categories`; `coco_writer.py` writes it."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from hyperdatasets.core.frames import Frame
-from hyperdatasets.core.geometry import area, bounding_box
 from hyperdatasets.formats.entry import Entry, Problem
 from hyperdatasets.formats.files import images, walk
 
-_KEPT = ("iscrowd", "attributes", "num_keypoints")
+KEPT = ("iscrowd", "attributes", "num_keypoints")  # fields of an annotation that become its metadata
 
 
 def detect(folder: Path) -> bool:
@@ -42,30 +40,6 @@ def read(folder: Path) -> Iterator[Entry]:
                     kept.problems.extend(entry.problems)
     for path in listed:
         yield found.get(path) or Entry(path)
-
-
-def write(frames: Iterable[Frame]) -> dict[str, Any]:
-    """A COCO object of frames; boxes and polygons, a label per annotation."""
-    categories: dict[str, int] = {}
-    listed: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
-    for number, frame in enumerate(frames, start=1):
-        source = frame["sources"][0] if frame["sources"] else {"uri": ""}
-        listed.append({"id": number, "file_name": source["uri"], "frame_id": frame["id"],
-                       "width": source.get("width", 0), "height": source.get("height", 0)})  # fmt: skip
-        for annotation in frame.get("annotations", ()):
-            geometry = annotation.get("geometry")
-            box = bounding_box(geometry) if geometry else None
-            if geometry is None or box is None:
-                continue
-            category = categories.setdefault(annotation["labels"][0], len(categories) + 1)
-            annotations.append({
-                "id": len(annotations) + 1, "image_id": number, "category_id": category, "bbox": list(box),
-                "area": area(geometry) or box[2] * box[3], "iscrowd": 0,
-                "segmentation": geometry.get("polygon", []),
-            })  # fmt: skip
-    named = [{"id": number, "name": name} for name, number in categories.items()]
-    return {"images": listed, "annotations": annotations, "categories": named}
 
 
 def _entries(path: str, content: Mapping[str, Any], there: Mapping[str, str]) -> Iterator[Entry]:
@@ -116,7 +90,7 @@ def _annotation(annotation: Mapping[str, Any], labels: Mapping[Any, str]) -> dic
         plain["geometry"] = {"box": annotation["bbox"]}
     if "score" in annotation:
         plain["confidence"] = annotation["score"]
-    meta = {key: annotation[key] for key in _KEPT if annotation.get(key)}
+    meta = {key: annotation[key] for key in KEPT if annotation.get(key)}
     return plain | ({"meta": meta} if meta else {})
 
 

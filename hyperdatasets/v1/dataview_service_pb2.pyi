@@ -817,6 +817,7 @@ class VerifyDataViewResponse(_message.Message):
     SITES_FIELD_NUMBER: _builtins.int
     WITHDRAWN_FIELD_NUMBER: _builtins.int
     DIFFERENCES_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
     ok: _builtins.bool
     """True if everything is the same."""
     stored_digest: _builtins.str
@@ -833,6 +834,10 @@ class VerifyDataViewResponse(_message.Message):
     def differences(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What differs, in words."""
 
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleDifference]:
+        """Where the selection differs, per rule, site and dataset."""
+
     def __init__(
         self,
         *,
@@ -842,14 +847,95 @@ class VerifyDataViewResponse(_message.Message):
         sites: _abc.Iterable[Global___SiteSelection] | None = ...,
         withdrawn: _builtins.int = ...,
         differences: _abc.Iterable[_builtins.str] | None = ...,
+        rules: _abc.Iterable[Global___RuleDifference] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["computed_digest", b"computed_digest", "differences", b"differences", "ok", b"ok", "sites", b"sites", "stored_digest", b"stored_digest", "withdrawn", b"withdrawn"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["computed_digest", b"computed_digest", "differences", b"differences", "ok", b"ok", "rules", b"rules", "sites", b"sites", "stored_digest", b"stored_digest", "withdrawn", b"withdrawn"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___VerifyDataViewResponse: _TypeAlias = VerifyDataViewResponse  # noqa: Y015
+
+@_typing.final
+class RuleDifference(_message.Message):
+    """How what a rule selects now differs from what was stored."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULE_FIELD_NUMBER: _builtins.int
+    SITE_FIELD_NUMBER: _builtins.int
+    DATASET_ID_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
+    ADDED_FIELD_NUMBER: _builtins.int
+    MISSING_EXAMPLES_FIELD_NUMBER: _builtins.int
+    ADDED_EXAMPLES_FIELD_NUMBER: _builtins.int
+    rule: _builtins.int
+    """0-based number of the rule."""
+    site: _builtins.str
+    """Name of the site; empty for frames without a site."""
+    dataset_id: _builtins.str
+    """Id of the dataset."""
+    missing: _builtins.int
+    """Frames that were stored and are not selected now."""
+    added: _builtins.int
+    """Frames that are selected now and were not stored."""
+    @_builtins.property
+    def missing_examples(self) -> _containers.RepeatedCompositeFieldContainer[Global___FrameName]:
+        """Some of the missing frames, by revision."""
+
+    @_builtins.property
+    def added_examples(self) -> _containers.RepeatedCompositeFieldContainer[Global___FrameName]:
+        """Some of the added frames, by revision."""
+
+    def __init__(
+        self,
+        *,
+        rule: _builtins.int = ...,
+        site: _builtins.str = ...,
+        dataset_id: _builtins.str = ...,
+        missing: _builtins.int = ...,
+        added: _builtins.int = ...,
+        missing_examples: _abc.Iterable[Global___FrameName] | None = ...,
+        added_examples: _abc.Iterable[Global___FrameName] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["added", b"added", "added_examples", b"added_examples", "dataset_id", b"dataset_id", "missing", b"missing", "missing_examples", b"missing_examples", "rule", b"rule", "site", b"site"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RuleDifference: _TypeAlias = RuleDifference  # noqa: Y015
+
+@_typing.final
+class FrameName(_message.Message):
+    """A frame in one of its revisions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_ID_FIELD_NUMBER: _builtins.int
+    FRAME_ID_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    dataset_id: _builtins.str
+    """Id of its dataset."""
+    frame_id: _builtins.str
+    """The frame's id."""
+    revision: _builtins.int
+    """Number of the revision."""
+    def __init__(
+        self,
+        *,
+        dataset_id: _builtins.str = ...,
+        frame_id: _builtins.str = ...,
+        revision: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_id", b"dataset_id", "frame_id", b"frame_id", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FrameName: _TypeAlias = FrameName  # noqa: Y015
 
 @_typing.final
 class ReadDataViewRequest(_message.Message):
@@ -863,6 +949,7 @@ class ReadDataViewRequest(_message.Message):
     LIMIT_FIELD_NUMBER: _builtins.int
     PARTITION_FIELD_NUMBER: _builtins.int
     PARTITIONS_FIELD_NUMBER: _builtins.int
+    PROJECTION_FIELD_NUMBER: _builtins.int
     site: _builtins.str
     """Only this site's order; absent = the whole view."""
     start: _builtins.int
@@ -877,6 +964,10 @@ class ReadDataViewRequest(_message.Message):
     def target(self) -> Global___ViewOrSpec:
         """What to read."""
 
+    @_builtins.property
+    def projection(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these parts of each frame, such as `annotations` or `meta.city`, beside its id; empty = all."""
+
     def __init__(
         self,
         *,
@@ -886,10 +977,11 @@ class ReadDataViewRequest(_message.Message):
         limit: _builtins.int = ...,
         partition: _builtins.int = ...,
         partitions: _builtins.int = ...,
+        projection: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_site", b"_site", "site", b"site", "target", b"target"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_site", b"_site", "limit", b"limit", "partition", b"partition", "partitions", b"partitions", "site", b"site", "start", b"start", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_site", b"_site", "limit", b"limit", "partition", b"partition", "partitions", b"partitions", "projection", b"projection", "site", b"site", "start", b"start", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__site: _TypeAlias = _typing.Literal["site"]  # noqa: Y015
     _WhichOneofArgType__site: _TypeAlias = _typing.Literal["_site", b"_site"]  # noqa: Y015
@@ -907,10 +999,13 @@ class ViewEntry(_message.Message):
     FRAME_FIELD_NUMBER: _builtins.int
     DATASET_ID_FIELD_NUMBER: _builtins.int
     LABEL_IDS_FIELD_NUMBER: _builtins.int
+    FRAMES_LEFT_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """Position in the order that was asked for."""
     dataset_id: _builtins.str
     """Id of the dataset it is from."""
+    frames_left: _builtins.int
+    """Of a clip: how many more of its frames follow at the same position; 0 = the position is complete."""
     @_builtins.property
     def frame(self) -> _frame_pb2.StoredFrame:
         """The frame, with labels mapped."""
@@ -926,10 +1021,11 @@ class ViewEntry(_message.Message):
         frame: _frame_pb2.StoredFrame | None = ...,
         dataset_id: _builtins.str = ...,
         label_ids: _abc.Iterable[Global___LabelIds] | None = ...,
+        frames_left: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_id", b"dataset_id", "frame", b"frame", "label_ids", b"label_ids", "position", b"position"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_id", b"dataset_id", "frame", b"frame", "frames_left", b"frames_left", "label_ids", b"label_ids", "position", b"position"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1027,6 +1123,9 @@ class CompareDataViewsRequest(_message.Message):
 
     BEFORE_FIELD_NUMBER: _builtins.int
     AFTER_FIELD_NUMBER: _builtins.int
+    EXAMPLES_FIELD_NUMBER: _builtins.int
+    examples: _builtins.int
+    """So many examples of frames that only one of them selects; at most 1,000."""
     @_builtins.property
     def before(self) -> Global___ViewOrSpec:
         """The first."""
@@ -1040,10 +1139,11 @@ class CompareDataViewsRequest(_message.Message):
         *,
         before: Global___ViewOrSpec | None = ...,
         after: Global___ViewOrSpec | None = ...,
+        examples: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "examples", b"examples"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1090,6 +1190,8 @@ class CompareDataViewsResponse(_message.Message):
     ONLY_AFTER_FIELD_NUMBER: _builtins.int
     BOTH_FIELD_NUMBER: _builtins.int
     OTHER_REVISION_FIELD_NUMBER: _builtins.int
+    ONLY_BEFORE_EXAMPLES_FIELD_NUMBER: _builtins.int
+    ONLY_AFTER_EXAMPLES_FIELD_NUMBER: _builtins.int
     only_before: _builtins.int
     """Frames (revisions) that only the first selects."""
     only_after: _builtins.int
@@ -1102,6 +1204,14 @@ class CompareDataViewsResponse(_message.Message):
     def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___SpecChange]:
         """Differences of the specifications."""
 
+    @_builtins.property
+    def only_before_examples(self) -> _containers.RepeatedCompositeFieldContainer[Global___FrameName]:
+        """Some of the frames that only the first selects, by dataset and revision."""
+
+    @_builtins.property
+    def only_after_examples(self) -> _containers.RepeatedCompositeFieldContainer[Global___FrameName]:
+        """Some of the frames that only the second selects, by dataset and revision."""
+
     def __init__(
         self,
         *,
@@ -1110,10 +1220,12 @@ class CompareDataViewsResponse(_message.Message):
         only_after: _builtins.int = ...,
         both: _builtins.int = ...,
         other_revision: _builtins.int = ...,
+        only_before_examples: _abc.Iterable[Global___FrameName] | None = ...,
+        only_after_examples: _abc.Iterable[Global___FrameName] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["both", b"both", "changes", b"changes", "only_after", b"only_after", "only_before", b"only_before", "other_revision", b"other_revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["both", b"both", "changes", b"changes", "only_after", b"only_after", "only_after_examples", b"only_after_examples", "only_before", b"only_before", "only_before_examples", b"only_before_examples", "other_revision", b"other_revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -237,6 +237,7 @@ class FrameBatch(_message.Message):
     VERDICTS_FIELD_NUMBER: _builtins.int
     CHUNKED_FIELD_NUMBER: _builtins.int
     HEAD_SIZE_FIELD_NUMBER: _builtins.int
+    FRAMES_LEFT_FIELD_NUMBER: _builtins.int
     DATA_FIELD_NUMBER: _builtins.int
     chunked: _builtins.bool
     """True if this batch is one frame whose parts follow as chunks."""
@@ -264,6 +265,10 @@ class FrameBatch(_message.Message):
     def verdicts(self) -> _containers.RepeatedScalarFieldContainer[Global___Verdict.ValueType]:
         """One a part."""
 
+    @_builtins.property
+    def frames_left(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Of a view of clips: how many more frames of its clip follow each frame, at the same position; empty = none."""
+
     def __init__(
         self,
         *,
@@ -274,11 +279,12 @@ class FrameBatch(_message.Message):
         verdicts: _abc.Iterable[Global___Verdict.ValueType] | None = ...,
         chunked: _builtins.bool = ...,
         head_size: _builtins.int = ...,
+        frames_left: _abc.Iterable[_builtins.int] | None = ...,
         data: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunked", b"chunked", "data", b"data", "frames", b"frames", "head_size", b"head_size", "part_counts", b"part_counts", "part_sizes", b"part_sizes", "positions", b"positions", "verdicts", b"verdicts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunked", b"chunked", "data", b"data", "frames", b"frames", "frames_left", b"frames_left", "head_size", b"head_size", "part_counts", b"part_counts", "part_sizes", b"part_sizes", "positions", b"positions", "verdicts", b"verdicts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from hyperdatasets.core.frames import Frame
 from hyperdatasets.core.selection import SiteSelection
 from hyperdatasets.v1 import check_service_pb2 as checks_pb
 from hyperdatasets.v1 import common_pb2 as common
@@ -78,9 +79,11 @@ def check_report(row: Row) -> checks_pb.CheckReport:
     )  # fmt: skip
 
 
-def stored_frame(row: Row) -> frame_pb2.StoredFrame:
+def stored_frame(row: Row, shown: Frame | None = None) -> frame_pb2.StoredFrame:
+    """A revision; `shown` is what is sent in place of the whole frame."""
     return frame_pb2.StoredFrame(
-        frame=to_message(frame_of(row)), revision=row["revision"], digest=f"sha256:{row['digest'].hex()}",
+        frame=to_message(frame_of(row) if shown is None else shown), revision=row["revision"],
+        digest=f"sha256:{row['digest'].hex()}",
         saved_ms=row["saved_ms"], saved_in_version=row["saved_in"], saved_by=row["saved_by"],
     )  # fmt: skip
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import grpc
@@ -12,13 +14,13 @@ from hyperdatasets.core.dataview import ViewSpec
 from hyperdatasets.core.dataview_text import to_plain
 from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.mapping import enumerate_labels, label_ids
+from hyperdatasets.core.projection import projected
 from hyperdatasets.core.selection import SiteSelection, view_digest
 from hyperdatasets.core.versions import changes
 from hyperdatasets.engine.view_rois import labels_of, shown
 from hyperdatasets.engine.views import version_of
 from hyperdatasets.v1 import dataview_service_pb2 as pb
 from hyperdatasets.v1 import dataview_service_pb2_grpc as rpc
-from hyperdatasets.wire.frames import to_message
 from metadata_service import pages
 from metadata_service.catalog import reading as view_reading
 from metadata_service.catalog import views
@@ -192,7 +194,7 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
             places = view_reading.places(
                 resolved, site=site, start=request.start, limit=request.limit, rank=request.partition, ranks=ranks
             )
-            entries = _entries(reading, resolved, places, labels)
+            entries = _entries(reading, resolved, places, _Look(labels, list(request.projection)))
             for batch in batched(entries, lambda entry: entry.ByteSize()):
                 yield pb.ReadDataViewResponse(entries=batch)
 
@@ -258,37 +260,41 @@ def _labels(resolved: Resolved) -> dict[str, int]:
     return enumerate_labels(labels_of(resolved.view, resolved.slices, resolved.selection))
 
 
+@dataclass(frozen=True)
+class _Look:
+    """How frames are shown: numbers of labels, and the parts that were asked for (empty = all)."""
+
+    labels: dict[str, int]
+    projection: list[str]
+
+
 def _entries(
-    reading: Reading, resolved: Resolved, places: Iterator[view_reading.Place], labels: dict[str, int]
+    reading: Reading, resolved: Resolved, places: Iterator[view_reading.Place], look: _Look
 ) -> Iterator[pb.ViewEntry]:
-    waiting: list[view_reading.Place] = []
-    for place in places:
-        waiting.append(place)
-        if len(waiting) == _READ:
-            yield from _read(reading, resolved, waiting, labels)
-            waiting = []
-    yield from _read(reading, resolved, waiting, labels)
+    while waiting := list(islice(places, _READ)):
+        yield from _read(reading, resolved, waiting, look)
 
 
 def _read(
-    reading: Reading, resolved: Resolved, places: list[view_reading.Place], labels: dict[str, int]
+    reading: Reading, resolved: Resolved, places: list[view_reading.Place], look: _Look
 ) -> Iterator[pb.ViewEntry]:
     rows: dict[tuple[int, int], Row] = {}
     for number in {place.frame.dataset for place in places}:
         wanted = sorted({place.frame.revision for place in places if place.frame.dataset == number})
         rows |= {(number, row["revision"]): row for row in reading.revisions(resolved.view.datasets[number], wanted)}
     for place in places:
-        dataset, revision, roi = place.frame
-        row = rows[dataset, revision]
-        if not row["payload"]:
-            owner = resolved.view.datasets[dataset]
-            yield pb.ViewEntry(position=place.position, frame=encode.tombstone(row), dataset_id=owner)
-            continue
-        version = version_of(resolved.view, resolved.slices, dataset, revision)
-        frame = shown(resolved.view, version, place.rules, frame_of(row), roi)
-        stored = encode.stored_frame(row)
-        stored.frame.CopyFrom(to_message(frame))
-        ids = [pb.LabelIds(ids=label_ids(each["labels"], labels)) for each in frame.get("annotations", ())]
-        yield pb.ViewEntry(
-            position=place.position, frame=stored, dataset_id=resolved.view.datasets[dataset], label_ids=ids
-        )
+        row = rows[place.frame.dataset, place.frame.revision]
+        yield _entry(resolved, place, row, look)
+
+
+def _entry(resolved: Resolved, place: view_reading.Place, row: Row, look: _Look) -> pb.ViewEntry:
+    dataset, revision, roi = place.frame
+    owner = resolved.view.datasets[dataset]
+    if not row["payload"]:
+        return pb.ViewEntry(position=place.position, frame=encode.tombstone(row), dataset_id=owner)
+    version = version_of(resolved.view, resolved.slices, dataset, revision)
+    frame = shown(resolved.view, version, place.rules, frame_of(row), roi)
+    if look.projection:
+        frame = projected(frame, look.projection)
+    ids = [pb.LabelIds(ids=label_ids(each["labels"], look.labels)) for each in frame.get("annotations", ())]
+    return pb.ViewEntry(position=place.position, frame=encode.stored_frame(row, frame), dataset_id=owner, label_ids=ids)

@@ -218,7 +218,7 @@ def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, An
 
 
 COMMANDS = dict(commands(typer.main.get_command(app)))
-SPEAKS_FOR_ITSELF = {"serve", "demo", "node serve", "version export", "view export"}  # servers, and data as output
+SPEAKS_FOR_ITSELF = {"serve", "demo", "node serve"}  # servers, and data as output
 
 
 @pytest.mark.parametrize("name", COMMANDS)
