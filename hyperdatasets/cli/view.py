@@ -89,11 +89,13 @@ def publish(view: Name, as_json: Json = False) -> None:
 
 @app.command()
 def verify(view: Name, as_json: Json = False) -> None:
-    """Evaluate a published view again; exit code 1 if it selects other frames than were stored."""
+    """Evaluate a published view again; exit code 1 if frames, order or record are not those that were stored."""
     found = DataView.get(name=view)
     ok, differences = found.verify()
     said = [f"{found.withdrawn} withdrawn"] if found.withdrawn else []
-    text = "\n".join(["the same frames" if ok else "DIFFERENT frames", *said, *differences])
+    text = "\n".join(
+        ["the same frames in the same order" if ok else "DIFFERENT from what was published", *said, *differences]
+    )
     done(text, {"same": ok, "withdrawn": found.withdrawn, "differences": differences}, as_json=as_json)
     if not ok:
         raise typer.Exit(1)
@@ -120,17 +122,24 @@ def archive(
 
 
 @app.command()
-def compare(before: Name, after: Name, as_json: Json = False) -> None:
-    """Show what differs between two views: in specification, and in frames."""
-    found = DataView.get(name=before).compare(DataView.get(name=after))
+def compare(
+    before: Name, after: Name,
+    examples: Annotated[int, typer.Option(help="So many ids of frames that only one selects.")] = 10,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    """Show what differs between two views: in specification, field by field, and in frames."""
+    found = DataView.get(name=before).compare(DataView.get(name=after), examples=examples)
     if as_json:
         show(found, as_json=True)
         return
     for path, (old, new) in found["changes"].items():
         say(f"{path}: {orjson.dumps(old).decode()} -> {orjson.dumps(new).decode()}")
-    say(
-        f"frames: {found['only_here']} only in {before}, {found['only_there']} only in {after}, {found['both']} in both"
-    )
+    for view, side in ((before, "here"), (after, "there")):
+        ids, count = found[f"only_{side}_examples"], found[f"only_{side}"]
+        more = ", …" if len(ids) < count else ""
+        say(f"{count} frames only in {view}" + (f": {', '.join(ids)}{more}" if ids else ""))
+    again = f", {found['other_revision']} more in different revisions" if found["other_revision"] else ""
+    say(f"{found['both']} frames in both{again}")
 
 
 @app.command()

@@ -436,19 +436,31 @@ class DataView:
         place = Path(to) if isinstance(to, str) else to
         return export(self._client, subject, place, format_name=format, progress=progress)
 
-    def compare(self, other: DataView) -> dict[str, Any]:
-        """What differs in the specifications, and in the frames that the two select."""
-        answer = self._client.send(pb.CompareDataViewsRequest(before=self._target, after=other._target))
+    def compare(self, other: DataView, *, examples: int = 10) -> dict[str, Any]:
+        """What differs between two views.
+
+        Returns:
+            `changes`: path in the specification -> (here, there), None where a side says nothing. `only_here`,
+            `only_there`, `both`: numbers of frames. `other_revision`: frame ids that both select, in different
+            revisions. `only_here_examples`, `only_there_examples`: ids of the first frames of each kind.
+        """
+        request = pb.CompareDataViewsRequest(before=self._target, after=other._target, examples=examples)
+        answer = self._client.send(request, timeout_s=600)
         changed = {
             each.path: (json_text.read(each.before_json), json_text.read(each.after_json)) for each in answer.changes
         }
         return {
             "changes": changed, "only_here": answer.only_before, "only_there": answer.only_after, "both": answer.both,
             "other_revision": answer.other_revision,
+            "only_here_examples": [each.frame_id for each in answer.only_before_examples],
+            "only_there_examples": [each.frame_id for each in answer.only_after_examples],
         }  # fmt: skip
 
     def verify(self) -> tuple[bool, Any]:
-        """Evaluates again: whether digests are the stored ones, and what differs."""
+        """Evaluates a published view again: whether selection, order and record are the stored ones, and what differs.
+
+        What differs says of each rule and site how many frames, and names some.
+        """
         answer = self._client.send(pb.VerifyDataViewRequest(view=self.reference), timeout_s=600)
         self.withdrawn = answer.withdrawn
         return answer.ok, [*answer.differences]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hyperdatasets.core.order import partition, partition_length
 from hyperdatasets.core.view_order import ViewOrder
 from hyperdatasets.engine.orders import Delivered, Sequences, SiteSequence
-from metadata_service.catalog.views import Resolved, orders
+from metadata_service.catalog.views import Resolved
 
 _CHUNK = 512  # positions looked up at once
 Numbers = NDArray[np.int64]
@@ -30,7 +30,7 @@ class Place:
 
 def length(resolved: Resolved, site: str | None) -> int:
     """Positions of one pass."""
-    found = orders(resolved).sites
+    found = resolved.sequences.sites
     return sum(each.order.epoch_length for name, each in found.items() if site in {None, name})
 
 
@@ -38,7 +38,7 @@ def places(
     resolved: Resolved, *, site: str | None, start: int, limit: int, rank: int = 0, ranks: int = 1
 ) -> Iterator[Place]:
     """Positions from `start` on (of this rank), `limit` of them, or all that there are."""
-    found = orders(resolved)
+    found = resolved.sequences
     repeat, seed = resolved.view.iteration.repeat, resolved.view.iteration.seed
     chosen = {name: each for name, each in found.sites.items() if site in {None, name}}
     whole = sum(each.order.epoch_length for each in chosen.values())

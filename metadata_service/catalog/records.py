@@ -42,6 +42,10 @@ class Signer:
     def sign(self, kind: str, payload: bytes) -> bytes:
         return self.key.sign(kind.encode() + b"\0" + payload)
 
+    def signed(self, kind: str, payload: bytes, signature: bytes) -> bool:
+        """Whether this key signed it."""
+        return signature == self.sign(kind, payload)  # Ed25519 signs the same way each time
+
 
 def add_version_record(
     writing: Writing, signer: Signer, version: Row, leaves: Sequence[tuple[str, int, str]], now_ms: int

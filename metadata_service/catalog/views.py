@@ -70,6 +70,14 @@ class Resolved:
                 per_site.setdefault(site, {})[number] = part
         return {site: views.restricted(self.selection, per_site[site]) for site in sorted(per_site, key=str.encode)}
 
+    @cached_property
+    def sequences(self) -> Sequences:
+        """For each site its order, and what each unit is: stored at publishing where it follows from contents."""
+        if self.kept is not None:
+            return view_orders.sequences_of(self.view, self.sites(), self.kept)
+        check_servable(self.view)
+        return sequences(self.view, self.sites(), self.index_of)
+
     def index_of(self, dataset: int) -> Any:
         return next(part.index for i, part in enumerate(self.slices) if self.view.dataset_number(i) == dataset)
 
@@ -257,6 +265,8 @@ def publish(deployment: Deployment, writing: Writing, caller: Caller, row: Row, 
         "pinned_json": orjson.dumps(resolved.view.to_plain()).decode(), **updated(caller, now),
     })  # fmt: skip
     _store_selection(writing, row, resolved, sites)
+    if view_orders.from_contents(resolved.view):
+        view_orders.keep(writing, row, resolved.sequences)
     add_view_record(writing, deployment.signer, row, {
         "name": row["name"], "pinned": resolved.view.to_plain(), "digest": digest,
         "versions": [version.version_id for version in resolved.view.versions],
@@ -283,38 +293,6 @@ def site_digests(reading: Reading, resolved: Resolved) -> list[SiteSelection]:
         ]
         found.append(SiteSelection(site, count, site_digest(canonical, site, rules)))
     return found
-
-
-def orders(resolved: Resolved) -> Sequences:
-    """For each site its order, and what each unit is.
-
-    Raises:
-        InvalidView: units that are not served yet.
-    """
-    check_servable(resolved.view)
-    if resolved.kept is not None:
-        return view_orders.sequences_of(resolved.view, resolved.sites(), resolved.kept)
-    return sequences(resolved.view, resolved.sites(), resolved.index_of)
-
-
-def differences(before: Resolved, after: Resolved) -> tuple[int, int, int]:
-    """Frames that only the first selects, only the second, both; compared by (dataset id, revision)."""
-    one, other = _by_id(before), _by_id(after)
-    both = sum(len(revisions & other.get(name, BitMap())) for name, revisions in one.items())
-    return sum(map(len, one.values())) - both, sum(map(len, other.values())) - both, both
-
-
-def other_revisions(reading: Reading, before: Resolved, after: Resolved) -> int:
-    """Frame ids that both select, in different revisions."""
-    one, other = _by_id(before), _by_id(after)
-    total = 0
-    for dataset in one.keys() & other.keys():
-        gone, new = one[dataset] - other[dataset], other[dataset] - one[dataset]
-        total += len(
-            set(versions.frame_ids(reading, dataset, gone).values())
-            & set(versions.frame_ids(reading, dataset, new).values())
-        )
-    return total
 
 
 @dataclass(frozen=True)
@@ -425,7 +403,3 @@ def _with_withdrawn(selection: views.Selection, stored: views.Selection, gone: M
         }
         for now, before in zip(selection, stored, strict=True)
     ]
-
-
-def _by_id(resolved: Resolved) -> dict[str, BitMap]:
-    return {resolved.view.datasets[number]: each for number, each in views.unions(resolved.selection).items()}

@@ -10,17 +10,13 @@ import orjson
 from pyroaring import BitMap
 
 from hyperdatasets.core.errors import FailedPrecondition, InvalidArgument
-from hyperdatasets.core.pinned import pinned_from_plain
-from hyperdatasets.engine.orders import sequences
-from hyperdatasets.engine.views import unions
-from metadata_service.catalog import vectors, view_orders
+from metadata_service.catalog import vectors
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.contents import packed
 from metadata_service.catalog.deployment import Deployment
 from metadata_service.catalog.stamps import new_id
 from metadata_service.catalog.tombstones import withdrawn
 from metadata_service.catalog.versions import Edit, edit
-from metadata_service.catalog.views import stored_selection
 from metadata_service.store.protocol import Reading, Row, Writing
 
 MAX_FRAMES = 10_000
@@ -124,7 +120,6 @@ def _record(
 
 
 def _erase(deployment: Deployment, writing: Writing, caller: Caller, dataset: str, revisions: BitMap) -> int:
-    _freeze_orders(deployment, writing, dataset, revisions)
     for version in writing.rows("versions", dataset=dataset, published=0):
         gone = deployment.contents.of(writing, version) & revisions
         if gone:
@@ -135,18 +130,3 @@ def _erase(deployment: Deployment, writing: Writing, caller: Caller, dataset: st
     writing.erase(dataset, revisions)
     writing.replace("withdrawn", {"dataset": dataset, "revisions": packed(withdrawn(writing, dataset) | revisions)})
     return len(revisions)
-
-
-def _freeze_orders(deployment: Deployment, writing: Writing, dataset: str, revisions: BitMap) -> None:
-    """Keeps the orders of published views that have these frames: what they follow from is about to be erased."""
-    for row in writing.rows("views", published=1):
-        view = pinned_from_plain(orjson.loads(row["pinned_json"]))
-        if not view_orders.from_contents(view) or writing.one("view_orders", view=row["id"]) is not None:
-            continue
-        sites = stored_selection(writing, row, view)
-        selected = unions([each for selection in sites.values() for each in selection])
-        if any(view.datasets[number] == dataset and part & revisions for number, part in selected.items()):
-            indexes = {
-                number: deployment.indexes.reaching(view.datasets[number], part) for number, part in selected.items()
-            }
-            view_orders.keep(writing, row, sequences(view, sites, indexes.__getitem__))

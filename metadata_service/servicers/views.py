@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import grpc
 import orjson
@@ -15,15 +14,15 @@ from hyperdatasets.core.dataview_text import to_plain
 from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.mapping import enumerate_labels, label_ids
 from hyperdatasets.core.projection import projected
-from hyperdatasets.core.selection import SiteSelection, view_digest
-from hyperdatasets.core.versions import changes
+from hyperdatasets.core.selection import SiteSelection
+from hyperdatasets.core.view_differences import SpecDifference, spec_differences
 from hyperdatasets.engine.view_rois import labels_of, shown
 from hyperdatasets.engine.views import version_of
 from hyperdatasets.v1 import dataview_service_pb2 as pb
 from hyperdatasets.v1 import dataview_service_pb2_grpc as rpc
 from metadata_service import pages
 from metadata_service.catalog import reading as view_reading
-from metadata_service.catalog import views
+from metadata_service.catalog import view_comparison, view_proof, views
 from metadata_service.catalog.datasets import Filter
 from metadata_service.catalog.frames import frame_of
 from metadata_service.catalog.records import record
@@ -35,6 +34,7 @@ from metadata_service.servicers.frames import batched
 from metadata_service.store.protocol import Reading, Row, Writing
 
 _READ = 500  # frames read at once
+_EXAMPLES = 1_000  # of a comparison, at most
 
 
 class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
@@ -160,20 +160,12 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
     ) -> pb.VerifyDataViewResponse:
         with self.reading() as reading:
             row = views.find(reading, self.caller, request.view)
-            views.pinned_of(row)
-            resolved = views.resolve(self.deployment, reading, self.caller, row)
-            stored = {site.site: site for site in views.stored_sites(reading, row)}
-            computed = {site.site: site for site in views.site_digests(reading, resolved)}
-            digest = view_digest(computed.values())
-        differences = [
-            f"site `{name}`: stored {stored.get(name)}, computed {computed.get(name)}"
-            for name in sorted(stored.keys() | computed.keys())
-            if stored.get(name) != computed.get(name)
-        ]
+            proof = view_proof.verify(self.deployment, reading, self.caller, row)
         return pb.VerifyDataViewResponse(
-            ok=digest == row["digest"] and not differences, stored_digest=row["digest"], computed_digest=digest,
-            sites=_selections(resolved, computed.values()), differences=differences,
-            withdrawn=resolved.withdrawn_of(resolved.selection),
+            ok=proof.ok, stored_digest=proof.stored_digest, computed_digest=proof.digest,
+            sites=_selections(proof.resolved, proof.sites), differences=proof.differences,
+            rules=map(_rule_difference, proof.rules),
+            withdrawn=proof.resolved.withdrawn_of(proof.resolved.selection),
         )  # fmt: skip
 
     def ReadDataView(
@@ -201,22 +193,20 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
     def CompareDataViews(
         self, request: pb.CompareDataViewsRequest, context: grpc.ServicerContext
     ) -> pb.CompareDataViewsResponse:
+        if not 0 <= request.examples <= _EXAMPLES:
+            raise InvalidArgument(f"examples: expected a number from 0 to {_EXAMPLES}, got {request.examples}")
         with self.reading() as reading:
             before, after = (self._resolved(reading, target) for target in (request.before, request.after))
             specs = [to_plain(self._spec(reading, target)) for target in (request.before, request.after)]
-            only_before, only_after, both = views.differences(before, after)
-            other = views.other_revisions(reading, before, after)
-        found: list[Any] = changes(*specs)  # type: ignore[arg-type]  # compares any two objects
+            found = view_comparison.compare(before, after)
+            named = [view_comparison.examples(reading, each, request.examples)
+                     for each in (found.only_before, found.only_after)]  # fmt: skip
+            other = found.other_revisions(reading)
         return pb.CompareDataViewsResponse(
-            changes=[
-                pb.SpecChange(
-                    path=each.path,
-                    before_json="" if each.absent == "before" else orjson.dumps(each.before).decode(),
-                    after_json="" if each.absent == "after" else orjson.dumps(each.after).decode(),
-                )
-                for each in found
-            ],
-            only_before=only_before, only_after=only_after, both=both, other_revision=other,
+            changes=map(_spec_change, spec_differences(*specs)),
+            only_before=view_comparison.total(found.only_before), only_after=view_comparison.total(found.only_after),
+            both=found.both, other_revision=other,
+            only_before_examples=map(_frame_name, named[0]), only_after_examples=map(_frame_name, named[1]),
         )  # fmt: skip
 
     def GetViewRecord(
@@ -252,6 +242,25 @@ def _selections(resolved: Resolved, sites: Iterable[SiteSelection]) -> list[pb.S
     for each in found:
         each.withdrawn = resolved.withdrawn_of(parts[each.site])
     return found
+
+
+def _rule_difference(each: view_proof.RuleDifference) -> pb.RuleDifference:
+    return pb.RuleDifference(
+        rule=each.rule, site=each.site, dataset_id=each.dataset_id, missing=each.missing, added=each.added,
+        missing_examples=map(_frame_name, each.missing_examples),
+        added_examples=map(_frame_name, each.added_examples),
+    )  # fmt: skip
+
+
+def _frame_name(each: view_comparison.FrameName) -> pb.FrameName:
+    return pb.FrameName(dataset_id=each.dataset_id, frame_id=each.frame_id, revision=each.revision)
+
+
+def _spec_change(each: SpecDifference) -> pb.SpecChange:
+    before, after = (
+        orjson.dumps(each.values[side]).decode() if side in each.values else "" for side in ("before", "after")
+    )
+    return pb.SpecChange(path=each.path, before_json=before, after_json=after)
 
 
 def _labels(resolved: Resolved) -> dict[str, int]:

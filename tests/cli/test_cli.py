@@ -74,7 +74,7 @@ def test_import_query_version_and_view(capsys: pytest.CaptureFixture[str], folde
     coco = json.loads(ok(capsys, "view", "export", "cats", "--format", "coco"))
     assert len(coco["images"]) == 3
     ok(capsys, "view", "clone", "cats", "dogs")
-    assert "0 only in cats" in ok(capsys, "view", "compare", "cats", "dogs")
+    assert "0 frames only in cats" in ok(capsys, "view", "compare", "cats", "dogs")
 
 
 CODES = [

@@ -184,7 +184,10 @@ def test_compare(client: MetadataClient, version: DatasetVersion) -> None:
     other.add_query(frame_query="meta.n:[5 TO 20]")
     found = one.compare(other)
     assert (found["only_here"], found["only_there"], found["both"]) == (5, 11, 5)
-    assert "rules" in found["changes"]
+    assert found["changes"] == {
+        "name": ("one", "other"),
+        "rules[0].frame_query": ("meta.n:<10", "meta.n:[5 TO 20]"),
+    }
 
 
 def test_an_experiment_names_views_and_a_clone_replaces_them(client: MetadataClient, version: DatasetVersion) -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from hyperdatasets.core.errors import InvalidArgument, NotFound
 from hyperdatasets.core.normalise import normalise
-from hyperdatasets.formats import coco, jsonl
+from hyperdatasets.formats import jsonl
 from hyperdatasets.formats.entry import Entry, Problem
 from hyperdatasets.formats.media import probe_file
 from hyperdatasets.formats.reading import detect, read
@@ -145,14 +145,6 @@ def test_json_lines_come_back_as_they_were_written(tmp_path: Path) -> None:
     entries = list(read(tmp_path))
     assert normalise(entries[0].frame or {})[0] == frame
     assert all("left out" in entry.problems[0].reason for entry in entries[1:])
-
-
-def test_coco_is_written_too() -> None:
-    frame = normalise({"id": "a", "sources": [{"uri": "u"}], "annotations": [
-        {"labels": ["x"], "geometry": {"box": [1, 2, 3, 4]}}, {"labels": ["y"]}]})[0]  # fmt: skip
-    written = coco.write([frame])
-    assert written["annotations"][0]["bbox"] == [1, 2, 3, 4]
-    assert len(written["annotations"]) == 1
 
 
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:
