@@ -37,6 +37,7 @@ from metadata_service.catalog.records import Signer
 from metadata_service.catalog.requests import forget_old
 from metadata_service.catalog.vector_indexes import VectorIndexes
 from metadata_service.config import ServiceConfig
+from metadata_service.data_folder import Hold
 from metadata_service.servicers.checks import CheckServicer
 from metadata_service.servicers.datasets import DatasetServicer
 from metadata_service.servicers.experiments import ExperimentServicer
@@ -67,6 +68,7 @@ class Service:
 
     def __init__(self, config: ServiceConfig) -> None:
         self._config = config
+        self._hold = _held(config.data)
         self._store, self._deployment = opened(config.data)
         self._authority = None if config.loopback else Authority(config.data / "keys", name="hyperdatasets service")
         self._health = health.HealthServicer()
@@ -76,7 +78,11 @@ class Service:
         self.first_token = "" if config.loopback else self._first_token()
 
     def start(self) -> Self:
-        port = self._bound()
+        try:
+            port = self._bound()
+        except HyperdatasetsError:
+            self.stop()
+            raise
         self.address = f"{self._config.host}:{port}"
         self._server.start()
         self._deployment.indexes.start()
@@ -96,6 +102,7 @@ class Service:
         self._deployment.indexes.stop()
         self._deployment.vectors.stop()
         self._store.close()
+        self._hold.let_go()
 
     def wait(self) -> None:
         self._server.wait_for_termination()
@@ -158,6 +165,14 @@ class Service:
             now = self._deployment.now_ms()
             row = users.create(writing, LOCAL_ADMIN, now, name="admin", roles={"": "admin"})
             return users.create_token(writing, LOCAL_ADMIN, now, row, days=0)[0]
+
+
+def _held(data: Path) -> Hold:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        return Hold(data)
+    except OSError as error:
+        raise InvalidConfig(f"the data folder {data} cannot be used: {error.strerror}") from None
 
 
 def opened(data: Path) -> tuple[Store, Deployment]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 import typer
 
-from hyperdatasets.cli.output import Json, console, done
-from hyperdatasets.core.errors import InvalidArgument, NotFound
+from hyperdatasets.cli.output import Json, console, counting, done
+from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument, NotFound
+from hyperdatasets.engine import index, vectors
 from hyperdatasets.engine.files import DamagedFile
-from hyperdatasets.engine.index import DatasetIndex
-from metadata_service.catalog import withdrawals
+from metadata_service.catalog import verification, withdrawals
 from metadata_service.catalog.caller import LOCAL_ADMIN
+from metadata_service.catalog.records import Signer
+from metadata_service.data_folder import held
 from metadata_service.server import opened
 from metadata_service.store.sqlite import SqliteStore
 
@@ -25,15 +28,8 @@ Data = Annotated[Path, typer.Argument(help="The service's data folder.")]
 
 @app.command()
 def check(data: Data, as_json: Json = False) -> None:
-    """Check the database and read every byte of the index; exit code 1 if anything is wrong."""
-    store = SqliteStore(_database(data))
-    problems = store.check()
-    store.close()
-    for folder in sorted((data / "index").glob("*")):
-        try:
-            DatasetIndex(folder).check()
-        except DamagedFile as error:
-            problems.append(f"index {folder.name}: {error}; `admin rebuild-index` repairs it")
+    """Prove everything: database, frames, versions, views, records, index files; exit code 1 if anything is wrong."""
+    problems = _proof(data)
     text = "everything is in order" if not problems else "\n".join([*problems, f"{len(problems)} problems"])
     done(text, {"problems": problems}, as_json=as_json)
     if problems:
@@ -44,7 +40,8 @@ def check(data: Data, as_json: Json = False) -> None:
 def rebuild_index(data: Data, as_json: Json = False) -> None:
     """Delete the index; the next queries make it anew from the database."""
     _database(data)
-    shutil.rmtree(data / "index", ignore_errors=True)
+    with held(data):
+        shutil.rmtree(data / "index", ignore_errors=True)
     text = "the index is deleted; it is made anew by the next queries"
     done(text, {"deleted": str(data / "index")}, as_json=as_json)
 
@@ -94,7 +91,9 @@ def restore(
 @app.command()
 def compact(data: Data, as_json: Json = False) -> None:
     """Rewrite the database without free pages and delete the index, so that nothing erased is left on disk."""
-    freed = _compact(data)
+    _database(data)
+    with held(data):
+        freed = _compact(data)
     text = f"{freed >> 10} KiB are free again; the index is deleted, the next queries make it anew"
     done(text, {"freed_bytes": freed}, as_json=as_json)
 
@@ -118,6 +117,35 @@ def _entries(path: Path) -> list[Any]:
         return [orjson.loads(line) for line in path.read_bytes().splitlines()]
     except ValueError:
         raise InvalidArgument(f"{path} is no list of withdrawals: each line is a JSON object") from None
+
+
+def _proof(data: Path) -> list[str]:
+    """What is wrong with the truth, and with the index that was made of it."""
+    store = SqliteStore(_database(data))
+    found = store.check()
+    try:
+        with store.reading() as reading, counting("revisions") as count:
+            found += verification.problems(reading, _signer(data), count)
+    except HyperdatasetsError as error:
+        found.append(f"not all could be read: {error.message}; restore a backup")
+    store.close()
+    return found + list(_damaged_indexes(data / "index"))
+
+
+def _damaged_indexes(folder: Path) -> Iterator[str]:
+    for pattern, check_index in (("*/segments.json", index.check), ("vectors/*/vectors.json", vectors.check)):
+        for manifest in sorted(folder.glob(pattern)):
+            try:
+                check_index(manifest.parent)
+            except DamagedFile as error:
+                yield f"index {manifest.parent.relative_to(folder)}: {error}; `admin rebuild-index` repairs it"
+
+
+def _signer(data: Path) -> Signer:
+    path = data / "keys" / "records.key"
+    if not path.exists():
+        raise NotFound(f"{path} is missing: records cannot be proven; restore a backup", kind="file", name=str(path))
+    return Signer.open(path)
 
 
 def _database(data: Path) -> Path:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import orjson
 import typer
 from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from hyperdatasets.core.errors import (
@@ -69,6 +71,16 @@ def done(text: str, plain: Mapping[str, Any], *, as_json: bool) -> None:
 
 def say(text: str) -> None:
     console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int], None]]:
+    """Shows on a terminal how many were done; what it gives is told how many more."""
+    with Progress(
+        TextColumn(what), MofNCompleteColumn(), TimeElapsedColumn(), console=errors, disable=not errors.is_terminal
+    ) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda more: bar.advance(task, more)
 
 
 def warn(text: str) -> None:

@@ -251,6 +251,19 @@ class StorageFull(HyperdatasetsError):
     status = "RESOURCE_EXHAUSTED"
 
 
+class StorageFailed(HyperdatasetsError):
+    """The disk did not do what it was asked, or gave back other bytes than were written."""
+
+    reason = "STORAGE_FAILED"
+    status = "DATA_LOSS"
+
+
+class FolderInUse(FailedPrecondition):
+    """Another process serves or rewrites the data folder."""
+
+    reason = "FOLDER_IN_USE"
+
+
 class Unimplemented(HyperdatasetsError):
     """The server knows the method, but cannot do it yet, or the server is an older one."""
 

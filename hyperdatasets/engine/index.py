@@ -60,8 +60,8 @@ class DatasetIndex:
         self._cache: OrderedDict[Hashable, _Kept] = OrderedDict()
         self._caching = threading.Lock()
         self._parts: tuple[_Part, ...] = ()
+        self.damage = ""  # what was wrong with its files when they were opened
         if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
             self._parts = tuple(self._opened(folder))
 
     @property
@@ -87,12 +87,6 @@ class DatasetIndex:
         """Writes what is in memory only, so that the next start need not read it from the truth."""
         with self._writing:
             self._save()
-
-    def check(self) -> None:
-        """Reads every byte of its files; raises DamagedFile."""
-        for part in self._parts:
-            if part.file is not None and self._folder is not None:
-                files.read(self._folder / part.file, whole=True)
 
     def search(self, node: Node, scope: Scope, within: BitMap | None = None) -> BitMap:
         """Revisions whose frame matches (some ROI or source of it, in those scopes), of those in `within`."""
@@ -143,18 +137,15 @@ class DatasetIndex:
     def _opened(self, folder: Path) -> Iterator[_Part]:
         """Parts from the files; at the first that is damaged the index ends, and is made again from there."""
         try:
-            names = orjson.loads((folder / _MANIFEST).read_bytes())
-        except (OSError, ValueError):
-            return
-        for name in names:
-            try:
+            for name in _listed(folder):
                 yield _Part(_read_segment(folder / name), name)
-            except (files.DamagedFile, KeyError):
-                return
+        except (files.DamagedFile, KeyError) as error:
+            self.damage = str(error)
 
     def _save(self) -> None:
         if self._folder is None:
             return
+        self._folder.mkdir(parents=True, exist_ok=True)
         saved = []
         for part in self._parts:
             if part.file is None:
@@ -174,6 +165,32 @@ class DatasetIndex:
 def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
     while batch := list(islice(rows, BUILT)):
         yield batch
+
+
+def _listed(folder: Path) -> list[str]:
+    """Names of the files that make up the index, in their order; none before the first is written."""
+    try:
+        names: list[str] = orjson.loads((folder / _MANIFEST).read_bytes())
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise files.DamagedFile(f"{_MANIFEST}: {error}") from None
+    return names
+
+
+def check(folder: Path) -> None:
+    """Reads every byte of an index's files; raises DamagedFile.
+
+    Another process may be writing them, so one that is listed no more is not missed.
+    """
+    names = _listed(folder)
+    try:
+        for name in names:
+            files.read(folder / name)
+    except files.DamagedFile:
+        if _listed(folder) == names:
+            raise
+        check(folder)
 
 
 def _steady(segments: Sequence[Segment]) -> int:

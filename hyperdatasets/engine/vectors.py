@@ -142,7 +142,7 @@ class VectorIndex:
             raise files.DamagedFile("the truth is another one")
         blocks = []
         for kept in manifest["blocks"]:
-            arrays = files.read(self._folder / kept["name"], whole=True)
+            arrays = files.read(self._folder / kept["name"])
             values = arrays[("values",)].reshape(-1, self._dimensions)
             block = _block(Rows(arrays[("revisions",)], values, arrays[("norms",)]))
             graph, reach = self._graph(kept)
@@ -195,6 +195,37 @@ class VectorIndex:
     def _clear(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True, exist_ok=True)
+
+
+def check(folder: Path) -> None:
+    """Reads every byte of an index's files; raises DamagedFile.
+
+    Another process may be writing them, so one that is listed no more is not missed.
+    """
+    listed = _listed(folder)
+    try:
+        for kept in listed:
+            files.read(folder / kept["name"])
+            _check_graph(folder / f"{kept['name']}.graph", kept["graph"])
+    except files.DamagedFile:
+        if _listed(folder) == listed:
+            raise
+        check(folder)
+
+
+def _check_graph(path: Path, digest: str) -> None:
+    if digest and (not path.exists() or _digest(path) != digest):
+        raise files.DamagedFile(f"{path.name}: the content is damaged")
+
+
+def _listed(folder: Path) -> list[dict[str, Any]]:
+    try:
+        listed: list[dict[str, Any]] = orjson.loads((folder / _MANIFEST).read_bytes())["blocks"]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError) as error:
+        raise files.DamagedFile(f"{_MANIFEST}: {error}") from None
+    return listed
 
 
 def _proposed(block: Block, query: Vector, k: int, within: BitMap, count: int) -> _Places | None:

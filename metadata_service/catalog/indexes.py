@@ -14,6 +14,7 @@ from pyroaring import BitMap
 
 from hyperdatasets.core.canonical import from_canonical
 from hyperdatasets.core.errors import HyperdatasetsError
+from hyperdatasets.engine.files import DamagedFile
 from hyperdatasets.engine.index import SEALED, DatasetIndex
 from hyperdatasets.engine.segment import Row as IndexRow
 from metadata_service.store.protocol import Row, Store
@@ -47,8 +48,9 @@ class Indexes:
         self._stopping.set()
         if self._follower.is_alive():
             self._follower.join()
-        for index in list(self._open.values()):
-            index.save()
+        for dataset, index in list(self._open.items()):
+            with self._kept_in_memory(dataset):
+                index.save()
 
     @contextmanager
     def stream_of_writes(self) -> Iterator[None]:
@@ -75,7 +77,8 @@ class Indexes:
 
     def rebuild(self, dataset: str) -> None:
         """Forgets the index; the next query makes it anew."""
-        with self._lock:
+        _, lock = self._opened(dataset)
+        with lock, self._lock:
             self._open.pop(dataset, None)
             shutil.rmtree(self._folder / dataset, ignore_errors=True)
 
@@ -84,7 +87,15 @@ class Indexes:
             index = self._open.get(dataset)
             if index is None:
                 index = self._open[dataset] = DatasetIndex(self._folder / dataset)
+                if index.damage:
+                    self._drop_damaged(dataset, index)
             return index, self._locks.setdefault(dataset, threading.Lock())
+
+    def _drop_damaged(self, dataset: str, index: DatasetIndex) -> None:
+        """What is left is listed again without the damaged files; the rest is made anew from the truth."""
+        _LOG.warning("the index was damaged, it is made again", extra={"dataset": dataset, "reason": index.damage})
+        with self._kept_in_memory(dataset):
+            index.save()
 
     def _follow(self) -> None:
         while not self._stopping.wait(_PAUSE_S / 2):
@@ -99,17 +110,26 @@ class Indexes:
             index, lock = self._opened(dataset)
             with lock:
                 self._feed(dataset, index, _ALL)
-            index.save()
+            with self._kept_in_memory(dataset):
+                index.save()
         except (HyperdatasetsError, OSError) as error:
             _LOG.warning("the index could not be brought up to date", extra={"reason": type(error).__name__})
 
     def _feed(self, dataset: str, index: DatasetIndex, last: int) -> None:
         while index.reached <= last and not (last == _ALL and self._stopping.is_set()):
             reached = index.reached
-            with self._store.reading() as reading:
+            with self._store.reading() as reading, self._kept_in_memory(dataset):
                 index.add(_index_row(row) for row in reading.revisions_from(dataset, reached, _READ))
             if index.reached == reached:
                 return
+
+    @contextmanager
+    def _kept_in_memory(self, dataset: str) -> Iterator[None]:
+        """A disk that is full keeps nobody from an answer: what could not be written stays in memory."""
+        try:
+            yield
+        except (OSError, DamagedFile) as error:
+            _LOG.warning("the index could not be written", extra={"dataset": dataset, "reason": str(error)})
 
 
 def _index_row(row: Row) -> IndexRow:

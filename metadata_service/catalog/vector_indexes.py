@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +37,8 @@ class VectorIndexes:
         if self._maker.is_alive():
             self._maker.join()
         for _, index in list(self._open.values()):
-            index.save()
+            with _kept_in_memory():
+                index.save()
 
     def reaching(self, field: Row) -> VectorIndex:
         """The field's index with every vector that was committed before this call."""
@@ -57,7 +60,8 @@ class VectorIndexes:
             if not rows:
                 return
             values = np.frombuffer(b"".join(row["value"] for row in rows), "<f4")
-            index.add(rows[-1]["number"], [row["revision"] for row in rows], values)
+            with _kept_in_memory():
+                index.add(rows[-1]["number"], [row["revision"] for row in rows], values)
 
     def _make_graphs(self) -> None:
         while not self._stopping.wait(_PAUSE_S):
@@ -67,3 +71,12 @@ class VectorIndexes:
                         pass
             except (HyperdatasetsError, OSError, RuntimeError) as error:
                 _LOG.warning("a graph could not be made", extra={"reason": type(error).__name__})
+
+
+@contextmanager
+def _kept_in_memory() -> Iterator[None]:
+    """A disk that is full keeps nobody from an answer: what could not be written stays in memory."""
+    try:
+        yield
+    except OSError as error:
+        _LOG.warning("an index of vectors could not be written", extra={"reason": error.strerror})

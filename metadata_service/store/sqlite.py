@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,13 +16,13 @@ import orjson
 from pyroaring import BitMap
 from sqlite_utils import Database
 
-from hyperdatasets.core.errors import HyperdatasetsError, InvalidConfig, StorageFull
+from hyperdatasets.core.errors import HyperdatasetsError, InvalidConfig, StorageFailed, StorageFull
 from metadata_service.store.blocks import BLOCK, DIGEST, Codec
 from metadata_service.store.keys import KeyCache, Keys, hashes_of, to_merge
 from metadata_service.store.protocol import Head, Row
 from metadata_service.store.schema import MIGRATIONS
 
-_FULL = ("disk is full", "disk I/O error")
+_SPARE = 1 << 20  # bytes; with less than that left SQLite fails to extend its files in more than one way
 _PRAGMAS = """
     PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA mmap_size = 1073741824;
     PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384;
@@ -37,7 +38,7 @@ class SqliteStore:
         self._idle: list[_Connection] = []
         self._idle_lock = threading.Lock()
         self._kept_keys = KeyCache()
-        with _translated():
+        with _translated(self._path):
             self._writer = _Connection(path, self._kept_keys)
             self._writer.connection.execute("PRAGMA journal_mode = WAL")
             self._migrate()
@@ -46,7 +47,7 @@ class SqliteStore:
     def reading(self) -> Iterator[_Connection]:
         with self._idle_lock:
             reader = self._idle.pop() if self._idle else None
-        with _translated():
+        with _translated(self._path):
             reader = reader or _Connection(self._path, self._kept_keys)
             reader.connection.execute("BEGIN")
             try:
@@ -58,7 +59,7 @@ class SqliteStore:
 
     @contextmanager
     def writing(self) -> Iterator[_Connection]:
-        with self._writer_lock, _translated():
+        with self._writer_lock, _translated(self._path):
             connection = self._writer.connection
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -69,11 +70,15 @@ class SqliteStore:
                 raise
 
     def backup(self, target: str) -> None:
-        with _translated(), closing(sqlite3.connect(self._path)) as source, closing(sqlite3.connect(target)) as copy:
+        with (
+            _translated(self._path),
+            closing(sqlite3.connect(self._path)) as source,
+            closing(sqlite3.connect(target)) as copy,
+        ):
             source.backup(copy)
 
     def compact(self) -> None:
-        with self._writer_lock, _translated():
+        with self._writer_lock, _translated(self._path):
             self._writer.connection.execute("VACUUM")
             self._writer.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -276,16 +281,26 @@ class _Connection:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(path: Path) -> Iterator[None]:
     """Errors of the driver become ours; their text goes no further than the log."""
     try:
         yield
     except sqlite3.Error as error:
-        if any(text in str(error) for text in _FULL):
-            raise StorageFull("the disk of the service is full; nothing of this request was kept") from error
-        if isinstance(error, sqlite3.DatabaseError) and "not a database" in str(error):
-            raise InvalidConfig("the file of the store is no SQLite database; restore it from a backup") from error
-        raise HyperdatasetsError(f"the store failed: {type(error).__name__}") from error
+        raise _ours(error, path) from error
+
+
+def _ours(error: sqlite3.Error, path: Path) -> HyperdatasetsError:
+    kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if kind == sqlite3.SQLITE_FULL or (kind == sqlite3.SQLITE_IOERR and shutil.disk_usage(path.parent).free < _SPARE):
+        return StorageFull("the disk of the service is full; nothing of this request was kept")
+    if kind in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT}:
+        return StorageFailed(
+            f"the disk of the service failed ({error.sqlite_errorname}); nothing of this request was kept: "
+            "look after the disk, then run `hyperdatasets admin check`"
+        )
+    if kind == sqlite3.SQLITE_NOTADB:
+        return InvalidConfig("the file of the store is no SQLite database; restore it from a backup")
+    return HyperdatasetsError(f"the store failed: {type(error).__name__}")
 
 
 def _list(values: Sequence[Any]) -> str:

@@ -21,7 +21,7 @@ from hyperdatasets.engine import field_warnings, sorting, statistics, views
 from hyperdatasets.engine import index as index_module
 from hyperdatasets.engine.files import DamagedFile
 from hyperdatasets.engine.frame_keys import frame_keys
-from hyperdatasets.engine.index import DatasetIndex
+from hyperdatasets.engine.index import DatasetIndex, check
 from hyperdatasets.engine.orders import sequences
 from hyperdatasets.engine.places import FrameSet, RulePlaces
 from hyperdatasets.engine.segment import Row
@@ -69,10 +69,10 @@ def test_what_was_saved_is_there_after_a_restart(tmp_path: Path, monkeypatch: py
         assert found(again, query) == found(index, query)
     again.save()
     assert DatasetIndex(tmp_path).reached == 50
-    again.check()
+    check(tmp_path)
 
 
-@pytest.mark.parametrize("damage", ["cut", "header", "missing", "manifest"])
+@pytest.mark.parametrize("damage", ["cut", "header", "body", "missing", "manifest"])
 def test_a_damaged_file_is_noticed_and_the_index_made_again(tmp_path: Path, damage: str) -> None:
     index = DatasetIndex(tmp_path)
     index.add([frame(number, "car") for number in range(10)])
@@ -83,6 +83,8 @@ def test_a_damaged_file_is_noticed_and_the_index_made_again(tmp_path: Path, dama
         path.write_bytes(data[:-100])
     elif damage == "header":
         path.write_bytes(data[:60] + b"x" + data[61:])
+    elif damage == "body":
+        path.write_bytes(data[:-40] + bytes([data[-40] ^ 1]) + data[-39:])
     elif damage == "missing":
         path.unlink()
     else:
@@ -97,13 +99,13 @@ def test_check_reads_every_byte(tmp_path: Path) -> None:
     index = DatasetIndex(tmp_path)
     index.add([frame(number, "car") for number in range(10)])
     index.save()
-    index.check()
+    check(tmp_path)
     (path,) = tmp_path.glob("*.segment")
     data = bytearray(path.read_bytes())
     data[-40] ^= 1
     path.write_bytes(data)
     with pytest.raises(DamagedFile):
-        DatasetIndex(tmp_path).check()
+        check(tmp_path)
 
 
 def part(*rows: Row) -> views.Slice:

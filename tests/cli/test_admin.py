@@ -1,0 +1,209 @@
+"""Care of a data folder: what `admin check` notices, and a backup that is made while others write."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from pyroaring import BitMap
+from zstandard import ZstdCompressor, ZstdDecompressor
+
+from hyperdatasets.cli.main import run
+from hyperdatasets.client.config import ClientConfig
+from hyperdatasets.client.dataset import Dataset
+from hyperdatasets.client.dataview import DataView
+from hyperdatasets.client.frames import SingleFrame
+from hyperdatasets.client.metadata import MetadataClient
+from hyperdatasets.client.version import DatasetVersion
+from hyperdatasets.core.errors import FolderInUse, InvalidConfig
+from metadata_service.config import ServiceConfig
+from metadata_service.server import Service
+
+
+def made(number: int) -> SingleFrame:
+    frame = SingleFrame(f"s3://b/{number}", id=f"f{number}", metadata={"n": number})
+    frame.add_annotation(box2d_xywh=(1, 1, 2, 2), labels=["car"])
+    frame.set_vector("clip", [number, 1.0])
+    return frame
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A folder that was served: two published versions and a draft, of three writes; a view; a withdrawn frame."""
+    with Service(ServiceConfig(data=tmp_path / "s", port=0)) as service:
+        client = MetadataClient(ClientConfig(service=service.address))
+        Dataset.create("d", dataset_project="p", client=client)
+        for start in range(0, 300, 100):
+            draft = DatasetVersion.get_current("p/d", client=client)
+            draft.add_frames(map(made, range(start, start + 100)))
+            draft.delete_frames([f"f{start}"])
+            assert draft.count(roi_query="car")
+            assert draft.nearest("clip", to=[1.0, 1.0], k=1)
+            if start < 200:
+                draft.publish_version()
+                DatasetVersion.create_version(
+                    dataset_name="p/d", version_name=f"v{start}", parent_version_names=[draft.name], client=client
+                )
+        view = DataView("cars", client=client)
+        view.add_query(dataset_name="p/d", version_name="v0", roi_query="car")
+        view.publish()
+        assert Dataset.get("p/d", client=client).withdraw_frames(["f5"], why="consent") == (1, ())
+        client.close()
+    return tmp_path / "s"
+
+
+def sql(statement: str, *values: object) -> Callable[[Path], None]:
+    def damage(data: Path) -> None:
+        with closing(sqlite3.connect(data / "metadata.db")) as connection, connection:
+            assert connection.execute(statement, values).rowcount
+
+    return damage
+
+
+def other_content(data: Path) -> None:
+    with closing(sqlite3.connect(data / "metadata.db")) as connection, connection:
+        (payload,) = connection.execute("SELECT payload FROM blocks WHERE first = 0").fetchone()
+        text = ZstdDecompressor().decompress(payload).replace(b'"n":7', b'"n":8')
+        connection.execute("UPDATE blocks SET payload = ? WHERE first = 0", (ZstdCompressor().compress(text),))
+
+
+def index_byte(data: Path) -> None:
+    path = next(data.glob("index/*/*.segment"))
+    content = bytearray(path.read_bytes())
+    content[-20] ^= 1
+    path.write_bytes(content)
+
+
+def vectors_byte(data: Path) -> None:
+    path = next(data.glob("index/vectors/*/*.vectors"))
+    content = bytearray(path.read_bytes())
+    content[-20] ^= 1
+    path.write_bytes(content)
+
+
+def cut_index(data: Path) -> None:
+    path = next(data.glob("index/*/*.segment"))
+    path.write_bytes(path.read_bytes()[:30])
+
+
+DAMAGES = [
+    (other_content, r"revision 7 \(f7\): the content is not that of its digest"),
+    (sql("UPDATE blocks SET payload = x'00' WHERE first = 64"), "36 revisions from 64 on are missing or cannot be"),
+    (sql("DELETE FROM blocks WHERE first = 64"), "36 revisions from 64 on are missing or cannot be"),
+    (sql("UPDATE keys SET hashes = zeroblob(length(hashes)) WHERE first = 0"), "keys from revision 0 on do not lead"),
+    (sql("DELETE FROM keys WHERE first = 0"), "revisions are not found by their frame ids"),
+    (sql("UPDATE keys SET hashes = x'00' WHERE first = 0"), "keys from revision 0 on cannot be read"),
+    (sql("DELETE FROM withdrawn"), r"revision 5 \(f5\): the content is not that of its digest"),
+    (
+        sql("UPDATE withdrawn SET revisions = ?", BitMap([5, 7]).serialize()),
+        r"revision 7 \(f7\): it was withdrawn, but",
+    ),
+    (sql("UPDATE versions SET added = x'00' WHERE number = 1"), "version v0: which frames it has cannot be read"),
+    (sql("UPDATE vectors SET value = x'0000c07f0000c07f' WHERE number = 3"), "vectors `clip`: one has something else"),
+    (sql("UPDATE vectors SET value = x'00' WHERE number = 3"), "vectors `clip`: one has not 2 dimensions"),
+    (sql("UPDATE vectors SET revision = 5000 WHERE number = 3"), "vectors `clip`: one lies beside a frame that is not"),
+    (sql("UPDATE selections SET revisions = ?", BitMap([5, 7]).serialize()), "view cars: its digests are not those"),
+    (
+        sql("UPDATE selections SET revisions = ?", BitMap([299]).serialize()),
+        "view cars: it selects frames that none of",
+    ),
+    (sql("UPDATE selections SET revisions = x'00'"), "view cars: what it pins or selects cannot be read"),
+    (sql("UPDATE views SET digest = 'sha256:0'"), "view cars: its digests are not those"),
+    (sql("UPDATE versions SET frames = frames + 1 WHERE number = 1"), "version v0: its counts are not those"),
+    (sql("UPDATE versions SET annotated = 0 WHERE number = 0"), "version Current: its counts are not those"),
+    (sql("UPDATE leaves SET state = zeroblob(2048)"), "version v100: the digests of its sites are not those"),
+    (sql("UPDATE versions SET digest = 'sha256:0' WHERE number = 0"), "version Current: its digest is not that"),
+    (sql("UPDATE records SET payload = x'7b7d' WHERE sequence = 1"), "record 1: it is not as it was signed"),
+    (sql("DELETE FROM records WHERE sequence = 2"), "version v0 .*: no record names its digest"),
+    (index_byte, "the content is damaged; `admin rebuild-index` repairs it"),
+    (vectors_byte, "index vectors/.*the content is damaged; `admin rebuild-index` repairs it"),
+    (cut_index, "damaged.*`admin rebuild-index` repairs it"),
+]
+
+
+@pytest.mark.parametrize(("damage", "told"), DAMAGES)
+def test_check_says_what_is_wrong_and_what_to_do(
+    data: Path, capsys: pytest.CaptureFixture[str], damage: Callable[[Path], None], told: str
+) -> None:
+    assert run(["admin", "check", str(data)]) == 0
+    damage(data)
+    capsys.readouterr()
+    assert run(["admin", "check", str(data)]) == 1
+    output = capsys.readouterr().out
+    assert re.search(told, output), output
+
+
+@pytest.mark.parametrize("command", ["rebuild-index", "compact"])
+def test_what_rewrites_a_folder_has_it_to_itself(
+    service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    data = tmp_path / "service"
+    assert run(["admin", command, str(data)]) == 5
+    assert f"in use by process {os.getpid()}" in capsys.readouterr().err
+    with pytest.raises(FolderInUse, match="stop that first"):
+        Service(ServiceConfig(data=data, port=0))
+    assert run(["admin", "check", str(data)]) == 0
+    service.stop()
+    assert run(["admin", command, str(data)]) == 0
+
+
+def test_a_service_that_could_not_start_lets_its_folder_go(tmp_path: Path, service: Service) -> None:
+    taken = int(service.address.rpartition(":")[2])
+    with pytest.raises(InvalidConfig, match="in use by another program"):
+        Service(ServiceConfig(data=tmp_path / "s", port=taken)).start()
+    with Service(ServiceConfig(data=tmp_path / "s", port=0)) as second:
+        assert second.address
+
+
+@pytest.mark.parametrize("damage", [index_byte, vectors_byte, cut_index])
+def test_a_damaged_index_never_gives_a_wrong_answer(data: Path, damage: Callable[[Path], None]) -> None:
+    damage(data)
+    with Service(ServiceConfig(data=data, port=0)) as service:
+        client = MetadataClient(ClientConfig(service=service.address))
+        draft = DatasetVersion.get_current("p/d", client=client)
+        assert draft.count(roi_query="car") == draft.count(frame_query="meta.n:>=0") == draft.frame_count
+        assert [frame.id for frame, _ in draft.nearest("clip", to=[1.0, 0.0], k=2)] == ["f299", "f298"]
+        client.close()
+    assert run(["admin", "check", str(data)]) == 0
+
+
+def test_a_backup_that_is_made_while_others_write_is_of_one_moment(tmp_path: Path) -> None:
+    with Service(ServiceConfig(data=tmp_path / "s", port=0)) as service:
+        client = MetadataClient(ClientConfig(service=service.address))
+        Dataset.create("d", client=client)
+        first = DatasetVersion.get_current("d", client=client)
+        first.add_frames(map(made, range(500)))
+        first.publish_version()
+        digest = first.refresh().digest
+        draft = DatasetVersion.create_version(
+            dataset_name="d", version_name="next", parent_version_names=[first.name], client=client
+        )
+        written, enough = threading.Event(), threading.Event()
+
+        def write() -> None:
+            number = 500
+            while not enough.is_set():
+                draft.add_frames([made(number)])
+                number += 1
+                written.set()
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        assert written.wait(30)
+        assert run(["admin", "backup", str(tmp_path / "s"), str(tmp_path / "copy")]) == 0
+        enough.set()
+        writer.join()
+        client.close()
+    assert run(["admin", "check", str(tmp_path / "copy")]) == 0
+    with Service(ServiceConfig(data=tmp_path / "copy", port=0)) as service:
+        client = MetadataClient(ClientConfig(service=service.address))
+        versions = {each.name: each for each in DatasetVersion.get_versions("d", client=client)}
+        assert versions[first.name].digest == digest
+        assert versions["next"].count(roi_query="car") == versions["next"].frame_count > 500
+        client.close()
