@@ -35,6 +35,7 @@ ANYONE, KNOWN, NODE = "anyone", "known", "node"
 METHODS: dict[str, str] = {
     **dict.fromkeys((
         "CreateDataset", "GetDataset", "ListDatasets", "UpdateDataset", "DeleteDataset", "ListProjects",
+        "RecordUploads", "ListUploads",
     ), KNOWN),
     **dict.fromkeys((
         "CreateVersion", "GetVersion", "ListVersions", "UpdateVersion", "PublishVersion", "CreateSnapshot",

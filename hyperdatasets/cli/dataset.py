@@ -100,10 +100,15 @@ def archive(
 def delete(
     dataset: Name,
     force: Annotated[bool, typer.Option("--force", help="Also published versions, for ever.")] = False,
+    delete_sources: Annotated[
+        bool, typer.Option("--delete-sources", help="Also the files that were uploaded for it, and no others.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Delete a dataset with its versions."""
-    Dataset.delete(dataset, delete_all_versions=force, force=force)
+    Dataset.delete(
+        dataset, delete_all_versions=force, force=force, delete_sources=delete_sources, show_progress=not as_json
+    )
     done(f"{dataset} is deleted", {"deleted": dataset}, as_json=as_json)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from hyperdatasets.client import json_text, vectors
 from hyperdatasets.client.checks import read_checks
 from hyperdatasets.client.metadata import MetadataClient, current
-from hyperdatasets.core.errors import AlreadyExists, InvalidArgument, RawDataBelongsToSite
+from hyperdatasets.client.uploads import removal
+from hyperdatasets.core.errors import AlreadyExists, InvalidArgument
 from hyperdatasets.v1 import check_service_pb2 as checks_pb
 from hyperdatasets.v1 import common_pb2 as common
 from hyperdatasets.v1 import dataset_service_pb2 as pb
@@ -98,18 +99,28 @@ class Dataset:
         delete_all_versions: bool = False,
         force: bool = False,
         delete_sources: bool = False,
-        show_progress: bool = True,  # noqa: ARG003  # deleting metadata takes no time worth showing
+        show_progress: bool = True,
         client: MetadataClient | None = None,
     ) -> None:
-        """Deletes a dataset with its versions; published ones by force only, and never while a view names them."""
+        """Deletes a dataset with its versions; published ones by force only, and never while a view names them.
+
+        Args:
+            delete_sources: then remove the files that `auto_upload_destination=` put to a storage for it, as long as
+                they are what was put there and no other dataset was uploaded to the same place; nothing else.
+
+        Raises:
+            RawDataBelongsToSite: sources of a site are to be deleted.
+            DestinationFailed: the dataset is deleted, and some of its files could not be removed.
+        """
         dataset = cls.get(dataset_name, dataset_project=dataset_project, dataset_id=dataset_id, client=client)
-        if delete_sources:
-            raise RawDataBelongsToSite("sources are not deleted here: the files of a site belong to the site")
+        files = removal(current(client), dataset.id) if delete_sources else None
         if dataset.version_count > 1 and not (delete_all_versions or force):
             raise InvalidArgument(
                 f"`{dataset.name}` has {dataset.version_count} versions; say delete_all_versions=True if all may go"
             )
         current(client).send(pb.DeleteDatasetRequest(dataset=dataset.id, force=force or delete_all_versions))
+        if files is not None:
+            files.run(show_progress=show_progress)
 
     @property
     def id(self) -> str:

@@ -14,7 +14,7 @@ import orjson
 from pyroaring import BitMap
 
 from hyperdatasets.client.metadata import MetadataClient
-from hyperdatasets.client.progress import frames_progress
+from hyperdatasets.client.progress import bar
 from hyperdatasets.core.errors import AlreadyExists, InvalidArgument, NotFound, StorageFull
 from hyperdatasets.core.frames import Frame
 from hyperdatasets.core.names import did_you_mean, nearest
@@ -121,7 +121,7 @@ class _Reading:
     def frames(self) -> Iterator[tuple[Hashable, Frame]]:
         """Frames with what tells them apart where one comes several times; None elsewhere."""
         length = self._first.length
-        with frames_progress(shown=self.progress, total=length) as advance:
+        with bar("frames", shown=self.progress, total=length) as advance:
             for answer in self._answers:
                 for entry in answer.entries:
                     if entry.position >= length:  # of a view that repeats without end

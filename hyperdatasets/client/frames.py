@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from hyperdatasets.core.errors import InvalidFrame, NoLocalSource, NotFound, SourceUnreadable
+from hyperdatasets.client import storage
+from hyperdatasets.core.errors import DestinationFailed, InvalidFrame, NoLocalSource, NotFound, SourceUnreadable
 from hyperdatasets.core.frames import Frame
 from hyperdatasets.core.normalise import normalise, normalise_annotation
 
@@ -349,7 +350,7 @@ class _Member(SingleFrame):
 
 
 def read_uri(uri: str) -> bytes:
-    """The content of a `file://` or `https://` address, or of a local path.
+    """The content of a `file://`, `https://` or object store's address, or of a local path.
 
     Raises:
         SourceUnreadable: with the reason.
@@ -361,9 +362,13 @@ def read_uri(uri: str) -> bytes:
                 return cast("bytes", answer.read(MAX_REMOTE))
         if parts.scheme in {"", "file"}:
             return Path(urllib.request.url2pathname(parts.path) if parts.scheme else uri).read_bytes()
-    except (OSError, ValueError) as error:
+        if parts.scheme in storage.REMOTE and "::" not in uri:
+            return storage.read(uri, MAX_REMOTE)
+    except (OSError, ValueError, DestinationFailed) as error:
         raise SourceUnreadable(f"{uri}: cannot be read: {error}") from None
-    raise SourceUnreadable(f"{uri}: only file://, http:// and https:// are read here")
+    raise SourceUnreadable(
+        f"{uri}: only file://, http://, https:// and {'://, '.join(storage.REMOTE)}:// are read here"
+    )
 
 
 def _local(site: str, uri: str) -> str:

@@ -1,19 +1,28 @@
-"""Progress of long work on a terminal."""
+"""How far long work is, on a terminal."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+Advance = Callable[[int], None]
+
 
 @contextmanager
-def frames_progress(*, shown: bool, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """Shows how many frames are done, on the standard error of a terminal; call what it gives with each number."""
-    columns = (TextColumn("frames"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(file=sys.stderr), disable=not shown) as bar:
-        task = bar.add_task("frames", total=total)
-        yield lambda count: bar.advance(task, count)
+def bar(what: str, *, shown: bool, total: int | None = None) -> Iterator[Advance]:
+    """Counts things of one kind, such as frames."""
+    with bars(what, shown=shown, total=total) as (advance,):
+        yield advance
+
+
+@contextmanager
+def bars(*kinds: str, shown: bool, total: int | None = None) -> Iterator[tuple[Advance, ...]]:
+    """Counts things of several kinds at once."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(file=sys.stderr), disable=not shown) as progress:
+        yield tuple(partial(progress.advance, progress.add_task(kind, total=total)) for kind in kinds)

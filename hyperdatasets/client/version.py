@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from hyperdatasets.client import bulk, json_text
+from hyperdatasets.client import bulk, json_text, writing
 from hyperdatasets.client import vectors as vectors_client
 from hyperdatasets.client.bulk import WriteResult
 from hyperdatasets.client.checks import CheckReport, read_checks, report
 from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.exports import Exported, Subject, export
-from hyperdatasets.client.frames import FrameGroup, SingleFrame
+from hyperdatasets.client.frames import SingleFrame
 from hyperdatasets.client.metadata import MetadataClient, current
-from hyperdatasets.client.progress import frames_progress
+from hyperdatasets.client.progress import bar, bars
+from hyperdatasets.client.uploads import Uploader, check_destination
 from hyperdatasets.client.vectors import Neighbours
-from hyperdatasets.core.errors import AlreadyExists, NotFound, Unimplemented
+from hyperdatasets.client.writing import AnyFrame
+from hyperdatasets.core.errors import AlreadyExists, NotFound
 from hyperdatasets.v1 import check_service_pb2 as checks_pb
 from hyperdatasets.v1 import dataview_service_pb2 as views_pb
 from hyperdatasets.v1 import frame_service_pb2 as frames_pb
 from hyperdatasets.v1 import version_service_pb2 as pb
 from hyperdatasets.wire.frames import from_message
 
-AnyFrame = SingleFrame | FrameGroup
 CHECKS_S = 600  # deadline where checks may run, in seconds
 
 
@@ -312,41 +313,46 @@ class DatasetVersion:
         frames: Iterable[AnyFrame],
         *,
         progress: bool = False,
-        upload_retries: int = 5,  # noqa: ARG002  # ClearML's; a broken connection is tried again anyway
-        **upload: Any,
+        auto_upload_destination: str = "",
+        local_dataset_root_path: str | Path = "",
+        upload_retries: int = 5,
     ) -> WriteResult:
         """Adds or replaces frames; read from any iterable as the service takes them.
 
+        Args:
+            auto_upload_destination: put local files (sources, masks, previews) there first, a folder or a URL such as
+                `s3://bucket/folder`, and write the frames with their new URIs. Frames of a site are refused.
+            local_dataset_root_path: paths below this folder are kept at the destination.
+            upload_retries: how often a file is tried again.
+
         Returns:
             The frames that failed (index, id, reason, message), with `.added`, `.updated`, `.unchanged`.
+
+        Raises:
+            DestinationFailed: files cannot be put there; what was written stays, and adding again goes on.
         """
-        if upload:
-            raise Unimplemented(f"{', '.join(upload)}: this version uploads no files; give frames their final URIs")
-        vectors: dict[str, dict[str, Sequence[float]]] = {}
-        numbers: dict[str, int] = {}
-
-        def plain() -> Iterator[Mapping[str, Any]]:
-            for index, frame in enumerate(frames):
-                for field, values in frame.vectors.items():
-                    frame_id = frame.id or frame.to_plain()["id"]
-                    vectors.setdefault(field, {})[frame_id] = values
-                    numbers[frame_id] = index
-                yield frame.plain
-
-        result = self.write(plain(), progress=progress)
-        failed = {each.id for each in result}
-        for field, of_field in vectors.items():
-            kept = {frame_id: values for frame_id, values in of_field.items() if frame_id not in failed}
-            refused = self.set_vectors(field, kept)
-            result.extend(replace(each, index=numbers[each.id]) for each in refused)
+        root = str(local_dataset_root_path)
+        check_destination(auto_upload_destination, root)
+        kinds = ("files", "frames") if auto_upload_destination else ("frames",)
+        with bars(*kinds, shown=progress) as counted:
+            uploader = None
+            if auto_upload_destination:
+                uploader = Uploader(
+                    self._client, self.dataset_id, auto_upload_destination, root, upload_retries, counted[0]
+                )
+            result = writing.add(
+                self._client, frames, **self._named, uploader=uploader, progress=counted[-1]
+            )  # fmt: skip
+        self.refresh()
         return result
 
-    def update_frames(self, frames: Iterable[AnyFrame], *, progress: bool = False) -> WriteResult:
-        return self.add_frames(frames, progress=progress)
+    def update_frames(self, frames: Iterable[AnyFrame], **options: Any) -> WriteResult:
+        """The same as `add_frames`, with its options."""
+        return self.add_frames(frames, **options)
 
     def write(self, plain: Iterable[Mapping[str, Any]], *, mode: str = "upsert", progress: bool = False) -> WriteResult:
         """Writes frames in their plain form."""
-        with frames_progress(shown=progress) as advance:
+        with bar("frames", shown=progress) as advance:
             result = bulk.write(
                 self._client, plain, dataset=self.dataset_id, version=self.id, mode=mode, progress=advance
             )
@@ -358,7 +364,7 @@ class DatasetVersion:
 
         Columns: `docs/bulk-writes.md`. Needs the extra `arrow`, here and at the service.
         """
-        with frames_progress(shown=progress) as advance:
+        with bar("frames", shown=progress) as advance:
             result = bulk.write_table(
                 self._client, table, dataset=self.dataset_id, version=self.id, mode=mode, progress=advance
             )

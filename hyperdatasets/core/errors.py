@@ -235,6 +235,12 @@ class SourceUnreadable(HyperdatasetsError):
     status = "DATA_LOSS"
 
 
+class DestinationFailed(HyperdatasetsError):
+    """A file could not be put where it was to go, or not be removed from there."""
+
+    reason = "DESTINATION_FAILED"
+
+
 class NoLocalSource(FailedPrecondition):
     """The bytes of a site's frame come from its node, never from a path."""
 

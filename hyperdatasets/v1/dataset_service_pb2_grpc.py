@@ -65,6 +65,16 @@ class DatasetServiceStub(object):
                 request_serializer=hyperdatasets_dot_v1_dot_dataset__service__pb2.ListProjectsRequest.SerializeToString,
                 response_deserializer=hyperdatasets_dot_v1_dot_dataset__service__pb2.ListProjectsResponse.FromString,
                 _registered_method=True)
+        self.RecordUploads = channel.unary_unary(
+                '/hyperdatasets.v1.DatasetService/RecordUploads',
+                request_serializer=hyperdatasets_dot_v1_dot_dataset__service__pb2.RecordUploadsRequest.SerializeToString,
+                response_deserializer=hyperdatasets_dot_v1_dot_dataset__service__pb2.RecordUploadsResponse.FromString,
+                _registered_method=True)
+        self.ListUploads = channel.unary_stream(
+                '/hyperdatasets.v1.DatasetService/ListUploads',
+                request_serializer=hyperdatasets_dot_v1_dot_dataset__service__pb2.ListUploadsRequest.SerializeToString,
+                response_deserializer=hyperdatasets_dot_v1_dot_dataset__service__pb2.ListUploadsResponse.FromString,
+                _registered_method=True)
 
 
 class DatasetServiceServicer(object):
@@ -113,6 +123,20 @@ class DatasetServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecordUploads(self, request, context):
+        """Remembers files that a client puts to a storage for frames without a site: before it writes them, and after.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListUploads(self, request, context):
+        """Tells which files were put to a storage for a dataset, by URI.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DatasetServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -145,6 +169,16 @@ def add_DatasetServiceServicer_to_server(servicer, server):
                     servicer.ListProjects,
                     request_deserializer=hyperdatasets_dot_v1_dot_dataset__service__pb2.ListProjectsRequest.FromString,
                     response_serializer=hyperdatasets_dot_v1_dot_dataset__service__pb2.ListProjectsResponse.SerializeToString,
+            ),
+            'RecordUploads': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordUploads,
+                    request_deserializer=hyperdatasets_dot_v1_dot_dataset__service__pb2.RecordUploadsRequest.FromString,
+                    response_serializer=hyperdatasets_dot_v1_dot_dataset__service__pb2.RecordUploadsResponse.SerializeToString,
+            ),
+            'ListUploads': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListUploads,
+                    request_deserializer=hyperdatasets_dot_v1_dot_dataset__service__pb2.ListUploadsRequest.FromString,
+                    response_serializer=hyperdatasets_dot_v1_dot_dataset__service__pb2.ListUploadsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -310,6 +344,60 @@ class DatasetService(object):
             '/hyperdatasets.v1.DatasetService/ListProjects',
             hyperdatasets_dot_v1_dot_dataset__service__pb2.ListProjectsRequest.SerializeToString,
             hyperdatasets_dot_v1_dot_dataset__service__pb2.ListProjectsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordUploads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hyperdatasets.v1.DatasetService/RecordUploads',
+            hyperdatasets_dot_v1_dot_dataset__service__pb2.RecordUploadsRequest.SerializeToString,
+            hyperdatasets_dot_v1_dot_dataset__service__pb2.RecordUploadsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListUploads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/hyperdatasets.v1.DatasetService/ListUploads',
+            hyperdatasets_dot_v1_dot_dataset__service__pb2.ListUploadsRequest.SerializeToString,
+            hyperdatasets_dot_v1_dot_dataset__service__pb2.ListUploadsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,10 @@ class DatasetServiceStub:
     """Deletes a dataset; with published versions only by force, never while a published view or an experiment names it."""
     ListProjects: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.ListProjectsRequest, _dataset_service_pb2.ListProjectsResponse]
     """Lists projects that hold something the caller may read."""
+    RecordUploads: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.RecordUploadsRequest, _dataset_service_pb2.RecordUploadsResponse]
+    """Remembers files that a client puts to a storage for frames without a site: before it writes them, and after."""
+    ListUploads: _grpc.UnaryStreamMultiCallable[_dataset_service_pb2.ListUploadsRequest, _dataset_service_pb2.ListUploadsResponse]
+    """Tells which files were put to a storage for a dataset, by URI."""
 
 @_typing.type_check_only
 class DatasetServiceAsyncStub(DatasetServiceStub):
@@ -63,6 +67,10 @@ class DatasetServiceAsyncStub(DatasetServiceStub):
     """Deletes a dataset; with published versions only by force, never while a published view or an experiment names it."""
     ListProjects: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.ListProjectsRequest, _dataset_service_pb2.ListProjectsResponse]  # type: ignore[assignment]
     """Lists projects that hold something the caller may read."""
+    RecordUploads: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.RecordUploadsRequest, _dataset_service_pb2.RecordUploadsResponse]  # type: ignore[assignment]
+    """Remembers files that a client puts to a storage for frames without a site: before it writes them, and after."""
+    ListUploads: _aio.UnaryStreamMultiCallable[_dataset_service_pb2.ListUploadsRequest, _dataset_service_pb2.ListUploadsResponse]  # type: ignore[assignment]
+    """Tells which files were put to a storage for a dataset, by URI."""
 
 class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps datasets. `dataset` in a request is `project/name`, the bare name where it is unique, or the id."""
@@ -114,5 +122,21 @@ class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_dataset_service_pb2.ListProjectsResponse, _abc.Awaitable[_dataset_service_pb2.ListProjectsResponse]]:
         """Lists projects that hold something the caller may read."""
+
+    @_abc_1.abstractmethod
+    def RecordUploads(
+        self,
+        request: _dataset_service_pb2.RecordUploadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dataset_service_pb2.RecordUploadsResponse, _abc.Awaitable[_dataset_service_pb2.RecordUploadsResponse]]:
+        """Remembers files that a client puts to a storage for frames without a site: before it writes them, and after."""
+
+    @_abc_1.abstractmethod
+    def ListUploads(
+        self,
+        request: _dataset_service_pb2.ListUploadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_dataset_service_pb2.ListUploadsResponse], _abc.AsyncIterator[_dataset_service_pb2.ListUploadsResponse]]:
+        """Tells which files were put to a storage for a dataset, by URI."""
 
 def add_DatasetServiceServicer_to_server(servicer: DatasetServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -131,6 +131,7 @@ def delete(writing: Writing, row: Row, *, force: bool, etag: str) -> None:
         writing.delete("check_reports", version=version["id"])
         writing.delete("versions", id=version["id"])
     writing.delete("check_gates", dataset=row["id"])
+    writing.delete("uploads", dataset=row["id"])
     vectors.delete_all(writing, row)
     writing.delete("attachments", dataset=row["id"])
     writing.delete("blocks", dataset=row["id"])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import asdict
+
 import grpc
 
 from hyperdatasets.v1 import common_pb2 as common
 from hyperdatasets.v1 import dataset_service_pb2 as pb
 from hyperdatasets.v1 import dataset_service_pb2_grpc as rpc
 from metadata_service import pages
-from metadata_service.catalog import datasets, versions
+from metadata_service.catalog import datasets, uploads, versions
 from metadata_service.servicers import encode
 from metadata_service.servicers.base import Servicer, given
 from metadata_service.store.protocol import Writing
@@ -104,3 +107,27 @@ class DatasetServicer(Servicer, rpc.DatasetServiceServicer):
         return pb.ListProjectsResponse(
             projects=[pb.Project(path=path, **each) for path, each in sorted(counts.items())]
         )
+
+    def RecordUploads(
+        self, request: pb.RecordUploadsRequest, context: grpc.ServicerContext
+    ) -> pb.RecordUploadsResponse:
+        given_uploads = [
+            uploads.Upload(each.uri, each.size_bytes, each.digest, done=each.done, found=each.found)
+            for each in request.uploads
+        ]
+
+        def work(writing: Writing) -> pb.RecordUploadsResponse:
+            row = datasets.find(writing, self.caller, request.dataset, role="editor")
+            uploads.record(writing, self.caller, self.now_ms, row, given_uploads)
+            return pb.RecordUploadsResponse()
+
+        return self.once(request, pb.RecordUploadsResponse, work)
+
+    def ListUploads(
+        self, request: pb.ListUploadsRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.ListUploadsResponse]:
+        with self.reading() as reading:
+            found = uploads.listed(reading, datasets.find(reading, self.caller, request.dataset))
+        for start in range(0, len(found), uploads.MOST):
+            part = found[start : start + uploads.MOST]
+            yield pb.ListUploadsResponse(uploads=[pb.Upload(**asdict(each)) for each in part])

@@ -149,4 +149,12 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE experiment_views ADD COLUMN unpinned TEXT NOT NULL DEFAULT '';
     ALTER TABLE experiment_views ADD COLUMN frames INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    CREATE TABLE uploads (
+        uri TEXT NOT NULL, dataset TEXT NOT NULL REFERENCES datasets (id), size_bytes INTEGER NOT NULL,
+        digest TEXT NOT NULL, done INTEGER NOT NULL, found INTEGER NOT NULL, uploaded_by TEXT NOT NULL,
+        uploaded_ms INTEGER NOT NULL, PRIMARY KEY (uri, dataset)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX uploads_by_dataset ON uploads (dataset);
+    """,
 )

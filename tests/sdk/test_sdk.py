@@ -14,7 +14,6 @@ from hyperdatasets.core.errors import (
     InvalidView,
     NoLocalSource,
     NotFound,
-    RawDataBelongsToSite,
     SourceUnreadable,
 )
 
@@ -84,8 +83,6 @@ def test_versions_and_datasets(draft: hd.DatasetVersion) -> None:
     assert frame.metadata == {"n": 3}
     with pytest.raises(NotFound):
         draft.get_frame("nothing")
-    with pytest.raises(RawDataBelongsToSite):
-        hd.Dataset.delete("lab/things", delete_sources=True)
     dataset = hd.Dataset.get("lab/things")
     dataset.add_tags(["more"])
     dataset.remove_tags(["t"])
