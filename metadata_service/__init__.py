@@ -1,0 +1,5 @@
+"""The metadata service."""
+
+from hyperdatasets.tls import refuse_older
+
+refuse_older()  # before any module here imports gRPC

@@ -62,6 +62,7 @@ METHODS: dict[str, str] = {
     "EnrolNode": ANYONE,
     **dict.fromkeys(("CreateUser", "ListUsers", "SetRole", "CreateToken", "RevokeTokens", "WhoAmI"), KNOWN),
 }  # fmt: skip
+_ASKED_AGAIN_MS = 1_000
 _OUTSIDE = ("/grpc.health.", "/grpc.reflection.")  # services of gRPC's own
 
 
@@ -98,7 +99,9 @@ class Gate(grpc.ServerInterceptor):
                 if handler.request_streaming
                 else (grpc.unary_stream_rpc_method_handler)
             )
-            wrapped = _answering_with_a_stream(_counted(streaming, self._streams), admitted, method)
+            wrapped = _answering_with_a_stream(
+                _counted(streaming, self._streams), admitted, method, self._now_ms, listening=handler.request_streaming
+            )
         else:
             make, wrapped = grpc.unary_unary_rpc_method_handler, _answering(handler.unary_unary, admitted, method)
         return make(wrapped, handler.request_deserializer, handler.response_serializer)
@@ -139,12 +142,29 @@ def _answering(behaviour: Callable[..., Any], admitted: Callable[[], Caller], me
 
 
 def _answering_with_a_stream(
-    behaviour: Callable[..., Any], admitted: Callable[[], Caller], method: str
+    behaviour: Callable[..., Any],
+    admitted: Callable[[], Caller],
+    method: str,
+    now_ms: Callable[[], int],
+    *,
+    listening: bool,
 ) -> Callable[..., Any]:
+    """Who calls is asked again for each message that comes in, and once a second of those that go out."""
+
+    def heard(requests: Iterator[Any]) -> Iterator[Any]:
+        for request in requests:
+            _CALLER.set(admitted())
+            yield request
+
     def answer(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         try:
             _CALLER.set(admitted())
-            yield from behaviour(request, context)
+            asked_ms = now_ms()
+            for message in behaviour(heard(request) if listening else request, context):
+                if now_ms() - asked_ms >= _ASKED_AGAIN_MS:
+                    _CALLER.set(admitted())
+                    asked_ms = now_ms()
+                yield message
         except HyperdatasetsError as error:
             _abort(context, error)
         except Exception as error:  # noqa: BLE001

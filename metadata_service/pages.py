@@ -9,7 +9,7 @@ import hmac
 import orjson
 from google.protobuf.message import Message
 
-from hyperdatasets.core.errors import InvalidPageToken, PageTokenStale
+from hyperdatasets.core.errors import InvalidArgument, InvalidPageToken, PageTokenStale
 
 _SIGNATURE = 16  # bytes
 PAGE_SIZE = 100
@@ -17,7 +17,10 @@ MAX_PAGE_SIZE = 1_000
 
 
 def size(asked: int) -> int:
-    return min(asked or PAGE_SIZE, MAX_PAGE_SIZE) if asked >= 0 else PAGE_SIZE
+    """Raises InvalidArgument: a negative size."""
+    if asked < 0:
+        raise InvalidArgument(f"page_size: expected 0 (for {PAGE_SIZE}) to {MAX_PAGE_SIZE}, got {asked}")
+    return min(asked or PAGE_SIZE, MAX_PAGE_SIZE)
 
 
 def token(key: bytes, request: Message, *, start: int, generation: int = 0) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 import typer
 
@@ -24,7 +25,7 @@ def add(
     """Add a site; prints the one-time token for its node."""
     site, token = admin.add_site(name, projects=project, description=description)
     if as_json:
-        show(asdict(site) | {"token": token}, as_json=True)
+        show(_plain(site) | {"token": token}, as_json=True)
         return
     say(f"site `{site.name}` is added. At the site, within a day:")
     say(f"  hyperdatasets node enrol FOLDER --token {token}")
@@ -33,14 +34,14 @@ def add(
 @app.command("list")
 def list_command(as_json: Json = False) -> None:
     """List sites."""
-    found = [asdict(each) for each in admin.sites()]
-    show(found, as_json=as_json, columns=("name", "state", "projects", "frame_count", "fingerprint"))
+    found = [_plain(each) for each in admin.sites()]
+    show(found, as_json=as_json, columns=("name", "state", "projects", "frame_count", "last_seen", "fingerprint"))
 
 
 @app.command("show")
 def show_command(name: Name, as_json: Json = False) -> None:
     """Show a site."""
-    show(asdict(admin.site(name)), as_json=as_json)
+    show(_plain(admin.site(name)), as_json=as_json)
 
 
 @app.command()
@@ -54,7 +55,7 @@ def approve(
         shown = admin.site(name).fingerprint
         typer.confirm(f"Does the node of `{name}` show the fingerprint {shown}?", abort=True)
     approved = admin.approve_site(name, fingerprint=fingerprint)
-    done(f"site `{approved.name}` is approved", asdict(approved), as_json=as_json)
+    done(f"site `{approved.name}` is approved", _plain(approved), as_json=as_json)
 
 
 @app.command()
@@ -63,4 +64,10 @@ def revoke(
 ) -> None:
     """Shut a site's node out."""
     revoked = admin.revoke_site(name, why=why)
-    done(f"site `{revoked.name}` is revoked", asdict(revoked), as_json=as_json)
+    done(f"site `{revoked.name}` is revoked", _plain(revoked), as_json=as_json)
+
+
+def _plain(site: admin.Site) -> dict[str, Any]:
+    """`last_seen`: when its node called last, in UTC; None if it never did."""
+    seen = datetime.fromtimestamp(site.last_seen_ms // 1_000, UTC).isoformat() if site.last_seen_ms else None
+    return asdict(site) | {"last_seen": seen}

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from hyperdatasets.client.metadata import MetadataClient, new_request_id
-from hyperdatasets.core.errors import HyperdatasetsError, Unavailable
+from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument, InvalidFrame, Unavailable
 from hyperdatasets.core.normalise import normalise
 from hyperdatasets.v1 import frame_service_pb2 as pb
 from hyperdatasets.v1.frame_service_pb2_grpc import FrameServiceStub
@@ -29,6 +29,9 @@ MODES = {
     "register_replacing_annotations": pb.WRITE_MODE_REGISTER_REPLACE_ANNOTATIONS,
     "shared_part": pb.WRITE_MODE_SHARED_PART,
 }
+
+
+Frames = TypeVar("Frames")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +136,10 @@ def write(
     Returns:
         The frames that failed; an invalid one does not stop the others.
     """
+    if mode not in MODES:
+        raise InvalidArgument(f"mode: expected one of {', '.join(MODES)}, got {mode!r}")
     result = WriteResult()
-    made = _batches(frames, result, dataset=dataset, version=version, mode=mode)
+    made = _batches(iterated(frames), result, dataset=dataset, version=version, mode=mode)
     _Writer(client, result).run(made, progress)
     result.sort(key=lambda failed: failed.index)
     return result
@@ -175,9 +180,10 @@ def _batches(
         size = 0
         for index, plain in part:
             try:
-                message = to_message(normalise(plain)[0])
+                message = to_message(normalise(_checked(plain))[0])
             except HyperdatasetsError as error:
-                result.append(FailedFrame(index, str(plain.get("id", "")), error.reason, error.message))
+                frame_id = str(plain.get("id", "")) if isinstance(plain, Mapping) else ""
+                result.append(FailedFrame(index, frame_id, error.reason, error.message))
                 continue
             size += message.ByteSize()
             if size > BATCH_BYTES and sent.indexes:
@@ -187,6 +193,19 @@ def _batches(
             sent.indexes.append(index)
         if sent.indexes:
             yield sent
+
+
+def iterated(frames: Iterable[Frames]) -> Iterable[Frames]:
+    """Raises InvalidArgument: these are no frames."""
+    if isinstance(frames, str | bytes | Mapping) or not isinstance(frames, Iterable):
+        raise InvalidArgument(f"frames: expected a list of frames or another iterable, got {type(frames).__name__}")
+    return frames
+
+
+def _checked(plain: Mapping[str, Any]) -> Mapping[str, Any]:
+    if not isinstance(plain, Mapping):
+        raise InvalidFrame(f"expected a frame in its plain form, a dictionary, got {type(plain).__name__}")
+    return plain
 
 
 def _empty(dataset: str, version: str, mode: str) -> _Sent:

@@ -21,6 +21,7 @@ from hyperdatasets.client.uploads import Uploader, check_destination
 from hyperdatasets.client.vectors import Neighbours
 from hyperdatasets.client.writing import AnyFrame
 from hyperdatasets.core.errors import AlreadyExists, NotFound
+from hyperdatasets.core.query.syntax import check_characters
 from hyperdatasets.v1 import check_service_pb2 as checks_pb
 from hyperdatasets.v1 import dataview_service_pb2 as views_pb
 from hyperdatasets.v1 import frame_service_pb2 as frames_pb
@@ -564,6 +565,8 @@ def _dataset(name: str, project: str, dataset_id: str) -> str:
 
 
 def _filter(frame_query: str, roi_query: str, source_query: str) -> frames_pb.FrameFilter:
+    for query in (frame_query, roi_query, source_query):
+        check_characters(query)
     return frames_pb.FrameFilter(frame_query=frame_query, roi_query=roi_query, source_query=source_query)
 
 

@@ -12,6 +12,7 @@ from hyperdatasets.client.frames import FrameGroup, SingleFrame
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.progress import Advance
 from hyperdatasets.client.uploads import Uploader
+from hyperdatasets.core.errors import InvalidArgument
 
 AnyFrame = SingleFrame | FrameGroup
 
@@ -32,7 +33,8 @@ def add(
     numbers: dict[str, int] = {}
 
     def plain() -> Iterator[Mapping[str, Any]]:
-        for index, frame in enumerate(frames) if uploader is None else uploader.place(frames, unread):
+        given_frames = _checked(bulk.iterated(frames))
+        for index, frame in enumerate(given_frames) if uploader is None else uploader.place(given_frames, unread):
             for field, values in frame.vectors.items():
                 frame_id = frame.id or frame.to_plain()["id"]
                 given.setdefault(field, {})[frame_id] = values
@@ -49,3 +51,13 @@ def add(
         result.extend(replace(each, index=numbers[each.id]) for each in refused)
     result.sort(key=lambda each: each.index)
     return result
+
+
+def _checked(frames: Iterable[AnyFrame]) -> Iterator[AnyFrame]:
+    for index, frame in enumerate(frames):
+        if not isinstance(frame, SingleFrame | FrameGroup):
+            raise InvalidArgument(
+                f"frame {index}: expected a SingleFrame or a FrameGroup, got {type(frame).__name__}; "
+                "frames in their plain form are written with `version.write`"
+            )
+        yield frame

@@ -8,11 +8,12 @@ from typing import TypeVar
 from blake3 import blake3
 from google.protobuf.message import Message
 
-from hyperdatasets.core.errors import RequestIdReused
+from hyperdatasets.core.errors import InvalidArgument, RequestIdReused
 from metadata_service.catalog.caller import Caller
 from metadata_service.store.protocol import Writing
 
 KEPT_MS = 7 * 24 * 3_600_000
+MAX_REQUEST_ID = 200  # characters
 
 Response = TypeVar("Response", bound=Message)
 
@@ -31,10 +32,13 @@ def once(
 
     Raises:
         RequestIdReused: the id came with another content.
+        InvalidArgument: the id is too long to be kept.
     """
     request_id: str = request.request_id  # type: ignore[attr-defined]  # every mutation has one
     if not request_id:
         return work()
+    if len(request_id) > MAX_REQUEST_ID:
+        raise InvalidArgument(f"request_id: at most {MAX_REQUEST_ID} characters, this one has {len(request_id)}")
     content = blake3(request.SerializeToString(deterministic=True)).digest()
     key = {"principal": caller.name, "target": target, "request_id": request_id}
     before = writing.one("requests", **key)

@@ -12,13 +12,16 @@ import typer
 from PIL import Image
 
 from hyperdatasets.cli.main import app, run
+from hyperdatasets.client.config import ClientConfig
 from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.dataview import DataView
 from hyperdatasets.client.experiment import Experiment, UnpinnedWarning
 from hyperdatasets.client.frames import SingleFrame
 from hyperdatasets.client.metadata import MetadataClient, use
 from hyperdatasets.client.version import DatasetVersion
+from hyperdatasets.v1.site_service_pb2 import HeartbeatRequest
 from metadata_service.server import Service
+from node import keys
 from tests.node.conftest import SiteUnderTest, made
 
 
@@ -125,6 +128,10 @@ def test_a_site_from_add_to_audit(
     fingerprint = out.partition("fingerprint ")[2].split()[0]
     ok(capsys, "site", "approve", "ward", "--fingerprint", fingerprint)
     assert "approved" in ok(capsys, "site", "list")
+    assert json.loads(ok(capsys, "site", "show", "ward", "--json"))["last_seen"] is None
+    credential = keys.load(tmp_path / "ward").credential
+    MetadataClient(ClientConfig(service=service.address, token=credential)).send(HeartbeatRequest(frame_count=3))
+    assert "last_seen: 20" in ok(capsys, "site", "show", "ward")
     assert "allows nothing" in ok(capsys, "node", "policy", "check", node)
     (tmp_path / "ward" / "policy.toml").write_text(
         '[[allow]]\ndatasets = ["clinic/pets"]\nprincipals = ["trainer"]\npurposes = ["research"]\n'

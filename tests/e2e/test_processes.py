@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -168,3 +170,25 @@ def test_the_readme_in_python(tmp_path: Path) -> None:
     finally:
         server.send_signal(signal.SIGINT)
         assert server.wait(20) == 0
+
+
+def test_only_tls_1_3_is_spoken(tmp_path: Path) -> None:
+    service, address = start(
+        "metadata_service", "--data", str(tmp_path / "service"), "--port", "0", "--host", "0.0.0.0"
+    )
+    _handshakes(int(address.rpartition(":")[2]), tmp_path / "service" / "keys" / "ca.pem")
+    end(service)
+
+
+def _handshakes(port: int, ca: Path) -> None:
+    for version, spoken in ((ssl.TLSVersion.TLSv1_2, False), (ssl.TLSVersion.TLSv1_3, True)):
+        context = ssl.create_default_context(cafile=str(ca))
+        context.set_alpn_protocols(["h2"])
+        context.minimum_version = context.maximum_version = version
+        with socket.create_connection(("localhost", port), timeout=10) as raw:
+            if spoken:
+                with context.wrap_socket(raw, server_hostname="localhost") as wrapped:
+                    assert wrapped.version() == "TLSv1.3"
+            else:
+                with pytest.raises(OSError):  # noqa: PT011  # which one depends on who closes first
+                    context.wrap_socket(raw, server_hostname="localhost")

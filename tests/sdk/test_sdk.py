@@ -10,7 +10,9 @@ import pytest
 import hyperdatasets as hd
 from hyperdatasets import testing
 from hyperdatasets.core.errors import (
+    InvalidArgument,
     InvalidFrame,
+    InvalidQuery,
     InvalidView,
     NoLocalSource,
     NotFound,
@@ -116,3 +118,26 @@ def test_views_are_built_and_read(draft: hd.DatasetVersion) -> None:
     view.delete(force=True)
     with pytest.raises(NotFound):
         hd.DataView.get(name="v")
+
+
+def test_what_is_no_frame_is_told(draft: hd.DatasetVersion) -> None:
+    for frames in (None, 5, "text", {"id": "f"}):
+        for write in (draft.write, draft.add_frames):
+            with pytest.raises(InvalidArgument, match=f"another iterable, got {type(frames).__name__}"):
+                write(frames)
+    with pytest.raises(InvalidArgument, match="frame 0: expected a SingleFrame or a FrameGroup, got dict"):
+        draft.add_frames([{"id": "f"}])
+    with pytest.raises(InvalidArgument, match="mode: expected one of upsert"):
+        draft.write([], mode="insert")
+    (failed,) = draft.write([5])
+    assert (failed.index, failed.reason) == (0, "INVALID_FRAME")
+    assert "a dictionary, got int" in failed.message
+
+
+def test_half_of_a_surrogate_pair_is_no_query(draft: hd.DatasetVersion) -> None:
+    half = "meta.x:\ud800"
+    view = hd.DataView("v")
+    view.add_query(dataset_name="lab/things", version_name="Current", frame_query=half)
+    for ask in (lambda: draft.count(frame_query=half), lambda: draft.count(roi_query=half), lambda: len(view)):
+        with pytest.raises(InvalidQuery, match="surrogate pair"):
+            ask()

@@ -20,6 +20,7 @@ from hyperdatasets.client.frames import SingleFrame
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.errors import (
+    InvalidArgument,
     InvalidConfig,
     InvalidPageToken,
     NotFound,
@@ -30,6 +31,8 @@ from hyperdatasets.core.errors import (
     Unimplemented,
 )
 from hyperdatasets.v1 import dataset_service_pb2 as datasets_pb
+from hyperdatasets.v1 import dataview_service_pb2 as views_pb
+from hyperdatasets.v1 import frame_pb2
 from hyperdatasets.v1 import frame_service_pb2 as frames_pb
 from hyperdatasets.v1 import site_service_pb2 as sites_pb
 from hyperdatasets.v1.frame_service_pb2_grpc import FrameServiceStub
@@ -38,6 +41,7 @@ from hyperdatasets.v1.user_service_pb2_grpc import UserServiceStub
 from metadata_service import access
 from metadata_service.config import ServiceConfig
 from metadata_service.server import SERVICES, Service
+from tests.service.csr import request_for_certificate
 
 
 def with_token(service: Service, token: str) -> MetadataClient:
@@ -102,8 +106,17 @@ def test_a_server_that_is_none_of_ours(client: MetadataClient) -> None:
 def test_nobody_there() -> None:
     with pytest.raises(Unavailable, match="cannot be reached"):
         MetadataClient(ClientConfig(service="127.0.0.1:1")).who_am_i()
-    with pytest.raises(InvalidConfig, match="host:port"):
-        MetadataClient(ClientConfig(service="nonsense"))
+    for address in (
+        "nonsense",
+        "http://127.0.0.1:7400",
+        "127.0.0.1:99999",
+        "127.0.0.1:0",
+        ":7400",
+        "a b:1",
+        "::1:7400",
+    ):
+        with pytest.raises(InvalidConfig, match="expected host:port"):
+            MetadataClient(ClientConfig(service=address))
     with pytest.raises(InvalidConfig, match="give the CA"):
         MetadataClient(ClientConfig(service="example.org:7400")).who_am_i()
 
@@ -142,9 +155,69 @@ def test_page_tokens_are_bound_to_their_query(client: MetadataClient) -> None:
         client.send(datasets_pb.ListDatasetsRequest(page_token=token))
 
 
-def test_what_comes_later_says_so(client: MetadataClient) -> None:
-    with pytest.raises((Unimplemented, PermissionDenied)):
+def test_what_comes_later_says_so(service: Service, client: MetadataClient) -> None:
+    _, token = admin.add_site("north", projects=["a"], client=client)
+    credential = client.send(
+        sites_pb.EnrolNodeRequest(site="north", token=token, csr_pem=request_for_certificate())
+    ).credential
+    admin.approve_site("north", client=client)
+    node = with_token(service, credential)
+    with pytest.raises(Unimplemented, match="cannot withdraw frames yet"):
+        node.send(sites_pb.WithdrawFramesRequest(dataset_id="d"))
+    with pytest.raises(PermissionDenied, match="only the node of a site"):
         client.send(sites_pb.WithdrawFramesRequest(dataset_id="d"))
+
+
+def test_a_revoked_token_ends_the_streams_that_are_open(service: Service, client: MetadataClient) -> None:
+    Dataset.create("d", client=client)
+    admin.add_user("ann", roles={"": "editor"}, client=client)
+    ann = with_token(service, admin.create_token("ann", client=client))
+    batches: queue.SimpleQueue[frames_pb.WriteFramesRequest | None] = queue.SimpleQueue()
+    answers = ann.connection.stream(lambda channel: FrameServiceStub(channel).WriteFrames, iter(batches.get, None))
+
+    def batch(name: str) -> frames_pb.WriteFramesRequest:
+        frame = frame_pb2.Frame(id=name, sources=[frame_pb2.Source(uri="s3://b/1")])
+        return frames_pb.WriteFramesRequest(
+            dataset="d", version="Current", request_id=name, frames=[frames_pb.FrameWrite(frame=frame)]
+        )
+
+    batches.put(batch("one"))
+    assert next(answers).added == 1
+    admin.revoke_tokens("ann", client=client)
+    batches.put(batch("two"))
+    with pytest.raises(Unauthenticated):
+        next(answers)
+    batches.put(None)
+    assert DatasetVersion.get_current("d", client=client).frame_count == 1
+
+
+def test_a_revoked_token_ends_a_stream_that_is_read(
+    service: Service, client: MetadataClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Dataset.create("d", client=client)
+    draft = DatasetVersion.get_current("d", client=client)
+    draft.add_frames(SingleFrame("s3://b/1", id=f"f{n}", metadata={"text": "x" * 20_000}) for n in range(1_500))
+    admin.add_user("ann", roles={"": "viewer"}, client=client)
+    ann = with_token(service, admin.create_token("ann", client=client))
+    monkeypatch.setattr(access, "_ASKED_AGAIN_MS", 0)
+    read = ann.stream(frames_pb.QueryFramesRequest(dataset="d", version=draft.id))
+    next(read)
+    admin.revoke_tokens("ann", client=client)
+    with pytest.raises(Unauthenticated):
+        list(read)
+
+
+def test_a_page_of_less_than_nothing(client: MetadataClient) -> None:
+    for request in (datasets_pb.ListDatasetsRequest(page_size=-1), views_pb.ListDataViewsRequest(page_size=-5)):
+        with pytest.raises(InvalidArgument, match="page_size: expected 0"):
+            client.send(request)
+
+
+def test_a_request_id_is_short(client: MetadataClient) -> None:
+    for size in (201, 1 << 20):
+        with pytest.raises(InvalidArgument, match="request_id: at most 200"):
+            client.send(datasets_pb.CreateDatasetRequest(name="d", request_id="x" * size))
+    assert Dataset.list(client=client) == []
 
 
 def test_health_is_told(service: Service) -> None:

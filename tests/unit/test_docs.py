@@ -9,9 +9,14 @@ from pathlib import Path
 import pytest
 
 from hyperdatasets.client.config import ClientConfig
-from hyperdatasets.core import checks, expectations
+from hyperdatasets.core import checks, dataview, expectations, names, normalise, plain
 from hyperdatasets.core.dataview_text import from_yaml
+from metadata_service import pages
+from metadata_service.catalog import requests
 from metadata_service.config import ServiceConfig
+from metadata_service.servicers import frames
+from node import admission, registration, servicer, sessions, streams
+from node import server as node_server
 from node.config import NodeConfig
 
 ROOT = Path(__file__).parents[2]
@@ -49,3 +54,31 @@ def test_every_setting_is_listed(config: type) -> None:
     operations = (ROOT / "docs" / "operations.md").read_text()
     for each in fields(config):
         assert f"`{each.name}`" in operations, each.name
+
+
+@pytest.mark.parametrize(
+    ("row", "values"),
+    [
+        ("a request |", [node_server.MAX_REQUEST >> 20]),
+        ("view, purpose, experiment", [servicer.MAX_TEXT]),
+        ("sessions that a client", [sessions.MAX_SESSIONS, sessions.SESSION_MS // 3_600_000]),
+        ("streams that a client", [streams.PER_CLIENT, streams.IN_ALL]),
+        ("a message that waits", [streams.STALLED_S]),
+        ("what was admitted", [admission.GRANT_MS // 3_600_000]),
+        ("a file that is registered", [registration.MAX_FILE >> 30]),
+        ("a batch of written frames", [frames.MAX_BATCH]),
+        ("a frame: sources", [
+            normalise.MAX_SOURCES, normalise.MAX_ANNOTATIONS, plain.MAX_META >> 20, normalise.MAX_BLOB >> 20,
+        ]),
+        ("id, label, URI", [normalise.MAX_ID, normalise.MAX_LABEL, normalise.MAX_URI]),
+        ("a name, a project", [names.MAX_NAME, names.MAX_PROJECT]),
+        ("a page", [pages.MAX_PAGE_SIZE, pages.PAGE_SIZE]),
+        ("a request id", [requests.MAX_REQUEST_ID]),
+        ("a data view", [dataview.MAX_RULES]),
+    ],
+)  # fmt: skip
+def test_limits_are_as_listed(row: str, values: list[int]) -> None:
+    limits = (ROOT / "docs" / "operations.md").read_text().partition("## Limits")[2].partition("## Exit codes")[0]
+    line = next(line for line in limits.splitlines() if line.startswith(f"| {row}"))
+    told = re.findall(r"[0-9][0-9,]*", line.partition(" | ")[2])
+    assert [int(each.replace(",", "")) for each in told][: len(values)] == values

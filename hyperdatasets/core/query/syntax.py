@@ -38,7 +38,7 @@ def syntax(text: str) -> Tree[Token]:
     Raises:
         InvalidQuery: with `position` and `expected`.
     """
-    _check_characters(text)
+    check_characters(text)
     parser = _GRAMMAR.parse_interactive(text)
     depth = _Depth()
     try:
@@ -76,7 +76,8 @@ class _Depth:
             raise refusal(f"parentheses and signs go at most {MAX_DEPTH} deep", token.start_pos or 0, "a word")
 
 
-def _check_characters(text: str) -> None:
+def check_characters(text: str) -> None:
+    """Raises InvalidQuery for a text that is too long, or cannot be sent anywhere."""
     if len(text) > MAX_CHARACTERS:
         message = f"a query has at most {MAX_CHARACTERS} characters, this one has {len(text)}"
         raise refusal(message, MAX_CHARACTERS, "the end")
