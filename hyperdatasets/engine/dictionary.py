@@ -114,9 +114,8 @@ class Dictionary:
         if len(self) > LARGE and self._ascii:
             candidates = self._with_word(max(wanted, key=len))
             return candidates if len(wanted) == 1 else self._holding(candidates, wanted)
-        if len(wanted) == 1:
-            return self.words.get(wanted[0], [])
-        return self._holding(sorted(set.intersection(*(set(self.words.get(word, ())) for word in wanted))), wanted)
+        rarest = min((self.words.get(word, []) for word in wanted), key=len)
+        return rarest if len(wanted) == 1 else self._holding(rarest, wanted)
 
     def _holding(self, candidates: Sequence[int], wanted: Sequence[str]) -> list[int]:
         return [code for code in candidates if _holds_phrase(tokens(self[code]), wanted)]

@@ -52,7 +52,8 @@ def satisfying_texts(column: Column, test: Test) -> BitMap:
 def _equal(column: Column, text: str, *, keyword: bool, within: BitMap | None) -> BitMap:
     found = column.postings.any_of(equal_texts(column, text, keyword=keyword))
     same = Bound(text, inclusive=True)
-    found = found | _numbers_in(column, Range(same, same), within)
+    numbers = _numbers_in(column, Range(same, same), within)
+    found = found | numbers if numbers else found
     truth = boolean(text)
     return found if truth is None else found | (column.trues if truth else column.falses)
 

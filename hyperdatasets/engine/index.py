@@ -125,14 +125,7 @@ class DatasetIndex:
 
     def names(self, scope: Scope) -> set[str]:
         """Names of all fields that some element has a value of."""
-        found: set[str] = set()
-        for segment in self.segments:
-            tables = {"roi": segment.rois, "source": segment.sources}
-            found.update(tables.get(scope, segment.frames).columns)
-            if scope == "frame":
-                found.update(f"rois.{name}" for name in segment.rois.columns)
-                found.update(f"sources.{name}" for name in segment.sources.columns)
-        return found
+        return set().union(*(segment.names[scope] for segment in self.segments))
 
     def _opened(self, folder: Path) -> Iterator[_Part]:
         """Parts from the files; at the first that is damaged the index ends, and is made again from there."""

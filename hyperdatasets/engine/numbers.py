@@ -69,7 +69,7 @@ class Numbers:
             low, high = _least_scaled(low, self.scale), -_least_scaled(-high, self.scale)
         if within is not None and self.elements is None and len(within) * _FEW < self.size:
             chosen = to_array(within)
-            return to_bitmap(chosen[_inside(self.values[chosen], low, high)])
+            return to_bitmap(chosen[_inside(self.values.take(chosen), low, high)])
         inside = _inside(self.values, low, high)
         found = from_mask(inside) if self.elements is None else to_bitmap(self.elements[inside])
         return found if within is None else found & within
@@ -80,7 +80,7 @@ class Numbers:
             return self.wide
         if self.elements is None:
             chosen = to_array(elements)
-            return self._of(self.values[chosen])
+            return self._of(self.values.take(chosen))
         return self.held_by(elements)[1]
 
     def held_by(self, elements: BitMap) -> tuple[Ordinals, NDArray[Any]]:
@@ -142,21 +142,24 @@ def _least_scaled(low: float, scale: int) -> float:
 
 def _inside(values: NDArray[Any], low: float, high: float) -> Mask:
     """Compares in the type of the values, with bounds that say the same in it."""
+    least: float
+    most: float
     if values.dtype.kind == "i":
         info = np.iinfo(values.dtype)
-        if low > info.max or high < info.min:
-            return np.zeros(len(values), bool)
-        return _compared(values, max(low, info.min), min(high, info.max))
-    if values.dtype == np.float32:
-        return _compared(values, _least_float32(low), -_least_float32(-high))
-    return _compared(values, low, high)
-
-
-def _compared(values: NDArray[Any], low: Any, high: Any) -> Mask:
-    inside = values >= low
-    if high != math.inf:
-        inside &= values <= high
-    return cast("Mask", inside)
+        least, most = info.min, info.max
+    elif values.dtype == np.float32:
+        low, high = float(_least_float32(low)), -float(_least_float32(-high))
+        least, most = -math.inf, math.inf
+    else:
+        least, most = -math.inf, math.inf
+    if low > most or high < least:
+        return np.zeros(len(values), bool)
+    above = None if low <= least else values >= values.dtype.type(low)
+    below = None if high >= most else values <= values.dtype.type(high)
+    if above is None or below is None:
+        return cast("Mask", np.ones(len(values), bool) if above is below else below if above is None else above)
+    above &= below
+    return cast("Mask", above)
 
 
 def _least_float32(low: float) -> np.float32:

@@ -98,7 +98,9 @@ class Postings:
     def any_of(self, codes: Iterable[int]) -> BitMap:
         """Elements of any of these texts."""
         listed = list(codes)
-        if len(listed) > 1 and listed == list(range(listed[0], listed[-1] + 1)):
+        if len(listed) == 1:
+            return self[listed[0]]
+        if listed and listed == list(range(listed[0], listed[-1] + 1)):
             return self.between(listed[0], listed[-1] + 1)
         few = [self._few(code) for code in listed if code not in self.dense]
         found = to_bitmap(np.sort(np.concatenate(few))) if few else BitMap()

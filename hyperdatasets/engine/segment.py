@@ -63,6 +63,14 @@ class Segment:
             return None
         return int(self.revisions[0])
 
+    @cached_property
+    def names(self) -> Mapping[Scope, frozenset[str]]:
+        """Names of the fields that some element has a value of; those of elements are a frame's too."""
+        rois, sources = frozenset(self.rois.columns), frozenset(self.sources.columns)
+        own = frozenset(self.frames.columns)
+        of_elements = {f"rois.{name}" for name in rois} | {f"sources.{name}" for name in sources}
+        return {"frame": own | of_elements, "local": own, "roi": rois, "source": sources}
+
     def search(self, node: Node, scope: Scope) -> BitMap:
         """Revisions that match: the frame itself (frame, local), or some ROI or source of it."""
         if scope == "roi":

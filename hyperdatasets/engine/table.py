@@ -53,7 +53,9 @@ class Table:
 
     def frames_of(self, elements: BitMap) -> BitMap:
         """The frames that these elements belong to."""
-        return from_mask(self.counts(elements) > 0)
+        mask = np.zeros(self.frames, bool)
+        mask[self.owners.take(to_array(elements))] = True
+        return from_mask(mask)
 
     @cached_property
     def frames_with_any(self) -> BitMap:
@@ -62,13 +64,13 @@ class Table:
 
     def counts(self, elements: BitMap) -> NDArray[np.int64]:
         """How many of these elements each frame has; shape (frames,)."""
-        return np.bincount(self.owners[to_array(elements)], minlength=self.frames)
+        return np.bincount(self.owners.take(to_array(elements)), minlength=self.frames)
 
     def of_frames(self, frames: BitMap) -> BitMap:
         """The elements that belong to these frames."""
         if len(frames) == self.frames:
             return BitMap(range(self.size))
-        return from_mask(to_mask(frames, self.frames)[self.owners])
+        return from_mask(to_mask(frames, self.frames).take(self.owners))
 
 
 def is_below(path: str, field_path: str) -> bool:

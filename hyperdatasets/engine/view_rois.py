@@ -38,9 +38,9 @@ def roi_counts(rule: Rule, index: DatasetIndex, parts: Sequence[BitMap]) -> list
     for segment in index.segments:
         owners = segment.rois.owners
         if wanted:
-            owners = owners[to_array(_rois(segment, wanted))]
+            owners = owners.take(to_array(_rois(segment, wanted)))
         for number, revisions in enumerate(parts):
-            totals[number] += int(_mask(segment, revisions)[owners].sum())
+            totals[number] += int(np.count_nonzero(_mask(segment, revisions).take(owners)))
     return totals
 
 
