@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -59,7 +59,10 @@ def site_view(context: ClientContext, name: str, *, epoch: int | None = None) ->
 
 
 class SiteView:
-    """An iterable of samples, in the view's order; each iteration reads from the node again, nothing is kept."""
+    """An iterable of samples, in the view's order; each iteration reads from the node again, nothing is kept.
+
+    Of a view of clips it gives lists of samples, and so do `decode`, `target` and `transform` get them.
+    """
 
     def __init__(self, node: Mapping[str, str], settings: Mapping[str, str], epoch: int | None) -> None:
         self.node, self.settings, self.epoch = node, settings, epoch
@@ -85,22 +88,23 @@ class SiteView:
     def __len__(self) -> int:
         return len(self.session)
 
-    def __iter__(self) -> Iterator[Sample]:
+    def __iter__(self) -> Iterator[Any]:
         return self.session.stream()
 
     def numpy(
-        self, decode: Callable[[Sample], Any] | None = None, target: Callable[[Sample], Any] | None = None
+        self, decode: Callable[[Any], Any] | None = None, target: Callable[[Any], Any] | None = None
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         """All samples as two arrays: X of shape (n, …) and y of shape (n, …).
 
         Args:
-            decode: what a sample is in X; default: its picture as uint8, height x width (x channels).
+            decode: what a sample is in X; default: its picture as uint8, height x width (x channels), of a clip
+                frames x height x width (x channels).
             target: what it is in y; default: the number of its first label, -1 without one.
         """
-        pairs = [((decode or picture)(sample), (target or first_label)(sample)) for sample in self]
+        pairs = [((decode or pictures)(sample), (target or first_label)(sample)) for sample in self]
         return np.array([x for x, _ in pairs]), np.array([y for _, y in pairs])
 
-    def torch(self, transform: Callable[[Sample], Any] | None = None, *, block: int = 32) -> SiteDataset:
+    def torch(self, transform: Callable[[Any], Any] | None = None, *, block: int = 32) -> SiteDataset:
         """An IterableDataset; works with DataLoader workers (`block` = the loader's batch size).
 
         Raises:
@@ -142,12 +146,18 @@ def picture(sample: Sample) -> NDArray[np.uint8]:
         ) from None
 
 
-def first_label(sample: Sample) -> int:
-    return next((ids[0] for ids in sample.label_ids if ids), -1)
+def pictures(sample: Sample | Sequence[Sample]) -> NDArray[np.uint8]:
+    """The picture of a sample; those of a clip one upon the other, which must be of one size."""
+    return picture(sample) if isinstance(sample, Sample) else np.stack([picture(each) for each in sample])
 
 
-def picture_and_label(sample: Sample) -> tuple[NDArray[np.uint8], int]:
-    return picture(sample).copy(), first_label(sample)
+def first_label(sample: Sample | Sequence[Sample]) -> int:
+    frames = [sample] if isinstance(sample, Sample) else sample
+    return next((ids[0] for frame in frames for ids in frame.label_ids if ids), -1)
+
+
+def picture_and_label(sample: Sample | Sequence[Sample]) -> tuple[NDArray[np.uint8], int]:
+    return pictures(sample).copy(), first_label(sample)
 
 
 def _node(context: ClientContext) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch.utils.data import IterableDataset, get_worker_info
 
-from hyperdatasets.client.node import Sample, open_session
+from hyperdatasets.client.node import open_session
 
 
 class SiteDataset(IterableDataset):  # type: ignore[misc]  # torch has no types here
@@ -21,7 +21,7 @@ class SiteDataset(IterableDataset):  # type: ignore[misc]  # torch has no types 
         node: Mapping[str, str],
         settings: Mapping[str, str],
         epoch: int | None,
-        transform: Callable[[Sample], Any],
+        transform: Callable[[Any], Any],
         block: int,
     ) -> None:
         self._node, self._settings, self._epoch = dict(node), dict(settings), epoch

@@ -32,7 +32,7 @@ from hyperdatasets.core.query.tree import And, Leaf, Node, Not, Or
 from hyperdatasets.core.selection import SiteSelection, site_digest, view_digest
 from hyperdatasets.engine import views
 from hyperdatasets.engine.index import DatasetIndex
-from hyperdatasets.engine.orders import SiteSequence, check_servable, sequences
+from hyperdatasets.engine.orders import SiteSequence, sequences
 from hyperdatasets.engine.segment import Row, build_private
 from hyperdatasets.v1 import common_pb2 as common
 from hyperdatasets.v1 import dataview_service_pb2 as views_pb
@@ -183,7 +183,6 @@ class Admission:
         if count != signed[0] or (count and computed != signed[1]):
             raise SelectionMismatch("the view selects other frames here than the centre signed")
         chosen = self._local(view, selection)
-        check_servable(view)
         made = sequences(view, {self._site: chosen}, lambda number: slices[_first(view, number)].index)
         return Grant(digest, view, slices, made.sites[self._site], computed if count else "")
 

@@ -91,7 +91,7 @@ class NodeServicer:
         response = pb.OpenSessionResponse(
             session_id=session.id, count=session.count, selected=grant.frames, labels=grant.view.labels,
             site_digest=grant.digest, view_digest=grant.view_digest, site=self._site.config.site,
-            epoch_length=session.epoch_length,
+            epoch_length=session.epoch_length, clips=grant.view.clip.wanted,
         )  # fmt: skip
         response.expires_at.FromMilliseconds(session.expires_ms)
         return response

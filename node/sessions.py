@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -82,16 +82,23 @@ class Session:
         before = 0 if window is None else partition_length(window.start, self.rank, self.ranks, seed)
         return self.grant.order.at(partition(positions + before, self.rank, self.ranks, seed))
 
-    def deliver(self, first: int, last: int, size: int, mismatched: list[int]) -> None:
-        """Notes positions whose verdict was delivered."""
+    def deliver(self, positions: Sequence[int], *, frames: int, size: int, bad: Sequence[int]) -> None:
+        """Notes what was delivered with its verdict.
+
+        Args:
+            positions: those whose (last) frame was among it, ascending.
+            frames: how many frames were good; `size` bytes of content.
+            bad: positions of the others.
+        """
         with self.lock:
-            if self.delivered and self.delivered[-1][1] == first - 1:
-                self.delivered[-1][1] = last
-            else:
-                self.delivered.append([first, last])
-            self.frames += last - first + 1 - len(mismatched)
+            for position in positions:
+                if self.delivered and self.delivered[-1][1] == position - 1:
+                    self.delivered[-1][1] = position
+                else:
+                    self.delivered.append([position, position])
+            self.frames += frames
             self.size_bytes += size
-            self.mismatched += mismatched
+            self.mismatched += bad
 
     def report(self, site: str, now_ms: int) -> bytes:
         """What the node signs: JSON text with sorted keys."""

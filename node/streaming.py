@@ -13,9 +13,11 @@ import orjson
 from hyperdatasets.core.canonical import from_canonical
 from hyperdatasets.core.errors import Refused
 from hyperdatasets.core.mapping import label_ids
+from hyperdatasets.engine.orders import Delivered
 from hyperdatasets.engine.view_rois import shown
 from hyperdatasets.engine.views import version_of
 from hyperdatasets.v1 import node_service_pb2 as pb
+from node.admission import Grant
 from node.content import Contents, Opened, fill
 from node.sessions import Session
 from node.store import NodeStore, StoredFile
@@ -23,14 +25,22 @@ from node.store import NodeStore, StoredFile
 _FIRST, _FULL = 64 << 10, 1 << 20  # bytes of the first batch, and of later ones
 _LARGE = 1 << 20  # a part of more bytes comes in pieces
 _LOOKED_UP = 256  # positions at once
-_KEPT = 200_000  # units whose look is remembered
+_KEPT = 200_000  # frames whose look is remembered
 _DATA = 15 << 3 | 2  # tag of the field `data`
 _HEAD_SIZE = bytes([7 << 3 | 5])  # tag of the field `head_size`
 _BATCH, _CHUNK = 1 << 3 | 2, 2 << 3 | 2  # tags of the two kinds of content
 
 
 @dataclass(frozen=True, slots=True)
-class _Unit:
+class _Place:
+    """A position, and how many more frames of its clip follow."""
+
+    position: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
     """A frame as the view shows it, and its parts."""
 
     text: bytes
@@ -38,24 +48,25 @@ class _Unit:
 
 
 class Streaming:
-    """Reads units of grants; what a unit looks like is made once a view and kept."""
+    """Reads units of grants; what the frames of a unit look like is made once a view and kept."""
 
     def __init__(self, store: NodeStore, contents: Contents) -> None:
         self._store, self._contents = store, contents
-        self._units: dict[tuple[str, int], _Unit] = {}
+        self._units: dict[tuple[str, int], Sequence[_Shown]] = {}
+        self._frames = 0
         self._lock = threading.Lock()
 
     def messages(self, session: Session, request: pb.ReadFramesRequest, is_read: Callable[[], bool]) -> Iterator[bytes]:
         """Serialized ReadFramesResponse messages from an offset on, as long as somebody reads them."""
         limit, batch = _FIRST, _Batch()
-        for position, unit in self._positions(session, request, is_read):
-            files = () if request.metadata_only else unit.files
+        for place, frame in self._positions(session, request, is_read):
+            files = () if request.metadata_only else frame.files
             if any(file is not None and file.size > _LARGE for file in files):
                 yield from batch.finish(session)
                 batch = _Batch()
-                yield from self._in_pieces(session, position, unit)
+                yield from self._in_pieces(session, place, frame)
                 continue
-            batch.add(position, unit.text, map(self._contents.open, files))
+            batch.add(place, frame.text, map(self._contents.open, files))
             if batch.size >= limit:
                 yield from batch.finish(session)
                 limit, batch = min(_FULL, limit * 4), _Batch()
@@ -63,8 +74,7 @@ class Streaming:
 
     def source(self, session: Session, request: pb.ReadSourceRequest) -> Iterator[pb.ReadSourceResponse]:
         """A range of one part."""
-        unit = self._unit(session, int(session.units(np.array([request.position], np.int64))[0]))
-        with self._contents.reading(unit.files[request.part] if request.part < len(unit.files) else None) as part:
+        with self._contents.reading(self._file(session, request.position, request.part)) as part:
             end = min(part.size, request.offset + request.length) if request.length else part.size
             for at in range(request.offset, end, _LARGE):
                 _check_open(session)
@@ -72,13 +82,18 @@ class Streaming:
             yield pb.ReadSourceResponse(size_bytes=part.size, verdict=part.verdict())
 
     def thumbnail(self, session: Session, request: pb.GetPreviewRequest) -> bytes | None:
-        unit = self._unit(session, int(session.units(np.array([request.position], np.int64))[0]))
-        file = unit.files[request.part] if request.part < len(unit.files) else None
+        file = self._file(session, request.position, request.part)
         return None if file is None else self._store.thumbnail(file.sha256)
+
+    def _file(self, session: Session, position: int, part: int) -> StoredFile | None:
+        """A part of what a position delivers; those of a clip's frames follow each other."""
+        unit = self._unit(session, int(session.units(np.array([position], np.int64))[0]))
+        files = [file for frame in unit for file in frame.files]
+        return files[part] if part < len(files) else None
 
     def _positions(
         self, session: Session, request: pb.ReadFramesRequest, is_read: Callable[[], bool]
-    ) -> Iterator[tuple[int, _Unit]]:
+    ) -> Iterator[tuple[_Place, _Shown]]:
         end = session.count if session.count >= 0 else None
         if request.limit:
             end = request.offset + request.limit if end is None else min(end, request.offset + request.limit)
@@ -90,23 +105,26 @@ class Streaming:
                 first, last, worker=request.worker, workers=request.workers or 1, block=request.block or 1
             )
             if len(mine):
-                for position, unit in zip(mine.tolist(), session.units(mine).tolist(), strict=True):
-                    _check_open(session)
-                    yield position, self._unit(session, unit)
+                for position, number in zip(mine.tolist(), session.units(mine).tolist(), strict=True):
+                    unit = self._unit(session, number)
+                    for left, frame in zip(reversed(range(len(unit))), unit, strict=True):
+                        _check_open(session)
+                        yield _Place(position, left), frame
             first = last
 
-    def _unit(self, session: Session, number: int) -> _Unit:
+    def _unit(self, session: Session, number: int) -> Sequence[_Shown]:
         key = (session.grant.view_digest, number)
         found = self._units.get(key)
         if found is None:
-            if len(self._units) >= _KEPT:
+            if self._frames >= _KEPT:
                 self._units.clear()
-            found = self._units[key] = self._made(session, number)
+                self._frames = 0
+            (frames,) = session.grant.sequence.delivered(np.array([number], np.int64))
+            found = self._units[key] = [self._shown(session.grant, each) for each in frames]
+            self._frames += len(found)
         return found
 
-    def _made(self, session: Session, number: int) -> _Unit:
-        grant = session.grant
-        ((delivered,),) = grant.sequence.delivered(np.array([number], np.int64))
+    def _shown(self, grant: Grant, delivered: Delivered) -> _Shown:
         number_of_dataset, revision, roi = delivered
         dataset = grant.view.datasets[number_of_dataset]
         canonical, _ = self._store.canonical(dataset, [revision])[revision]
@@ -122,17 +140,19 @@ class Streaming:
         for source in frame["sources"]:
             parts.append(files.get(source["id"]))
             parts += [files.get(f"{source['id']}/{mask['id']}") for mask in source.get("masks", ())]
-        return _Unit(orjson.dumps(frame), parts)
+        return _Shown(orjson.dumps(frame), parts)
 
-    def _in_pieces(self, session: Session, position: int, unit: _Unit) -> Iterator[bytes]:
+    def _in_pieces(self, session: Session, place: _Place, frame: _Shown) -> Iterator[bytes]:
         """A frame with a large part: announced, then each part piece by piece, its verdict with the last piece."""
+        position = place.position
         head = pb.FrameBatch(
-            positions=[position], frames=[unit.text], part_counts=[len(unit.files)],
-            part_sizes=[0 if file is None else file.size for file in unit.files], chunked=True,
+            positions=[position], frames=[frame.text], part_counts=[len(frame.files)], chunked=True,
+            part_sizes=[0 if file is None else file.size for file in frame.files],
+            frames_left=[place.left] if place.left else [],
         )  # fmt: skip
         yield _message(_BATCH, [head.SerializeToString()])
-        total, bad = 0, []
-        for part, file in enumerate(unit.files):
+        total, bad = 0, False
+        for part, file in enumerate(frame.files):
             with self._contents.reading(file) as opened:
                 for offset in range(0, opened.size, _LARGE):
                     _check_open(session)
@@ -141,11 +161,10 @@ class Streaming:
                     yield _message(_CHUNK, [chunk.SerializeToString(), _field(len(data)), data])
                     total += len(data)
                 verdict = opened.verdict()
-            if verdict != pb.VERDICT_OK:
-                bad = [position]
+            bad |= verdict != pb.VERDICT_OK
             end = pb.PartChunk(position=position, part=part, offset=opened.size, verdict=verdict)
             yield _message(_CHUNK, [end.SerializeToString()])
-        session.deliver(position, position, total, bad)
+        session.deliver([] if place.left else [position], frames=1 - bad, size=total, bad=[position] * bad)
 
 
 class _Batch:
@@ -154,12 +173,12 @@ class _Batch:
     def __init__(self) -> None:
         self._content: list[bytes] = []
         self._verdicts: list[int] = []
-        self._positions: list[int] = []
+        self._places: list[_Place] = []
         self._texts: list[bytes] = []
         self._counts: list[int] = []
         self.size = 0
 
-    def add(self, position: int, text: bytes, parts: Iterator[Opened]) -> None:
+    def add(self, place: _Place, text: bytes, parts: Iterator[Opened]) -> None:
         count = 0
         for verdict, descriptor, size in parts:
             content = fill(descriptor, size) if descriptor >= 0 else b""
@@ -168,38 +187,35 @@ class _Batch:
             self._content.append(b"" if cut else content)
             self.size += size
             count += 1
-        self._positions.append(position)
+        self._places.append(place)
         self._texts.append(text)
         self._counts.append(count)
         self.size += len(text)
 
     def finish(self, session: Session) -> Iterator[bytes]:
         """The message; nothing for an empty batch."""
-        if not self._positions:
+        if not self._places:
             return
         sizes = [len(content) for content in self._content]
+        left = [place.left for place in self._places]
         head = pb.FrameBatch(
-            positions=self._positions, frames=self._texts, part_counts=self._counts, part_sizes=sizes,
+            positions=[place.position for place in self._places], frames_left=left if any(left) else [],
+            frames=self._texts, part_counts=self._counts, part_sizes=sizes,
             verdicts=self._verdicts,  # type: ignore[arg-type]  # numbers of verdicts
         ).SerializeToString()  # fmt: skip
         total = sum(sizes)
         parts = [_HEAD_SIZE, len(head).to_bytes(4, "little"), head, _field(total), *self._content]
         yield _message(_BATCH, parts)
-        self._note(session, self._positions, total)
+        self._note(session, total)
 
-    def _note(self, session: Session, positions: list[int], size: int) -> None:
+    def _note(self, session: Session, size: int) -> None:
         bad, part = [], 0
-        for position, count in zip(positions, self._counts, strict=True):
+        for place, count in zip(self._places, self._counts, strict=True):
             if any(verdict != pb.VERDICT_OK for verdict in self._verdicts[part : part + count]):
-                bad.append(position)
+                bad.append(place.position)
             part += count
-        start = positions[0]
-        for here, after in zip(positions, [*positions[1:], None], strict=True):
-            if after != here + 1:
-                inside = [each for each in bad if start <= each <= here]
-                session.deliver(start, here, size, inside)
-                size = 0
-                start = after if after is not None else start
+        complete = [place.position for place in self._places if not place.left]
+        session.deliver(complete, frames=len(self._places) - len(bad), size=size, bad=bad)
 
 
 def _check_open(session: Session) -> None:

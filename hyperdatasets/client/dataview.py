@@ -14,6 +14,7 @@ import orjson
 import yaml
 
 from hyperdatasets.client import json_text
+from hyperdatasets.client.clips import positions
 from hyperdatasets.client.exports import Exported, Subject, export
 from hyperdatasets.client.frames import FrameGroup, SingleFrame, read_uri
 from hyperdatasets.client.metadata import MetadataClient, current
@@ -81,8 +82,9 @@ class DataView:
         queries: Sequence[Mapping[str, Any]] = (),
         client: MetadataClient | None = None,
     ) -> None:
+        limit = maximum_number_of_frames if iteration_limit is None else iteration_limit
         iteration = {"order": IterationOrder(iteration_order).value, "repeat": iteration_infinite,
-                     "seed": iteration_random_seed, "limit": iteration_limit or maximum_number_of_frames}  # fmt: skip
+                     "seed": iteration_random_seed, "limit": limit}  # fmt: skip
         self._spec: dict[str, Any] = {
             "versions": [],
             "rules": [dict(rule) for rule in queries],
@@ -210,9 +212,14 @@ class DataView:
         random_seed: int | None = None,
         clip_length: int | None = None,
     ) -> None:
+        """Changes how the view is read; what is not given stays.
+
+        Args:
+            clip_length: a position delivers a list of up to so many consecutive frames of one context.
+        """
         given = {"order": order and IterationOrder(order).value, "repeat": infinite,
-                 "limit": limit or maximum_number_of_frames, "seed": random_seed,
-                 "clip": {"frames": clip_length} if clip_length else None}  # fmt: skip
+                 "limit": maximum_number_of_frames if limit is None else limit, "seed": random_seed,
+                 "clip": None if clip_length is None else {"frames": clip_length}}  # fmt: skip
         iteration = self._spec.get("iteration", {}) | {key: value for key, value in given.items() if value is not None}
         self._change(iteration=iteration)
 
@@ -349,7 +356,7 @@ class DataView:
     def __len__(self) -> int:
         return self.get_count()
 
-    def __iter__(self) -> Iterator[SingleFrame | FrameGroup]:
+    def __iter__(self) -> Iterator[Any]:
         return self.get_iterator()
 
     def get_iterator(
@@ -360,8 +367,10 @@ class DataView:
         worker_index: int = 0,
         allow_repetition: bool = False,
         start: int = 0,
-    ) -> Iterator[SingleFrame | FrameGroup]:
+    ) -> Iterator[Any]:
         """The frames (metadata) in the view's order; of `num_workers` readers each gets its own part.
+
+        A view of clips gives a list of frames for each position, all others a frame.
 
         Args:
             projection: only these parts, such as `annotations` or `meta.city`, beside the id; others do not travel.
@@ -373,16 +382,13 @@ class DataView:
         request = pb.ReadDataViewRequest(
             target=self._target, start=start, partition=worker_index, partitions=num_workers, projection=projection
         )
-        for answer in self._client.stream(request):
-            _tell(answer.warnings)
-            for entry in answer.entries:
-                if entry.frame.withdrawn:
-                    self.withdrawn += 1
-                else:
-                    yield _frame(entry)
+        frames = ((self._frame(entry), entry.frames_left) for entry in self._entries(request))
+        yield from positions(frames, clips=self._clips)
 
-    def open(self, node: NodeClient | None = None, *, purpose: str = "") -> Iterator[Sample]:
-        """Frames with their content: those of this site from its node, those without a site by their URIs.
+    def open(self, node: NodeClient | None = None, *, purpose: str = "") -> Iterator[Any]:
+        """Samples, frames with their content: of this site from its node, those without a site by their URIs.
+
+        A view of clips gives lists of samples.
 
         A view that is not published is published first. Each site's frames come in the site's order.
 
@@ -400,7 +406,7 @@ class DataView:
                 with (node or local_node()).open(view=self.reference, purpose=purpose) as session:
                     yield from session
             else:
-                yield from self._read_by_uri()
+                yield from positions(self._read_by_uri(), clips=self._clips)
 
     def to_list(self) -> Any:
         """All frames of one pass."""
@@ -409,8 +415,9 @@ class DataView:
         return [*self]
 
     def to_dict(self, *, projection: Sequence[str] = ()) -> Any:
-        """All frames of one pass in their plain form."""
-        return [frame.plain for frame in self.get_iterator(projection=projection)]
+        """All frames of one pass in their plain form; of a view of clips a list for each clip."""
+        found = self.get_iterator(projection=projection)
+        return [[frame.plain for frame in clip] for clip in found] if self._clips else [each.plain for each in found]
 
     def export(self, to: str | Path | BinaryIO, *, format: str = "jsonl", progress: bool = False) -> Exported:
         """Writes what the view selects, metadata only: each frame of one pass once, in order, labels mapped.
@@ -480,18 +487,40 @@ class DataView:
             return pb.ViewOrSpec(view=self.id)
         return pb.ViewOrSpec(spec=self._text)
 
-    def _read_by_uri(self) -> Iterator[Sample]:
-        """Frames without a site: their content is inline, or at their URIs."""
-        for answer in self._client.stream(pb.ReadDataViewRequest(target=self._target, site="")):
-            for entry in answer.entries:
-                if entry.frame.withdrawn:
-                    self.withdrawn += 1
-                    continue
-                plain = _frame(entry).plain
-                parts = [plain["blob"]] if "blob" in plain else []
-                for source in plain["sources"] if not parts else ():
-                    parts += [read_uri(source["uri"]), *(read_uri(mask["uri"]) for mask in source.get("masks", ()))]
-                yield Sample(entry.position, plain, parts)
+    @property
+    def _clips(self) -> bool:
+        """Whether a position delivers several frames."""
+        clip = self._spec.get("iteration", {}).get("clip") or {}
+        return clip.get("frames") is not None or clip.get("length_ms") is not None
+
+    def _entries(self, request: pb.ReadDataViewRequest) -> Iterator[pb.ViewEntry]:
+        """Entries with warnings told."""
+        for answer in self._client.stream(request):
+            _tell(answer.warnings)
+            yield from answer.entries
+
+    def _read_by_uri(self) -> Iterator[tuple[Sample | None, int]]:
+        """Frames without a site: their content is inline, or at their URIs; with how many of a clip follow."""
+        for entry in self._entries(pb.ReadDataViewRequest(target=self._target, site="")):
+            frame = self._frame(entry)
+            if frame is None:
+                yield None, entry.frames_left
+                continue
+            plain = frame.plain
+            parts = [plain["blob"]] if "blob" in plain else []
+            for source in plain["sources"] if not parts else ():
+                parts += [read_uri(source["uri"]), *(read_uri(mask["uri"]) for mask in source.get("masks", ()))]
+            yield Sample(entry.position, plain, parts), entry.frames_left
+
+    def _frame(self, entry: pb.ViewEntry) -> SingleFrame | FrameGroup | None:
+        """The frame of an entry; None for a withdrawn one, which is counted."""
+        if entry.frame.withdrawn:
+            self.withdrawn += 1
+            return None
+        plain = from_message(entry.frame.frame)
+        for annotation, ids in zip(plain.get("annotations", ()), entry.label_ids, strict=False):
+            annotation["label_ids"] = list(ids.ids)
+        return SingleFrame.from_plain(plain)
 
     def _change(self, **parts: Any) -> None:
         if self._replaced:
@@ -507,13 +536,6 @@ class DataView:
 
     def __repr__(self) -> str:
         return f"DataView({self.reference!r}, {self.status})"
-
-
-def _frame(entry: pb.ViewEntry) -> SingleFrame | FrameGroup:
-    plain = from_message(entry.frame.frame)
-    for annotation, ids in zip(plain.get("annotations", ()), entry.label_ids, strict=False):
-        annotation["label_ids"] = list(ids.ids)
-    return SingleFrame.from_plain(plain)
 
 
 def _version(dataset: str, project: str, version: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing import Any, Self, cast
 import grpc
 import orjson
 
+from hyperdatasets.client.clips import positions
 from hyperdatasets.client.config import load
 from hyperdatasets.client.connection import Connection
 from hyperdatasets.core.errors import DigestMismatch, NotFound, SourceUnreadable, Unavailable
@@ -125,6 +126,9 @@ class Sample:
         return f"Sample({self.position}, {self.id!r})"
 
 
+_Part = tuple[Sample | None, int]
+
+
 class NodeClient:
     """A node at `host:port`; certificates are needed unless it is an open one on loopback."""
 
@@ -200,6 +204,7 @@ class Session:
     Attributes:
         count: positions of this reader; -1 if the order has no end.
         labels: label -> number.
+        clips: whether a position delivers a list of samples, one for each frame of a clip.
         digest: selection digest of the site.
         mismatched: frames left out since their files changed after registration.
         withdrawn: frames left out since they were withdrawn.
@@ -210,6 +215,7 @@ class Session:
         self.count, self.epoch_length = opened.count, opened.epoch_length
         self.labels = dict(opened.labels)
         self.digest, self.view_digest, self.site = opened.site_digest, opened.view_digest, opened.site
+        self.clips = opened.clips
         self.mismatched = self.withdrawn = 0
 
     def stream(
@@ -221,8 +227,8 @@ class Session:
         workers: int = 1,
         block: int = 1,
         strict: bool = False,
-    ) -> Iterator[Sample]:
-        """Samples from a position on; goes on where it was after a broken connection.
+    ) -> Iterator[Any]:
+        """Samples from a position on, of a view of clips lists of them; goes on after a broken connection.
 
         A frame whose file changed is left out and counted, or raised with `strict`.
 
@@ -237,9 +243,9 @@ class Session:
                 worker=worker, workers=workers, block=block,
             )  # fmt: skip
             try:
-                for sample in self._samples(request, strict=strict):
-                    tries, position = 0, sample.position + 1
-                    yield sample
+                for unit in positions(self._samples(request, strict=strict), clips=self.clips):
+                    tries, position = 0, (unit[0] if self.clips else unit).position + 1
+                    yield unit
             except Unavailable:
                 tries += 1
                 if tries == _TRIES:
@@ -278,7 +284,7 @@ class Session:
             pb.CloseSessionRequest(session_id=self._opened.session_id),
         )
 
-    def __iter__(self) -> Iterator[Sample]:
+    def __iter__(self) -> Iterator[Any]:
         return self.stream()
 
     def __len__(self) -> int:
@@ -292,7 +298,8 @@ class Session:
     ) -> None:
         self.close()
 
-    def _samples(self, request: pb.ReadFramesRequest, *, strict: bool) -> Iterator[Sample]:
+    def _samples(self, request: pb.ReadFramesRequest, *, strict: bool) -> Iterator[_Part]:
+        """Each frame (None if it is left out) with how many of its clip follow."""
         messages = self._connection.stream(_read_frames, request, timeout_s=86_400)
         pending: pb.FrameBatch | None = None
         pieces: dict[int, list[bytes]] = {}
@@ -311,24 +318,27 @@ class Session:
                     pending.verdicts.append(chunk.verdict)
                 if len(pending.verdicts) == pending.part_counts[0]:
                     parts = [b"".join(pieces.get(i, ())) for i in range(pending.part_counts[0])]
-                    yield from self._checked(
-                        pending.positions[0], pending.frames[0], parts, pending.verdicts, strict=strict
+                    left = pending.frames_left[0] if pending.frames_left else 0
+                    yield (
+                        self._checked(pending.positions[0], pending.frames[0], parts, pending.verdicts, strict=strict),
+                        left,
                     )
                     pending = None
 
-    def _of_batch(self, batch: pb.FrameBatch, data: memoryview, *, strict: bool) -> Iterator[Sample]:
+    def _of_batch(self, batch: pb.FrameBatch, data: memoryview, *, strict: bool) -> Iterator[_Part]:
         sizes, verdicts, counts = list(batch.part_sizes), list(batch.verdicts), list(batch.part_counts)
+        lefts = list(batch.frames_left) or [0] * len(counts)
         all_good = set(verdicts) <= {pb.VERDICT_OK}
         at = part = 0
-        for position, frame, count in zip(batch.positions, batch.frames, counts, strict=True):
+        for position, frame, count, left in zip(batch.positions, batch.frames, counts, lefts, strict=True):
             parts = []
             for size in sizes[part : part + count]:
                 parts.append(data[at : at + size])
                 at += size
             if all_good:
-                yield Sample(position, frame, parts)
+                yield Sample(position, frame, parts), left
             else:
-                yield from self._checked(position, frame, parts, verdicts[part : part + count], strict=strict)
+                yield self._checked(position, frame, parts, verdicts[part : part + count], strict=strict), left
             part += count
 
     def _checked(
@@ -339,18 +349,20 @@ class Session:
         verdicts: Sequence[int],
         *,
         strict: bool,
-    ) -> Iterator[Sample]:
+    ) -> Sample | None:
+        """The sample, or None for one that is counted and left out."""
         bad = next((verdict for verdict in verdicts if verdict not in {pb.VERDICT_OK, pb.VERDICT_WITHHELD}), None)
         if bad is None:
-            yield Sample(position, frame, parts)
-        elif bad == pb.VERDICT_WITHDRAWN:
+            return Sample(position, frame, parts)
+        if bad == pb.VERDICT_WITHDRAWN:
             self.withdrawn += 1
-        else:
-            self.mismatched += 1
-            error = _bad(position, bad)
-            if strict:
-                raise error
-            warnings.warn(f"{error.message}; the frame is left out", stacklevel=4)
+            return None
+        self.mismatched += 1
+        error = _bad(position, bad)
+        if strict:
+            raise error
+        warnings.warn(f"{error.message}; the frame is left out", stacklevel=4)
+        return None
 
 
 def _bad(position: int, verdict: int) -> DigestMismatch | SourceUnreadable:

@@ -16,6 +16,7 @@ from hyperdatasets.core.split import Share
 ANY = "*"
 MAX_RULES = 1_000
 MAX_TEXT = 1 << 20  # characters of a specification
+MAX_CLIP = 10_000  # frames of one clip
 
 FilterByRoi = Literal["label_rules", "disabled", "no_rois"]
 OutputRois = Literal["all_in_frame", "only_filtered", "frame_per_roi"]
@@ -92,7 +93,10 @@ class MappingRule:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A unit is a run of frames of one context; without `frames` and `length_ms` units are single frames."""
+    """A unit is a run of frames of one context; without `frames` and `length_ms` units are single frames.
+
+    No clip has more than `MAX_CLIP` frames, also where only its length is given.
+    """
 
     frames: int | None = None
     length_ms: int | None = None

@@ -9,6 +9,7 @@ import yaml
 from hyperdatasets.core.dataview import (
     ANY,
     AUGMENTATIONS,
+    MAX_CLIP,
     MAX_RULES,
     MAX_TEXT,
     Augmentation,
@@ -66,6 +67,11 @@ def from_plain(plain: Any) -> ViewSpec:
         raise InvalidView("rules: a data view has at least one rule; `rules: [{}]` selects everything")
     integer_weights([rule.weight for rule in rules])
     iteration, clip = _iteration(top)
+    output_rois = cast("OutputRois", top.choice("output_rois", OutputRois.__args__, "all_in_frame"))  # type: ignore[attr-defined]
+    if clip.wanted and output_rois == "frame_per_roi":
+        raise InvalidView(
+            "output_rois: `frame_per_roi` and `iteration.clip` exclude each other: a unit is a ROI or a clip"
+        )
     return ViewSpec(
         rules=rules,
         name=top.text("name", limit=128),
@@ -75,7 +81,7 @@ def from_plain(plain: Any) -> ViewSpec:
         mapping=top.sections("mapping", ("dataset", "version", "from", "to"), _mapping, limit=10_000),
         drop_unmapped=top.flag("drop_unmapped"),
         labels=_labels(top),
-        output_rois=cast("OutputRois", top.choice("output_rois", OutputRois.__args__, "all_in_frame")),  # type: ignore[attr-defined]
+        output_rois=output_rois,
         iteration=iteration,
         clip=clip,
         augmentation=top.sections("augmentation", Augmentation.__dataclass_fields__, _augmentation, limit=100),
@@ -231,9 +237,18 @@ def _iteration(top: Section) -> tuple[Iteration, Clip]:
         limit=cast("int | Literal['balanced'] | None", limit),
         seed=7 if seed is None else seed,
     )
-    return iteration, Clip() if clip is None else Clip(
-        *(clip.integer(key, least=1) for key in ("frames", "length_ms", "max_gap_ms"))
+    return iteration, Clip() if clip is None else _clip(clip, section)
+
+
+def _clip(section: Section, iteration: Section) -> Clip:
+    clip = Clip(
+        section.integer("frames", least=1, most=MAX_CLIP),
+        section.integer("length_ms", least=1),
+        section.integer("max_gap_ms", least=1),
     )
+    if clip.max_gap_ms is not None and not clip.wanted:
+        raise iteration.fail("clip", "`frames` or `length_ms` beside `max_gap_ms`")
+    return clip
 
 
 def _labels(top: Section) -> dict[str, int] | None:

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperdatasets.core.dataview import Clip
+from hyperdatasets.core.dataview import MAX_CLIP, Clip
 
 Places = NDArray[np.int64]
 Kind = Literal["frame", "clip", "roi"]
@@ -65,7 +65,8 @@ def clips(keys: FrameKeys, clip: Clip) -> Places:
     """First place of each clip among frames in sequential order, and their number at the end; shape (clips + 1,).
 
     A clip ends at another context, after `frames` frames, before a frame `length_ms` or more after its first, and
-    before a gap of more than `max_gap_ms`. A frame without a context is a clip of its own.
+    before a gap of more than `max_gap_ms`. A frame without a context is a clip of its own, and so is one without a
+    timestamp where a length or a gap is given.
     """
     size = len(keys.contexts)
     if not size:
@@ -74,14 +75,13 @@ def clips(keys: FrameKeys, clip: Clip) -> Places:
     if clip.length_ms is not None or clip.max_gap_ms is not None:
         breaks |= ~(keys.timed[1:] & keys.timed[:-1])
     if clip.max_gap_ms is not None:
-        breaks |= keys.times[1:] - keys.times[:-1] > clip.max_gap_ms
+        gaps = (keys.times[1:] - keys.times[:-1]).view(np.uint64)  # a gap may be wider than a signed number holds
+        breaks |= gaps > np.uint64(clip.max_gap_ms)
     runs = np.concatenate([[0], np.flatnonzero(breaks) + 1, [size]]).astype(np.int64)
     if clip.length_ms is not None:
-        return _cut_by_length(keys.times, runs, clip.length_ms, clip.frames or size)
-    if clip.frames is None:
-        return runs
+        return _cut_by_length(keys.times, runs, clip.length_ms, clip.frames or MAX_CLIP)
     within = np.arange(size, dtype=np.int64) - np.repeat(runs[:-1], np.diff(runs))
-    return np.append(np.flatnonzero(within % clip.frames == 0), size)
+    return np.append(np.flatnonzero(within % (clip.frames or MAX_CLIP) == 0), size)
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,9 @@ class UnitTable:
     Attributes:
         kind: `frame`: a unit is a frame, by its place. `clip`: clip u has the frames of `frames` from `marks[u]` to
             before `marks[u + 1]`. `roi`: unit u is frame `frames[u]` with annotation `marks[u]` of it alone.
-        ranks: the units in sequential order; empty if they are numbered in it, or the view is random.
-        rules: per rule its units, ascending; empty if all frames of the rule are its units, or all units are.
+        ranks: the units in sequential order; empty if they are numbered in it (as clips are), or the view is random.
+        rules: per rule its units, ascending (the clips that hold a frame of it); empty if all frames of the rule are
+            its units, or all units are.
     """
 
     kind: Kind = "frame"

@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperdatasets.core.errors import InvalidView
 from hyperdatasets.core.order import Everything, Lookup, SiteOrder
 from hyperdatasets.core.pinned import PinnedView
 from hyperdatasets.core.units import FrameKeys, Kind, UnitTable, clips, sequence
@@ -94,22 +93,10 @@ class SiteSequence:
         if self.table.rules:
             return list(self.table.rules)
         whole = Everything(self.units)
-        if self.table.kind == "roi":  # of one rule
+        if self.table.kind != "frame":  # of one rule
             return [whole]
         places = [RulePlaces(self.frames, FrameSet(by_dataset)) for by_dataset in self.selection]
-        if self.table.kind == "clip":
-            return [whole if len(each) == self.frames.size else self._clips_of(each) for each in places]
         return [whole if len(each) == self.frames.size else each for each in places]
-
-    def _clips_of(self, places: RulePlaces) -> Numbers:
-        """The clips that hold a frame of a rule."""
-        return np.unique(self._clip_of_place[places.all()])
-
-    @cached_property
-    def _clip_of_place(self) -> Numbers:
-        found = np.empty(self.frames.size, np.int64)
-        found[self.table.frames] = np.repeat(np.arange(self.table.size), np.diff(self.table.marks))
-        return found
 
 
 @dataclass(frozen=True)
@@ -132,12 +119,6 @@ def unit_kind(view: PinnedView) -> Kind:
     return "roi" if view.output_rois == "frame_per_roi" else "frame"
 
 
-def check_servable(view: PinnedView) -> None:
-    """Raises InvalidView for units that can be declared already, and not be served yet."""
-    if view.clip.wanted:
-        raise InvalidView("clips are not served yet; leave out `clip`")
-
-
 def sequences(view: PinnedView, sites: Mapping[str, views.Selection], index_of: IndexOf) -> Sequences:
     """The orders of all sites, made from the index."""
     made = _Making(view, sites, index_of)
@@ -156,12 +137,20 @@ class _Making:
         kind, frames = unit_kind(self.view), FrameSet(views.unions(self.sites[site]))
         if kind == "clip":
             ordered = self._ordered(frames)
-            marks = clips(self._keys.at(self._places(frames)[ordered]), self.view.clip)
-            return UnitTable("clip", ordered, marks)
+            table = UnitTable("clip", ordered, clips(self._keys.at(self._places(frames)[ordered]), self.view.clip))
+            return replace(table, rules=self._clips_of_rules(self.sites[site], frames, table))
         if kind == "roi":
             table = roi_pairs(self.view, self.sites[site], frames, self.index_of)
             return replace(table, ranks=self._pair_ranks(frames, table)) if self._sequential else table
         return UnitTable(ranks=self._ordered(frames)) if self._sequential else UnitTable()
+
+    def _clips_of_rules(self, selection: views.Selection, frames: FrameSet, table: UnitTable) -> tuple[Numbers, ...]:
+        """The clips that hold a frame of each rule; nothing for one rule, which has them all."""
+        if len(selection) == 1:
+            return ()
+        clip_of = np.empty(frames.size, np.int64)
+        clip_of[table.frames] = np.repeat(np.arange(table.size), np.diff(table.marks))
+        return tuple(np.unique(clip_of[RulePlaces(frames, FrameSet(each)).all()]) for each in selection)
 
     def merged(self, sites: Mapping[str, SiteSequence]) -> NDArray[np.uint16]:
         if not self._sequential or len(sites) < 2:

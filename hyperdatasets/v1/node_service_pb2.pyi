@@ -135,6 +135,7 @@ class OpenSessionResponse(_message.Message):
     SITE_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_FIELD_NUMBER: _builtins.int
     EPOCH_LENGTH_FIELD_NUMBER: _builtins.int
+    CLIPS_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """Opaque handle, bound to the caller."""
     count: _builtins.int
@@ -149,6 +150,8 @@ class OpenSessionResponse(_message.Message):
     """Name of the site."""
     epoch_length: _builtins.int
     """Positions of one epoch of this rank."""
+    clips: _builtins.bool
+    """True if a position delivers a clip: one or more frames."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """Labels with their numbers."""
@@ -169,10 +172,11 @@ class OpenSessionResponse(_message.Message):
         site: _builtins.str = ...,
         expires_at: _timestamp_pb2.Timestamp | None = ...,
         epoch_length: _builtins.int = ...,
+        clips: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "epoch_length", b"epoch_length", "expires_at", b"expires_at", "labels", b"labels", "selected", b"selected", "session_id", b"session_id", "site", b"site", "site_digest", b"site_digest", "view_digest", b"view_digest"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clips", b"clips", "count", b"count", "epoch_length", b"epoch_length", "expires_at", b"expires_at", "labels", b"labels", "selected", b"selected", "session_id", b"session_id", "site", b"site", "site_digest", b"site_digest", "view_digest", b"view_digest"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

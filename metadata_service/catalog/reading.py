@@ -14,18 +14,24 @@ from hyperdatasets.core.view_order import ViewOrder
 from hyperdatasets.engine.orders import Delivered, Sequences, SiteSequence
 from metadata_service.catalog.views import Resolved
 
-_CHUNK = 512  # positions looked up at once
+_CHUNK, _CLIPS = 512, 16  # positions looked up at once
 Numbers = NDArray[np.int64]
 _Placed = Callable[[Numbers], list[tuple[SiteSequence, int]]]
 
 
 @dataclass(frozen=True)
 class Place:
-    """A frame in the order that was asked for, and the numbers of the rules that select it."""
+    """A frame in the order that was asked for.
+
+    Attributes:
+        rules: numbers of the rules that select it.
+        left: how many more frames of its clip follow at the same position.
+    """
 
     position: int
     frame: Delivered
     rules: list[int]
+    left: int
 
 
 def length(resolved: Resolved, site: str | None) -> int:
@@ -47,22 +53,27 @@ def places(
     if not whole:
         return
     placed = _placed(found, chosen, repeat=repeat)
-    for first in count(start, _CHUNK):
+    chunk = _CLIPS if resolved.view.clip.wanted else _CHUNK
+    for first in count(start, chunk):
         if stop is not None and first >= stop:
             return
-        mine = np.arange(first, first + _CHUNK if stop is None else min(first + _CHUNK, stop), dtype=np.int64)
+        mine = np.arange(first, first + chunk if stop is None else min(first + chunk, stop), dtype=np.int64)
         yield from _read(mine, placed(partition(mine, rank, ranks, seed)))
 
 
 def _read(positions: Numbers, placed: list[tuple[SiteSequence, int]]) -> Iterator[Place]:
     """What stands there; each site is asked once."""
-    found: dict[int, Place] = {}
+    found: dict[int, list[Place]] = {}
     for each in {id(sequence): sequence for sequence, _ in placed}.values():
         here = [number for number, (sequence, _) in enumerate(placed) if sequence is each]
         within = np.array([placed[number][1] for number in here], np.int64)
-        for number, (frame,) in zip(here, each.at(within), strict=True):
-            found[number] = Place(int(positions[number]), frame, each.rules_of(frame))
-    yield from (found[number] for number in range(len(placed)))
+        for number, frames in zip(here, each.at(within), strict=True):
+            found[number] = [
+                Place(int(positions[number]), frame, each.rules_of(frame), left)
+                for left, frame in zip(reversed(range(len(frames))), frames, strict=True)
+            ]
+    for number in range(len(placed)):
+        yield from found[number]
 
 
 def _placed(found: Sequences, chosen: dict[str, SiteSequence], *, repeat: bool) -> _Placed:

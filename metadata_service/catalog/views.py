@@ -27,7 +27,7 @@ from hyperdatasets.core.pinned import KnownVersion, PinnedView, pin, pinned_from
 from hyperdatasets.core.query.parse import parse
 from hyperdatasets.core.selection import SiteSelection, site_digest, view_digest
 from hyperdatasets.engine import field_warnings, views
-from hyperdatasets.engine.orders import Sequences, check_servable, sequences
+from hyperdatasets.engine.orders import Sequences, sequences
 from hyperdatasets.engine.view_rois import labels_of, roi_counts
 from metadata_service.catalog import datasets, rankings, versions, view_orders
 from metadata_service.catalog.caller import Caller
@@ -75,7 +75,6 @@ class Resolved:
         """For each site its order, and what each unit is: stored at publishing where it follows from contents."""
         if self.kept is not None:
             return view_orders.sequences_of(self.view, self.sites(), self.kept)
-        check_servable(self.view)
         return sequences(self.view, self.sites(), self.index_of)
 
     def index_of(self, dataset: int) -> Any:
@@ -246,7 +245,6 @@ def publish(deployment: Deployment, writing: Writing, caller: Caller, row: Row, 
     spec = spec_of(row)
     check_publishable(spec)
     resolved = resolve(deployment, writing, caller, spec)
-    check_servable(resolved.view)
     for version in resolved.view.versions:
         pinned = writing.one("versions", id=version.version_id)
         if pinned is None or not pinned["published"]:

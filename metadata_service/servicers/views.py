@@ -300,10 +300,15 @@ def _entry(resolved: Resolved, place: view_reading.Place, row: Row, look: _Look)
     dataset, revision, roi = place.frame
     owner = resolved.view.datasets[dataset]
     if not row["payload"]:
-        return pb.ViewEntry(position=place.position, frame=encode.tombstone(row), dataset_id=owner)
+        return pb.ViewEntry(
+            position=place.position, frame=encode.tombstone(row), dataset_id=owner, frames_left=place.left
+        )
     version = version_of(resolved.view, resolved.slices, dataset, revision)
     frame = shown(resolved.view, version, place.rules, frame_of(row), roi)
     if look.projection:
         frame = projected(frame, look.projection)
     ids = [pb.LabelIds(ids=label_ids(each["labels"], look.labels)) for each in frame.get("annotations", ())]
-    return pb.ViewEntry(position=place.position, frame=encode.stored_frame(row, frame), dataset_id=owner, label_ids=ids)
+    return pb.ViewEntry(
+        position=place.position, frame=encode.stored_frame(row, frame), dataset_id=owner, label_ids=ids,
+        frames_left=place.left,
+    )  # fmt: skip
