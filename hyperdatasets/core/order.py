@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperdatasets.core.interleave import Interleave
-from hyperdatasets.core.permutation import Permutation, derive
+from hyperdatasets.core.permutation import Permutation, at_each, derive, derive_each
 
 Units = NDArray[np.int64]
 
@@ -151,13 +151,13 @@ def partition(positions: NDArray[np.int64], rank: int, ranks: int, seed: int) ->
         raise ValueError(f"rank {rank} of {ranks}: ranks are numbered from 0")
     if ranks == 1:
         return positions
-    return np.array([row * ranks + _dealt(int(row), rank, ranks, seed) for row in positions], dtype=np.int64)
+    return positions * ranks + _dealt(positions, rank, ranks, seed)
 
 
 def partition_length(length: int, rank: int, ranks: int, seed: int) -> int:
     """How many of the first `length` positions are this rank's; the last row may be short."""
     rows, rest = divmod(length, ranks)
-    return rows + (_dealt(rows, rank, ranks, seed) < rest)
+    return rows + int(_dealt(np.array([rows]), rank, ranks, seed)[0] < rest)
 
 
 def worker_positions(start: int, stop: int, *, worker: int, workers: int, block: int) -> NDArray[np.int64]:
@@ -169,5 +169,6 @@ def worker_positions(start: int, stop: int, *, worker: int, workers: int, block:
     return mine
 
 
-def _dealt(row: int, rank: int, ranks: int, seed: int) -> int:
-    return int(Permutation(ranks, derive("partition", seed, ranks, row)).at(np.array([rank]))[0])
+def _dealt(rows: NDArray[np.int64], rank: int, ranks: int, seed: int) -> NDArray[np.int64]:
+    """Which position of each row is this rank's."""
+    return at_each(ranks, derive_each("partition", seed, ranks, numbers=rows.tolist()), rank)

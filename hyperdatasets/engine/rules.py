@@ -11,8 +11,9 @@ from pyroaring import BitMap
 
 from hyperdatasets.core.dataview import RoiRule, Split
 from hyperdatasets.core.query.parse import parse
-from hyperdatasets.core.split import split_place
-from hyperdatasets.engine.bitmaps import complement, everything, from_mask, to_bitmap
+from hyperdatasets.core.split import split_places
+from hyperdatasets.engine.bitmaps import complement, everything, from_mask, to_array
+from hyperdatasets.engine.column import Column
 from hyperdatasets.engine.segment import Segment
 
 
@@ -55,34 +56,55 @@ def frames_of_split(segment: Segment, split: Split) -> BitMap:
     The key is the text of the field's value; of several values the first in byte order counts. A frame without one
     is a group of its own, placed by its id.
     """
-    left = everything(segment.size)
-    chosen = BitMap()
+    chosen = np.zeros(segment.size, bool)
+    left = np.ones(segment.size, bool)
     for path in (split.by, "id"):
-        for text, frames in sorted(_values(segment, path), key=lambda pair: pair[0].encode()):
-            mine = frames & left
-            if mine and split.share.holds(split_place(text, split.salt)):
-                chosen |= mine
-            left -= mine
-    return segment.to_revisions(chosen)
+        keys, numbers = _first_values(segment, path)
+        here = np.flatnonzero(left & (numbers >= 0))
+        used, places = np.unique(numbers[here], return_inverse=True)
+        held = split.share.holds(split_places((keys[number] for number in used.tolist()), split.salt))
+        chosen[here] = held[places]
+        left[here] = False
+    return segment.to_revisions(from_mask(chosen))
 
 
-def _values(segment: Segment, path: str) -> Iterator[tuple[str, BitMap]]:
-    """Each value of a frame field as text, with the frames that have it."""
+def _first_values(segment: Segment, path: str) -> tuple[list[bytes], NDArray[np.int64]]:
+    """The distinct values of a frame field as UTF-8 texts, and for each frame the number of its first by bytes.
+
+    -1 for a frame without a value.
+    """
     column = segment.frames.columns.get(path)
     if column is None:
-        return
-    for code, text in enumerate(column.texts):
-        yield text, column.postings[code]
+        return [], np.full(segment.size, -1, np.int64)
+    texts = [text.encode() for text in column.texts]
+    firsts = column.postings.first_codes(segment.size)
+    others = [*_numbers(column), *_booleans(column)]
+    if not others:
+        return texts, firsts
+    known = sorted({*texts, *(key for keys, _, _ in others for key in keys)})
+    number_of = {key: number for number, key in enumerate(known)}
+    found = np.full(segment.size, len(known), np.int64)
+    there = np.flatnonzero(firsts >= 0)
+    for keys, rows, codes in ((texts, there, firsts[there]), *others):
+        numbers = np.array([number_of[key] for key in keys], np.int64)
+        np.minimum.at(found, rows, numbers[codes])
+    found[found == len(known)] = -1
+    return known, found
+
+
+_Values = tuple[list[bytes], NDArray[np.integer], NDArray[np.integer]]
+"""Distinct texts; frames; for each of these the number of its text."""
+
+
+def _numbers(column: Column) -> Iterator[_Values]:
     for numbers in column.numbers:
-        yield from _numbers(numbers.rows, numbers.wide)
-    for text, frames in (("true", column.trues), ("false", column.falses)):
+        if len(numbers):
+            distinct, codes = np.unique(numbers.wide, return_inverse=True)
+            yield [repr(value).encode() for value in distinct.tolist()], numbers.rows, codes
+
+
+def _booleans(column: Column) -> Iterator[_Values]:
+    for text, frames in ((b"true", column.trues), (b"false", column.falses)):
         if frames:
-            yield text, frames
-
-
-def _numbers(rows: NDArray[np.uint32], values: NDArray[np.int64] | NDArray[np.float64]) -> Iterator[tuple[str, BitMap]]:
-    distinct, places = np.unique(values, return_inverse=True)
-    order = np.argsort(places, kind="stable")
-    bounds = np.searchsorted(places[order], np.arange(len(distinct) + 1))
-    for i, value in enumerate(distinct.tolist()):
-        yield repr(value), to_bitmap(np.sort(rows[order[bounds[i] : bounds[i + 1]]]))
+            rows = to_array(frames)
+            yield [text], rows, np.zeros(len(rows), np.int64)

@@ -16,7 +16,7 @@ from hyperdatasets.core.dataview_text import from_plain
 from hyperdatasets.core.normalise import normalise
 from hyperdatasets.core.pinned import KnownVersion, pin
 from hyperdatasets.core.query.parse import parse
-from hyperdatasets.core.split import Share, split_place
+from hyperdatasets.core.split import Share, split_places
 from hyperdatasets.engine import field_warnings, sorting, statistics, views
 from hyperdatasets.engine import index as index_module
 from hyperdatasets.engine.files import DamagedFile
@@ -154,7 +154,25 @@ def test_a_split_and_its_complement_part_the_frames_and_cut_no_group(share: floa
         for city in range(3):
             group = BitMap(range(city, 40, 3))
             name = ("bremen", "berlin", "ulm")[city]
-            assert group <= (first if Share(0, share).holds(split_place(name, "s")) else second)
+            assert group <= (first if Share(0, share).holds(split_places([name.encode()], "s"))[0] else second)
+
+
+_VALUES = st.integers(-2, 12) | st.booleans() | st.floats(-2, 12) | st.sampled_from(["1", "é", "true", "a b", "10"])
+
+
+@given(st.lists(st.none() | _VALUES | st.lists(_VALUES, max_size=3), min_size=1, max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_a_split_takes_the_first_value_by_bytes(values: list[Any]) -> None:
+    def key(number: int, value: Any) -> bytes:
+        listed = value if isinstance(value, list) else [] if value is None else [value]
+        texts = [str(each).lower() if isinstance(each, bool) else str(each) for each in listed]
+        return min((text.encode() for text in texts), default=f"f{number}".encode())
+
+    rows = [frame(number, meta={"k": value} if value is not None else {}) for number, value in enumerate(values)]
+    keys = [key(number, value) for number, value in enumerate(values)]
+    held = Share(0.2, 0.7).holds(split_places(keys, "s"))
+    found = views.matching(Rule(split=Split("meta.k", Share(0.2, 0.7), "s")), part(*rows))
+    assert list(found) == np.flatnonzero(held).tolist()
 
 
 class Catalog:

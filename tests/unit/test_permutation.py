@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperdatasets.core.permutation import MAX_SIZE, Permutation, derive
+from hyperdatasets.core.permutation import MAX_SIZE, Permutation, at_each, derive, derive_each
 
 
 @given(st.integers(1, 20_000), st.integers())
@@ -23,6 +23,15 @@ def test_seeking_gives_what_reading_gives(size, seed, data):
     together = permutation.at(positions)
     assert ((together >= 0) & (together < size)).all()
     assert together.tolist() == [int(permutation.at(positions[i : i + 1])[0]) for i in range(len(positions))]
+
+
+@given(st.integers(1, 100) | st.integers(4_000, 6_000) | st.integers(1, MAX_SIZE), st.integers(), st.data())
+def test_one_position_of_many_permutations(size, seed, data):
+    position, numbers = data.draw(st.integers(0, size - 1)), data.draw(st.lists(st.integers(0, 1 << 40), max_size=5))
+    keys = derive_each("row", seed, numbers=numbers)
+    assert keys == [derive("row", seed, number) for number in numbers]
+    alone = [int(Permutation(size, key).at(np.array([position]))[0]) for key in keys]
+    assert at_each(size, keys, position).tolist() == alone
 
 
 @pytest.mark.parametrize("size", [3, 64, 5_000])
