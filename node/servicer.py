@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import grpc
 
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument, Refused, Unimplemented
+from hyperdatasets.core.order import MAX_POSITION
 from hyperdatasets.v1 import node_service_pb2 as pb
 from hyperdatasets.version import __version__
 from hyperdatasets.wire.errors import to_status
@@ -24,7 +25,7 @@ from node.centre import Centre
 from node.config import NodeConfig
 from node.keys import Keys
 from node.registration import Order, Registration
-from node.sessions import MAX_POSITION, Session, Sessions
+from node.sessions import Session, Sessions
 from node.sources.local import LocalRoot
 from node.store import NodeStore
 from node.streaming import Streaming

@@ -14,13 +14,12 @@ import orjson
 from numpy.typing import NDArray
 
 from hyperdatasets.core.errors import InvalidArgument, LimitExceeded, Refused
-from hyperdatasets.core.order import partition, partition_length, worker_positions
+from hyperdatasets.core.order import MAX_POSITION, MAX_RANKS, partition, partition_length, worker_positions
 from node.admission import Grant
 from node.clients import Client
 
 SESSION_MS = 12 * 3_600_000
 MAX_SESSIONS = 1_000  # of one client
-MAX_POSITION = 1 << 40  # of an order; so that no arithmetic on positions leaves 64 bits
 
 
 @dataclass
@@ -122,8 +121,8 @@ class Sessions:
 
     def open(self, grant: Grant, *, client: Client, view: str, purpose: str, experiment: str, rank: int, ranks: int,
              epoch: int | None) -> Session:  # fmt: skip
-        if not 0 <= rank < ranks <= 1_000_000:
-            raise InvalidArgument(f"partition {rank} of {ranks}: ranks are numbered from 0")
+        if not 0 <= rank < ranks <= MAX_RANKS:
+            raise InvalidArgument(f"partition {rank} of {ranks}: ranks are numbered from 0, at most {MAX_RANKS}")
         if epoch is not None and not 0 <= epoch * max(1, grant.order.epoch_length) < MAX_POSITION:
             raise InvalidArgument(f"epoch {epoch}: expected a number from 0, and not past position {MAX_POSITION}")
         now = _now_ms()

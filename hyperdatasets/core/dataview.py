@@ -16,7 +16,10 @@ from hyperdatasets.core.split import Share
 ANY = "*"
 MAX_RULES = 1_000
 MAX_TEXT = 1 << 20  # characters of a specification
+MAX_NEAREST = 100_000  # of a rule with `vector`: their numbers stand in the signed record
 MAX_CLIP = 10_000  # frames of one clip
+MAX_COUNT = (1 << 31) - 1  # ROIs that a rule can ask for
+MAX_NUMBER = (1 << 31) - 1  # of a label
 
 FilterByRoi = Literal["label_rules", "disabled", "no_rois"]
 OutputRois = Literal["all_in_frame", "only_filtered", "frame_per_roi"]

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from typing import Any, Literal, cast
 
 import yaml
 
+from hyperdatasets.core import yaml_text
 from hyperdatasets.core.dataview import (
     ANY,
     AUGMENTATIONS,
     MAX_CLIP,
+    MAX_COUNT,
+    MAX_NEAREST,
+    MAX_NUMBER,
     MAX_RULES,
     MAX_TEXT,
     Augmentation,
@@ -28,11 +34,12 @@ from hyperdatasets.core.dataview import (
 from hyperdatasets.core.errors import InvalidQuery, InvalidView
 from hyperdatasets.core.interleave import integer_weights
 from hyperdatasets.core.mapping import LabelRule
-from hyperdatasets.core.order import Iteration
+from hyperdatasets.core.order import MAX_POSITION, Iteration
 from hyperdatasets.core.query.parse import parse
 from hyperdatasets.core.query.tree import Scope
 from hyperdatasets.core.section import Section
 from hyperdatasets.core.split import Share
+from hyperdatasets.core.vectors import MAX_DIMENSIONS
 
 
 def from_yaml(text: str) -> ViewSpec:
@@ -42,26 +49,31 @@ def from_yaml(text: str) -> ViewSpec:
         InvalidView: with the place and what was expected there.
         InvalidQuery: a query in it cannot be read.
     """
-    if len(text) > MAX_TEXT:
-        raise InvalidView(f"a specification has at most {MAX_TEXT} characters, this one has {len(text)}")
-    try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise InvalidView("a specification has no YAML aliases (`*name`); put a lone * in quotes")
-        plain = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        if isinstance(error, InvalidView):
-            raise
-        raise InvalidView(f"this is not YAML: {' '.join(str(error).split())[:300]}") from None
-    return from_plain(plain)
+    if text.lstrip().startswith("{") and len(text) <= MAX_TEXT:
+        try:
+            return from_plain(json.loads(text, object_pairs_hook=_each_once))
+        except (json.JSONDecodeError, RecursionError):
+            pass  # YAML may begin with a brace, too
+    plain, lines = yaml_text.load(text, InvalidView, limit=MAX_TEXT)
+    return from_plain(plain, lines)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON text whose names are distinct."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
+        raise InvalidView(f"`{twice:.60}` stands in one object more than once")
+    return found
 
 
 def to_yaml(spec: ViewSpec) -> str:
     return yaml.safe_dump(to_plain(spec), sort_keys=False, allow_unicode=True)
 
 
-def from_plain(plain: Any) -> ViewSpec:
-    """A specification from its plain form; raises as `from_yaml`."""
-    top = Section(plain, "", InvalidView, ViewSpec.__dataclass_fields__.keys() - {"clip"})
+def from_plain(plain: Any, lines: yaml_text.Lines | None = None) -> ViewSpec:
+    """A specification from its plain form (`lines`: where its parts stand in a text); raises as `from_yaml`."""
+    top = Section(plain, "", InvalidView, ViewSpec.__dataclass_fields__.keys() - {"clip"}, lines)
     rules = top.sections("rules", Rule.__dataclass_fields__, _rule, limit=MAX_RULES)
     if not rules:
         raise InvalidView("rules: a data view has at least one rule; `rules: [{}]` selects everything")
@@ -152,8 +164,8 @@ def _rule(section: Section) -> Rule:
 def _roi_rule(section: Section) -> RoiRule:
     low, high = _ends(section, "count")
     for end in (low, high):
-        if end is not None and (not isinstance(end, int) or end < 0):
-            raise section.fail("count", "two whole numbers, null for an open end")
+        if end is not None and (not isinstance(end, int) or not 0 <= end <= MAX_COUNT):
+            raise section.fail("count", f"two whole numbers up to {MAX_COUNT}, null for an open end")
     return RoiRule(
         query=_query(section, "query", "roi"),
         count=(1, None) if "count" not in section else cast("tuple[int | None, int | None]", (low, high)),
@@ -166,9 +178,10 @@ def _ends(section: Section, key: str) -> tuple[float | None, float | None]:
     """Two ends of a range; null and -1 are open."""
     if key not in section:
         return None, None
-    values = section.entries(key, limit=2)
-    if len(values) != 2 or any(isinstance(value, bool | str) for value in values):
-        raise section.fail(key, "two numbers, null for an open end")
+    expected = "two numbers, null for an open end"
+    values = section.numbers(key, limit=2, expected=expected)
+    if len(values) != 2:
+        raise section.fail(key, expected)
     low, high = (None if value == -1 else value for value in values)
     if low is not None and high is not None and not low <= high:
         raise section.fail(key, "the lower end first")
@@ -183,11 +196,12 @@ def _doubles(ends: tuple[float | None, float | None]) -> tuple[float | None, flo
 def _vector(section: Section) -> VectorSearch:
     near = section.raw("near")
     if not isinstance(near, str):
-        values = section.entries("near", limit=65_536)
-        if not values or any(isinstance(value, bool) or not isinstance(value, int | float) for value in values):
-            raise section.fail("near", "a frame id or a list of numbers")
-        near = tuple(float(value) for value in values)
-    k = section.integer("k", least=1)
+        expected = "a frame id or a list of numbers"
+        values = section.numbers("near", limit=MAX_DIMENSIONS, expected=expected)
+        if not values or None in values:
+            raise section.fail("near", expected)
+        near = tuple(float(value) for value in values if value is not None)
+    k = section.integer("k", least=1, most=MAX_NEAREST)
     metric = section.choice("metric", Metric.__args__, "cosine")  # type: ignore[attr-defined]
     if not section.text("field") or k is None:
         raise section.fail("k" if k is None else "field", "a value")
@@ -228,7 +242,7 @@ def _iteration(top: Section) -> tuple[Iteration, Clip]:
     if section is None:
         return Iteration(), Clip()
     order = section.choice("order", ("sequential", "random"), "sequential")
-    limit = "balanced" if section.raw("limit") == "balanced" else section.integer("limit", least=1)
+    limit = "balanced" if section.raw("limit") == "balanced" else section.integer("limit", least=1, most=MAX_POSITION)
     seed = section.integer("seed")
     clip = section.section("clip", Clip.__dataclass_fields__)
     iteration = Iteration(
@@ -258,7 +272,7 @@ def _labels(top: Section) -> dict[str, int] | None:
     if not isinstance(raw, dict) or not all(isinstance(label, str) for label in raw):
         raise top.fail("labels", "labels with their numbers (put each label in quotes)")
     numbers = Section(raw, top.at("labels"), InvalidView, raw)
-    return {label: cast("int", numbers.integer(label, least=-1)) for label in raw}
+    return {label: cast("int", numbers.integer(label, least=-1, most=MAX_NUMBER)) for label in raw}
 
 
 def _query(section: Section, key: str, scope: Scope) -> str:

@@ -17,6 +17,8 @@ from hyperdatasets.core.interleave import Interleave
 from hyperdatasets.core.permutation import Permutation, at_each, derive, derive_each
 
 Units = NDArray[np.int64]
+MAX_POSITION = 1 << 40  # of an order, so that no arithmetic on positions leaves 64 bits
+MAX_RANKS = 1_000_000
 
 
 class Lookup(Protocol):

@@ -31,10 +31,10 @@ class Section:
         if not isinstance(value, Mapping):
             raise error(f"{self._shown(where) or 'the text'}: expected names with values, got {_kind(value)}")
         self._values = value
-        names = sorted(known)
+        names = frozenset(known)
         for key in value:
             if key not in names:
-                close = did_you_mean(nearest(str(key), names)) or f" There are: {', '.join(names)}."
+                close = did_you_mean(nearest(str(key), sorted(names))) or f" There are: {', '.join(sorted(names))}."
                 raise error(f"{self.at(str(key)[:60])}: there is no such key.{close}")
 
     def at(self, key: str) -> str:
@@ -97,13 +97,20 @@ class Section:
         return value
 
     def number(self, key: str, *, least: float = -math.inf, most: float = math.inf) -> float | None:
-        value = self._values.get(key)
+        value: float | None = self._values.get(key)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        if not _is_number(value) or not least <= value <= most:
             bounds = f" from {least:g} to {most:g}" if math.isfinite(least) and math.isfinite(most) else ""
             raise self.fail(key, f"a number{bounds}")
         return value
+
+    def numbers(self, key: str, *, limit: int, expected: str) -> list[int | float | None]:
+        """A list of finite numbers; null stands for none."""
+        values = self.entries(key, limit=limit)
+        if not all(value is None or (_is_number(value) and math.isfinite(value)) for value in values):
+            raise self.fail(key, expected)
+        return values
 
     def entries(self, key: str, *, limit: int) -> list[Any]:
         value = self._values.get(key)
@@ -128,6 +135,13 @@ class Section:
 
     def raw(self, key: str) -> Any:
         return self._values.get(key)
+
+
+def _is_number(value: Any) -> bool:
+    """A double, or a whole number of 64 bits."""
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, float) or (isinstance(value, int) and -(1 << 63) <= value < 1 << 63)
 
 
 def _kind(value: Any) -> str:

@@ -7,15 +7,13 @@ from collections.abc import Mapping, Sequence
 from pyroaring import BitMap
 
 from hyperdatasets.core.dataview import VectorSearch
-from hyperdatasets.core.errors import InvalidView, NotFound
+from hyperdatasets.core.errors import NotFound
 from hyperdatasets.core.pinned import PinnedView
 from hyperdatasets.core.vectors import Vector, checked, rank
 from hyperdatasets.engine.views import Selection, Slice
 from metadata_service.catalog import vectors
 from metadata_service.catalog.deployment import Deployment
 from metadata_service.store.protocol import Reading
-
-MAX_NEAREST = 100_000  # their numbers stand in the signed record
 
 Ranking = list[tuple[int, int]]
 """(dataset number, revision), the nearest first."""
@@ -60,8 +58,6 @@ def _ranked(
     wanted = view.rules[rule].rule.vector
     if wanted is None or not found:
         return []
-    if wanted.k > MAX_NEAREST:
-        raise InvalidView(f"rules[{rule}].vector.k: at most {MAX_NEAREST}, not {wanted.k}")
     query, itself = _query(reading, view, slices, rule, wanted)
     listed: list[tuple[float, int, int]] = []
     for number, revisions in found.items():

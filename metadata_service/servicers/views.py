@@ -13,6 +13,7 @@ from hyperdatasets.core.dataview import ViewSpec
 from hyperdatasets.core.dataview_text import to_plain
 from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.mapping import enumerate_labels, label_ids
+from hyperdatasets.core.order import MAX_POSITION, MAX_RANKS
 from hyperdatasets.core.projection import projected
 from hyperdatasets.core.selection import SiteSelection
 from hyperdatasets.core.view_differences import SpecDifference, spec_differences
@@ -172,10 +173,10 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
         self, request: pb.ReadDataViewRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.ReadDataViewResponse]:
         ranks = request.partitions or 1
-        if not 0 <= request.partition < ranks or request.start < 0 or request.limit < 0:
-            raise InvalidArgument(
-                "partitions are numbered from 0 to before their number; start and limit are not negative"
-            )
+        if not 0 <= request.partition < ranks <= MAX_RANKS:
+            raise InvalidArgument(f"partition {request.partition} of {ranks}: numbered from 0, at most {MAX_RANKS}")
+        if not (0 <= request.start < MAX_POSITION and 0 <= request.limit <= MAX_POSITION):
+            raise InvalidArgument(f"start and limit are not negative, and at most {MAX_POSITION}")
         site = request.site if request.HasField("site") else None
         with self.reading() as reading:
             resolved = views.read(self.deployment, reading, self.caller, self._target(reading, request.target))
