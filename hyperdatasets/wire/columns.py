@@ -67,7 +67,7 @@ def decode(data: bytes) -> Decoded:
     rois = _rois(table.column("rois").combine_chunks()) if "rois" in table.column_names else None
     metas, errors = _metas(columns, table.num_rows)
     normal = not errors and _usual(columns, metas) and (rois is None or _usual_rois(rois, columns))
-    frames = [_frame(columns, row, meta) for row, meta in enumerate(metas)]
+    frames = _frames(columns, metas)
     if rois is not None:
         normal = _add_rois(frames, rois, normal=normal)
     return Decoded(frames, errors, normal)
@@ -131,34 +131,44 @@ def _metas(columns: Mapping[str, Column], rows: int) -> tuple[list[dict[str, Any
                 errors[row] = InvalidFrame("meta_json: expected the JSON text of an object")
     for name in sorted(columns):
         if name.startswith(_META):
-            path = name.removeprefix(_META).split(".")
+            *objects, key = name.removeprefix(_META).split(".")
             for meta, value in zip(metas, columns[name], strict=True):
                 if value is not None:
-                    _put(meta, path, value)
+                    _inner(meta, objects)[key] = value
     return metas, errors
 
 
-def _put(meta: dict[str, Any], path: list[str], value: Any) -> None:
-    for key in path[:-1]:
+def _inner(meta: dict[str, Any], path: Iterable[str]) -> dict[str, Any]:
+    for key in path:
         inner = meta.setdefault(key, {})
         meta = inner if isinstance(inner, dict) else meta
-    meta[path[-1]] = value
+    return meta
 
 
-def _frame(columns: Mapping[str, Column], row: int, meta: dict[str, Any]) -> dict[str, Any]:
-    source: dict[str, Any] = {"id": "default"}
-    for name in (*_SOURCE_TEXTS, *_SOURCE_NUMBERS):
-        value = columns[name][row] if name in columns else None
-        if value is not None and value != "":
-            source[name] = value
-    frame: dict[str, Any] = {"sources": [source]}
-    for name in (*_TEXTS, "timestamp"):
-        value = columns[name][row] if name in columns else None
-        if value is not None and value != "":
-            frame[name] = value
-    if meta:
-        frame["meta"] = meta
-    return frame
+def _frames(columns: Mapping[str, Column], metas: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    sources = _objects(columns, (*_SOURCE_TEXTS, *_SOURCE_NUMBERS), len(metas))
+    frames = _objects(columns, (*_TEXTS, "timestamp"), len(metas))
+    for frame, source, meta in zip(frames, sources, metas, strict=True):
+        source["id"] = "default"
+        frame["sources"] = [source]
+        if meta:
+            frame["meta"] = meta
+    return frames
+
+
+def _objects(columns: Mapping[str, Column], names: Iterable[str], rows: int) -> list[dict[str, Any]]:
+    """One of each row of these columns; null and empty texts are left out."""
+    there = [name for name in names if name in columns]
+    if not there:
+        return [{} for _ in range(rows)]
+    if all(None not in columns[name] and "" not in columns[name] for name in there):
+        return [
+            dict(zip(there, values, strict=True)) for values in zip(*(columns[name] for name in there), strict=True)
+        ]
+    return [
+        {name: value for name, value in zip(there, values, strict=True) if value is not None and value != ""}
+        for values in zip(*(columns[name] for name in there), strict=True)
+    ]
 
 
 def _rois(column: Any) -> _Rois:
@@ -243,16 +253,19 @@ def _usual_rois(rois: _Rois, columns: Mapping[str, Column]) -> bool:
     for name in ("id", "origin"):
         if not _short([text for text in rois.columns.get(name, ()) if text is not None], MAX_ID):
             return False
-    sizes = np.array([_sides(columns, row) for row in range(len(rois.ends))], np.float64).reshape(-1, 2)
+    sizes = _sizes(columns, len(rois.ends))
     limits = np.repeat(sizes, np.diff([0, *rois.ends]), axis=0)
     low, extent = rois.boxes[:, :2], rois.boxes[:, 2:]
     return bool((low >= 0).all() and (extent > 0).all() and (extent <= limits - low).all())
 
 
-def _sides(columns: Mapping[str, Column], row: int) -> tuple[float, float]:
-    width = columns["width"][row] if "width" in columns else None
-    height = columns["height"][row] if "height" in columns else None
-    return (width, height) if width and height else (math.inf, math.inf)
+def _sizes(columns: Mapping[str, Column], rows: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Width and height of each picture, infinite unless both are known; shape (rows, 2)."""
+    nothing: Column = [None] * rows
+    sides = [np.array(columns.get(name, nothing), np.float64) for name in ("width", "height")]
+    sizes = np.stack(sides, axis=1)
+    sizes[~(sizes > 0).all(axis=1)] = math.inf
+    return sizes
 
 
 def _add_rois(frames: list[dict[str, Any]], rois: _Rois, *, normal: bool) -> bool:
@@ -273,10 +286,17 @@ def _add_rois(frames: list[dict[str, Any]], rois: _Rois, *, normal: bool) -> boo
 
 
 def _annotations(rois: _Rois) -> list[dict[str, Any]]:
-    nothing: Iterable[Any] = [None] * rois.size
+    nothing: Column = [None] * rois.size
     ids, confidences, origins = (rois.columns.get(name, nothing) for name in ("id", "confidence", "origin"))
     has_box = ~np.isnan(rois.boxes).all(axis=1)
     boxes = (rois.boxes + 0.0).tolist()
+    if has_box.all() and None not in confidences and not any(origins) and all(ids):
+        return [
+            {"id": annotation_id, "labels": labels, "geometry": {"box": box}, "confidence": confidence + 0.0}
+            for annotation_id, labels, confidence, box in zip(
+                ids, rois.columns["labels"], confidences, boxes, strict=True
+            )
+        ]
     made = []
     for annotation_id, labels, confidence, origin, box, boxed in zip(
         ids, rois.columns["labels"], confidences, origins, boxes, has_box.tolist(), strict=True

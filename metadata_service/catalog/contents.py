@@ -39,6 +39,8 @@ class Contents:
         for row in reversed(chain if found is None else chain[:-1]):
             added, removed = BitMap.deserialize(row["added"]), BitMap.deserialize(row["removed"])
             content = (content - removed) | added
+        if content is not found:
+            content.run_optimize()  # many generations of a large draft are kept
         with self._lock:
             self._cache[_key(version)] = content
             while len(self._cache) > _CACHED:
