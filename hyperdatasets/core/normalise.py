@@ -6,7 +6,6 @@ Written for speed: every frame of a bulk write passes here.
 from __future__ import annotations
 
 import hashlib
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
@@ -26,6 +25,7 @@ MAX_URI = 4_096  # characters
 MAX_ANNOTATIONS = 10_000
 MAX_SOURCES = 1_000
 MAX_BLOB = 1 << 20  # bytes
+UNBOUNDED = 1e300  # pixels of a picture whose size is not known: no infinite box lies inside of it
 
 _FRAME_KEYS = frozenset({"id", "site", "context_id", "timestamp", "sources", "annotations", "meta", "blob"})
 _SOURCE_KEYS = frozenset(
@@ -162,10 +162,10 @@ def _annotations(plain: Any, sources: list[dict[str, Any]], warnings: list[str])
 
 
 def _smallest(sources: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
-    """Width and height that every picture has at least; infinite where no size is known."""
+    """Width and height that every picture has at least; `UNBOUNDED` where no size is known."""
     pictures = [source for source in sources if source.get("width") and source.get("height")]
     if not pictures:
-        return math.inf, math.inf
+        return UNBOUNDED, UNBOUNDED
     return min(source["width"] for source in pictures), min(source["height"] for source in pictures)
 
 

@@ -17,7 +17,7 @@ import orjson
 
 from hyperdatasets.core.errors import InvalidArgument, InvalidFrame, Unimplemented
 from hyperdatasets.core.names import did_you_mean, nearest
-from hyperdatasets.core.normalise import MAX_ANNOTATIONS, MAX_ID, MAX_LABEL, MAX_URI, fill_ids
+from hyperdatasets.core.normalise import MAX_ANNOTATIONS, MAX_ID, MAX_LABEL, MAX_URI, UNBOUNDED, fill_ids
 
 try:
     import pyarrow as pa
@@ -260,11 +260,11 @@ def _usual_rois(rois: _Rois, columns: Mapping[str, Column]) -> bool:
 
 
 def _sizes(columns: Mapping[str, Column], rows: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Width and height of each picture, infinite unless both are known; shape (rows, 2)."""
+    """Width and height of each picture, `UNBOUNDED` unless both are known; shape (rows, 2)."""
     nothing: Column = [None] * rows
     sides = [np.array(columns.get(name, nothing), np.float64) for name in ("width", "height")]
     sizes = np.stack(sides, axis=1)
-    sizes[~(sizes > 0).all(axis=1)] = math.inf
+    sizes[~(sizes > 0).all(axis=1)] = UNBOUNDED
     return sizes
 
 

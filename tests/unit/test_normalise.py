@@ -195,3 +195,9 @@ def test_the_short_way_for_usual_annotations_is_the_long_one(box, labels, confid
             return str(error)
 
     assert outcome(plain) == outcome(plain | {"origin": ""})
+
+
+@pytest.mark.parametrize("box", [[0.0, 0.0, math.inf, 1.0], [0.0, 0.0, 1.0, math.inf], [math.inf, 0.0, 1.0, 1.0]])
+def test_a_box_is_finite_also_on_a_picture_of_unknown_size(box):
+    with pytest.raises(InvalidFrame, match="infinite"):
+        normalise({"sources": [{"uri": "s3://a"}], "annotations": [{"labels": ["a"], "geometry": {"box": box}}]})
