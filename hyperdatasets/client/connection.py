@@ -107,6 +107,7 @@ class Connection:
         options = [
             ("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.max_send_message_length", MAX_MESSAGE),
             ("grpc.enable_http_proxy", 0), ("grpc.use_local_subchannel_pool", 1),
+            ("grpc.initial_reconnect_backoff_ms", 200), ("grpc.max_reconnect_backoff_ms", 500),  # within our own tries
         ]  # fmt: skip
         if not self._ca:
             if not self.address.startswith(_LOOPBACK):
