@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from hyperdatasets.cli import moving
+from hyperdatasets.cli.data_folder import Data, database
 from hyperdatasets.cli.output import Json, console, counting, done
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument, NotFound
 from hyperdatasets.engine import index, vectors
@@ -23,7 +25,8 @@ from metadata_service.store.sqlite import SqliteStore
 
 app = typer.Typer(no_args_is_help=True, help="Check, back up and repair a service's data folder.")
 _LIST = "withdrawals.jsonl"
-Data = Annotated[Path, typer.Argument(help="The service's data folder.")]
+app.command("export")(moving.export)
+app.command("import")(moving.import_command)
 
 
 @app.command()
@@ -39,7 +42,7 @@ def check(data: Data, as_json: Json = False) -> None:
 @app.command("rebuild-index")
 def rebuild_index(data: Data, as_json: Json = False) -> None:
     """Delete the index; the next queries make it anew from the database."""
-    _database(data)
+    database(data)
     with held(data):
         shutil.rmtree(data / "index", ignore_errors=True)
     text = "the index is deleted; it is made anew by the next queries"
@@ -51,7 +54,7 @@ def backup(
     data: Data, target: Annotated[Path, typer.Argument(help="New folder for the backup.")], as_json: Json = False
 ) -> None:
     """Copy database and keys; the service may go on running."""
-    store = SqliteStore(_database(data))
+    store = SqliteStore(database(data))
     target.mkdir(parents=True, exist_ok=False)
     store.backup(str(target / "metadata.db"))
     store.close()
@@ -73,10 +76,10 @@ def restore(
     as_json: Json = False,
 ) -> None:
     """Make a data folder of a backup; what was withdrawn since is erased before anything is served."""
-    database = _database(backup)
+    source = database(backup)
     entries = [entry for path in (backup / _LIST, withdrawn) if path is not None for entry in _entries(path)]
     data.mkdir(parents=True, exist_ok=False)
-    shutil.copy2(database, data / "metadata.db")
+    shutil.copy2(source, data / "metadata.db")
     shutil.copytree(backup / "keys", data / "keys")
     store, deployment = opened(data)
     with store.writing() as writing:
@@ -91,7 +94,7 @@ def restore(
 @app.command()
 def compact(data: Data, as_json: Json = False) -> None:
     """Rewrite the database without free pages and delete the index, so that nothing erased is left on disk."""
-    _database(data)
+    database(data)
     with held(data):
         freed = _compact(data)
     text = f"{freed >> 10} KiB are free again; the index is deleted, the next queries make it anew"
@@ -100,14 +103,14 @@ def compact(data: Data, as_json: Json = False) -> None:
 
 def _compact(data: Path) -> int:
     """Returns how many bytes the database is smaller."""
-    database = _database(data)
-    before = database.stat().st_size
-    store = SqliteStore(database)
-    with console.status(f"rewriting {database} ({before >> 20} MiB)…"):
+    path = database(data)
+    before = path.stat().st_size
+    store = SqliteStore(path)
+    with console.status(f"rewriting {path} ({before >> 20} MiB)…"):
         store.compact()
     store.close()
     shutil.rmtree(data / "index", ignore_errors=True)
-    return before - database.stat().st_size
+    return before - path.stat().st_size
 
 
 def _entries(path: Path) -> list[Any]:
@@ -121,7 +124,7 @@ def _entries(path: Path) -> list[Any]:
 
 def _proof(data: Path) -> list[str]:
     """What is wrong with the truth, and with the index that was made of it."""
-    store = SqliteStore(_database(data))
+    store = SqliteStore(database(data))
     found = store.check()
     try:
         with store.reading() as reading, counting("revisions") as count:
@@ -146,10 +149,3 @@ def _signer(data: Path) -> Signer:
     if not path.exists():
         raise NotFound(f"{path} is missing: records cannot be proven; restore a backup", kind="file", name=str(path))
     return Signer.open(path)
-
-
-def _database(data: Path) -> Path:
-    path = data / "metadata.db"
-    if not path.exists():
-        raise NotFound(f"{data} is no data folder of a service (no metadata.db)", kind="folder", name=str(data))
-    return path

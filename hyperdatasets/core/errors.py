@@ -264,6 +264,19 @@ class StorageFailed(HyperdatasetsError):
     status = "DATA_LOSS"
 
 
+class StorageRefused(HyperdatasetsError):
+    """What was to be stored contradicts what is there."""
+
+    reason = "STORAGE_REFUSED"
+
+
+class DamagedExport(HyperdatasetsError):
+    """A file that should hold an exported dataset is cut, changed, or something else."""
+
+    reason = "DAMAGED_EXPORT"
+    status = "DATA_LOSS"
+
+
 class FolderInUse(FailedPrecondition):
     """Another process serves or rewrites the data folder."""
 

@@ -37,7 +37,7 @@ class Signer:
 
     @property
     def key_id(self) -> str:
-        return hashlib.sha256(self.public).hexdigest()[:16]
+        return key_id(self.public)
 
     def sign(self, kind: str, payload: bytes) -> bytes:
         return self.key.sign(kind.encode() + b"\0" + payload)
@@ -45,6 +45,11 @@ class Signer:
     def signed(self, kind: str, payload: bytes, signature: bytes) -> bool:
         """Whether this key signed it."""
         return signature == self.sign(kind, payload)  # Ed25519 signs the same way each time
+
+
+def key_id(public: bytes) -> str:
+    """What a person compares."""
+    return hashlib.sha256(public).hexdigest()[:16]
 
 
 def add_version_record(

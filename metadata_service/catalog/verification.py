@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import orjson
-from cryptography.exceptions import InvalidSignature
 from numpy.typing import NDArray
 from pyroaring import BitMap
 from zstandard import ZstdError
@@ -31,6 +30,7 @@ from metadata_service.store.keys import Keys, hashes_of
 from metadata_service.store.protocol import Reading, Row
 
 _READ = 4_096  # revisions
+_DIGEST = {"version": "content_digest", "view": "digest"}  # where a record names it
 Progress = Callable[[int], None]  # is told how many revisions more were read
 _Leaves = dict[str, tuple[int, LtHash]]
 _RESTORE = "restore a backup"
@@ -240,23 +240,20 @@ def _digest(version: Row, leaves: _Leaves) -> str:
 
 
 def _records(reading: Reading, signer: Signer) -> Iterator[str]:
-    """Records in an unbroken sequence, signed with this deployment's key; one for each published version."""
+    """Records in an unbroken sequence, signed with this deployment's key; one for each that is published."""
     recorded: dict[str, str] = {}
     for place, row in enumerate(reading.rows("records", order="sequence"), start=1):
         content = orjson.loads(row["payload"]) if _is_signed(row, signer) else None
         if content is None or content["sequence"] != place or row["sequence"] != place:
             yield f"record {row['sequence']}: it is not as it was signed, or out of sequence; {_RESTORE} with its keys"
-        elif row["kind"] == "version":
-            recorded[row["subject"]] = content["content_digest"]
-    for version in reading.rows("versions", published=1):
-        if recorded.get(version["id"]) != version["digest"]:
-            yield f"version {version['name']} ({version['id']}): no record names its digest; {_RESTORE}"
+        else:
+            recorded[row["subject"]] = content[_DIGEST[row["kind"]]]
+    for kind, table in (("version", "versions"), ("view", "views")):
+        for row in reading.rows(table, published=1):
+            if recorded.get(row["id"]) != row["digest"]:
+                yield f"{kind} {row['name']} ({row['id']}): no record names its digest; {_RESTORE}"
 
 
 def _is_signed(row: Row, signer: Signer) -> bool:
-    signed = row["kind"].encode() + b"\0" + row["payload"]
-    try:
-        signer.key.public_key().verify(row["signature"], signed)
-    except InvalidSignature:
-        return False
-    return bool(hashlib.sha256(row["payload"]).hexdigest() == row["digest"])
+    same = hashlib.sha256(row["payload"]).hexdigest() == row["digest"]
+    return same and signer.signed(row["kind"], row["payload"], row["signature"])

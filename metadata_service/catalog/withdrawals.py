@@ -89,6 +89,14 @@ def repeat(deployment: Deployment, writing: Writing, caller: Caller, entry: Mapp
     return _erase(deployment, writing, caller, dataset["id"], BitMap(row["revision"] for row in rows))
 
 
+def erase_known(deployment: Deployment, writing: Writing, caller: Caller, dataset: Row) -> int:
+    """Erases of a dataset that came from elsewhere what is on the list here; returns how many revisions."""
+    entries = writing.rows("withdrawals", dataset=dataset["id"])
+    ids = sorted({frame_id for row in entries for frame_id in orjson.loads(row["frame_ids_json"])})
+    rows = _alive(writing, dataset, ids) if ids else []
+    return _erase(deployment, writing, caller, dataset["id"], BitMap(row["revision"] for row in rows)) if rows else 0
+
+
 def _everywhere(reading: Reading, dataset: Row, frame_ids: Sequence[str]) -> dict[str, list[Row]]:
     """Dataset id -> all revisions of these frames and of their copies that hold something still."""
     own = _alive(reading, dataset, frame_ids)

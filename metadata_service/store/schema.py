@@ -157,4 +157,10 @@ MIGRATIONS: tuple[str, ...] = (
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX uploads_by_dataset ON uploads (dataset);
     """,
+    """
+    CREATE TABLE origins (
+        kind TEXT NOT NULL, subject TEXT NOT NULL, key BLOB NOT NULL, payload BLOB NOT NULL, signature BLOB NOT NULL,
+        PRIMARY KEY (kind, subject)
+    ) STRICT;
+    """,
 )

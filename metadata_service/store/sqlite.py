@@ -16,7 +16,7 @@ import orjson
 from pyroaring import BitMap
 from sqlite_utils import Database
 
-from hyperdatasets.core.errors import HyperdatasetsError, InvalidConfig, StorageFailed, StorageFull
+from hyperdatasets.core.errors import HyperdatasetsError, InvalidConfig, StorageFailed, StorageFull, StorageRefused
 from metadata_service.store.blocks import BLOCK, DIGEST, Codec
 from metadata_service.store.keys import KeyCache, Keys, hashes_of, to_merge
 from metadata_service.store.protocol import Head, Row
@@ -298,6 +298,8 @@ def _ours(error: sqlite3.Error, path: Path) -> HyperdatasetsError:
             f"the disk of the service failed ({error.sqlite_errorname}); nothing of this request was kept: "
             "look after the disk, then run `hyperdatasets admin check`"
         )
+    if kind == sqlite3.SQLITE_CONSTRAINT:
+        return StorageRefused(f"what was to be stored does not fit ({error.sqlite_errorname}); nothing of it was kept")
     if kind == sqlite3.SQLITE_NOTADB:
         return InvalidConfig("the file of the store is no SQLite database; restore it from a backup")
     return HyperdatasetsError(f"the store failed: {type(error).__name__}")

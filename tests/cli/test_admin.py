@@ -121,6 +121,7 @@ DAMAGES = [
     (sql("UPDATE versions SET digest = 'sha256:0' WHERE number = 0"), "version Current: its digest is not that"),
     (sql("UPDATE records SET payload = x'7b7d' WHERE sequence = 1"), "record 1: it is not as it was signed"),
     (sql("DELETE FROM records WHERE sequence = 2"), "version v0 .*: no record names its digest"),
+    (sql("DELETE FROM records WHERE kind = 'view'"), "view cars .*: no record names its digest"),
     (index_byte, "the content is damaged; `admin rebuild-index` repairs it"),
     (vectors_byte, "index vectors/.*the content is damaged; `admin rebuild-index` repairs it"),
     (cut_index, "damaged.*`admin rebuild-index` repairs it"),
