@@ -12,8 +12,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from hyperdatasets.cli.main import run
 from hyperdatasets.client.config import ClientConfig
 from hyperdatasets.client.dataset import Dataset
+from hyperdatasets.client.dataview import DataView
 from hyperdatasets.client.frames import SingleFrame
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.version import DatasetVersion
@@ -35,6 +37,8 @@ class Versions(RuleBasedStateMachine):
         self.frames: dict[str, dict[str, Held]] = {}
         self.published: set[str] = set()
         self.parents: dict[str, list[str]] = {}
+        self.views: dict[str, tuple[str, list[str]]] = {}  # published: digest, frame ids
+        self.made = 0
         self.start()
 
     def start(self) -> None:
@@ -42,8 +46,7 @@ class Versions(RuleBasedStateMachine):
         self.client = MetadataClient(ClientConfig(service=self.service.address))
 
     def teardown(self) -> None:
-        self.client.close()
-        self.service.stop()
+        self.stop()
         shutil.rmtree(self.folder)
 
     def handle(self, name: str) -> DatasetVersion:
@@ -68,6 +71,18 @@ class Versions(RuleBasedStateMachine):
             frames.append(frame)
             self.frames[name][frame_id] = (label, number)
         assert not self.handle(name).add_frames(frames)
+
+    @precondition(lambda self: any(self.frames[name] for name in self.drafts()))
+    @rule(data=st.data(), number=st.sampled_from(NUMBERS))
+    def update(self, data: st.DataObject, number: int) -> None:
+        name = data.draw(st.sampled_from([name for name in self.drafts() if self.frames[name]]))
+        frame_id = data.draw(st.sampled_from(sorted(self.frames[name])))
+        frame = DatasetVersion.get_single_frame(
+            frame_id=frame_id, dataset_name="d", version_name=name, client=self.client
+        )
+        frame.metadata["n"] = number
+        assert not self.handle(name).update_frames([frame])
+        self.frames[name][frame_id] = (self.frames[name][frame_id][0], number)
 
     @precondition(lambda self: self.drafts())
     @rule(data=st.data(), gone=ids)
@@ -126,7 +141,8 @@ class Versions(RuleBasedStateMachine):
     @rule()
     def snapshot(self) -> None:
         (draft,) = self.drafts()
-        name, child = f"s{len(self.frames)}", f"c{len(self.frames)}"
+        self.made += 1
+        name, child = f"s{self.made}", f"c{self.made}"
         DatasetVersion.create_snapshot("d", publish_name=name, child_name=child, client=self.client)
         self.frames[name], self.parents[name] = self.frames.pop(draft), self.parents.pop(draft)
         self.published.add(name)
@@ -139,11 +155,14 @@ class Versions(RuleBasedStateMachine):
         self.handle(name).publish_version()
         self.published.add(name)
 
-    @precondition(lambda self: self.published and len(self.frames) < 7)
+    @precondition(lambda self: len(self.frames) < 7)
     @rule(data=st.data())
-    def child(self, data: st.DataObject) -> None:
-        parents = data.draw(st.lists(st.sampled_from(sorted(self.published)), min_size=1, max_size=3, unique=True))
-        name = f"v{len(self.frames)}"
+    def new_version(self, data: st.DataObject) -> None:
+        """Without parents, with one, or merged."""
+        known = sorted(self.published)
+        parents = data.draw(st.lists(st.sampled_from(known), max_size=3, unique=True)) if known else []
+        self.made += 1
+        name = f"v{self.made}"
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # frames that differ between parents
             DatasetVersion.create_version(
@@ -176,17 +195,71 @@ class Versions(RuleBasedStateMachine):
             relabelled = [("annotations[1].labels", [old], [new])] if old != new else []
             assert fields == relabelled + ([("meta.n", was, now)] if was != now else [])
 
-    @rule()
-    def restart(self) -> None:
+    @precondition(lambda self: len(self.drafts()) > 1)
+    @rule(data=st.data())
+    def delete_version(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(self.drafts()))
+        Dataset.get("d", client=self.client).delete_version(name)
+        del self.frames[name], self.parents[name]
+
+    @precondition(lambda self: any(self.frames[name] for name in self.published) and len(self.views) < 4)
+    @rule(data=st.data(), order=st.sampled_from(("sequential", "random")))
+    def publish_view(self, data: st.DataObject, order: str) -> None:
+        version = data.draw(st.sampled_from([name for name in sorted(self.published) if self.frames[name]]))
+        name = f"view{len(self.views)}"
+        view = DataView(name, client=self.client)
+        view.add_query(dataset_name="d", version_name=version, frame_query="meta.n:>=0")
+        view.set(iteration={"order": order, "seed": 1})
+        self.views[name] = view.publish().digest, [frame.id for frame in view]
+        assert sorted(self.views[name][1]) == sorted(self.frames[version])
+
+    @precondition(lambda self: self.views)
+    @rule(data=st.data())
+    def verify(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.views)))
+        view = DataView.get(name=name, client=self.client)
+        assert view.verify()[0]
+        assert (view.digest, [frame.id for frame in view]) == self.views[name]
+
+    def stop(self) -> None:
         self.client.close()
         self.service.stop()
+
+    @rule()
+    def restart(self) -> None:
+        self.stop()
         self.start()
 
     @rule()
-    def lose_the_index(self) -> None:
-        self.client.close()
-        self.service.stop()
-        shutil.rmtree(self.folder / "index", ignore_errors=True)
+    def rebuild_the_index(self) -> None:
+        self.stop()
+        assert run(["admin", "rebuild-index", str(self.folder)]) == 0
+        self.start()
+
+    @rule(place=st.floats(0, 1, exclude_max=True))
+    def damage_the_index(self, place: float) -> None:
+        self.stop()
+        for path in self.folder.glob("index/*/*.segment"):
+            content = bytearray(path.read_bytes())
+            content[int(place * len(content))] ^= 1
+            path.write_bytes(content)
+        self.start()
+
+    @rule()
+    def prove(self) -> None:
+        self.stop()
+        assert run(["admin", "check", str(self.folder)]) == 0
+        self.start()
+
+    @rule()
+    def move(self) -> None:
+        """On to another deployment, where all goes on."""
+        self.stop()
+        target = Path(tempfile.mkdtemp(prefix="hyperdatasets-model-"))
+        assert run(["admin", "export", str(self.folder), "d", str(target / "d.hde")]) == 0
+        assert run(["admin", "import", str(target), str(target / "d.hde")]) == 0
+        shutil.rmtree(self.folder)
+        self.folder = target
         self.start()
 
     @invariant()
