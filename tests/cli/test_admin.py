@@ -201,8 +201,9 @@ def test_a_backup_that_is_made_while_others_write_is_of_one_moment(tmp_path: Pat
         enough.set()
         writer.join()
         client.close()
-    assert run(["admin", "check", str(tmp_path / "copy")]) == 0
-    with Service(ServiceConfig(data=tmp_path / "copy", port=0)) as service:
+    assert run(["admin", "restore", str(tmp_path / "copy"), str(tmp_path / "restored")]) == 0
+    assert run(["admin", "check", str(tmp_path / "restored")]) == 0
+    with Service(ServiceConfig(data=tmp_path / "restored", port=0)) as service:
         client = MetadataClient(ClientConfig(service=service.address))
         versions = {each.name: each for each in DatasetVersion.get_versions("d", client=client)}
         assert versions[first.name].digest == digest

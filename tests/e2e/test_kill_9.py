@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from zlib import crc32
@@ -31,7 +31,7 @@ from hyperdatasets.client.dataview import DataView
 from hyperdatasets.client.frames import SingleFrame
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.version import DatasetVersion
-from hyperdatasets.core.errors import Unavailable
+from hyperdatasets.core.errors import StorageFull, Unavailable
 from hyperdatasets.demo.processes import free_ports
 from metadata_service.store.schema import MIGRATIONS
 
@@ -60,8 +60,8 @@ Held = tuple[str, int]  # what the model knows of a frame: label and number
 class Running:
     """The service in a process of its own, on a port that stays."""
 
-    def __init__(self, data: Path, port: int) -> None:
-        self.data, self.port = data, port
+    def __init__(self, data: Path, log: Path, port: int) -> None:
+        self.data, self.log, self.port = data, log, port
         self.process: subprocess.Popen[str] | None = None
         self.client = MetadataClient(ClientConfig(service=f"127.0.0.1:{port}", timeout_s=30))
 
@@ -69,7 +69,7 @@ class Running:
         launcher = ["-m", "metadata_service"] if point == ANYWHERE else [str(DYING), point, str(nth)]
         command = [sys.executable, *launcher, "--data", str(self.data), "--port", str(self.port)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        with (self.data.parent / "service.log").open("ab") as log:
+        with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT, env=environment
             )
@@ -91,8 +91,8 @@ class Running:
 
 
 @contextmanager
-def running(data: Path) -> Iterator[Running]:
-    made = Running(data, free_ports(1)[0])
+def running(data: Path, log: Path) -> Iterator[Running]:
+    made = Running(data, log, free_ports(1)[0])
     try:
         yield made
     finally:
@@ -251,7 +251,7 @@ def test_whatever_is_killed_nothing_acknowledged_is_lost_or_doubled(tmp_path: Pa
     seed, data, model = random.randrange(10**9), tmp_path / "s", Model()
     print(f"seed {seed}")
     rng = random.Random(seed)
-    with running(data) as service:
+    with running(data, tmp_path / "service.log") as service:
         service.start()
         for name in ("d", "side"):
             Dataset.create(name, client=service.client)
@@ -309,7 +309,7 @@ def test_a_migration_that_was_killed_is_done_again(tmp_path: Path, point: str, n
         body = ("ds", "", "old", "{}", 0, 0, 1, "ann", 1, "ann", 1)
         with connection:
             connection.execute(f"INSERT INTO datasets VALUES ({', '.join('?' * len(body))})", body)
-    with running(data) as service:
+    with running(data, tmp_path / "service.log") as service:
         with pytest.raises(AssertionError, match="it ended before it was ready"):
             service.start(point, nth)
         service.wait()
@@ -320,3 +320,27 @@ def test_a_migration_that_was_killed_is_done_again(tmp_path: Path, point: str, n
         assert check(data).strip() == "everything is in order"
     with closing(sqlite3.connect(data / "metadata.db")) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+
+
+def test_killed_on_a_full_disk_it_comes_back_whole(small_disk: Path, tmp_path: Path) -> None:
+    """With no byte left it answers, right, from what it has in memory; what it acknowledged is there afterwards."""
+    data, kept = small_disk / "s", 0
+    with running(data, tmp_path / "service.log") as service:
+        service.start()
+        Dataset.create("d", client=service.client)
+        draft = DatasetVersion.get_current("d", client=service.client)
+        with suppress(StorageFull):
+            while True:
+                frames = [made(f"f{n}", random.randbytes(90).hex(), n) for n in range(kept, kept + 200)]
+                assert not draft.add_frames(frames)
+                kept += len(frames)
+        with suppress(OSError), (small_disk / "filler").open("wb", buffering=0) as file:
+            while file.write(bytes(256)):
+                pass
+        assert draft.count(frame_query="meta.n:>=100") == kept - 100 > 0
+        service.kill()
+        (small_disk / "filler").unlink()
+        service.start()
+        draft.refresh()
+        assert draft.frame_count == draft.count(frame_query="meta.n:>=0") == len(list(draft.frames())) == kept
+        assert check(data).strip() == "everything is in order"
