@@ -63,7 +63,9 @@ class Running:
     def __init__(self, data: Path, log: Path, port: int) -> None:
         self.data, self.log, self.port = data, log, port
         self.process: subprocess.Popen[str] | None = None
-        self.client = MetadataClient(ClientConfig(service=f"127.0.0.1:{port}", timeout_s=30))
+        self.client = MetadataClient(
+            ClientConfig(service=f"127.0.0.1:{port}", timeout_s=300)
+        )  # a busy machine is no fault
 
     def start(self, point: str = ANYWHERE, nth: int = 0) -> None:
         launcher = ["-m", "metadata_service"] if point == ANYWHERE else [str(DYING), point, str(nth)]
