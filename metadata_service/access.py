@@ -6,6 +6,7 @@ Deny by default: a method that is not in the map is refused.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -20,6 +21,7 @@ from hyperdatasets.core.errors import (
     ProtocolMismatch,
     Unauthenticated,
 )
+from hyperdatasets.engine import deadline
 from hyperdatasets.wire.errors import to_status
 from metadata_service.catalog.caller import LOCAL_ADMIN, Caller
 from metadata_service.catalog.users import authenticate
@@ -44,7 +46,7 @@ METHODS: dict[str, str] = {
     **dict.fromkeys((
         "WriteFrames", "DeleteFrames", "CopyFrames", "UpdateByQuery", "QueryFrames", "ListFrames", "CountFrames",
         "BatchGetFrames", "GetStatistics", "GetSchema", "CreateVectorField", "ListVectorFields", "SetVectors",
-        "BatchGetVectors", "SearchVectors", "WithdrawPublicFrames",
+        "BatchGetVectors", "SearchVectors", "WithdrawPublicFrames", "SampleFrames", "GroupFrames",
     ), KNOWN),
     **dict.fromkeys((
         "CreateDataView", "GetDataView", "ListDataViews", "UpdateDataView", "DeleteDataView", "PublishDataView",
@@ -63,6 +65,11 @@ METHODS: dict[str, str] = {
     **dict.fromkeys(("CreateUser", "ListUsers", "SetRole", "CreateToken", "RevokeTokens", "WhoAmI"), KNOWN),
 }  # fmt: skip
 _ASKED_AGAIN_MS = 1_000
+LIMITED = frozenset({
+    "QueryFrames", "ListFrames", "CountFrames", "GetStatistics", "GetSchema", "SampleFrames", "GroupFrames",
+    "SearchVectors", "ResolveDataView",
+})  # fmt: skip
+"""Methods that may be asked anything, and may not compute for long; others as long as their callers wait."""
 _OUTSIDE = ("/grpc.health.", "/grpc.reflection.")  # services of gRPC's own
 
 
@@ -74,9 +81,11 @@ def caller() -> Caller:
 class Gate(grpc.ServerInterceptor):
     """`open_to_all`: a loopback deployment without tokens, in which everybody is the local admin."""
 
-    def __init__(self, store: Store, now_ms: Callable[[], int], *, open_to_all: bool, streams: int) -> None:
+    def __init__(
+        self, store: Store, now_ms: Callable[[], int], *, open_to_all: bool, streams: int, query_s: float
+    ) -> None:
         """`streams`: how many may be open at once; fewer than the threads, so that calls are answered beside them."""
-        self._store, self._now_ms, self._open = store, now_ms, open_to_all
+        self._store, self._now_ms, self._open, self._query_s = store, now_ms, open_to_all, query_s
         self._streams = threading.BoundedSemaphore(streams)
 
     def intercept_service(
@@ -87,13 +96,14 @@ class Gate(grpc.ServerInterceptor):
             return handler
         method = details.method.rpartition("/")[2]
         metadata = {key: _text(value) for key, value in details.invocation_metadata}
+        limit_s = self._query_s if method in LIMITED else math.inf
 
         def admitted() -> Caller:
             _check_protocol(metadata.get("hd-protocol"))
             return self._admit(method, metadata.get("authorization", ""))
 
         if handler.response_streaming:
-            streaming = handler.stream_stream or handler.unary_stream
+            streaming = _timed(handler.stream_stream or handler.unary_stream, limit_s)
             make = (
                 grpc.stream_stream_rpc_method_handler
                 if handler.request_streaming
@@ -103,7 +113,8 @@ class Gate(grpc.ServerInterceptor):
                 _counted(streaming, self._streams), admitted, method, self._now_ms, listening=handler.request_streaming
             )
         else:
-            make, wrapped = grpc.unary_unary_rpc_method_handler, _answering(handler.unary_unary, admitted, method)
+            make = grpc.unary_unary_rpc_method_handler
+            wrapped = _answering(_timed(handler.unary_unary, limit_s), admitted, method)
         return make(wrapped, handler.request_deserializer, handler.response_serializer)
 
     def _admit(self, method: str, authorization: str) -> Caller:
@@ -123,6 +134,17 @@ class Gate(grpc.ServerInterceptor):
         if needs == NODE and not found.site:
             raise PermissionDenied("only the node of a site may call this")
         return found
+
+
+def _timed(behaviour: Callable[..., Any], limit_s: float) -> Callable[..., Any]:
+    """What is computed ends with the time that the caller or the service gives it, and when nobody waits any more."""
+
+    def timed(request: Any, context: grpc.ServicerContext) -> Any:
+        left_s = context.time_remaining()
+        deadline.begin(limit_s if left_s is None else min(left_s, limit_s), context.is_active)
+        return behaviour(request, context)
+
+    return timed
 
 
 def _answering(behaviour: Callable[..., Any], admitted: Callable[[], Caller], method: str) -> Callable[..., Any]:

@@ -31,6 +31,7 @@ class ServiceConfig:
     hostname: str = setting("", "further names in the service's certificate, with commas between")
     reflection: bool = setting(default=False, text="let clients list the service's methods (gRPC reflection)")
     threads: int = setting(32, "calls that are answered at the same time")
+    query_seconds: int = setting(60, "the longest that a query may compute; then it is stopped with an error")
 
     @property
     def loopback(self) -> bool:

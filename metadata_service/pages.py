@@ -9,7 +9,7 @@ import hmac
 import orjson
 from google.protobuf.message import Message
 
-from hyperdatasets.core.errors import InvalidArgument, InvalidPageToken, PageTokenStale
+from hyperdatasets.core.errors import InvalidArgument, InvalidPageToken
 
 _SIGNATURE = 16  # bytes
 PAGE_SIZE = 100
@@ -29,22 +29,24 @@ def token(key: bytes, request: Message, *, start: int, generation: int = 0) -> s
     return base64.urlsafe_b64encode(_sign(key, payload) + payload).decode()
 
 
-def start(key: bytes, request: Message, *, generation: int = 0) -> int:
+def start(key: bytes, request: Message) -> int:
     """Where the page begins that the request asks for.
 
     Raises:
         InvalidPageToken: forged, cut, or made for another request.
-        PageTokenStale: the version was edited since.
     """
+    return place(key, request, generation=0)[0]
+
+
+def place(key: bytes, request: Message, *, generation: int) -> tuple[int, int]:
+    """The same, and the generation of the version that the first page was made from; that one if this is the first."""
     given: str = request.page_token  # type: ignore[attr-defined]  # every list request has one
     if not given:
-        return 0
+        return 0, generation
     bound, first, made_for = _payload(key, given)
     if bound != _bound(request):
         raise InvalidPageToken("the page token belongs to another query; begin again without one")
-    if made_for != generation:
-        raise PageTokenStale("the version was edited since the first page; begin again without a page token")
-    return int(first)
+    return int(first), int(made_for)
 
 
 def _payload(key: bytes, given: str) -> tuple[str, int, int]:

@@ -7,6 +7,7 @@ import logging
 import secrets
 import socket
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -66,10 +67,11 @@ _LOG = logging.getLogger("metadata_service")
 class Service:
     """A running service; use as a context manager, or `start` and `stop`."""
 
-    def __init__(self, config: ServiceConfig) -> None:
+    def __init__(self, config: ServiceConfig, *, now_ms: Callable[[], int] | None = None) -> None:
+        """`now_ms`: another clock than the machine's, in milliseconds since 1970."""
         self._config = config
         self._hold = _held(config.data)
-        self._store, self._deployment = opened(config.data)
+        self._store, self._deployment = opened(config.data, now_ms=now_ms)
         self._authority = None if config.loopback else Authority(config.data / "keys", name="hyperdatasets service")
         self._health = health.HealthServicer()
         self._server = self._built()
@@ -117,7 +119,8 @@ class Service:
 
     def _built(self) -> grpc.Server:
         streams = max(1, self._config.threads * 3 // 4)
-        gate = Gate(self._store, self._deployment.now_ms, open_to_all=self._config.loopback, streams=streams)
+        gate = Gate(self._store, self._deployment.now_ms, open_to_all=self._config.loopback, streams=streams,
+                    query_s=self._config.query_seconds)  # fmt: skip
         server = grpc.server(
             ThreadPoolExecutor(self._config.threads, thread_name_prefix="call"),
             interceptors=[gate],
@@ -175,8 +178,9 @@ def _held(data: Path) -> Hold:
         raise InvalidConfig(f"the data folder {data} cannot be used: {error.strerror}") from None
 
 
-def opened(data: Path) -> tuple[Store, Deployment]:
+def opened(data: Path, *, now_ms: Callable[[], int] | None = None) -> tuple[Store, Deployment]:
     """What a data folder holds, made if it is new; no thread runs yet."""
+    now_ms = now_ms or _now_ms
     try:
         data.mkdir(parents=True, exist_ok=True)
         store = SqliteStore(data / "metadata.db")
@@ -190,12 +194,12 @@ def opened(data: Path) -> tuple[Store, Deployment]:
             if name not in settings:
                 settings[name] = secrets.token_hex(16)
                 writing.insert("settings", {"name": name, "value": settings[name]})
-        forget_old(writing, _now_ms())
+        forget_old(writing, now_ms())
     deployment = Deployment(
         id=settings["deployment_id"], store=store, indexes=Indexes(data / "index", store),
         vectors=VectorIndexes(data / "index" / "vectors", store),
         signer=Signer.open(data / "keys" / "records.key"), page_key=bytes.fromhex(settings["page_key"]),
-        now_ms=_now_ms,
+        now_ms=now_ms,
     )  # fmt: skip
     return store, deployment
 

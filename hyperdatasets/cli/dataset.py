@@ -32,11 +32,12 @@ def list_command(
     project: Annotated[str, typer.Option(help="In this project and below it.")] = "",
     name: Annotated[str, typer.Option(help="With this text in the name.")] = "",
     tag: Annotated[list[str] | None, typer.Option(help="With this tag; repeat for several, all of them.")] = None,
+    search: Annotated[str, typer.Option(help="With these words in name, project, description or tags.")] = "",
     archived: Annotated[bool, typer.Option("--archived", help="Archived ones too.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List datasets by project, name and tag."""
-    found = Dataset.list(project=project, name=name, tags=tag or (), include_archived=archived)
+    """List datasets by project, name, tag and free text."""
+    found = Dataset.list(project=project, name=name, tags=tag or (), text=search, include_archived=archived)
     show([_plain(each) for each in found], as_json=as_json, columns=("name", "versions", "tags", "description"))
 
 

@@ -16,10 +16,12 @@ Name = Annotated[str, typer.Argument(help="Name (the newest of it) or id.")]
 
 @app.command("list")
 def list_command(
-    project: Annotated[str, typer.Option(help="In this project and below it.")] = "", as_json: Json = False
+    project: Annotated[str, typer.Option(help="In this project and below it.")] = "",
+    search: Annotated[str, typer.Option(help="With these words in name, project, notes or tags.")] = "",
+    as_json: Json = False,
 ) -> None:
     """List experiments, the newest first."""
-    found = [_plain(each) for each in Experiment.list(project=project)]
+    found = [_plain(each) for each in Experiment.list(project=project, text=search)]
     show(found, as_json=as_json, columns=("name", "state", "data", "metrics", "id"))
 
 

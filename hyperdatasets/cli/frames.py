@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Annotated, Any
 
 import orjson
@@ -49,6 +50,38 @@ def find(
     if not as_json:
         say(f"{found.count(frame_query=query, roi_query=roi_query)} frames match")
     _print(found.frames(frame_query=query, roi_query=roi_query, order_by=order_by, limit=limit), as_json=as_json)
+
+
+@app.command()
+def sample(
+    dataset: Dataset, by: Annotated[str, typer.Option(help="Field whose values are sampled by, such as meta.city.")],
+    per_value: Annotated[int, typer.Option(help="At most so many frames for each value.")] = 0,
+    share: Annotated[float, typer.Option(help="Or this share of the frames of each value, rounded up.")] = 0,
+    seed: Annotated[int, typer.Option(help="Another one draws other frames.")] = 0,
+    query: Query = "", roi_query: RoiQuery = "", version: Version = "", as_json: Json = False,
+) -> None:  # fmt: skip
+    """Draw some frames for each value of a field; the same ones with the same seed."""
+    drawn = _get(dataset, version).sample(
+        by=by, per_value=per_value, share=share, seed=seed, frame_query=query, roi_query=roi_query
+    )
+    if not as_json:
+        say(f"{len(drawn)} of {drawn.matching} frames, for {drawn.values} values; {drawn.missing} frames have none")
+    _print(drawn, as_json=as_json)
+
+
+@app.command()
+def group(
+    dataset: Dataset, by: Annotated[str, typer.Option(help="Field to group by, such as rois.label or sources.uri.")],
+    query: Query = "", roi_query: RoiQuery = "", version: Version = "",
+    order: Annotated[str, typer.Option(help="`count` (most frames first) or `value`.")] = "count",
+    limit: Annotated[int, typer.Option(help="At most so many groups; 0 = all.")] = 20, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Show the values of a field, how many frames hold each, and the first of these."""
+    found = _get(dataset, version).groups(by, order=order, frame_query=query, roi_query=roi_query)
+    show([
+        {"value": each.value, "frames": each.frames, "count": each.count, "first": each.first.id}
+        for each in islice(found, limit or None)
+    ], as_json=as_json)  # fmt: skip
 
 
 @app.command("show")

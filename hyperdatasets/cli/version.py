@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
 
@@ -71,9 +72,13 @@ def revert(dataset: Dataset, version: Version = "", as_json: Json = False) -> No
 
 
 @app.command("list")
-def list_command(dataset: Dataset, as_json: Json = False) -> None:
+def list_command(
+    dataset: Dataset,
+    search: Annotated[str, typer.Option(help="With these words in name, comment or tags.")] = "",
+    as_json: Json = False,
+) -> None:
     """List versions, the oldest first."""
-    found = DatasetVersion.get_versions(dataset)
+    found = DatasetVersion.get_versions(dataset, text=search)
     show([_plain(each) for each in found], as_json=as_json, columns=("name", "state", "frames", "annotated", "digest"))
 
 
@@ -150,18 +155,48 @@ def export(
 
 @app.command()
 def stats(
-    dataset: Dataset, field: Annotated[str, typer.Argument(help="As `dataset schema` lists them.")],
+    dataset: Dataset,
+    field: Annotated[str, typer.Argument(
+        help="As `dataset schema` lists them, or num_rois, rois.aspect, rois.relative_width, rois.relative_height, "
+        "rois.relative_area."
+    )],
     version: Version = "", query: Annotated[str, typer.Option(help="Frame query: only in these frames.")] = "",
+    roi_query: Annotated[str, typer.Option(help="ROI query: only these ROIs.")] = "",
+    source_query: Annotated[str, typer.Option(help="Source query: only frames with such a source.")] = "",
+    limit: Annotated[int, typer.Option(help="At most so many values, the most frequent first.")] = 20,
+    bins: Annotated[int, typer.Option(help="Bars of the histogram.")] = 10,
+    pairs: Annotated[bool, typer.Option("--pairs", help="Which of the values occur together.")] = False,
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Count the values of a field, such as rois.label."""
-    found = _get(dataset, version).statistics(field, where=query)
+    """Count the values of a field, such as rois.label, under any filter; numbers and dates get a histogram, too."""
+    found = _get(dataset, version).statistics(
+        field, where=query, roi_query=roi_query, source_query=source_query, limit=limit, bins=bins, pairs=pairs
+    )
     if as_json:
         show(found, as_json=True)
-        return
-    show([{"value": value, "count": count} for value, count in found["counts"].items()], as_json=False)
-    if found["quantiles"]:
-        say("minimum, quartiles, maximum: " + ", ".join(f"{each:g}" for each in found["quantiles"]))
+    else:
+        _print_statistics(found)
+
+
+def _print_statistics(found: dict[str, Any]) -> None:
+    of_frames = found["frame_counts"]
+    say(f"{found['distinct']} different values; {found['missing']} of {found['elements']} have none")
+    show([{"value": value, "count": count, "frames": of_frames[value]} for value, count in found["counts"].items()],
+         as_json=False)  # fmt: skip
+    dates = found["dates"] or {"quantiles": [], "histogram": []}
+    for quantiles, bars in ((found["quantiles"], found["histogram"]), (dates["quantiles"], dates["histogram"])):
+        if quantiles:
+            say("minimum, quartiles, maximum: " + ", ".join(map(_edge, quantiles)))
+            show([{"from": _edge(low), "to": _edge(high), "count": count} for low, high, count in bars], as_json=False)
+    if found["pairs"]:
+        show([
+            {"value": first, "with": second, "count": count, "frames": frames}
+            for first, second, count, frames in found["pairs"]
+        ], as_json=False)  # fmt: skip
+
+
+def _edge(value: float | datetime) -> str:
+    return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else f"{value:g}"
 
 
 def _get(dataset: str, version: str) -> DatasetVersion:

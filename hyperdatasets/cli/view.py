@@ -56,10 +56,11 @@ def show_command(view: Name, as_json: Json = False) -> None:
 def list_command(
     project: Annotated[str, typer.Option(help="In this project and below it.")] = "",
     name: Annotated[str, typer.Option(help="With this text in the name.")] = "",
+    search: Annotated[str, typer.Option(help="With these words in name, project, description or tags.")] = "",
     as_json: Json = False,
 ) -> None:
     """List views by name."""
-    found = [_plain(each) for each in DataView.list(project=project, name=name)]
+    found = [_plain(each) for each in DataView.list(project=project, name=name, text=search)]
     show(found, as_json=as_json, columns=("name", "status", "sites", "digest"))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +18,7 @@ from hyperdatasets.client.exports import Exported, Subject, export
 from hyperdatasets.client.frames import FrameGroup, SingleFrame, read_uri
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.node import NodeClient, Sample, local_node
-from hyperdatasets.client.version import QueryWarning
+from hyperdatasets.client.query_warnings import tell
 from hyperdatasets.core.dataview_text import from_plain, from_yaml, to_plain
 from hyperdatasets.core.errors import InvalidView, ViewPublished
 from hyperdatasets.core.selection import SiteSelection
@@ -110,8 +109,11 @@ class DataView:
         return cls._of(answer.view, client)
 
     @classmethod
-    def list(cls, *, project: str = "", name: str = "", client: MetadataClient | None = None) -> list[DataView]:
-        request, found = pb.ListDataViewsRequest(project=project, name_contains=name), []
+    def list(
+        cls, *, project: str = "", name: str = "", text: str = "", client: MetadataClient | None = None
+    ) -> list[DataView]:
+        """Views in the project or below it, with the name's part, and with all words of a free text."""
+        request, found = pb.ListDataViewsRequest(project=project, name_contains=name, text=text), []
         while True:
             answer = current(client).send(request)
             found += [cls._of(each, client) for each in answer.views]
@@ -251,7 +253,7 @@ class DataView:
         if self._replaced or (self._before_use is not None and self.published):  # the experiment saw to it
             return self
         answer = self._client.send(pb.PublishDataViewRequest(view=self.id), timeout_s=600)
-        _tell(answer.warnings)
+        tell(answer.warnings)
         self._read(answer.view)
         return self
 
@@ -496,7 +498,7 @@ class DataView:
     def _entries(self, request: pb.ReadDataViewRequest) -> Iterator[pb.ViewEntry]:
         """Entries with warnings told."""
         for answer in self._client.stream(request):
-            _tell(answer.warnings)
+            tell(answer.warnings)
             yield from answer.entries
 
     def _read_by_uri(self) -> Iterator[tuple[Sample | None, int]]:
@@ -546,8 +548,3 @@ def _version(dataset: str, project: str, version: str) -> dict[str, str]:
 def _quoted(label: str) -> str:
     escaped = label.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
-
-
-def _tell(listed: Any) -> None:
-    for each in listed:
-        warnings.warn(f"{each.where}: {each.message}", QueryWarning, stacklevel=3)

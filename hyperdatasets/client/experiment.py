@@ -59,8 +59,9 @@ class Experiment:
         return cls(current(client).send(request).experiment, client)
 
     @classmethod
-    def list(cls, *, project: str = "", client: MetadataClient | None = None) -> list[Experiment]:
-        request, found = pb.ListExperimentsRequest(project=project), []
+    def list(cls, *, project: str = "", text: str = "", client: MetadataClient | None = None) -> list[Experiment]:
+        """Experiments in the project or below it, with all words of a free text; the newest first."""
+        request, found = pb.ListExperimentsRequest(project=project, text=text), []
         while True:
             answer = current(client).send(request)
             found += [cls(each, client) for each in answer.experiments]

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from hyperdatasets.client import bulk, json_text, writing
+from hyperdatasets.client import bulk, explore, json_text, writing
 from hyperdatasets.client import vectors as vectors_client
 from hyperdatasets.client.bulk import WriteResult
 from hyperdatasets.client.checks import CheckReport, read_checks, report
 from hyperdatasets.client.dataset import Dataset
+from hyperdatasets.client.explore import FrameSet, Sample
 from hyperdatasets.client.exports import Exported, Subject, export
 from hyperdatasets.client.frames import SingleFrame
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.progress import bar, bars
+from hyperdatasets.client.query_warnings import tell
 from hyperdatasets.client.uploads import Uploader, check_destination
 from hyperdatasets.client.vectors import Neighbours
 from hyperdatasets.client.writing import AnyFrame
@@ -29,10 +31,6 @@ from hyperdatasets.v1 import version_service_pb2 as pb
 from hyperdatasets.wire.frames import from_message
 
 CHECKS_S = 600  # deadline where checks may run, in seconds
-
-
-class QueryWarning(UserWarning):
-    """A query that could be read, but may not mean what was meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +127,15 @@ class DatasetVersion:
         dataset_id: str = "",
         only_published: bool = False,
         only_draft: bool = False,
+        text: str = "",
         client: MetadataClient | None = None,
     ) -> list[DatasetVersion]:
+        """Versions, the oldest first; with all words of a free text in name, comment or tags."""
         state = pb.VERSION_STATE_UNSPECIFIED
         if only_published != only_draft:
             state = pb.VERSION_STATE_PUBLISHED if only_published else pb.VERSION_STATE_DRAFT
-        request = pb.ListVersionsRequest(dataset=_dataset(dataset_name, dataset_project, dataset_id), state=state)
+        dataset = _dataset(dataset_name, dataset_project, dataset_id)
+        request = pb.ListVersionsRequest(dataset=dataset, state=state, text=text)
         found = []
         while True:
             answer = current(client).send(request)
@@ -382,7 +383,7 @@ class DatasetVersion:
             **self._named, frame_ids=ids, filter=_filter(frame_query, roi_query, source_query), preview=preview
         )
         answer = self._client.send(request)
-        _tell(answer.warnings)
+        tell(answer.warnings)
         self.refresh()
         return int(answer.deleted)
 
@@ -395,7 +396,7 @@ class DatasetVersion:
             from_dataset=other.dataset_id, from_version=other.id, filter=_filter(frame_query, roi_query, source_query),
             **self._named, preview=preview,
         ))  # fmt: skip
-        _tell(answer.warnings)
+        tell(answer.warnings)
         result = WriteResult()
         result.added, result.updated, result.unchanged = answer.added, answer.updated, answer.unchanged
         self.refresh()
@@ -419,7 +420,7 @@ class DatasetVersion:
             remove_labels=remove_labels, relabel=relabel or {}, preview=preview,
             set_meta_json=json_text.write(set_meta),
         ))  # fmt: skip
-        _tell(answer.warnings)
+        tell(answer.warnings)
         self.refresh()
         return int(answer.updated)
 
@@ -439,7 +440,7 @@ class DatasetVersion:
             order_by=frames_pb.SortKey(field=order_by.removeprefix("-"), descending=order_by.startswith("-")),
         )  # fmt: skip
         for answer in self._client.stream(request):
-            _tell(answer.warnings)
+            tell(answer.warnings)
             for stored in answer.frames:
                 yield SingleFrame.from_plain(from_message(stored.frame))
 
@@ -498,39 +499,87 @@ class DatasetVersion:
             self._client, field=field, to=to, k=k, metric=metric, exact=bool(exact),
             filter=_filter(frame_query, roi_query, source_query), **self._named,
         )  # fmt: skip
-        _tell(found.warnings)
+        tell(found.warnings)
         return found
 
     def count(self, *, frame_query: str = "", roi_query: str = "", source_query: str = "") -> int:
         answer = self._client.send(
             frames_pb.CountFramesRequest(**self._named, filter=_filter(frame_query, roi_query, source_query))
         )
-        _tell(answer.warnings)
+        tell(answer.warnings)
         return int(answer.count)
 
-    def statistics(self, field: str, *, where: str = "", roi_query: str = "", limit: int = 100) -> dict[str, Any]:
-        """Value counts of a field, and for numbers a histogram and quantiles."""
-        answer = self._client.send(frames_pb.GetStatisticsRequest(
-            **self._named, field=field, filter=_filter(where, roi_query, ""), limit=limit
-        ))  # fmt: skip
-        _tell(answer.warnings)
-        return {
-            "frames": answer.frames, "values": answer.values, "distinct": answer.distinct,
-            "counts": {each.value: each.count for each in answer.counts},
-            "histogram": [(each.low, each.high, each.count) for each in answer.histogram],
-            "quantiles": list(answer.quantiles),
-        }  # fmt: skip
+    def statistics(
+        self,
+        field: str,
+        *,
+        where: str = "",
+        roi_query: str = "",
+        source_query: str = "",
+        limit: int = 100,
+        bins: int = 20,
+        quantiles: Sequence[float] = (),
+        pairs: bool = False,
+    ) -> dict[str, Any]:
+        """What values a field has, under any filter; a ROI query also narrows the ROIs that are looked at.
 
-    def schema(self) -> dict[str, dict[str, Any]]:
-        """Every field: types, frames or ROIs that have it, distinct texts, the most frequent ones."""
-        answer = self._client.send(frames_pb.GetSchemaRequest(**self._named))
-        return {
-            each.path: {
-                "types": list(each.types), "count": each.frames, "distinct": each.distinct,
-                "top": {value.value: value.count for value in each.top},
-            }
-            for each in answer.fields
-        }  # fmt: skip
+        Args:
+            field: as `schema` lists them, or `num_rois`, `rois.aspect`, `rois.relative_width`,
+                `rois.relative_height`, `rois.relative_area`.
+            where: frame query.
+            limit: values that are counted, the most frequent first; `distinct` tells how many there are.
+            quantiles: shares from 0 to 1; default: minimum, quartiles, maximum.
+            pairs: also which of the values occur together.
+
+        Returns:
+            frames, elements (frames, ROIs or sources that were looked at), missing (those without a value), values,
+            distinct, counts {value: elements}, frame_counts {value: frames}, histogram [(low, high, count)], quantiles;
+            dates (None, or count, histogram, quantiles); pairs [(value, value, elements, frames)].
+        """
+        return explore.statistics(
+            self._client, filter=_filter(where, roi_query, source_query), field=field, limit=limit, bins=bins,
+            quantiles=quantiles, pairs=pairs, **self._named,
+        )  # fmt: skip
+
+    def schema(
+        self, *, frame_query: str = "", roi_query: str = "", source_query: str = ""
+    ) -> dict[str, dict[str, Any]]:
+        """Every field: types, count (frames that have it), distinct values, the most frequent ones under `top`."""
+        return explore.schema(self._client, filter=_filter(frame_query, roi_query, source_query), **self._named)
+
+    def sample(
+        self,
+        *,
+        by: str,
+        per_value: int = 0,
+        share: float = 0,
+        seed: int = 0,
+        frame_query: str = "",
+        roi_query: str = "",
+        source_query: str = "",
+        projection: Sequence[str] = (),
+    ) -> Sample:
+        """At most `per_value` frames for each value of a field, or a share of those that hold it, rounded up.
+
+        A frame that holds several values (labels) counts for each of them. The same seed draws the same frames of a
+        version.
+        """
+        return explore.sample(
+            self._client, filter=_filter(frame_query, roi_query, source_query), by=by, per_value=per_value,
+            share=share, seed=seed, projection=projection, **self._named,
+        )  # fmt: skip
+
+    def groups(
+        self, by: str, *, order: str = "count", frame_query: str = "", roi_query: str = "", source_query: str = ""
+    ) -> Iterator[FrameSet]:
+        """The values of a field, each with how many frames hold it and the first of them; read page by page.
+
+        Args:
+            order: `count` (most frames first) or `value`.
+        """
+        return explore.groups(
+            self._client, filter=_filter(frame_query, roi_query, source_query), by=by, order=order, **self._named
+        )
 
     def diff(self, other: DatasetVersion, *, explain: int = 100, limit: int = 10_000) -> VersionDiff:
         """What `other` has that this version has not, and the other way round."""
@@ -568,11 +617,6 @@ def _filter(frame_query: str, roi_query: str, source_query: str) -> frames_pb.Fr
     for query in (frame_query, roi_query, source_query):
         check_characters(query)
     return frames_pb.FrameFilter(frame_query=frame_query, roi_query=roi_query, source_query=source_query)
-
-
-def _tell(listed: Iterable[Any]) -> None:
-    for each in listed:
-        warnings.warn(f"{each.where}: {each.message}", QueryWarning, stacklevel=3)
 
 
 def _change(change: pb.FrameChange) -> tuple[str, str, list[tuple[str, Any, Any]]]:

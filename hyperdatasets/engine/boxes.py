@@ -14,8 +14,9 @@ from pyroaring import BitMap
 from hyperdatasets.core.query.tree import Node
 from hyperdatasets.engine.bitmaps import Ordinals, to_array, to_bitmap, union
 from hyperdatasets.engine.column import Column
-from hyperdatasets.engine.groups import Part, parts
+from hyperdatasets.engine.groups import parts
 from hyperdatasets.engine.index import DatasetIndex
+from hyperdatasets.engine.segment import Segment
 
 TOLERANCE = 1e-6  # pixels; the bounding box of a turned shape is rounded
 IN_SPACE = ("box3d", "points3d", "polygon3d")  # their coordinates are not pixels of an image
@@ -36,45 +37,54 @@ def outside(index: DatasetIndex, revisions: BitMap, *, rois: Node | None = None)
     boxes = unknown = judged = 0
     offending = BitMap()
     for part in parts(index, "rois.x", revisions, rois=rois):
-        shapes = _Shapes(part)
-        boxes += len(shapes.beyond)
-        unknown += len(shapes.elements) - len(shapes.placed)
-        judged += len(shapes.placed)
-        offending |= part.segment.to_revisions(part.table.frames_of(shapes.beyond))
+        shapes = Shapes(part.segment, part.elements)
+        placed, beyond = shapes.beyond()
+        boxes += len(beyond)
+        unknown += len(shapes.elements) - len(placed)
+        judged += len(placed)
+        offending |= part.segment.to_revisions(part.table.frames_of(beyond))
     return Outside(boxes, unknown, judged, offending)
 
 
-class _Shapes:
-    """The ROIs of one segment that have a bounding box in the plane."""
+class Shapes:
+    """The ROIs of one segment that have a bounding box in the plane.
 
-    def __init__(self, part: Part) -> None:
-        self._part = part
-        self.placed, self.beyond = BitMap(), BitMap()
-        for rois, widths, heights in self._on_images():
-            x, y, width, height = (values[rois] for values in self._box)
+    Args:
+        chosen: the ROIs of the segment that are looked at.
+    """
+
+    def __init__(self, segment: Segment, chosen: BitMap) -> None:
+        self._segment, self._table, self._chosen = segment, segment.rois, chosen
+
+    def beyond(self) -> tuple[BitMap, BitMap]:
+        """Those that lie on an image of known size, and of these the ones that reach beyond it."""
+        placed, beyond = BitMap(), BitMap()
+        for rois, widths, heights in self.on_images():
+            x, y, width, height = (values[rois] for values in self.box)
             out = (x < -TOLERANCE) | (y < -TOLERANCE)
             out |= (x + width > widths + TOLERANCE) | (y + height > heights + TOLERANCE)
-            self.placed |= to_bitmap(rois)
-            self.beyond |= to_bitmap(rois[out])
+            placed |= to_bitmap(rois)
+            beyond |= to_bitmap(rois[out])
+        return placed, beyond
 
     @cached_property
     def elements(self) -> BitMap:
-        columns = self._part.table.columns
-        if self._part.column is None:
+        columns = self._table.columns
+        if "x" not in columns:
             return BitMap()
         shape = columns["shape"]
         codes = [code for name in IN_SPACE if (code := shape.texts.code(name)) is not None]
-        return (self._part.elements & self._part.column.present) - union(shape.postings[code] for code in codes)
+        return (self._chosen & columns["x"].present) - union(shape.postings[code] for code in codes)
 
     @cached_property
-    def _box(self) -> list[NDArray[np.float64]]:
-        columns = self._part.table.columns
-        return [_dense(columns[name], self._part.table.size) for name in ("x", "y", "width", "height")]
+    def box(self) -> list[NDArray[np.float64]]:
+        """x, y, width and height of each ROI of the segment; NaN where it has none."""
+        return [_dense(self._table.columns[name], self._table.size) for name in ("x", "y", "width", "height")]
 
-    def _on_images(self) -> Iterator[tuple[Ordinals, NDArray[np.float64], NDArray[np.float64]]]:
+    def on_images(self) -> Iterator[tuple[Ordinals, NDArray[np.float64], NDArray[np.float64]]]:
         """ROIs with the width and height of an image they lie on, source by source (ids are unique in a frame)."""
-        images = self._part.segment.sources
-        lies_on = self._part.table.columns.get("sources")
+        images = self._segment.sources
+        lies_on = self._table.columns.get("sources")
         if lies_on is None or not self.elements or not {"id", "width", "height"} <= images.columns.keys():
             return
         widths, heights = (_dense(images.columns[name], images.size) for name in ("width", "height"))
@@ -87,8 +97,8 @@ class _Shapes:
                 continue
             rois = to_array(lies_on.postings[of_source] & self.elements)
             owners = images.owners[found]
-            places = np.minimum(np.searchsorted(owners, self._part.table.owners[rois]), len(owners) - 1)
-            same = owners[places] == self._part.table.owners[rois]
+            places = np.minimum(np.searchsorted(owners, self._table.owners[rois]), len(owners) - 1)
+            same = owners[places] == self._table.owners[rois]
             yield rois[same], widths[found[places[same]]], heights[found[places[same]]]
 
 

@@ -13,6 +13,7 @@ from hyperdatasets.core.query.literals import boolean, number
 from hyperdatasets.core.query.text import tokens
 from hyperdatasets.core.query.tree import Bound, Exists, Range, Term, Test
 from hyperdatasets.engine.column import Column
+from hyperdatasets.engine.deadline import checked
 from hyperdatasets.engine.dictionary import LARGE
 from hyperdatasets.engine.words import Pattern, predicate
 
@@ -80,10 +81,10 @@ def _saying(column: Column, text: str) -> list[int]:
 def _fitting(column: Column, test: Pattern, *, exact: bool) -> Iterable[int]:
     fits = predicate(test, exact=exact)
     if exact:
-        return [code for code, text in enumerate(column.texts) if fits(text)]
+        return [code for code, text in enumerate(checked(column.texts)) if fits(text)]
     if len(column.texts) > LARGE:
-        return [code for code, text in enumerate(column.texts) if any(map(fits, tokens(text)))]
-    return sorted({code for word, codes in column.texts.words.items() if fits(word) for code in codes})
+        return [code for code, text in enumerate(checked(column.texts)) if any(map(fits, tokens(text)))]
+    return sorted({code for word, codes in checked(column.texts.words.items()) if fits(word) for code in codes})
 
 
 def _texts_in(column: Column, test: Range) -> list[int]:

@@ -9,6 +9,7 @@ from hyperdatasets.core.query.dates import moments
 from hyperdatasets.core.query.fields import known_names
 from hyperdatasets.core.query.literals import boolean, number
 from hyperdatasets.core.query.tree import And, Leaf, Node, Not, Or, Range, Scope, Some, Term
+from hyperdatasets.engine import measures
 from hyperdatasets.engine.index import DatasetIndex
 from hyperdatasets.engine.table import is_below
 
@@ -27,6 +28,14 @@ def warnings(index: DatasetIndex, node: Node, scope: Scope) -> list[tuple[str, i
         elif path and (kind := _wrong_kind(index, shown, leaf, scope)):
             found.append((f"{shown}: its values are {kind}; this condition matches nothing", leaf.position))
     return found
+
+
+def unknown(index: DatasetIndex, path: str) -> list[str]:
+    """That no frame has a field whose values were asked for, and the nearest names."""
+    names = index.names("frame")
+    if path in measures.NAMES or not names or any(is_below(name, path) for name in names):
+        return []
+    return [f"{path}: no frame has such a field.{did_you_mean(nearest(path, known_names('frame', names)))}"]
 
 
 def _wrong_kind(index: DatasetIndex, path: str, leaf: Leaf, scope: Scope) -> str:

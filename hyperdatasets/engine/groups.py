@@ -21,9 +21,10 @@ from pyroaring import BitMap
 from hyperdatasets.core.query.tree import Node
 from hyperdatasets.engine.bitmaps import to_bitmap, union
 from hyperdatasets.engine.column import Column
-from hyperdatasets.engine.index import DatasetIndex, table_of
+from hyperdatasets.engine.counting import chosen, number_text
+from hyperdatasets.engine.deadline import checked
+from hyperdatasets.engine.index import DatasetIndex
 from hyperdatasets.engine.segment import Segment
-from hyperdatasets.engine.statistics import elements_of
 from hyperdatasets.engine.table import Table
 
 
@@ -63,15 +64,11 @@ class Group:
 
 def parts(index: DatasetIndex, path: str, revisions: BitMap, *, rois: Node | None = None) -> list[Part]:
     """Where a frame field (also `rois.…`, `sources.…`) stands; a ROI query narrows the ROIs."""
-    found = []
-    for segment in index.segments:
-        table, name = table_of(segment, path, "frame")
-        elements = elements_of(segment, table, revisions)
-        if rois is not None and table is segment.rois and elements:
-            elements = elements & segment.rois_matching(rois)
-        if elements:
-            found.append(Part(segment, table, elements, table.columns.get(name)))
-    return found
+    return [
+        Part(each.segment, each.table, each.elements, each.column)
+        for each in chosen(index, path, revisions, rois)
+        if each.elements
+    ]
 
 
 def total(of: Iterable[Part]) -> tuple[int, int]:
@@ -86,7 +83,7 @@ def total(of: Iterable[Part]) -> tuple[int, int]:
 def groups(*tagged: Iterable[Part]) -> Iterator[Group]:
     """Every value once, ascending; the place of an argument is the tag of what it holds."""
     streams = [_entries(tag, part) for tag, of in enumerate(tagged) for part in of]
-    for text, entries in groupby(heapq.merge(*streams, key=_text), key=_text):
+    for text, entries in groupby(checked(heapq.merge(*streams, key=_text)), key=_text):
         yield Group(text, tuple(_joined(entries)))
 
 
@@ -138,8 +135,3 @@ def _numbers(rows: NDArray[np.uint32], values: NDArray[Any]) -> Iterator[tuple[s
     ends = np.searchsorted(places[order], np.arange(len(distinct) + 1))
     for place, value in enumerate(distinct.tolist()):
         yield number_text(value), to_bitmap(np.sort(rows[order[ends[place] : ends[place + 1]]]))
-
-
-def number_text(value: float) -> str:
-    """A number as the text that groups it: 5 and 5.0 are one value, as they are to a query."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else repr(value)

@@ -20,6 +20,7 @@ from hyperdatasets.core.errors import InvalidQuery
 from hyperdatasets.core.frames import Frame
 from hyperdatasets.core.query.tree import All, And, Exists, Leaf, Node, Not, Nothing, Or, Range, Scope, Some, Term
 from hyperdatasets.engine.bitmaps import Ordinals, complement, everything, to_array, to_bitmap, union
+from hyperdatasets.engine.deadline import check
 from hyperdatasets.engine.evaluate import equal_texts, satisfying_texts
 from hyperdatasets.engine.rois import owners_of, rois_table
 from hyperdatasets.engine.table import Table, TableBuilder, is_any_text, merge_tables
@@ -73,6 +74,7 @@ class Segment:
 
     def search(self, node: Node, scope: Scope) -> BitMap:
         """Revisions that match: the frame itself (frame, local), or some ROI or source of it."""
+        check()
         if scope == "roi":
             node = Some("rois", node)
         elif scope == "source":
@@ -121,6 +123,7 @@ class Segment:
 
     def _combined(self, node: Node, table: Table, within: BitMap | None) -> BitMap:
         """What matches; elements outside of `within` may be left out or not."""
+        check()
         match node:
             case And(children):
                 result = within

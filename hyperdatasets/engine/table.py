@@ -62,6 +62,11 @@ class Table:
         """Frames that have an element at all."""
         return to_bitmap(self.owners)
 
+    @cached_property
+    def per_frame(self) -> NDArray[np.uint32]:
+        """How many elements each frame has; shape (frames,)."""
+        return np.bincount(self.owners, minlength=self.frames).astype(np.uint32)
+
     def counts(self, elements: BitMap) -> NDArray[np.int64]:
         """How many of these elements each frame has; shape (frames,)."""
         return np.bincount(self.owners.take(to_array(elements)), minlength=self.frames)

@@ -348,6 +348,7 @@ class ListExperimentsRequest(_message.Message):
     ARCHIVE_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
     project: _builtins.str
     """Only this project and those below it."""
     name_contains: _builtins.str
@@ -360,6 +361,8 @@ class ListExperimentsRequest(_message.Message):
     """At most so many; 0 = the service's choice."""
     page_token: _builtins.str
     """From the previous page."""
+    text: _builtins.str
+    """Free text: every word stands in name, notes, project or tags, in any case."""
     @_builtins.property
     def tags_all(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Only with every one of these tags."""
@@ -374,10 +377,11 @@ class ListExperimentsRequest(_message.Message):
         archive: _common_pb2.ArchiveFilter.ValueType = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        text: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "name_contains", b"name_contains", "page_size", b"page_size", "page_token", b"page_token", "project", b"project", "state", b"state", "tags_all", b"tags_all"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archive", b"archive", "name_contains", b"name_contains", "page_size", b"page_size", "page_token", b"page_token", "project", b"project", "state", b"state", "tags_all", b"tags_all", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

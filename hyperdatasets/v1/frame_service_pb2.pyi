@@ -6,6 +6,7 @@ Frames of versions: write, query, read, count."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from hyperdatasets.v1 import common_pb2 as _common_pb2
@@ -80,6 +81,30 @@ WRITE_MODE_REGISTER_REPLACE_ANNOTATIONS: WriteMode.ValueType  # 3
 WRITE_MODE_SHARED_PART: WriteMode.ValueType  # 4
 """Only the shared part is replaced; a frame that is not there is an error."""
 Global___WriteMode: _TypeAlias = WriteMode  # noqa: Y015
+
+class _GroupOrder:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _GroupOrderEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GroupOrder.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    GROUP_ORDER_UNSPECIFIED: _GroupOrder.ValueType  # 0
+    """As COUNT."""
+    GROUP_ORDER_COUNT: _GroupOrder.ValueType  # 1
+    """The value that most frames hold first, then by value."""
+    GROUP_ORDER_VALUE: _GroupOrder.ValueType  # 2
+    """By value: by the code points of its text."""
+
+class GroupOrder(_GroupOrder, metaclass=_GroupOrderEnumTypeWrapper):
+    """Order of the groups of frames."""
+
+GROUP_ORDER_UNSPECIFIED: GroupOrder.ValueType  # 0
+"""As COUNT."""
+GROUP_ORDER_COUNT: GroupOrder.ValueType  # 1
+"""The value that most frames hold first, then by value."""
+GROUP_ORDER_VALUE: GroupOrder.ValueType  # 2
+"""By value: by the code points of its text."""
+Global___GroupOrder: _TypeAlias = GroupOrder  # noqa: Y015
 
 @_typing.final
 class NamedVector(_message.Message):
@@ -954,17 +979,30 @@ class GetStatisticsRequest(_message.Message):
     FIELD_FIELD_NUMBER: _builtins.int
     FILTER_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
+    BINS_FIELD_NUMBER: _builtins.int
+    QUANTILES_FIELD_NUMBER: _builtins.int
+    PAIRS_FIELD_NUMBER: _builtins.int
     dataset: _builtins.str
     """Name or id of the dataset."""
     version: _builtins.str
     """Name or id; empty = the one changed last."""
     field: _builtins.str
-    """Field of the frame scope, such as `rois.label` or `meta.score`."""
+    """Field of the frame scope, such as `rois.label` or `meta.score`, or a measure: `num_rois` (of each frame),
+    `rois.aspect`, `rois.relative_width`, `rois.relative_height`, `rois.relative_area` (parts of the image).
+    """
     limit: _builtins.int
-    """At most so many values, the most frequent first; 0 = 100."""
+    """At most so many values, the most frequent first, up to 10,000; 0 = 100."""
+    bins: _builtins.int
+    """Bars of the histogram, up to 1,000; 0 = 20."""
+    pairs: _builtins.bool
+    """Also which of the most frequent texts (`limit`, up to 50) occur together."""
     @_builtins.property
     def filter(self) -> Global___FrameFilter:
         """Only these frames, and with a ROI query only these ROIs."""
+
+    @_builtins.property
+    def quantiles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Shares from 0 to 1 whose quantiles are wanted, up to 100; empty = 0, 0.25, 0.5, 0.75, 1."""
 
     def __init__(
         self,
@@ -974,10 +1012,13 @@ class GetStatisticsRequest(_message.Message):
         field: _builtins.str = ...,
         filter: Global___FrameFilter | None = ...,
         limit: _builtins.int = ...,
+        bins: _builtins.int = ...,
+        quantiles: _abc.Iterable[_builtins.float] | None = ...,
+        pairs: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "field", b"field", "filter", b"filter", "limit", b"limit", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bins", b"bins", "dataset", b"dataset", "field", b"field", "filter", b"filter", "limit", b"limit", "pairs", b"pairs", "quantiles", b"quantiles", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1044,6 +1085,108 @@ class HistogramBin(_message.Message):
 Global___HistogramBin: _TypeAlias = HistogramBin  # noqa: Y015
 
 @_typing.final
+class ValuePair(_message.Message):
+    """Two values of a field that occur together."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_FIELD_NUMBER: _builtins.int
+    SECOND_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    FRAMES_FIELD_NUMBER: _builtins.int
+    first: _builtins.str
+    """The one that comes first by code points."""
+    second: _builtins.str
+    """The other."""
+    count: _builtins.int
+    """Elements (frames, ROIs or sources) that hold both."""
+    frames: _builtins.int
+    """Frames in which both occur."""
+    def __init__(
+        self,
+        *,
+        first: _builtins.str = ...,
+        second: _builtins.str = ...,
+        count: _builtins.int = ...,
+        frames: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "first", b"first", "frames", b"frames", "second", b"second"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ValuePair: _TypeAlias = ValuePair  # noqa: Y015
+
+@_typing.final
+class DateBin(_message.Message):
+    """One bar of a histogram of dates: low <= date < high (the last bar includes high)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOW_FIELD_NUMBER: _builtins.int
+    HIGH_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    count: _builtins.int
+    """Dates in it."""
+    @_builtins.property
+    def low(self) -> _timestamp_pb2.Timestamp:
+        """Lower edge."""
+
+    @_builtins.property
+    def high(self) -> _timestamp_pb2.Timestamp:
+        """Upper edge."""
+
+    def __init__(
+        self,
+        *,
+        low: _timestamp_pb2.Timestamp | None = ...,
+        high: _timestamp_pb2.Timestamp | None = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["high", b"high", "low", b"low"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "high", b"high", "low", b"low"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DateBin: _TypeAlias = DateBin  # noqa: Y015
+
+@_typing.final
+class DateStatistics(_message.Message):
+    """Texts of a field that are dates."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNT_FIELD_NUMBER: _builtins.int
+    HISTOGRAM_FIELD_NUMBER: _builtins.int
+    QUANTILES_FIELD_NUMBER: _builtins.int
+    count: _builtins.int
+    """How many there are."""
+    @_builtins.property
+    def histogram(self) -> _containers.RepeatedCompositeFieldContainer[Global___DateBin]:
+        """Bars between the earliest and the latest."""
+
+    @_builtins.property
+    def quantiles(self) -> _containers.RepeatedCompositeFieldContainer[_timestamp_pb2.Timestamp]:
+        """The dates at the shares asked for."""
+
+    def __init__(
+        self,
+        *,
+        count: _builtins.int = ...,
+        histogram: _abc.Iterable[Global___DateBin] | None = ...,
+        quantiles: _abc.Iterable[_timestamp_pb2.Timestamp] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "histogram", b"histogram", "quantiles", b"quantiles"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DateStatistics: _TypeAlias = DateStatistics  # noqa: Y015
+
+@_typing.final
 class GetStatisticsResponse(_message.Message):
     """Response of GetStatistics."""
 
@@ -1056,12 +1199,20 @@ class GetStatisticsResponse(_message.Message):
     HISTOGRAM_FIELD_NUMBER: _builtins.int
     QUANTILES_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    ELEMENTS_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
+    PAIRS_FIELD_NUMBER: _builtins.int
+    DATES_FIELD_NUMBER: _builtins.int
     frames: _builtins.int
     """Frames under the filter."""
     values: _builtins.int
     """Values in all."""
     distinct: _builtins.int
     """Different values."""
+    elements: _builtins.int
+    """Elements (frames, ROIs or sources) that were looked at."""
+    missing: _builtins.int
+    """Of these, without a value."""
     @_builtins.property
     def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ValueCount]:
         """The most frequent, then by value."""
@@ -1072,11 +1223,19 @@ class GetStatisticsResponse(_message.Message):
 
     @_builtins.property
     def quantiles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """Minimum, quartiles and maximum of a numeric field; else empty."""
+        """Of the numbers at the shares asked for, exact; between two numbers in proportion. Empty without numbers."""
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Warning]:
         """Warnings about field and query."""
+
+    @_builtins.property
+    def pairs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ValuePair]:
+        """Values that occur together, those in most frames first; only if asked for."""
+
+    @_builtins.property
+    def dates(self) -> Global___DateStatistics:
+        """Present if some texts are dates."""
 
     def __init__(
         self,
@@ -1088,10 +1247,14 @@ class GetStatisticsResponse(_message.Message):
         histogram: _abc.Iterable[Global___HistogramBin] | None = ...,
         quantiles: _abc.Iterable[_builtins.float] | None = ...,
         warnings: _abc.Iterable[_common_pb2.Warning] | None = ...,
+        elements: _builtins.int = ...,
+        missing: _builtins.int = ...,
+        pairs: _abc.Iterable[Global___ValuePair] | None = ...,
+        dates: Global___DateStatistics | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["dates", b"dates"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "distinct", b"distinct", "frames", b"frames", "histogram", b"histogram", "quantiles", b"quantiles", "values", b"values", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "dates", b"dates", "distinct", b"distinct", "elements", b"elements", "frames", b"frames", "histogram", b"histogram", "missing", b"missing", "pairs", b"pairs", "quantiles", b"quantiles", "values", b"values", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1106,22 +1269,28 @@ class GetSchemaRequest(_message.Message):
     DATASET_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     TOP_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     dataset: _builtins.str
     """Name or id of the dataset."""
     version: _builtins.str
     """Name or id; empty = the one changed last."""
     top: _builtins.int
-    """Top values per field; 0 = 5."""
+    """Top values per field, up to 100; 0 = 10."""
+    @_builtins.property
+    def filter(self) -> Global___FrameFilter:
+        """Only these frames."""
+
     def __init__(
         self,
         *,
         dataset: _builtins.str = ...,
         version: _builtins.str = ...,
         top: _builtins.int = ...,
+        filter: Global___FrameFilter | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "top", b"top", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "filter", b"filter", "top", b"top", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1196,6 +1365,236 @@ class GetSchemaResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetSchemaResponse: _TypeAlias = GetSchemaResponse  # noqa: Y015
+
+@_typing.final
+class SampleFramesRequest(_message.Message):
+    """Request of SampleFrames: either `per_value` or `share`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    PER_VALUE_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
+    PROJECTION_FIELD_NUMBER: _builtins.int
+    dataset: _builtins.str
+    """Name or id of the dataset."""
+    version: _builtins.str
+    """Name or id; empty = the one changed last."""
+    by: _builtins.str
+    """Field of the frame scope whose values are sampled by, such as `meta.city` or `rois.label`."""
+    per_value: _builtins.int
+    """At most so many frames for each value. A frame that holds several values counts for each of them."""
+    share: _builtins.float
+    """This share of the frames of each value, rounded up; above 0, at most 1."""
+    seed: _builtins.int
+    """Another seed draws other frames."""
+    @_builtins.property
+    def filter(self) -> Global___FrameFilter:
+        """Only among these frames; a ROI query also narrows the ROIs whose values count."""
+
+    @_builtins.property
+    def projection(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these parts of the frames, such as `annotations`, `meta.city`; empty = whole frames."""
+
+    def __init__(
+        self,
+        *,
+        dataset: _builtins.str = ...,
+        version: _builtins.str = ...,
+        filter: Global___FrameFilter | None = ...,
+        by: _builtins.str = ...,
+        per_value: _builtins.int = ...,
+        share: _builtins.float = ...,
+        seed: _builtins.int = ...,
+        projection: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "dataset", b"dataset", "filter", b"filter", "per_value", b"per_value", "projection", b"projection", "seed", b"seed", "share", b"share", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SampleFramesRequest: _TypeAlias = SampleFramesRequest  # noqa: Y015
+
+@_typing.final
+class SampleFramesResponse(_message.Message):
+    """A batch of about 1 MiB at most; the first message has the counts and no frames."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOTAL_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    MATCHING_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    FRAMES_FIELD_NUMBER: _builtins.int
+    total: _builtins.int
+    """Frames that were drawn."""
+    values: _builtins.int
+    """Different values that the frames under the filter hold."""
+    matching: _builtins.int
+    """Frames under the filter."""
+    missing: _builtins.int
+    """Of these, without a value; none of them is drawn."""
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Warning]:
+        """Warnings about field and query."""
+
+    @_builtins.property
+    def frames(self) -> _containers.RepeatedCompositeFieldContainer[_frame_pb2.StoredFrame]:
+        """Frames by revision."""
+
+    def __init__(
+        self,
+        *,
+        total: _builtins.int = ...,
+        values: _builtins.int = ...,
+        matching: _builtins.int = ...,
+        missing: _builtins.int = ...,
+        warnings: _abc.Iterable[_common_pb2.Warning] | None = ...,
+        frames: _abc.Iterable[_frame_pb2.StoredFrame] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frames", b"frames", "matching", b"matching", "missing", b"missing", "total", b"total", "values", b"values", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SampleFramesResponse: _TypeAlias = SampleFramesResponse  # noqa: Y015
+
+@_typing.final
+class GroupFramesRequest(_message.Message):
+    """Request of GroupFrames."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    dataset: _builtins.str
+    """Name or id of the dataset."""
+    version: _builtins.str
+    """Name or id; empty = the one changed last."""
+    by: _builtins.str
+    """Field of the frame scope to group by, such as `meta.city`, `rois.label` or `sources.uri`."""
+    order: Global___GroupOrder.ValueType
+    """Order of the groups."""
+    page_size: _builtins.int
+    """At most so many groups, up to 1,000; 0 = 100."""
+    page_token: _builtins.str
+    """From the previous page."""
+    @_builtins.property
+    def filter(self) -> Global___FrameFilter:
+        """Only these frames; a ROI query also narrows the ROIs whose values count."""
+
+    def __init__(
+        self,
+        *,
+        dataset: _builtins.str = ...,
+        version: _builtins.str = ...,
+        filter: Global___FrameFilter | None = ...,
+        by: _builtins.str = ...,
+        order: Global___GroupOrder.ValueType = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "dataset", b"dataset", "filter", b"filter", "order", b"order", "page_size", b"page_size", "page_token", b"page_token", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GroupFramesRequest: _TypeAlias = GroupFramesRequest  # noqa: Y015
+
+@_typing.final
+class ValueGroup(_message.Message):
+    """A value, and the frames that hold it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUE_FIELD_NUMBER: _builtins.int
+    FRAMES_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    FIRST_FIELD_NUMBER: _builtins.int
+    value: _builtins.str
+    """The value as text."""
+    frames: _builtins.int
+    """Frames that hold it."""
+    count: _builtins.int
+    """Elements (frames, ROIs or sources) that hold it."""
+    @_builtins.property
+    def first(self) -> _frame_pb2.StoredFrame:
+        """The frame of the lowest revision."""
+
+    def __init__(
+        self,
+        *,
+        value: _builtins.str = ...,
+        frames: _builtins.int = ...,
+        count: _builtins.int = ...,
+        first: _frame_pb2.StoredFrame | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first", b"first"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "first", b"first", "frames", b"frames", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ValueGroup: _TypeAlias = ValueGroup  # noqa: Y015
+
+@_typing.final
+class GroupFramesResponse(_message.Message):
+    """Response of GroupFrames."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUPS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    MATCHING_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    total: _builtins.int
+    """Number of groups."""
+    matching: _builtins.int
+    """Frames under the filter."""
+    missing: _builtins.int
+    """Of these, without a value; they are in no group."""
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedCompositeFieldContainer[Global___ValueGroup]:
+        """Groups in order."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Warning]:
+        """Warnings about field and query."""
+
+    def __init__(
+        self,
+        *,
+        groups: _abc.Iterable[Global___ValueGroup] | None = ...,
+        next_page_token: _builtins.str = ...,
+        total: _builtins.int = ...,
+        matching: _builtins.int = ...,
+        missing: _builtins.int = ...,
+        warnings: _abc.Iterable[_common_pb2.Warning] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["groups", b"groups", "matching", b"matching", "missing", b"missing", "next_page_token", b"next_page_token", "total", b"total", "warnings", b"warnings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GroupFramesResponse: _TypeAlias = GroupFramesResponse  # noqa: Y015
 
 @_typing.final
 class VectorField(_message.Message):

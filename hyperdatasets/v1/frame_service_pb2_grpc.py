@@ -85,6 +85,16 @@ class FrameServiceStub(object):
                 request_serializer=hyperdatasets_dot_v1_dot_frame__service__pb2.GetSchemaRequest.SerializeToString,
                 response_deserializer=hyperdatasets_dot_v1_dot_frame__service__pb2.GetSchemaResponse.FromString,
                 _registered_method=True)
+        self.SampleFrames = channel.unary_stream(
+                '/hyperdatasets.v1.FrameService/SampleFrames',
+                request_serializer=hyperdatasets_dot_v1_dot_frame__service__pb2.SampleFramesRequest.SerializeToString,
+                response_deserializer=hyperdatasets_dot_v1_dot_frame__service__pb2.SampleFramesResponse.FromString,
+                _registered_method=True)
+        self.GroupFrames = channel.unary_unary(
+                '/hyperdatasets.v1.FrameService/GroupFrames',
+                request_serializer=hyperdatasets_dot_v1_dot_frame__service__pb2.GroupFramesRequest.SerializeToString,
+                response_deserializer=hyperdatasets_dot_v1_dot_frame__service__pb2.GroupFramesResponse.FromString,
+                _registered_method=True)
         self.CreateVectorField = channel.unary_unary(
                 '/hyperdatasets.v1.FrameService/CreateVectorField',
                 request_serializer=hyperdatasets_dot_v1_dot_frame__service__pb2.CreateVectorFieldRequest.SerializeToString,
@@ -191,6 +201,20 @@ class FrameServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SampleFrames(self, request, context):
+        """Streams some frames for each value of a field: the same ones whenever asked with the same seed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GroupFrames(self, request, context):
+        """Reads one page of the values of a field, each with how many frames hold it and the first of these.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateVectorField(self, request, context):
         """Declares a vector field of a dataset: its dimensions, and the metric where a search names none.
         """
@@ -285,6 +309,16 @@ def add_FrameServiceServicer_to_server(servicer, server):
                     servicer.GetSchema,
                     request_deserializer=hyperdatasets_dot_v1_dot_frame__service__pb2.GetSchemaRequest.FromString,
                     response_serializer=hyperdatasets_dot_v1_dot_frame__service__pb2.GetSchemaResponse.SerializeToString,
+            ),
+            'SampleFrames': grpc.unary_stream_rpc_method_handler(
+                    servicer.SampleFrames,
+                    request_deserializer=hyperdatasets_dot_v1_dot_frame__service__pb2.SampleFramesRequest.FromString,
+                    response_serializer=hyperdatasets_dot_v1_dot_frame__service__pb2.SampleFramesResponse.SerializeToString,
+            ),
+            'GroupFrames': grpc.unary_unary_rpc_method_handler(
+                    servicer.GroupFrames,
+                    request_deserializer=hyperdatasets_dot_v1_dot_frame__service__pb2.GroupFramesRequest.FromString,
+                    response_serializer=hyperdatasets_dot_v1_dot_frame__service__pb2.GroupFramesResponse.SerializeToString,
             ),
             'CreateVectorField': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateVectorField,
@@ -588,6 +622,60 @@ class FrameService(object):
             '/hyperdatasets.v1.FrameService/GetSchema',
             hyperdatasets_dot_v1_dot_frame__service__pb2.GetSchemaRequest.SerializeToString,
             hyperdatasets_dot_v1_dot_frame__service__pb2.GetSchemaResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SampleFrames(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/hyperdatasets.v1.FrameService/SampleFrames',
+            hyperdatasets_dot_v1_dot_frame__service__pb2.SampleFramesRequest.SerializeToString,
+            hyperdatasets_dot_v1_dot_frame__service__pb2.SampleFramesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GroupFrames(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hyperdatasets.v1.FrameService/GroupFrames',
+            hyperdatasets_dot_v1_dot_frame__service__pb2.GroupFramesRequest.SerializeToString,
+            hyperdatasets_dot_v1_dot_frame__service__pb2.GroupFramesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -53,6 +53,10 @@ class FrameServiceStub:
     """Counts values of a field under a filter."""
     GetSchema: _grpc.UnaryUnaryMultiCallable[_frame_service_pb2.GetSchemaRequest, _frame_service_pb2.GetSchemaResponse]
     """Lists the fields that frames have, with types, coverage and top values."""
+    SampleFrames: _grpc.UnaryStreamMultiCallable[_frame_service_pb2.SampleFramesRequest, _frame_service_pb2.SampleFramesResponse]
+    """Streams some frames for each value of a field: the same ones whenever asked with the same seed."""
+    GroupFrames: _grpc.UnaryUnaryMultiCallable[_frame_service_pb2.GroupFramesRequest, _frame_service_pb2.GroupFramesResponse]
+    """Reads one page of the values of a field, each with how many frames hold it and the first of these."""
     CreateVectorField: _grpc.UnaryUnaryMultiCallable[_frame_service_pb2.CreateVectorFieldRequest, _frame_service_pb2.CreateVectorFieldResponse]
     """Declares a vector field of a dataset: its dimensions, and the metric where a search names none."""
     ListVectorFields: _grpc.UnaryUnaryMultiCallable[_frame_service_pb2.ListVectorFieldsRequest, _frame_service_pb2.ListVectorFieldsResponse]
@@ -91,6 +95,10 @@ class FrameServiceAsyncStub(FrameServiceStub):
     """Counts values of a field under a filter."""
     GetSchema: _aio.UnaryUnaryMultiCallable[_frame_service_pb2.GetSchemaRequest, _frame_service_pb2.GetSchemaResponse]  # type: ignore[assignment]
     """Lists the fields that frames have, with types, coverage and top values."""
+    SampleFrames: _aio.UnaryStreamMultiCallable[_frame_service_pb2.SampleFramesRequest, _frame_service_pb2.SampleFramesResponse]  # type: ignore[assignment]
+    """Streams some frames for each value of a field: the same ones whenever asked with the same seed."""
+    GroupFrames: _aio.UnaryUnaryMultiCallable[_frame_service_pb2.GroupFramesRequest, _frame_service_pb2.GroupFramesResponse]  # type: ignore[assignment]
+    """Reads one page of the values of a field, each with how many frames hold it and the first of these."""
     CreateVectorField: _aio.UnaryUnaryMultiCallable[_frame_service_pb2.CreateVectorFieldRequest, _frame_service_pb2.CreateVectorFieldResponse]  # type: ignore[assignment]
     """Declares a vector field of a dataset: its dimensions, and the metric where a search names none."""
     ListVectorFields: _aio.UnaryUnaryMultiCallable[_frame_service_pb2.ListVectorFieldsRequest, _frame_service_pb2.ListVectorFieldsResponse]  # type: ignore[assignment]
@@ -186,6 +194,22 @@ class FrameServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_frame_service_pb2.GetSchemaResponse, _abc.Awaitable[_frame_service_pb2.GetSchemaResponse]]:
         """Lists the fields that frames have, with types, coverage and top values."""
+
+    @_abc_1.abstractmethod
+    def SampleFrames(
+        self,
+        request: _frame_service_pb2.SampleFramesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_frame_service_pb2.SampleFramesResponse], _abc.AsyncIterator[_frame_service_pb2.SampleFramesResponse]]:
+        """Streams some frames for each value of a field: the same ones whenever asked with the same seed."""
+
+    @_abc_1.abstractmethod
+    def GroupFrames(
+        self,
+        request: _frame_service_pb2.GroupFramesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_frame_service_pb2.GroupFramesResponse, _abc.Awaitable[_frame_service_pb2.GroupFramesResponse]]:
+        """Reads one page of the values of a field, each with how many frames hold it and the first of these."""
 
     @_abc_1.abstractmethod
     def CreateVectorField(

@@ -378,6 +378,7 @@ class ListVersionsRequest(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
     dataset: _builtins.str
     """Name or id of the dataset."""
     state: Global___VersionState.ValueType
@@ -386,6 +387,8 @@ class ListVersionsRequest(_message.Message):
     """At most so many; 0 = the service's choice."""
     page_token: _builtins.str
     """From the previous page."""
+    text: _builtins.str
+    """Free text: every word stands in name, comment or tags, in any case."""
     def __init__(
         self,
         *,
@@ -393,10 +396,11 @@ class ListVersionsRequest(_message.Message):
         state: Global___VersionState.ValueType = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        text: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "page_size", b"page_size", "page_token", b"page_token", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "page_size", b"page_size", "page_token", b"page_token", "state", b"state", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -33,16 +33,24 @@ class Filter:
     def holds(self, row: Row) -> bool:
         body = orjson.loads(row["body_json"])
         tags = set(body.get("tags", ()))
-        words = f"{row['name']} {body.get('description', '')}".casefold()
         return (
             (not self.project or f"{row['project']}/".startswith(f"{self.project}/"))
             and self.name_contains.casefold() in row["name"].casefold()
             and tags.issuperset(self.tags_all)
             and (not self.tags_any or not tags.isdisjoint(self.tags_any))
             and tags.isdisjoint(self.tags_none)
-            and all(word in words for word in self.text.casefold().split())
+            and says(row, self.text)
             and (self.archived is None or bool(row["archived"]) is self.archived)
         )
+
+
+def says(row: Row, text: str) -> bool:
+    """Whether all words of a free text stand in what people wrote about something: names, tags, descriptions."""
+    body = orjson.loads(row["body_json"])
+    written = [row["name"], row.get("project", ""), *body.get("tags", ())]
+    written += [body.get(name) or "" for name in ("description", "comment", "notes")]
+    shown = "\n".join(written).casefold()
+    return all(word in shown for word in text.casefold().split())
 
 
 def create(writing: Writing, caller: Caller, now_ms: int, *, project: str, name: str, body: Mapping[str, Any]) -> Row:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from metadata_service.catalog.contents import Contents
 from metadata_service.catalog.indexes import Indexes
+from metadata_service.catalog.old_contents import OldContents
 from metadata_service.catalog.records import Signer
 from metadata_service.catalog.vector_indexes import VectorIndexes
 from metadata_service.store.protocol import Store
@@ -24,3 +25,4 @@ class Deployment:
     page_key: bytes
     now_ms: Callable[[], int]
     contents: Contents = field(default_factory=Contents)
+    old_contents: OldContents = field(default_factory=OldContents)

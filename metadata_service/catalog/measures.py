@@ -23,14 +23,11 @@ from hyperdatasets.core.expectations import (
     NoOverlap,
     unit_in_words,
 )
-from hyperdatasets.core.names import did_you_mean, nearest
-from hyperdatasets.core.query.fields import known_names
 from hyperdatasets.core.query.parse import parse
 from hyperdatasets.core.query.tree import Node
-from hyperdatasets.engine import boxes, groups
+from hyperdatasets.engine import boxes, field_warnings, groups
 from hyperdatasets.engine import views as engine_views
 from hyperdatasets.engine.index import DatasetIndex
-from hyperdatasets.engine.table import is_below
 from hyperdatasets.engine.view_rois import roi_counts
 from metadata_service.catalog import versions, views
 from metadata_service.catalog.caller import Caller
@@ -89,7 +86,7 @@ def measure(subject: Subject, check: Check) -> Measured:
             return _with(said, _boxes(found, check))
         case NoDrift() as drift:
             measured = _drift(subject, found, check, drift)
-    return _with((*said, *_unknown(found.index, check.expectation.field)), measured)
+    return _with((*said, *field_warnings.unknown(found.index, check.expectation.field)), measured)
 
 
 def _filter(check: Check) -> FrameFilter:
@@ -271,14 +268,6 @@ def _selected(subject: Subject, name: str, path: str) -> list[tuple[str, groups.
         for number, revisions in engine_views.unions(resolved.selection).items()
         for part in groups.parts(resolved.index_of(number), path, revisions)
     ]
-
-
-def _unknown(index: DatasetIndex, path: str) -> tuple[str, ...]:
-    """A field that nothing has holds every expectation; so it is said."""
-    if any(is_below(name, path) for name in index.names("frame")):
-        return ()
-    close = did_you_mean(nearest(path, known_names("frame", index.names("frame"))))
-    return (f"{path}: no frame has such a field.{close}",)
 
 
 def _some(listed: Iterable[str]) -> str:

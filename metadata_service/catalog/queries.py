@@ -41,15 +41,22 @@ class Found:
     warnings: tuple[Warned, ...]
 
 
-def matching(deployment: Deployment, reading: Reading, version: Row, wanted: FrameFilter) -> Found:
-    """The revisions of a version that match; raises InvalidQuery before anything is read."""
+def matching(
+    deployment: Deployment, reading: Reading, version: Row, wanted: FrameFilter, *, content: BitMap | None = None
+) -> Found:
+    """The revisions of a version that match; raises InvalidQuery before anything is read.
+
+    Args:
+        content: what the version contained when its first page was read; None = what it contains now.
+    """
     asked: list[tuple[str, Scope, str]] = [
         ("frame_query", "frame", wanted.frame_query),
         ("roi_query", "roi", wanted.roi_query),
         ("source_query", "source", wanted.source_query),
     ]
     parsed = [(where, scope, parse(text, scope)) for where, scope, text in asked if text]
-    content = deployment.contents.of(reading, version) - withdrawn(reading, version["dataset"])
+    content = deployment.contents.of(reading, version) if content is None else content
+    content = content - withdrawn(reading, version["dataset"])
     index = deployment.indexes.reaching(version["dataset"], content)
     found, warnings = content, []
     for where, scope, query in parsed:

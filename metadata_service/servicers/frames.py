@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import grpc
 import numpy as np
@@ -13,9 +13,8 @@ from pyroaring import BitMap
 from hyperdatasets.core.dataview import Metric
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument
 from hyperdatasets.core.projection import projected
-from hyperdatasets.core.query.parse import parse
 from hyperdatasets.core.vectors import Vector, checked
-from hyperdatasets.engine import statistics, views
+from hyperdatasets.engine import value_groups, views
 from hyperdatasets.v1 import common_pb2 as common
 from hyperdatasets.v1 import frame_pb2
 from hyperdatasets.v1 import frame_service_pb2 as pb
@@ -26,7 +25,7 @@ from metadata_service import pages
 from metadata_service.catalog import datasets, edits, frames, queries, vectors, versions, withdrawals
 from metadata_service.catalog.requests import once
 from metadata_service.catalog.stamps import check_etag
-from metadata_service.servicers import encode
+from metadata_service.servicers import encode, explore
 from metadata_service.servicers import vectors as messages
 from metadata_service.servicers.base import Servicer
 from metadata_service.servicers.vectors import METRICS
@@ -185,17 +184,48 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
     def ListFrames(self, request: pb.ListFramesRequest, context: grpc.ServicerContext) -> pb.ListFramesResponse:
         with self.reading() as reading:
             dataset, version = self._found(reading, request.dataset, request.version)
-            generation = 0 if version["published"] else version["generation"]
-            start = pages.start(self.deployment.page_key, request, generation=generation)
-            found = self._matching(reading, version, request.filter)
-            end, order = start + pages.size(request.page_size), request.order_by
+            start, end, found = self._page(reading, request, version)
+            order = request.order_by
             wanted = queries.window(found, order.field, start, end, descending=order.descending)
             page = list(stored(reading, dataset["id"], wanted, []))
-        token, total = "", len(found.revisions)
-        if end < total:
-            token = pages.token(self.deployment.page_key, request, start=end, generation=generation)
+        token, total = self._next_page(request, version, found, end, total=len(found.revisions)), len(found.revisions)
         said = encode.warnings(found.warnings)
         return pb.ListFramesResponse(frames=page, next_page_token=token, total=total, warnings=said)
+
+    def GroupFrames(self, request: pb.GroupFramesRequest, context: grpc.ServicerContext) -> pb.GroupFramesResponse:
+        by = explore.named("by", request.by)
+        with self.reading() as reading:
+            dataset, version = self._found(reading, request.dataset, request.version)
+            start, end, found = self._page(reading, request, version)
+            found_groups = value_groups.grouped(
+                found.index, by, found.revisions, start, end, by_value=request.order == pb.GROUP_ORDER_VALUE,
+                rois=explore.rois_of(request.filter),
+            )  # fmt: skip
+            first = stored(reading, dataset["id"], [revision for _, revision in found_groups.groups], [])
+            page = [
+                pb.ValueGroup(value=count.text, frames=count.frames, count=count.elements, first=frame)
+                for (count, _), frame in zip(found_groups.groups, first, strict=True)
+            ]
+        return pb.GroupFramesResponse(
+            groups=page, total=found_groups.total, matching=len(found.revisions), missing=found_groups.missing,
+            next_page_token=self._next_page(request, version, found, end, total=found_groups.total),
+            warnings=explore.warnings(found, by),
+        )  # fmt: skip
+
+    def SampleFrames(
+        self, request: pb.SampleFramesRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.SampleFramesResponse]:
+        with self.reading() as reading:
+            dataset, version = self._found(reading, request.dataset, request.version)
+            found = self._matching(reading, version, request.filter)
+            sample = explore.sample_of(request, found)
+            yield pb.SampleFramesResponse(
+                total=len(sample.revisions), values=sample.values, matching=len(found.revisions),
+                missing=sample.missing, warnings=explore.warnings(found, request.by),
+            )  # fmt: skip
+            listed = stored(reading, dataset["id"], list(sample.revisions), list(request.projection))
+            for batch in batched(listed, lambda each: each.ByteSize()):
+                yield pb.SampleFramesResponse(frames=batch)
 
     def CountFrames(self, request: pb.CountFramesRequest, context: grpc.ServicerContext) -> pb.CountFramesResponse:
         with self.reading() as reading:
@@ -218,27 +248,16 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
     def GetStatistics(
         self, request: pb.GetStatisticsRequest, context: grpc.ServicerContext
     ) -> pb.GetStatisticsResponse:
-        if not request.field:
-            raise InvalidArgument("field: name a field, such as rois.label or meta.score")
         with self.reading() as reading:
             _, version = self._found(reading, request.dataset, request.version)
             found = self._matching(reading, version, request.filter)
-        rois = parse(request.filter.roi_query, "roi").node if request.filter.roi_query else None
-        values = statistics.values(found.index, request.field, found.revisions, rois=rois)
-        return _statistics(values, len(found.revisions), request.limit or 100, encode.warnings(found.warnings))
+        return explore.statistics_of(request, found)
 
     def GetSchema(self, request: pb.GetSchemaRequest, context: grpc.ServicerContext) -> pb.GetSchemaResponse:
         with self.reading() as reading:
             _, version = self._found(reading, request.dataset, request.version)
-            found = self._matching(reading, version, pb.FrameFilter())
-        fields = [
-            pb.SchemaField(
-                path=each.name, types=each.kinds, frames=each.coverage, distinct=each.distinct,
-                top=[pb.ValueCount(value=value, count=count) for value, count in each.top[: request.top or 10]],
-            )
-            for each in statistics.schema(found.index, found.content)
-        ]  # fmt: skip
-        return pb.GetSchemaResponse(fields=fields, frames=len(found.content))
+            found = self._matching(reading, version, request.filter)
+        return explore.schema_of(request, found)
 
     def CreateVectorField(
         self, request: pb.CreateVectorFieldRequest, context: grpc.ServicerContext
@@ -352,13 +371,43 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
         check_etag(row, etag)
         return owner, row
 
+    def _page(
+        self, reading: Reading, request: pb.ListFramesRequest | pb.GroupFramesRequest, version: Row
+    ) -> tuple[int, int, queries.Found]:
+        """Where the page that is asked for begins and ends, and what matches: in the draft as it was at its first."""
+        now = _generation(version)
+        start, generation = pages.place(self.deployment.page_key, request, generation=now)
+        content = None
+        if generation != now:
+            content = self.deployment.old_contents.of(version, generation, self.now_ms)
+        found = self._matching(reading, version, request.filter, content=content)
+        return start, start + pages.size(request.page_size), found
+
+    def _next_page(
+        self, request: pb.ListFramesRequest | pb.GroupFramesRequest, version: Row, found: queries.Found, start: int,
+        *, total: int,
+    ) -> str:  # fmt: skip
+        if start >= total:
+            return ""
+        now = _generation(version)
+        _, generation = pages.place(self.deployment.page_key, request, generation=now)
+        if generation == now and now:
+            self.deployment.old_contents.keep(version, found.content)
+        return pages.token(self.deployment.page_key, request, start=start, generation=generation)
+
     def _matching(
-        self, reading: Reading, version: Row, wanted: pb.FrameFilter, *, everything: bool = True
-    ) -> queries.Found:
+        self, reading: Reading, version: Row, wanted: pb.FrameFilter, *, everything: bool = True,
+        content: BitMap | None = None,
+    ) -> queries.Found:  # fmt: skip
         if not everything and not (wanted.frame_query or wanted.roi_query or wanted.source_query):
             raise InvalidArgument("give frame ids or a query; the query `*` means every frame")
         asked = queries.FrameFilter(wanted.frame_query, wanted.roi_query, wanted.source_query)
-        return queries.matching(self.deployment, reading, version, asked)
+        return queries.matching(self.deployment, reading, version, asked, content=content)
+
+
+def _generation(version: Row) -> int:
+    """What page tokens are bound to: which frames a published version has never changes."""
+    return 0 if version["published"] else int(version["generation"])
 
 
 def stored(
@@ -414,22 +463,3 @@ def _failure(failure: frames.Failure) -> pb.WriteFailure:
     return pb.WriteFailure(
         index=failure.index, frame_id=failure.frame_id, reason=failure.error.reason, message=failure.error.message
     )
-
-
-def _statistics(
-    values: statistics.Values, total: int, limit: int, said: list[common.Warning]
-) -> pb.GetStatisticsResponse:
-    ordered = sorted(values.counts.items(), key=lambda pair: (-pair[1], pair[0]))
-    numbers = values.numbers
-    distinct = len(ordered) + len(np.unique(numbers))
-    response = pb.GetStatisticsResponse(
-        frames=total, values=sum(values.counts.values()) + len(numbers), distinct=distinct, warnings=said,
-        counts=[pb.ValueCount(value=text, count=n, frames=values.frames[text]) for text, n in ordered[:limit]],
-    )  # fmt: skip
-    if len(numbers):
-        bins, edges = np.histogram(numbers, bins=20)
-        response.histogram.extend(
-            pb.HistogramBin(low=edges[i], high=edges[i + 1], count=int(n)) for i, n in enumerate(bins)
-        )
-        response.quantiles.extend(cast("list[float]", np.quantile(numbers, [0, 0.25, 0.5, 0.75, 1]).tolist()))
-    return response

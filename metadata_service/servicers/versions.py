@@ -66,6 +66,7 @@ class VersionServicer(Servicer, rpc.VersionServiceServicer):
             if request.state:
                 published = request.state == pb.VERSION_STATE_PUBLISHED
                 rows = [row for row in rows if bool(row["published"]) is published]
+            rows = [row for row in rows if datasets.says(row, request.text)]
             found = [encode.version(reading, row) for row in rows[start : start + size]]
         more = start + size < len(rows)
         token = pages.token(self.deployment.page_key, request, start=start + size) if more else ""

@@ -65,7 +65,7 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
     ) -> pb.ListDataViewsResponse:
         wanted = Filter(
             project=request.project, name_contains=request.name_contains, tags_all=request.tags_all,
-            archived=ARCHIVED[request.archive],
+            text=request.text, archived=ARCHIVED[request.archive],
         )  # fmt: skip
         start, size = pages.start(self.deployment.page_key, request), pages.size(request.page_size)
         with self.reading() as reading:

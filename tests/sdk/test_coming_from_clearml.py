@@ -18,7 +18,7 @@ from hyperdatasets import (
     Task,
     testing,
 )
-from hyperdatasets.client.version import QueryWarning
+from hyperdatasets.client.query_warnings import QueryWarning
 
 URI = "https://example.org/pictures/000012.jpg"
 

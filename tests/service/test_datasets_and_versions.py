@@ -9,7 +9,8 @@ import pytest
 from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.frames import FrameGroup, ImageAnnotation, SingleFrame
 from hyperdatasets.client.metadata import MetadataClient
-from hyperdatasets.client.version import DatasetVersion, QueryWarning
+from hyperdatasets.client.query_warnings import QueryWarning
+from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.errors import (
     AlreadyExists,
     EtagMismatch,

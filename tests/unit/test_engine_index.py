@@ -17,14 +17,17 @@ from hyperdatasets.core.normalise import normalise
 from hyperdatasets.core.pinned import KnownVersion, pin
 from hyperdatasets.core.query.parse import parse
 from hyperdatasets.core.split import Share, split_places
-from hyperdatasets.engine import field_warnings, sorting, statistics, views
+from hyperdatasets.engine import field_warnings, sorting, views
 from hyperdatasets.engine import index as index_module
+from hyperdatasets.engine.counting import Count
 from hyperdatasets.engine.files import DamagedFile
 from hyperdatasets.engine.frame_keys import frame_keys
 from hyperdatasets.engine.index import DatasetIndex, check
 from hyperdatasets.engine.orders import sequences
 from hyperdatasets.engine.places import FrameSet, RulePlaces
+from hyperdatasets.engine.schema import schema
 from hyperdatasets.engine.segment import Row
+from hyperdatasets.engine.statistics import statistics
 from hyperdatasets.engine.view_rois import labels_of
 
 
@@ -238,16 +241,15 @@ def test_site_orders_are_merged_by_the_sort_key() -> None:
 
 def test_statistics_schema_and_order() -> None:
     rows = part(*ROWS)
-    counted = statistics.values(rows.index, "rois.label", BitMap([0, 2]))
-    assert counted.counts == {"car": 2, "bus": 1}
-    assert statistics.values(rows.index, "rois.label", rows.revisions, rois=parse("bus", "roi").node).counts == {
-        "bus": 2
-    }
-    assert statistics.values(rows.index, "meta.n", BitMap([1, 3])).numbers.tolist() == [1.0, 3.0]
-    fields = {field.name: field for field in statistics.schema(rows.index, rows.revisions)}
+    counted = statistics(rows.index, "rois.label", BitMap([0, 2])).counted
+    assert counted.top(9) == [Count("car", 2, 1), Count("bus", 1, 1)]
+    buses = statistics(rows.index, "rois.label", rows.revisions, rois=parse("bus", "roi").node)
+    assert [each.text for each in buses.counted.top(9)] == ["bus"]
+    assert statistics(rows.index, "meta.n", BitMap([1, 3])).numbers.values.tolist() == [1.0, 3.0]
+    fields = {field.name: field for field in schema(rows.index, rows.revisions, top=5)}
     assert fields["meta.city"].distinct == 3
-    assert fields["rois.label"].top[0] == ("car", 6)
-    assert fields["meta.n"].kinds == ("integer",)
+    assert (fields["rois.label"].top[0].text, fields["rois.label"].top[0].elements) == ("car", 6)
+    assert fields["meta.n"].types == ("integer",)
     assert sorting.window(rows.index, "meta.n", rows.revisions, 0, 9, descending=True) == [3, 2, 1, 0]
     assert sorting.window(rows.index, "meta.nowhere", rows.revisions, 1, 3) == [1, 2]
 

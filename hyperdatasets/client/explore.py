@@ -1,0 +1,103 @@
+"""What the frames of a version have in common: statistics, schema, groups by value, samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from hyperdatasets.client.frames import FrameGroup, SingleFrame
+from hyperdatasets.client.metadata import MetadataClient
+from hyperdatasets.client.query_warnings import tell
+from hyperdatasets.core.errors import InvalidArgument
+from hyperdatasets.v1 import frame_service_pb2 as pb
+from hyperdatasets.wire.frames import from_message
+
+_ORDERS = {"count": pb.GROUP_ORDER_COUNT, "value": pb.GROUP_ORDER_VALUE}
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSet:
+    """The frames that hold a value: how many, how many elements (frames, ROIs or sources) hold it, the first frame."""
+
+    value: str
+    frames: int
+    count: int
+    first: SingleFrame | FrameGroup
+
+
+class Sample(list[SingleFrame | FrameGroup]):
+    """Frames that were drawn, by revision.
+
+    `values` is how many different values there are, `matching` how many frames the query selects, `missing` how many of
+    these have no value.
+    """
+
+    values, matching, missing = 0, 0, 0
+
+
+def statistics(client: MetadataClient, **asked: Any) -> dict[str, Any]:
+    answer = client.send(pb.GetStatisticsRequest(**asked))
+    tell(answer.warnings, above=2)
+    return {
+        "frames": answer.frames, "elements": answer.elements, "missing": answer.missing,
+        "values": answer.values, "distinct": answer.distinct,
+        "counts": {each.value: each.count for each in answer.counts},
+        "frame_counts": {each.value: each.frames for each in answer.counts},
+        "histogram": [(each.low, each.high, each.count) for each in answer.histogram],
+        "quantiles": list(answer.quantiles),
+        "dates": _dates(answer.dates) if answer.HasField("dates") else None,
+        "pairs": [(each.first, each.second, each.count, each.frames) for each in answer.pairs],
+    }  # fmt: skip
+
+
+def schema(client: MetadataClient, **asked: Any) -> dict[str, dict[str, Any]]:
+    answer = client.send(pb.GetSchemaRequest(**asked))
+    return {
+        each.path: {
+            "types": list(each.types), "count": each.frames, "distinct": each.distinct,
+            "top": {value.value: value.count for value in each.top},
+        }
+        for each in answer.fields
+    }  # fmt: skip
+
+
+def sample(client: MetadataClient, **asked: Any) -> Sample:
+    found = Sample()
+    for answer in client.stream(pb.SampleFramesRequest(**asked)):
+        tell(answer.warnings, above=2)
+        if not answer.frames:
+            found.values, found.matching, found.missing = answer.values, answer.matching, answer.missing
+        found += [SingleFrame.from_plain(from_message(stored.frame)) for stored in answer.frames]
+    return found
+
+
+def groups(client: MetadataClient, *, order: str, **asked: Any) -> Iterator[FrameSet]:
+    if order not in _ORDERS:
+        raise InvalidArgument(f"order: expected count or value, got {order[:60]!r}")
+    request = pb.GroupFramesRequest(order=_ORDERS[order], **asked)
+    answer = client.send(request)
+    tell(answer.warnings, above=2)
+    while True:
+        for each in answer.groups:
+            first = SingleFrame.from_plain(from_message(each.first.frame))
+            yield FrameSet(each.value, each.frames, each.count, first)
+        if not answer.next_page_token:
+            return
+        request.page_token = answer.next_page_token
+        answer = client.send(request)
+
+
+def _dates(dates: pb.DateStatistics) -> dict[str, Any]:
+    return {
+        "count": dates.count,
+        "histogram": [(_moment(each.low), _moment(each.high), each.count) for each in dates.histogram],
+        "quantiles": [_moment(each) for each in dates.quantiles],
+    }
+
+
+def _moment(time: Timestamp) -> datetime:
+    return datetime.fromtimestamp(time.seconds, UTC).replace(microsecond=time.nanos // 1_000)

@@ -1,0 +1,375 @@
+"""How often each value of a field occurs among some elements, and in how many frames: arrays, segment by segment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from hyperdatasets.core.errors import LimitExceeded
+from hyperdatasets.core.query.tree import Node
+from hyperdatasets.engine.bitmaps import Ordinals, to_array, to_mask
+from hyperdatasets.engine.column import Column
+from hyperdatasets.engine.deadline import check
+from hyperdatasets.engine.index import DatasetIndex, table_of
+from hyperdatasets.engine.numbers import Numbers
+from hyperdatasets.engine.segment import Segment
+from hyperdatasets.engine.table import Table
+from hyperdatasets.engine.tallies import tallies
+
+LISTED = 100_000  # distinct texts that are compared by themselves; more by a hash of 64 bits
+MOST_NUMBERS = 20_000_000  # distinct numbers that are kept
+
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A value as text, how many elements hold it, and how many frames."""
+
+    text: str
+    elements: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What of one segment is held of a column: codes with their elements and frames."""
+
+    column: Column
+    codes: Counts
+    elements: Counts
+    frames: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Distinct:
+    """Distinct numbers, ascending, with how many elements and frames hold each."""
+
+    values: NDArray[Any]
+    elements: Counts
+    frames: Counts
+
+    @classmethod
+    def none(cls, kind: type) -> Distinct:
+        return cls(np.array([], kind), np.array([], np.int64), np.array([], np.int64))
+
+    @classmethod
+    def of(cls, values: NDArray[Any], owners: Ordinals | None) -> Distinct:
+        """Of values in the order of their frames; `owners` None = one value a frame."""
+        if owners is None or not len(values):
+            distinct, counts = np.unique(values, return_counts=True)
+            return cls(distinct, counts, counts)
+        order = np.argsort(values, kind="stable")
+        sorted_values, sorted_owners = values[order], owners[order]
+        starts = np.flatnonzero(np.concatenate([[True], sorted_values[1:] != sorted_values[:-1]]))
+        fresh = np.concatenate([[True], sorted_owners[1:] != sorted_owners[:-1]])
+        fresh[starts] = True
+        counts = np.diff(np.append(starts, len(values)))
+        return cls(sorted_values[starts], counts, np.add.reduceat(fresh.astype(np.int64), starts))
+
+    @classmethod
+    def merged(cls, parts: Sequence[Distinct]) -> Distinct:
+        parts = [part for part in parts if len(part)] or [parts[0]]
+        if len(parts) == 1:
+            return parts[0]
+        values, places = np.unique(np.concatenate([part.values for part in parts]), return_inverse=True)
+        elements = _summed(places, [part.elements for part in parts], len(values))
+        return cls(values, elements, _summed(places, [part.frames for part in parts], len(values)))
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+class Chosen:
+    """Elements of one segment's table that are looked at: those of some frames (that a ROI query matches)."""
+
+    def __init__(self, segment: Segment, path: str, revisions: BitMap, rois: Node | None = None) -> None:
+        self.segment = segment
+        self.table, self.name = table_of(segment, path, "frame")
+        self.frames = segment.place_set(revisions)
+        self._rois = rois if self.table is segment.rois else None
+
+    @property
+    def column(self) -> Column | None:
+        return self.table.columns.get(self.name)
+
+    @property
+    def whole(self) -> bool:
+        """Whether these are all elements of their frames."""
+        return self._rois is None
+
+    @cached_property
+    def elements(self) -> BitMap:
+        if self.table is self.segment.frames:
+            return self.frames
+        elements = self.table.of_frames(self.frames)
+        return elements if self._rois is None or not elements else elements & self.segment.rois_matching(self._rois)
+
+    @cached_property
+    def per_frame(self) -> Counts:
+        """How many of them each of the frames has; shape (len(frames),)."""
+        counts = self.table.per_frame if self.whole else self.table.counts(self.elements)
+        return counts[to_array(self.frames)].astype(np.int64)
+
+    @property
+    def missing(self) -> int:
+        """How many of them have no value."""
+        if self.column is None:
+            return int(self.per_frame.sum())
+        if len(self.column.present) == self.table.size:
+            return 0
+        return len(self.elements) - self.column.present.intersection_cardinality(self.elements)
+
+    @property
+    def covered(self) -> int:
+        """How many of the frames have a value."""
+        if self.column is None:
+            return 0
+        if self.table is self.segment.frames:
+            return int(self.column.present.intersection_cardinality(self.frames))
+        if len(self.column.present) == self.table.size:
+            return int(np.count_nonzero(self.per_frame))
+        return _frames(self.table, to_array(self.column.present & self.elements))
+
+
+def chosen(index: DatasetIndex, path: str, revisions: BitMap, rois: Node | None = None) -> Iterator[Chosen]:
+    """Where a frame field (also `rois.…`, `sources.…`) stands, segment by segment, as long as there is time."""
+    for segment in index.segments:
+        check()
+        found = Chosen(segment, path, revisions, rois)
+        if found.frames:
+            yield found
+
+
+class Counted:
+    """The values of one field; texts, whole numbers, other numbers and booleans apart."""
+
+    def __init__(self) -> None:
+        self.texts: list[Texts] = []
+        self._ints, self._floats = Distinct.none(np.int64), Distinct.none(np.float64)
+        self.truths: dict[str, Count] = {}
+
+    def add(self, found: Chosen) -> None:
+        column, table = found.column, found.table
+        if column is None:
+            return
+        if len(column.texts):
+            ready = tallies(table, found.name) if found.whole else None
+            self._add_texts(column, *(ready.among(found.frames) if ready else held(table, column, found.elements)))
+        for text, having in (("true", column.trues), ("false", column.falses)):
+            if having and (here := having & found.elements):
+                self._add_truth(text, len(here), _frames(table, to_array(here)))
+        for numbers in column.numbers:
+            if len(numbers):
+                self._add_distinct(_distinct(numbers, table, found.elements))
+
+    def add_numbers(self, values: NDArray[Any], owners: Ordinals | None) -> None:
+        """Numbers in the order of their frames; without owners one a frame."""
+        self._add_distinct(Distinct.of(values, owners))
+
+    def _add_distinct(self, fresh: Distinct) -> None:
+        if fresh.values.dtype.kind == "i":
+            self._ints = Distinct.merged([self._ints, fresh])
+        else:
+            self._floats = Distinct.merged([self._floats, fresh])
+        if len(self._ints) + len(self._floats) > MOST_NUMBERS:
+            raise LimitExceeded(f"there are more than {MOST_NUMBERS:,} different numbers; ask for fewer frames")
+
+    @cached_property
+    def numbers(self) -> Distinct:
+        """All numbers as doubles."""
+        ints = Distinct(self._ints.values.astype(np.float64), self._ints.elements, self._ints.frames)
+        return Distinct.merged([ints, self._floats])
+
+    @property
+    def kinds(self) -> set[str]:
+        there = (("string", self.texts), ("boolean", self.truths), ("integer", self._ints), ("number", self._floats))
+        return {kind for kind, held in there if len(held)}
+
+    @property
+    def total(self) -> int:
+        """How many values there are, of whatever type."""
+        texts = sum(int(part.elements.sum()) for part in self.texts)
+        truths = sum(each.elements for each in self.truths.values())
+        return texts + truths + int(self._ints.elements.sum()) + int(self._floats.elements.sum())
+
+    @cached_property
+    def distinct(self) -> int:
+        """How many different values; a text and a number that are spelled alike are one."""
+        return len(self._candidates(self._apart, "elements")) if self._mixed else self._apart
+
+    def top(self, limit: int, *, by: Literal["elements", "frames"] = "elements") -> list[Count]:
+        """The most frequent values, then by text; a text and a number that are spelled alike are one."""
+        found = self._candidates(limit, by)
+        return sorted(found.values(), key=lambda each: (-getattr(each, by), each.text))[:limit]
+
+    def window(self, start: int, stop: int, *, by_text: bool) -> list[Count]:
+        """Values `start` to before `stop`: by their text, or those in most frames first, then by text."""
+        if self._mixed or not self.texts or self._apart <= LISTED:
+            found = self._candidates(self._apart, "frames").values()
+            return sorted(found, key=lambda each: (not by_text and -each.frames, each.text))[start:stop]
+        elements, frames, _ = self._totals
+        first = 0
+        listed: list[Count] = []
+        for places in [np.arange(len(frames))] if by_text else _classes(frames):
+            check()
+            if first < stop and first + len(places) > start:
+                texts = self._texts_at(places)
+                order = sorted(range(len(places)), key=texts.__getitem__)[max(0, start - first) : stop - first]
+                listed += [Count(texts[at], int(elements[places[at]]), int(frames[places[at]])) for at in order]
+            first += len(places)
+        return listed
+
+    def _texts_at(self, places: Counts) -> list[str]:
+        """The texts of these places among the totals, ascending."""
+        found: dict[int, str] = {}
+        wanted = np.zeros(len(self._totals[0]), bool)
+        wanted[places] = True
+        for part, mine in zip(self.texts, self._totals[2], strict=True):
+            texts = list(part.column.texts)
+            for code, place in zip(part.codes[wanted[mine]].tolist(), mine[wanted[mine]].tolist(), strict=True):
+                found[place] = texts[code]
+        return [found[place] for place in places.tolist()]
+
+    def _candidates(self, limit: int, by: str) -> dict[str, Count]:
+        """All that may be among the first."""
+        limit = max(limit, LISTED) if self._mixed else limit
+        listed = [*self._top_texts(limit, by), *self._top_numbers(limit, by), *self.truths.values()]
+        found: dict[str, Count] = {}
+        for each in listed:
+            before = found.get(each.text, Count(each.text, 0, 0))
+            found[each.text] = Count(each.text, before.elements + each.elements, before.frames + each.frames)
+        return found
+
+    @property
+    def _mixed(self) -> bool:
+        return "string" in self.kinds and len(self.kinds) > 1
+
+    @property
+    def _apart(self) -> int:
+        return len(self._totals[0]) + sum(map(len, self._numbers)) + len(self.truths)
+
+    def _add_texts(self, column: Column, elements: Counts, frames: Counts) -> None:
+        codes = np.flatnonzero(elements)
+        if len(codes):
+            self.texts.append(Texts(column, codes, elements[codes], frames[codes]))
+
+    def _add_truth(self, text: str, elements: int, frames: int) -> None:
+        before = self.truths.get(text, Count(text, 0, 0))
+        self.truths[text] = Count(text, before.elements + elements, before.frames + frames)
+
+    @cached_property
+    def _numbers(self) -> tuple[Distinct, Distinct]:
+        """Whole numbers, doubles that are whole among them, and the others."""
+        values = self._floats.values
+        whole = (np.floor(values) == values) & (np.abs(values) < 2.0**63)
+        as_ints = _only(self._floats, whole)
+        ints = Distinct(as_ints.values.astype(np.int64), as_ints.elements, as_ints.frames)
+        return Distinct.merged([self._ints, ints]), _only(self._floats, ~whole)
+
+    @cached_property
+    def _totals(self) -> tuple[Counts, Counts, list[Counts]]:
+        """Elements and frames of all different texts, and for each part where its own stand among them."""
+        keys = self._keys()
+        if not keys:
+            return np.array([], np.int64), np.array([], np.int64), []
+        distinct, places = np.unique(np.concatenate(keys), return_inverse=True)
+        elements = _summed(places, [part.elements for part in self.texts], len(distinct))
+        frames = _summed(places, [part.frames for part in self.texts], len(distinct))
+        return elements, frames, np.split(places, np.cumsum([len(each) for each in keys])[:-1])
+
+    def _keys(self) -> list[NDArray[Any]]:
+        """Equal for equal texts of all parts, and for no others."""
+        if sum(len(part.codes) for part in self.texts) > LISTED:
+            return [part.column.texts.hashes()[part.codes] for part in self.texts]
+        numbers: dict[str, int] = {}
+        return [
+            np.array([numbers.setdefault(part.column.texts[code], len(numbers)) for code in part.codes.tolist()], int)
+            for part in self.texts
+        ]
+
+    def _top_texts(self, limit: int, by: str) -> list[Count]:
+        """A text among the first of all is among the first of every part that has it, so few are looked at."""
+        elements, frames, places = self._totals
+        often = elements if by == "elements" else frames
+        found: dict[str, Count] = {}
+        for part, mine in zip(self.texts, places, strict=True):
+            first = np.lexsort((part.codes, -often[mine]))[:limit]
+            for code, place in zip(part.codes[first].tolist(), mine[first].tolist(), strict=True):
+                text = part.column.texts[code]
+                found[text] = Count(text, int(elements[place]), int(frames[place]))
+        return list(found.values())
+
+    def _top_numbers(self, limit: int, by: str) -> list[Count]:
+        return [
+            Count(number_text(part.values[place].item()), int(part.elements[place]), int(part.frames[place]))
+            for part in self._numbers
+            for place in np.argsort(-getattr(part, by), kind="stable")[:limit].tolist()
+        ]
+
+
+def held(table: Table, column: Column, elements: BitMap) -> tuple[Counts, Counts]:
+    """For each text, how many of these elements hold it, and how many of their frames; shape (distinct,)."""
+    postings = column.postings
+    counts = postings.counts(elements)
+    if _one_each(table):
+        return counts, counts
+    frames = np.zeros(len(counts), np.int64)
+    for code in postings.dense.codes.tolist():
+        if counts[code]:
+            frames[code] = _frames(table, to_array(postings[code] & elements))
+    if len(postings.rows):
+        starts = postings.starts.astype(np.int64)
+        kept = to_mask(elements, table.size)[postings.rows]
+        codes, owners = np.repeat(np.arange(len(counts)), np.diff(starts))[kept], table.owners[postings.rows[kept]]
+        fresh = np.concatenate([[True], (codes[1:] != codes[:-1]) | (owners[1:] != owners[:-1])])[: len(codes)]
+        frames += np.bincount(codes[fresh], minlength=len(counts))
+    return counts, frames
+
+
+def number_text(value: float) -> str:
+    """A number as the text that groups it: 5 and 5.0 are one value, as they are to a query."""
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 2.0**63
+    return str(int(value)) if whole else repr(value)
+
+
+def _frames(table: Table, rows: Ordinals) -> int:
+    """Frames of these elements, ascending."""
+    owners = table.owners[rows]
+    return int(np.count_nonzero(owners[1:] != owners[:-1])) + bool(len(owners))
+
+
+def _distinct(numbers: Numbers, table: Table, elements: BitMap) -> Distinct:
+    """The numbers of these elements, told apart in their narrow form."""
+    rows, values = numbers.rows, numbers.values
+    if len(elements) < table.size:
+        kept = to_mask(elements, table.size)[rows]
+        rows, values = rows[kept], values[kept]
+    found = Distinct.of(values, None if _one_each(table) and numbers.elements is None else table.owners[rows])
+    return Distinct(replace(numbers, values=found.values, elements=None).wide, found.elements, found.frames)
+
+
+def _classes(counts: Counts) -> Iterator[Counts]:
+    """Places of the greatest count, then of the next, and so on."""
+    order = np.argsort(-counts, kind="stable")
+    return iter(np.split(order, np.flatnonzero(np.diff(counts[order])) + 1))
+
+
+def _only(numbers: Distinct, which: NDArray[np.bool_]) -> Distinct:
+    return Distinct(numbers.values[which], numbers.elements[which], numbers.frames[which])
+
+
+def _summed(places: NDArray[Any], counts: Sequence[Counts], size: int) -> Counts:
+    """Exact, since there are less than 2^53 of anything."""
+    return np.bincount(places, np.concatenate(counts), size).astype(np.int64)
+
+
+def _one_each(table: Table) -> bool:
+    """Whether every element has a frame of its own."""
+    return table.size <= table.frames and bool((table.owners[1:] > table.owners[:-1]).all())

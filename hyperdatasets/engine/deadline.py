@@ -1,0 +1,65 @@
+"""Until when an evaluation may run: asked between its steps, so that a query that takes too long really ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import islice
+from typing import TypeVar
+
+from hyperdatasets.core.errors import DeadlineExceeded
+
+Item = TypeVar("Item")
+_STEP = 1_024  # items between two looks at the clock
+
+
+class _Limit:
+    """A moment of the monotonic clock, and whether somebody still waits for the answer."""
+
+    def __init__(self, seconds: float, wanted: Callable[[], bool]) -> None:
+        self._seconds, self._wanted = seconds, wanted
+        self._end = time.monotonic() + seconds
+
+    def check(self) -> None:
+        if time.monotonic() > self._end:
+            raise DeadlineExceeded(
+                f"the query was stopped after {self._seconds:.3g} s; narrow it (a filter that holds on fewer frames, "
+                "a field with fewer values, no fuzzy term or pattern that begins with a wildcard), or allow more time"
+            )
+        if not self._wanted():
+            raise DeadlineExceeded("nobody waits for the answer any more")
+
+
+_CURRENT: ContextVar[_Limit | None] = ContextVar("limit", default=None)
+
+
+def begin(seconds: float, wanted: Callable[[], bool] = lambda: True) -> None:
+    """From here on in this context an evaluation ends after so many seconds, or when it is not wanted any more."""
+    _CURRENT.set(_Limit(seconds, wanted))
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """The same for what is done inside."""
+    token = _CURRENT.set(_Limit(seconds, lambda: True))
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
+
+
+def check() -> None:
+    """Raises DeadlineExceeded if the time is over; without a limit it never is."""
+    limit = _CURRENT.get()
+    if limit is not None:
+        limit.check()
+
+
+def checked(items: Iterable[Item]) -> Iterator[Item]:
+    """The items, with a look at the clock now and then."""
+    left = iter(items)
+    while some := list(islice(left, _STEP)):
+        check()
+        yield from some

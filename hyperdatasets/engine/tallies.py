@@ -1,0 +1,58 @@
+"""How many elements of each frame hold a frequent text, written in binary: one set of frames per digit.
+
+Then the elements that hold a text, among those of some frames, are counted without looking at elements: the sum over
+the digits of 2^digit times how many of the frames have it.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from hyperdatasets.engine.bitmaps import from_mask, to_array, union
+from hyperdatasets.engine.column import Column
+from hyperdatasets.engine.table import Table
+
+MOST = 256  # texts of a column; of more it would take much memory
+
+Counts = NDArray[np.int64]
+
+
+class Tallies:
+    """Of a column all of whose texts are frequent; made when first asked for, and kept as long as its table is."""
+
+    def __init__(self, table: Table, column: Column) -> None:
+        self._table, self._column = table, column
+
+    def among(self, frames: BitMap) -> tuple[Counts, Counts]:
+        """For each text, how many elements of these frames hold it, and how many of the frames; shape (distinct,)."""
+        elements, holding = (np.zeros(len(self._column.texts), np.int64) for _ in range(2))
+        for code, (digits, any_digit) in enumerate(self._digits):
+            elements[code] = sum(each.intersection_cardinality(frames) << at for at, each in enumerate(digits))
+            holding[code] = elements[code] and any_digit.intersection_cardinality(frames)
+        return elements, holding
+
+    @cached_property
+    def _digits(self) -> list[tuple[list[BitMap], BitMap]]:
+        return [self._of(code) for code in range(len(self._column.texts))]
+
+    def _of(self, code: int) -> tuple[list[BitMap], BitMap]:
+        owners = self._table.owners[to_array(self._column.postings[code])]
+        counts = np.bincount(owners, minlength=self._table.frames)
+        digits = [from_mask((counts >> at & 1).astype(bool)) for at in range(int(counts.max()).bit_length())]
+        return digits, digits[0] if len(digits) == 1 else union(digits)
+
+
+_MADE: WeakKeyDictionary[Table, dict[str, Tallies]] = WeakKeyDictionary()
+
+
+def tallies(table: Table, name: str) -> Tallies | None:
+    """Those of a column of ROIs or sources, if it has few texts and all of them are frequent."""
+    column = table.columns.get(name)
+    if column is None or not 0 < len(column.texts) <= MOST or len(column.postings.dense.codes) < len(column.texts):
+        return None
+    return _MADE.setdefault(table, {}).setdefault(name, Tallies(table, column))
