@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from hyperdatasets.core.query.tree import Node, Scope
-from hyperdatasets.engine import files
+from hyperdatasets.engine import deadline, files
 from hyperdatasets.engine.bitmaps import union
 from hyperdatasets.engine.column import Column
-from hyperdatasets.engine.deadline import check
 from hyperdatasets.engine.postings import Bitmaps
 from hyperdatasets.engine.segment import Row, Segment, build, merge
 from hyperdatasets.engine.table import Table
@@ -119,7 +118,7 @@ class DatasetIndex:
     def columns(self, path: str, scope: Scope = "frame") -> Iterator[tuple[Segment, Table, Column]]:
         """The column of a field in each segment that has it; a frame field may begin with `rois.` or `sources.`."""
         for segment in self.segments:
-            check()
+            deadline.check()
             table, name = table_of(segment, path, scope)
             column = table.columns.get(name)
             if column is not None:
