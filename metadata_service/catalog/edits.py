@@ -16,6 +16,7 @@ from hyperdatasets.engine.segment import build
 from metadata_service.catalog import frames
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.contents import Contents
+from metadata_service.catalog.outcomes import Failure, Outcome
 from metadata_service.catalog.tombstones import withdrawn_ids
 from metadata_service.store.protocol import Row, Writing
 
@@ -105,14 +106,14 @@ def copy(
     source: Row,
     revisions: Sequence[int],
     preview: bool,
-) -> frames.Outcome:
+) -> Outcome:
     """Puts frames of another version into a draft, as they are there: their sites' parts stay the sites' own."""
-    total = frames.Outcome(version=version)
+    total = Outcome(version=version)
     for start in range(0, len(revisions), _READ):
         rows = writing.revisions(source["id"], revisions[start : start + _READ])
         gone = withdrawn_ids(writing, dataset["id"], [row["frame_id"] for row in rows])
         total.failures += [
-            frames.Failure(start + place, row["frame_id"], frames.already_withdrawn(row["frame_id"]))
+            Failure(start + place, row["frame_id"], frames.already_withdrawn(row["frame_id"]))
             for place, row in enumerate(rows)
             if row["frame_id"] in gone
         ]

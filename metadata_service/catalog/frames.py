@@ -31,6 +31,7 @@ from hyperdatasets.core.normalise import normalise
 from metadata_service.catalog import vectors
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.contents import Contents
+from metadata_service.catalog.outcomes import Failure, Outcome
 from metadata_service.catalog.tombstones import withdrawn, withdrawn_ids
 from metadata_service.catalog.versions import Edit, edit
 from metadata_service.store.protocol import Reading, Row, Writing
@@ -40,25 +41,6 @@ MAX_WARNINGS = 100
 
 Write = tuple[str, Mapping[str, Any] | HyperdatasetsError, int | None]
 """Frame id, plain frame (or what was wrong with it before it came here), the revision its writer read (or None)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    index: int
-    frame_id: str
-    error: HyperdatasetsError
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a batch did; failed frames are left out, the others are kept."""
-
-    added: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    failures: list[Failure] = field(default_factory=list)
-    warnings: list[tuple[str, str]] = field(default_factory=list)  # frame id, message
-    version: Row = field(default_factory=dict)
 
 
 @dataclass(slots=True)

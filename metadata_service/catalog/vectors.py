@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -23,23 +22,8 @@ from hyperdatasets.core.errors import (
 from hyperdatasets.core.names import check_name, not_found
 from hyperdatasets.core.vectors import Vector, check_dimensions, checked
 from metadata_service.catalog.caller import Caller
+from metadata_service.catalog.outcomes import Failure, Outcome
 from metadata_service.store.protocol import Reading, Row, Writing
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    index: int
-    frame_id: str
-    error: HyperdatasetsError
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a batch did; vectors that failed are left out, the others are kept."""
-
-    added: int = 0
-    unchanged: int = 0
-    failures: list[Failure] = field(default_factory=list)
 
 
 def declare(

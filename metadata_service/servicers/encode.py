@@ -16,12 +16,14 @@ from hyperdatasets.v1 import dataset_service_pb2 as datasets_pb
 from hyperdatasets.v1 import dataview_service_pb2 as views_pb
 from hyperdatasets.v1 import experiment_service_pb2 as experiments_pb
 from hyperdatasets.v1 import frame_pb2
+from hyperdatasets.v1 import frame_service_pb2 as frames_pb
 from hyperdatasets.v1 import site_service_pb2 as sites_pb
 from hyperdatasets.v1 import user_service_pb2 as users_pb
 from hyperdatasets.v1 import version_service_pb2 as versions_pb
 from hyperdatasets.wire.frames import to_message
 from metadata_service.catalog import contents, versions
 from metadata_service.catalog.frames import frame_of
+from metadata_service.catalog.outcomes import Outcome
 from metadata_service.catalog.queries import Warned
 from metadata_service.store.protocol import Reading, Row
 
@@ -165,3 +167,12 @@ def named_view(reading: Reading, row: Row) -> experiments_pb.NamedView:
         name=row["name"], view_id=row["view"], reference=f"{name}@{view['digest']}" if view and pinned else name,
         replacement=bool(row["replacement"]), unpinned=row["unpinned"], frames=frames,
     )  # fmt: skip
+
+
+def failures(outcome: Outcome) -> list[frames_pb.WriteFailure]:
+    return [
+        frames_pb.WriteFailure(
+            index=each.index, frame_id=each.frame_id, reason=each.error.reason, message=each.error.message
+        )
+        for each in outcome.failures
+    ]  # fmt: skip

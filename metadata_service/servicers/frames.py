@@ -23,6 +23,7 @@ from hyperdatasets.wire import columns
 from hyperdatasets.wire.frames import from_message, to_message
 from metadata_service import pages
 from metadata_service.catalog import datasets, edits, frames, queries, vectors, versions, withdrawals
+from metadata_service.catalog.outcomes import Outcome
 from metadata_service.catalog.requests import once
 from metadata_service.catalog.stamps import check_etag
 from metadata_service.servicers import encode, explore
@@ -69,7 +70,7 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
                 writing, self.deployment.contents, self.caller, self.now_ms, dataset, version,
                 mode=_MODES[request.mode], frames=plain, normal=normal,
             )  # fmt: skip
-            failures = [_failure(each) for each in outcome.failures]
+            failures = encode.failures(outcome)
             failures += self._vectors_of(writing, request, dataset, outcome)
             return pb.WriteFramesResponse(
                 request_id=request.request_id, added=outcome.added, updated=outcome.updated,
@@ -85,7 +86,7 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
         )  # fmt: skip
 
     def _vectors_of(
-        self, writing: Writing, request: pb.WriteFramesRequest, dataset: Row, outcome: frames.Outcome
+        self, writing: Writing, request: pb.WriteFramesRequest, dataset: Row, outcome: Outcome
     ) -> list[pb.WriteFailure]:
         """Writes the vectors that came with frames; those of frames that failed are left out."""
         failed = {each.index for each in outcome.failures}
@@ -102,7 +103,7 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
                 writing, self.caller, self.now_ms, dataset, name=name, ids=ids,
                 values=[values for _, _, values in given], held=held,
             )  # fmt: skip
-            for failure in messages.failures(done):
+            for failure in encode.failures(done):
                 failure.index = given[failure.index][0]
                 found.append(failure)
         return found
@@ -137,7 +138,7 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
             )  # fmt: skip
             return pb.CopyFramesResponse(
                 added=outcome.added, updated=outcome.updated, unchanged=outcome.unchanged,
-                failures=[_failure(each) for each in outcome.failures], warnings=encode.warnings(found.warnings),
+                failures=encode.failures(outcome), warnings=encode.warnings(found.warnings),
             )  # fmt: skip
 
         return self.once(request, pb.CopyFramesResponse, work)
@@ -301,7 +302,7 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
         )  # fmt: skip
         return pb.SetVectorsResponse(
             request_id=request.request_id, added=outcome.added, unchanged=outcome.unchanged,
-            failures=messages.failures(outcome),
+            failures=encode.failures(outcome),
         )  # fmt: skip
 
     def BatchGetVectors(
@@ -457,9 +458,3 @@ def _plain(write: pb.FrameWrite) -> frames.Write:
         return write.frame.id, from_message(write.frame), etag
     except HyperdatasetsError as error:  # told with the batch: this frame is refused, the others are kept
         return write.frame.id, error, etag
-
-
-def _failure(failure: frames.Failure) -> pb.WriteFailure:
-    return pb.WriteFailure(
-        index=failure.index, frame_id=failure.frame_id, reason=failure.error.reason, message=failure.error.message
-    )

@@ -13,7 +13,6 @@ from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.vectors import Vector, checked
 from hyperdatasets.engine.vectors import Found
 from hyperdatasets.v1 import frame_service_pb2 as pb
-from metadata_service.catalog import vectors
 from metadata_service.store.protocol import Row
 
 MAX_NEIGHBOURS = 10_000
@@ -31,15 +30,6 @@ def field(row: Row) -> pb.VectorField:
 
 def number(metric: Metric) -> Any:
     return _NUMBERS[metric]
-
-
-def failures(outcome: vectors.Outcome) -> list[pb.WriteFailure]:
-    return [
-        pb.WriteFailure(
-            index=each.index, frame_id=each.frame_id, reason=each.error.reason, message=each.error.message
-        )
-        for each in outcome.failures
-    ]  # fmt: skip
 
 
 def check_k(request: pb.SearchVectorsRequest) -> int:
