@@ -9,6 +9,7 @@ import orjson
 
 from hyperdatasets.core.checks import Check, from_yaml
 from hyperdatasets.core.errors import ChecksFailed, HyperdatasetsError
+from hyperdatasets.core.expectations import DIGESTS, NoDuplicates
 from metadata_service.catalog import versions
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.deployment import Deployment
@@ -54,6 +55,14 @@ def keep(writing: Writing, report: Row) -> None:
 def reports(reading: Reading, version: str) -> list[Row]:
     """The newest first."""
     return reading.rows("check_reports", order="number DESC", version=version)
+
+
+def prepare_gate(deployment: Deployment, dataset: str) -> None:
+    """Does beforehand what needs no version: nobody can write while a gate is evaluated."""
+    with deployment.store.reading() as reading:
+        gate = gate_of(reading, dataset)
+    if gate is not None and any(each.expectation == NoDuplicates(DIGESTS) for each in from_yaml(gate["checks"])):
+        deployment.content_keys.prepare(deployment.store, dataset)
 
 
 def pass_gate(deployment: Deployment, writing: Writing, caller: Caller, version: Row, *, force: bool) -> bool:

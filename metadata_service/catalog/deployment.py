@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from metadata_service.catalog.content_keys import ContentKeys
 from metadata_service.catalog.contents import Contents
 from metadata_service.catalog.indexes import Indexes
 from metadata_service.catalog.old_contents import OldContents
@@ -25,4 +26,5 @@ class Deployment:
     page_key: bytes
     now_ms: Callable[[], int]
     contents: Contents = field(default_factory=Contents)
+    content_keys: ContentKeys = field(default_factory=ContentKeys)
     old_contents: OldContents = field(default_factory=OldContents)

@@ -1,7 +1,8 @@
-"""What a check measures on a version: set algebra over the index; payloads are read for contents' digests alone."""
+"""What a check measures on a version: set algebra over the index; payloads are read for equal contents alone."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -31,6 +32,7 @@ from hyperdatasets.engine.index import DatasetIndex
 from hyperdatasets.engine.view_rois import roi_counts
 from metadata_service.catalog import versions, views
 from metadata_service.catalog.caller import Caller
+from metadata_service.catalog.content_keys import contents
 from metadata_service.catalog.deployment import Deployment
 from metadata_service.catalog.queries import Found, FrameFilter, matching
 from metadata_service.store.protocol import Reading, Row
@@ -168,28 +170,27 @@ def _duplicates(found: Found, check: Check, path: str) -> Measured:
 
 
 def _same_contents(subject: Subject, revisions: BitMap) -> Measured:
-    """Digests of sources, and of inline contents; they stand in payloads only."""
+    """Digests of sources, and of inline contents; only those that may be there twice are read from payloads."""
+    dataset = subject.version["dataset"]
+    shared, once = subject.deployment.content_keys.shared(subject.reading, dataset, revisions)
+    counts: Counter[bytes] = Counter()
     holders: dict[bytes, int] = {}
-    counts: dict[bytes, int] = {}
     offending = BitMap()
-    for revision, digest in _digests(subject, revisions):
-        if digest in holders:
-            counts[digest] = counts.get(digest, 1) + 1
+    for revision, digest in _digests(subject, shared):
+        if counts[digest]:
             offending |= BitMap([holders[digest], revision])
-        else:
-            holders[digest] = revision
-    twice = [f"`{digest.decode():.30}…` {count} times" for digest, count in counts.items()]
-    return Measured(not twice, _some(twice) if twice else f"{len(holders)} contents, none twice", offending)
+        counts[digest] += 1
+        holders[digest] = revision
+    twice = [f"`{digest.decode():.30}…` {count} times" for digest, count in counts.items() if count > 1]
+    return Measured(not twice, _some(twice) if twice else f"{once + len(counts)} contents, none twice", offending)
 
 
 def _digests(subject: Subject, revisions: BitMap) -> Iterator[tuple[int, bytes]]:
     numbers = iter(revisions)
     while some := list(islice(numbers, _READ)):
         for row in subject.reading.revisions(subject.version["dataset"], some):
-            plain = orjson.loads(row["payload"])
-            for digest in (plain.get("blob"), *(source.get("digest") for source in plain.get("sources", ()))):
-                if digest:
-                    yield row["revision"], digest.encode()
+            for digest in contents(row):
+                yield row["revision"], digest
 
 
 def _drift(subject: Subject, found: Found, check: Check, expected: NoDrift) -> Measured:

@@ -86,6 +86,7 @@ class DatasetServicer(Servicer, rpc.DatasetServiceServicer):
             row = datasets.find(writing, self.caller, request.dataset, role="editor")
             datasets.delete(writing, row, force=request.force, etag=request.etag)
             self.deployment.indexes.rebuild(row["id"])
+            self.deployment.content_keys.forget(row["id"])
             return pb.DeleteDatasetResponse()
 
         return self.once(request, pb.DeleteDatasetResponse, work)

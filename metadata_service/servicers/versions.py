@@ -103,6 +103,7 @@ class VersionServicer(Servicer, rpc.VersionServiceServicer):
             )  # fmt: skip
             return pb.PublishVersionResponse(version=encode.version(writing, row))
 
+        self._prepare_gate(request.dataset)
         with checks.refusals_kept(self.deployment, self.caller):
             return self.once(request, pb.PublishVersionResponse, work)
 
@@ -124,6 +125,7 @@ class VersionServicer(Servicer, rpc.VersionServiceServicer):
                 published=encode.version(writing, published), child=encode.version(writing, child)
             )
 
+        self._prepare_gate(request.dataset)
         with checks.refusals_kept(self.deployment, self.caller):
             return self.once(request, pb.CreateSnapshotResponse, work)
 
@@ -180,6 +182,11 @@ class VersionServicer(Servicer, rpc.VersionServiceServicer):
             found = record(reading, "version", row["id"])
             signed = None if found is None else encode.record(found, self.deployment.signer.key_id)
             return pb.GetVersionRecordResponse(record=signed)
+
+    def _prepare_gate(self, name: str) -> None:
+        with self.reading() as reading:
+            dataset = datasets.find(reading, self.caller, name, role="editor")
+        checks.prepare_gate(self.deployment, dataset["id"])
 
     def _gate(self, writing: Writing, *, force: bool) -> versions.Gate:
         return lambda row: checks.pass_gate(self.deployment, writing, self.caller, row, force=force)
