@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import asdict
 from itertools import islice
 from typing import Annotated, Any
 
@@ -19,6 +21,7 @@ Dataset = Annotated[str, typer.Argument(help="`project/name` or id of the datase
 Version = Annotated[str, typer.Option(help="Name or id; default: the newest draft, or else the newest.")]
 Query = Annotated[str, typer.Option(help="Frame query, such as 'meta.city:ulm AND rois.label:car'.")]
 RoiQuery = Annotated[str, typer.Option(help="ROI query: all of it holds on one ROI.")]
+SourceQuery = Annotated[str, typer.Option(help="Source query: all of it holds on one source.")]
 Limit = Annotated[int, typer.Option(help="At most so many; 0 = all.")]
 Preview = Annotated[bool, typer.Option(help="Only count.")]
 
@@ -31,7 +34,8 @@ def list_command(dataset: Dataset, version: Version = "", limit: Limit = 20, as_
 
 @app.command()
 def find(
-    dataset: Dataset, query: Query = "", roi_query: RoiQuery = "", version: Version = "",
+    dataset: Dataset, *, query: Query = "", roi_query: RoiQuery = "", source_query: SourceQuery = "",
+    version: Version = "",
     order_by: Annotated[str, typer.Option(help="A field; with a leading `-` descending.")] = "",
     like: Annotated[str, typer.Option(help="Id of a frame: the most alike to it first, by their vectors.")] = "",
     field: Annotated[str, typer.Option(help="Vector field for --like; default: the only one.")] = "",
@@ -44,12 +48,15 @@ def find(
         if order_by:
             raise InvalidArgument("--like has an order of its own; leave out --order-by")
         name = field or _only_field(found)
-        near = found.nearest(name, to=like, k=limit, exact=exact, frame_query=query, roi_query=roi_query)
+        near = found.nearest(
+            name, to=like, k=limit, exact=exact, frame_query=query, roi_query=roi_query, source_query=source_query
+        )
         _print_near(near, as_json=as_json)
         return
+    asked = {"frame_query": query, "roi_query": roi_query, "source_query": source_query}
     if not as_json:
-        say(f"{found.count(frame_query=query, roi_query=roi_query)} frames match")
-    _print(found.frames(frame_query=query, roi_query=roi_query, order_by=order_by, limit=limit), as_json=as_json)
+        say(f"{found.count(**asked)} frames match")
+    _print(found.frames(**asked, order_by=order_by, limit=limit), as_json=as_json)
 
 
 @app.command()
@@ -98,12 +105,12 @@ def show_command(
 def delete(
     dataset: Dataset, frame_id: Annotated[list[str] | None, typer.Argument(help="Ids.")] = None,
     query: Query = "",
-    roi_query: RoiQuery = "", version: Version = "", preview: Preview = False,
+    roi_query: RoiQuery = "", source_query: SourceQuery = "", version: Version = "", preview: Preview = False,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Delete frames from a draft, by id or by query."""
     count = _get(dataset, version).delete_frames(
-        frame_id or (), frame_query=query, roi_query=roi_query, preview=preview
+        frame_id or (), frame_query=query, roi_query=roi_query, source_query=source_query, preview=preview
     )
     text = f"{count} frames {'would be' if preview else 'are'} deleted"
     done(text, {"frames": count, "preview": preview}, as_json=as_json)
@@ -123,7 +130,8 @@ def withdraw(
 
 @app.command()
 def update(
-    dataset: Dataset, query: Query = "", roi_query: RoiQuery = "", version: Version = "",
+    dataset: Dataset, *, query: Query = "", roi_query: RoiQuery = "", source_query: SourceQuery = "",
+    version: Version = "",
     add_label: Annotated[list[str] | None, typer.Option(help="On each ROI that matches; repeat for several.")] = None,
     remove_label: Annotated[list[str] | None, typer.Option(help="Likewise; repeat for several.")] = None,
     relabel: Annotated[list[str] | None, typer.Option(help="old=new; repeat for several.")] = None,
@@ -132,7 +140,8 @@ def update(
 ) -> None:  # fmt: skip
     """Change all frames that match, as one atomic edit of a draft."""
     count = _get(dataset, version).update_by_query(
-        frame_query=query, roi_query=roi_query, add_labels=add_label or (), remove_labels=remove_label or (),
+        frame_query=query, roi_query=roi_query, source_query=source_query,
+        add_labels=add_label or (), remove_labels=remove_label or (),
         relabel=pairs("--relabel", relabel),
         set_meta=json_value("--set-meta", set_meta) if set_meta else None, preview=preview,
     )  # fmt: skip
@@ -147,13 +156,33 @@ def copy(
     from_version: Version = "",
     version: Version = "",
     query: Query = "",
+    roi_query: RoiQuery = "",
+    source_query: SourceQuery = "",
     preview: Preview = False,
     as_json: Json = False,
 ) -> None:
     """Copy frames of another version or dataset into a draft."""
-    result = _get(to_dataset, version).copy_frames(_get(from_dataset, from_version), frame_query=query, preview=preview)
-    counts = {"added": result.added, "updated": result.updated, "unchanged": result.unchanged}
-    done(", ".join(f"{count} {what}" for what, count in counts.items()), counts, as_json=as_json)
+    result = _get(to_dataset, version).copy_frames(
+        _get(from_dataset, from_version), frame_query=query, roi_query=roi_query, source_query=source_query,
+        preview=preview,
+    )  # fmt: skip
+    counts = {"added": result.added, "updated": result.updated, "unchanged": result.unchanged, "failed": len(result)}
+    refused = "".join(f"\n{each.id}: {each.message}" for each in result)
+    text = ", ".join(f"{count} {what}" for what, count in counts.items()) + refused
+    done(text, counts | {"failures": [asdict(each) for each in result]}, as_json=as_json)
+
+
+@app.command()
+def vectors(
+    dataset: Dataset,
+    field: Annotated[str, typer.Option(help="Vector field; default: the only one.")] = "",
+    query: Query = "", roi_query: RoiQuery = "", version: Version = "",
+    as_json: Json = False,  # noqa: ARG001  # each line is JSON anyway
+) -> None:  # fmt: skip
+    """Write the vectors of frames as JSON lines to standard output: id and vector."""
+    found = _get(dataset, version)
+    for frame_id, vector in found.vectors(field or _only_field(found), frame_query=query, roi_query=roi_query):
+        sys.stdout.buffer.write(orjson.dumps({"id": frame_id, "vector": vector}, option=orjson.OPT_APPEND_NEWLINE))
 
 
 def _get(dataset: str, version: str) -> DatasetVersion:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
@@ -35,7 +36,13 @@ def create(
         dataset_name=dataset, version_name=name, parent_version_names=parent or (), comment=comment,
         raise_if_exists=True,
     )  # fmt: skip
-    show(_plain(made), as_json=as_json)
+    if as_json:
+        show(_plain(made) | {"collisions": [asdict(each) for each in made.collisions]}, as_json=True)
+        return
+    show(_plain(made), as_json=False)
+    if made.collisions:
+        names = {each.id: each.name for each in DatasetVersion.get_versions(dataset_id=made.dataset_id)}
+        show([{"frame": each.frame_id, "kept from": names[each.kept_from]} for each in made.collisions], as_json=False)
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, TypeVar
@@ -32,6 +32,8 @@ MODES = {
 
 
 Frames = TypeVar("Frames")
+WithVectors = tuple[Mapping[str, Any], Mapping[str, Sequence[float]]]
+"""A plain frame, and its vectors by field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +138,24 @@ def write(
     Returns:
         The frames that failed; an invalid one does not stop the others.
     """
+    alone: Iterable[WithVectors] = ((plain, {}) for plain in iterated(frames))
+    return write_with_vectors(client, alone, dataset=dataset, version=version, mode=mode, progress=progress)
+
+
+def write_with_vectors(
+    client: MetadataClient,
+    frames: Iterable[WithVectors],
+    *,
+    dataset: str,
+    version: str,
+    mode: str = "upsert",
+    progress: Callable[[int], None] = lambda _: None,
+) -> WriteResult:
+    """The same with vectors beside the frames; of one whose vector is refused, the frame is kept."""
     if mode not in MODES:
         raise InvalidArgument(f"mode: expected one of {', '.join(MODES)}, got {mode!r}")
     result = WriteResult()
-    made = _batches(iterated(frames), result, dataset=dataset, version=version, mode=mode)
+    made = _batches(frames, result, dataset=dataset, version=version, mode=mode)
     _Writer(client, result).run(made, progress)
     result.sort(key=lambda failed: failed.index)
     return result
@@ -172,15 +188,16 @@ def _tables(table: Any, *, dataset: str, version: str, mode: str) -> Iterator[_S
 
 
 def _batches(
-    frames: Iterable[Mapping[str, Any]], result: WriteResult, *, dataset: str, version: str, mode: str
+    frames: Iterable[WithVectors], result: WriteResult, *, dataset: str, version: str, mode: str
 ) -> Iterator[_Sent]:
     numbered = enumerate(frames)
     while part := list(islice(numbered, BATCH)):
         sent = _empty(dataset, version, mode)
         size = 0
-        for index, plain in part:
+        for index, (plain, vectors) in part:
             try:
-                message = to_message(normalise(_checked(plain))[0])
+                named = [pb.NamedVector(field=field, values=values) for field, values in vectors.items()]
+                message = pb.FrameWrite(frame=to_message(normalise(_checked(plain))[0]), vectors=named)
             except HyperdatasetsError as error:
                 frame_id = str(plain.get("id", "")) if isinstance(plain, Mapping) else ""
                 result.append(FailedFrame(index, frame_id, error.reason, error.message))
@@ -189,7 +206,7 @@ def _batches(
             if size > BATCH_BYTES and sent.indexes:
                 yield sent
                 sent, size = _empty(dataset, version, mode), message.ByteSize()
-            sent.request.frames.append(pb.FrameWrite(frame=message))
+            sent.request.frames.append(message)
             sent.indexes.append(index)
         if sent.indexes:
             yield sent

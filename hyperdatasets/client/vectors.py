@@ -24,7 +24,7 @@ METRICS = {
 _NUMBERS = {name: number for number, name in METRICS.items()} | {"": int(pb.VECTOR_METRIC_UNSPECIFIED)}
 _BATCH = 1_000  # vectors
 _BATCH_NUMBERS = 1 << 20
-_READ = 1_000  # ids asked for at once
+READ = 1_000  # ids asked for at once
 
 
 class Neighbours(list[tuple[SingleFrame | FrameGroup, float]]):
@@ -63,8 +63,8 @@ def read(
     client: MetadataClient, frame_ids: Sequence[str], *, dataset: str, version: str, field: str
 ) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
-    for start in range(0, len(frame_ids), _READ):
-        part = frame_ids[start : start + _READ]
+    for start in range(0, len(frame_ids), READ):
+        part = frame_ids[start : start + READ]
         answer = client.send(pb.BatchGetVectorsRequest(dataset=dataset, version=version, field=field, frame_ids=part))
         rows = np.asarray(answer.values, np.float32).reshape(-1, answer.dimensions)
         found |= zip(answer.frame_ids, rows.tolist(), strict=True)
@@ -83,7 +83,7 @@ def search(
     exact: bool,
     filter: pb.FrameFilter,
 ) -> Neighbours:
-    target: dict[str, Any] = {"frame_id": to} if isinstance(to, str) else {"vector": _numbers(to).tolist()}
+    target: dict[str, Any] = {"frame_id": to} if isinstance(to, str) else {"vector": numbers_of(to).tolist()}
     request = pb.SearchVectorsRequest(
         dataset=dataset, version=version, field=field, k=k, metric=metric_number(metric), exact=exact, filter=filter,
         **target,
@@ -107,7 +107,7 @@ def _requests(
         by_length: dict[int, list[tuple[str, Any]]] = {}
         for index, (frame_id, values) in part:
             try:
-                numbers = _numbers(values)
+                numbers = numbers_of(values)
             except InvalidVector as error:
                 result.append(FailedFrame(index, frame_id, error.reason, error.message))
                 continue
@@ -122,7 +122,8 @@ def _requests(
                 )  # fmt: skip
 
 
-def _numbers(values: Sequence[float]) -> Any:
+def numbers_of(values: Sequence[float]) -> Any:
+    """A vector as an array; raises InvalidVector."""
     try:
         numbers = np.asarray(values, np.float64)
     except (TypeError, ValueError):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from hyperdatasets.client import bulk, explore, json_text, writing
 from hyperdatasets.client import vectors as vectors_client
-from hyperdatasets.client.bulk import WriteResult
+from hyperdatasets.client.bulk import FailedFrame, WriteResult
 from hyperdatasets.client.checks import CheckReport, read_checks, report
 from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.explore import FrameSet, Sample
@@ -43,11 +44,23 @@ class VersionDiff:
     frames: list[tuple[str, str, list[tuple[str, Any, Any]]]]
 
 
+@dataclass(frozen=True, slots=True)
+class Collision:
+    """A frame that several parents hold in different revisions: which one is kept, of which parent, and the others."""
+
+    frame_id: str
+    kept_from: str
+    kept: int
+    others: tuple[int, ...]
+
+
 class DatasetVersion:
     """A lazy handle: it holds what was read last; `refresh` reads again."""
 
     def __init__(self, message: pb.Version, client: MetadataClient | None = None) -> None:
         self._message, self._client = message, current(client)
+        self.collisions: list[Collision] = []
+        """Of a version that was just made from several parents: frames that differ between them (the first 1,000)."""
 
     # --- found and made
 
@@ -79,9 +92,17 @@ class DatasetVersion:
             if raise_if_exists:
                 raise
             return cls.get_version(dataset_id=dataset, version_name=version_name, client=client)
+        made = cls(answer.version, client)
+        made.collisions = [
+            Collision(each.frame_id, each.winner_version_id, each.winner_revision, tuple(each.loser_revisions))
+            for each in answer.collisions
+        ]
         if answer.collision_count:
-            warnings.warn(f"{answer.collision_count} frames differ between parents; the later parent won", stacklevel=2)
-        return cls(answer.version, client)
+            warnings.warn(
+                f"{answer.collision_count} frames differ between parents; the later parent won: see `.collisions`",
+                stacklevel=2,
+            )
+        return made
 
     @classmethod
     def create_new_dataset(
@@ -399,6 +420,7 @@ class DatasetVersion:
         tell(answer.warnings)
         result = WriteResult()
         result.added, result.updated, result.unchanged = answer.added, answer.updated, answer.unchanged
+        result.extend(FailedFrame(each.index, each.frame_id, each.reason, each.message) for each in answer.failures)
         self.refresh()
         return result
 
@@ -473,6 +495,14 @@ class DatasetVersion:
     def get_vectors(self, field: str, frame_ids: Iterable[str]) -> dict[str, list[float]]:
         """The vectors of these frames; frames without one are left out."""
         return vectors_client.read(self._client, list(frame_ids), field=field, **self._named)
+
+    def vectors(
+        self, field: str, *, frame_query: str = "", roi_query: str = "", source_query: str = ""
+    ) -> Iterator[tuple[str, list[float]]]:
+        """(frame id, vector) of the frames that match and have one, by revision."""
+        chosen = self.frames(frame_query=frame_query, roi_query=roi_query, source_query=source_query, projection=["id"])
+        while ids := [frame.id for frame in islice(chosen, vectors_client.READ)]:
+            yield from self.get_vectors(field, ids).items()
 
     def nearest(
         self,

@@ -1,10 +1,9 @@
-"""Frame objects into a draft: their files first, where that is asked for, then frames, then their vectors."""
+"""Frame objects into a draft: their files first, where that is asked for, then frames with their vectors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 from hyperdatasets.client import bulk, vectors
 from hyperdatasets.client.bulk import FailedFrame, WriteResult
@@ -12,7 +11,7 @@ from hyperdatasets.client.frames import FrameGroup, SingleFrame
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.progress import Advance
 from hyperdatasets.client.uploads import Uploader
-from hyperdatasets.core.errors import InvalidArgument
+from hyperdatasets.core.errors import InvalidArgument, InvalidVector
 
 AnyFrame = SingleFrame | FrameGroup
 
@@ -28,29 +27,28 @@ def add(
 ) -> WriteResult:
     """Writes frames as the service takes them; those whose files or vectors are refused are among the failed."""
     indexes: list[int] = []
-    unread: list[FailedFrame] = []
-    given: dict[str, dict[str, Sequence[float]]] = {}
-    numbers: dict[str, int] = {}
+    refused: list[FailedFrame] = []
 
-    def plain() -> Iterator[Mapping[str, Any]]:
-        given_frames = _checked(bulk.iterated(frames))
-        for index, frame in enumerate(given_frames) if uploader is None else uploader.place(given_frames, unread):
-            for field, values in frame.vectors.items():
-                frame_id = frame.id or frame.to_plain()["id"]
-                given.setdefault(field, {})[frame_id] = values
-                numbers[frame_id] = index
+    def with_vectors() -> Iterator[bulk.WithVectors]:
+        given = _checked(bulk.iterated(frames))
+        for index, frame in enumerate(given) if uploader is None else uploader.place(given, refused):
             indexes.append(index)
-            yield frame.plain
+            yield frame.plain, _vectors(index, frame, refused)
 
-    result = bulk.write(client, plain(), dataset=dataset, version=version, progress=progress)
-    result[:] = [*unread, *(replace(each, index=indexes[each.index]) for each in result)]
-    failed = {each.id for each in result}
-    for field, of_field in given.items():
-        kept = {frame_id: values for frame_id, values in of_field.items() if frame_id not in failed}
-        refused = vectors.write(client, kept, field=field, dataset=dataset, version=version)
-        result.extend(replace(each, index=numbers[each.id]) for each in refused)
+    result = bulk.write_with_vectors(client, with_vectors(), dataset=dataset, version=version, progress=progress)
+    result[:] = [*refused, *(replace(each, index=indexes[each.index]) for each in result)]
     result.sort(key=lambda each: each.index)
     return result
+
+
+def _vectors(index: int, frame: AnyFrame, refused: list[FailedFrame]) -> dict[str, Sequence[float]]:
+    found = {}
+    for field, values in frame.vectors.items():
+        try:
+            found[field] = vectors.numbers_of(values)
+        except InvalidVector as error:
+            refused.append(FailedFrame(index, frame.id or frame.to_plain()["id"], error.reason, error.message))
+    return found
 
 
 def _checked(frames: Iterable[AnyFrame]) -> Iterator[AnyFrame]:

@@ -84,3 +84,48 @@ def test_versions_views_and_experiments_are_found_by_free_text(run: Run) -> None
     ):  # fmt: skip
         assert [each["name"] for each in json.loads(run(*command, "--json"))] == [found]
         assert json.loads(run(*command[:-1], "nowhere", "--json")) == []
+
+
+def test_merges_say_what_collided(run: Run) -> None:
+    draft = DatasetVersion.get_current("p/streets")
+    draft.publish_version("v0")
+    for name in ("left", "right"):
+        made = DatasetVersion.create_version(
+            dataset_name="p/streets", version_name=name, parent_version_names=["v0"], raise_if_exists=True
+        )
+        made.update_by_query(frame_query="id:f1", set_meta={"side": name})
+        made.publish_version()
+    with pytest.warns(UserWarning, match="1 frames differ between parents"):
+        shown = run("version", "create", "p/streets", "merged", "--parent", "left", "--parent", "right")
+    assert shown.split("kept from")[1].split() == ["f1", "right"]
+    with pytest.warns(UserWarning, match="1 frames differ"):
+        plain = json.loads(
+            run("version", "create", "p/streets", "again", "--parent", "right", "--parent", "left", "--json")
+        )
+    (collision,) = plain["collisions"]
+    assert (collision["frame_id"], len(collision["others"])) == ("f1", 1)
+    changed = json.loads(run("version", "diff", "p/streets", "v0", "merged", "--json"))["frames"]
+    assert changed == [["f1", "changed", [["meta.side", None, "right"]]]]
+
+
+def test_edits_by_query_and_their_counts_beforehand(run: Run) -> None:
+    select = ("--query", "meta.city:ulm", "--roi-query", "occluded", "--source-query", "uri:1")
+    for preview, word in ((["--preview"], "would change"), ([], "changed")):
+        assert run("frames", "update", "p/streets", *select, "--add-label", "seen", *preview) == f"1 frames {word}\n"
+    assert "1 frames match" in run("frames", "find", "p/streets", "--roi-query", "seen")
+    for preview in (["--preview"], []):
+        copied = run("frames", "copy", "p/streets", "p/cells", "--roi-query", "occluded", *preview)
+        assert copied == "3 added, 0 updated, 0 unchanged, 0 failed\n"
+    gone = ("frames", "delete", "p/cells", "--source-query", "uri:1")
+    assert [run(*gone, "--preview"), run(*gone)] == ["1 frames would be deleted\n", "1 frames are deleted\n"]
+
+
+def test_vectors_are_written_as_lines(run: Run) -> None:
+    draft = DatasetVersion.get_current("p/streets")
+    draft.set_vectors("clip", {"f1": [1, 0], "f2": [0.5, 0.25], "f3": [0, 1]})
+    lines = run("frames", "vectors", "p/streets", "--query", "NOT id:f3").splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"id": "f1", "vector": [1.0, 0.0]}, {"id": "f2", "vector": [0.5, 0.25]}
+    ]  # fmt: skip
+    near = json.loads(run("frames", "find", "p/streets", "--like", "f1", "--limit", "1", "--json"))
+    assert near[0]["id"] == "f2"
