@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import islice
 from typing import TypeVar
@@ -38,16 +37,6 @@ _CURRENT: ContextVar[_Limit | None] = ContextVar("limit", default=None)
 def begin(seconds: float, wanted: Callable[[], bool] = lambda: True) -> None:
     """From here on in this context an evaluation ends after so many seconds, or when it is not wanted any more."""
     _CURRENT.set(_Limit(seconds, wanted))
-
-
-@contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """The same for what is done inside."""
-    token = _CURRENT.set(_Limit(seconds, lambda: True))
-    try:
-        yield
-    finally:
-        _CURRENT.reset(token)
 
 
 def check() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 
 import pytest
@@ -77,14 +78,16 @@ def test_whatever_asks_a_heavy_query_is_stopped(client: MetadataClient, request_
              else [client.send(request)])  # fmt: skip
 
 
-def test_what_nobody_waits_for_is_not_computed() -> None:
-    deadline.begin(60, wanted=lambda: False)
-    with pytest.raises(DeadlineExceeded, match="nobody waits"):
-        deadline.check()
-    with deadline.within(60):
-        deadline.check()
-    with deadline.within(-1), pytest.raises(DeadlineExceeded):
+@pytest.mark.parametrize(
+    ("seconds", "wanted", "message"), [(60, False, "nobody waits"), (-1, True, "was stopped after")]
+)
+def test_what_is_late_or_not_wanted_is_not_computed(seconds: float, wanted: bool, message: str) -> None:  # noqa: FBT001
+    def compute() -> None:
+        deadline.begin(seconds, lambda: wanted)
         list(deadline.checked(range(5_000)))
+
+    with pytest.raises(DeadlineExceeded, match=message):
+        copy_context().run(compute)
 
 
 def nested(depth: int) -> str:
