@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import tomllib
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -73,6 +74,12 @@ class SiteView:
         """Opened when it is first needed."""
         if self._session is None:
             self._session = open_session(self.node, self.settings, self.epoch)
+            if self._session.without_site:
+                warnings.warn(
+                    f"{self._session.without_site} frames of `{self.settings['view']}` have no site, so they are left "
+                    "out here; `DataView.open` reads them by their URIs",
+                    stacklevel=2,
+                )
         return self._session
 
     @property

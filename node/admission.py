@@ -56,6 +56,7 @@ class Grant:
         slices: this site's part of each version of the view.
         sequence: what each position delivers.
         digest: selection digest of this site, before local conditions.
+        without_site: frames of the view that no node serves.
     """
 
     view_digest: str
@@ -63,6 +64,7 @@ class Grant:
     slices: Sequence[views.Slice]
     sequence: SiteSequence
     digest: str
+    without_site: int
 
     @property
     def order(self) -> SiteOrder:
@@ -179,12 +181,14 @@ class Admission:
         rules = [(sum(map(len, by_dataset.values())), self._digests(view, by_dataset)) for by_dataset in selection]
         count = sum(map(len, views.unions(selection).values()))
         computed = site_digest(canonical_view, self._site, rules)
-        signed = {site: (number, text) for site, number, text in content["sites"]}.get(self._site, (0, ""))
+        by_site = {site: (number, text) for site, number, text in content["sites"]}
+        signed = by_site.get(self._site, (0, ""))
         if count != signed[0] or (count and computed != signed[1]):
             raise SelectionMismatch("the view selects other frames here than the centre signed")
         chosen = self._local(view, selection)
         made = sequences(view, {self._site: chosen}, lambda number: slices[_first(view, number)].index)
-        return Grant(digest, view, slices, made.sites[self._site], computed if count else "")
+        without_site, _ = by_site.get("", (0, ""))
+        return Grant(digest, view, slices, made.sites[self._site], computed if count else "", without_site)
 
     def _slice(self, version_id: str) -> views.Slice:
         kept = self._store.slice_of(version_id)

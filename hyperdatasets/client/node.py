@@ -206,6 +206,7 @@ class Session:
         labels: label -> number.
         clips: whether a position delivers a list of samples, one for each frame of a clip.
         digest: selection digest of the site.
+        without_site: frames of the view that no node serves; they are read by their URIs.
         mismatched: frames left out since their files changed after registration.
         withdrawn: frames left out since they were withdrawn.
     """
@@ -215,7 +216,7 @@ class Session:
         self.count, self.epoch_length = opened.count, opened.epoch_length
         self.labels = dict(opened.labels)
         self.digest, self.view_digest, self.site = opened.site_digest, opened.view_digest, opened.site
-        self.clips = opened.clips
+        self.clips, self.without_site = opened.clips, opened.without_site
         self.mismatched = self.withdrawn = 0
 
     def stream(
