@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -31,8 +31,7 @@ _HEAD_SIZE = bytes([7 << 3 | 5])  # tag of the field `head_size`
 _BATCH, _CHUNK = 1 << 3 | 2, 2 << 3 | 2  # tags of the two kinds of content
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
     """A position, and how many more frames of its clip follow."""
 
     position: int

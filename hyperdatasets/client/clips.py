@@ -15,6 +15,9 @@ def positions(parts: Iterable[tuple[T | None, int]], *, clips: bool) -> Iterator
         parts: frames with how many of the same clip follow; None = left out, since it was withdrawn or changed.
         clips: whether lists are wanted, also for a clip of one frame.
     """
+    if not clips:
+        yield from (frame for frame, _ in parts if frame is not None)
+        return
     clip: list[T] = []
     for frame, left in parts:
         if frame is not None:
@@ -22,5 +25,5 @@ def positions(parts: Iterable[tuple[T | None, int]], *, clips: bool) -> Iterator
         if left:
             continue
         if clip:
-            yield clip if clips else clip[0]
+            yield clip
         clip = []
