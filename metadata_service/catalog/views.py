@@ -200,6 +200,8 @@ def resolve(deployment: Deployment, reading: Reading, caller: Caller, target: Ro
         view, said = pin(spec, _Known(reading, caller))
     warnings = [Warned(text, "rules", 0) for text in said]
     warnings += parse_warnings(spec)
+    if view.augmentation:
+        warnings.append(Warned("kept with the view, but our loaders do not apply it yet", "augmentation", 0))
     slices = [_slice(deployment, reading, version.version_id) for version in view.versions]
     if isinstance(target, dict) and target["published"]:
         stored = stored_selection(reading, target, view)

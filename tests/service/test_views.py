@@ -12,7 +12,7 @@ from hyperdatasets.client.experiment import Experiment
 from hyperdatasets.client.frames import SingleFrame
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.task import Task
-from hyperdatasets.client.version import DatasetVersion
+from hyperdatasets.client.version import DatasetVersion, QueryWarning
 from hyperdatasets.core.errors import (
     DeploymentField,
     EmptyView,
@@ -172,6 +172,16 @@ def test_what_cannot_be_published(client: MetadataClient, version: DatasetVersio
     wrong.add_query(dataset_name="clinic/celsl", version_name="v1")
     with pytest.raises(NotFound, match=r"Did you mean .*cells"):
         wrong.publish()
+
+
+def test_an_augmentation_is_kept_and_said_to_wait(client: MetadataClient, version: DatasetVersion) -> None:
+    declared = [{"kind": "affine", "operations": ["rotate"], "probability": 0.5}]
+    view = view_of(client)
+    view.set(rules=[{}], augmentation=declared)
+    assert view.resolve().warnings == ["augmentation: kept with the view, but our loaders do not apply it yet"]
+    with pytest.warns(QueryWarning, match="do not apply it yet"):
+        view.publish()
+    assert DataView.get(name="v", client=client).spec["augmentation"] == declared
 
 
 def test_compare(client: MetadataClient, version: DatasetVersion) -> None:
