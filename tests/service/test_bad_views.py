@@ -100,15 +100,11 @@ BAD: list[tuple[str, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "message"), BAD, ids=[f"{i}-{message[:30]}" for i, (_, message) in enumerate(BAD)])
-def test_a_mistake_is_named(client: MetadataClient, text: str, message: str) -> None:
-    for request in (
-        pb.ResolveDataViewRequest(target=pb.ViewOrSpec(spec=text)),
-        pb.CompareDataViewsRequest(before=pb.ViewOrSpec(spec=rule("")), after=pb.ViewOrSpec(spec=text)),
-    ):
+def test_every_mistake_is_named(client: MetadataClient) -> None:
+    for text, message in BAD:
         with pytest.raises(InvalidArgument) as raised:
-            client.send(request)
-        assert message in raised.value.message
+            client.send(pb.ResolveDataViewRequest(target=pb.ViewOrSpec(spec=text)))
+        assert message in raised.value.message, text[:200]
 
 
 def test_weights_that_are_too_far_apart() -> None:
