@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +25,11 @@ def run_export(write: Callable[..., Exported], *, format_name: str, output: Path
     """Writes, and says what was written unless that went to standard output itself."""
     if output is None and as_json:
         raise InvalidArgument("--json tells what was written: give --output too")
-    done = write(output or sys.stdout.buffer, format=format_name, progress=output is not None and not as_json)
+    try:
+        done = write(output or sys.stdout.buffer, format=format_name, progress=output is not None and not as_json)
+    except BrokenPipeError:  # who reads the standard output, such as `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that nothing is flushed into it at the end
+        return
     told = done.left_out | ({"frames that come again in the order, written once": done.again} if done.again else {})
     told |= {"frames that were withdrawn, left out": done.withdrawn} if done.withdrawn else {}
     if not as_json:

@@ -111,7 +111,8 @@ class _Reading:
     _rois: set[tuple[str, int, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._answers = self.client.stream(pb.ReadDataViewRequest(target=self.subject.target))
+        parts = ("sources", "annotations") if self.exported.format == "coco" else ()  # no more needs to travel
+        self._answers = self.client.stream(pb.ReadDataViewRequest(target=self.subject.target, projection=parts))
         self._first: pb.ReadDataViewResponse = next(self._answers)
 
     @property

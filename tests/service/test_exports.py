@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,7 @@ from hyperdatasets.client.loading import import_frames
 from hyperdatasets.client.metadata import MetadataClient, use
 from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.errors import AlreadyExists, InvalidArgument, NotFound
+from metadata_service.server import Service
 
 SIZE = {"width": 640, "height": 480}
 
@@ -220,6 +224,18 @@ def test_commands_say_what_was_written(
     assert (told["format"], told["frames"], told["left_out"]) == ("jsonl", 3, {})
     assert run(["version", "export", "city/street", "v1", "--json"]) == 1
     assert "give --output too" in capsys.readouterr().err
+
+
+def test_who_reads_the_beginning_alone_sees_no_error(service: Service, version: DatasetVersion) -> None:
+    command = [str(Path(sys.executable).with_name("hyperdatasets")), "version", "export", "city/street", "v1"]
+    environment = {**os.environ, "HYPERDATASETS_SERVICE": service.address}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as reader:
+        assert reader.stdout is not None
+        assert reader.stderr is not None
+        assert reader.stdout.read(2) == b'{"'
+        reader.stdout.close()
+        assert reader.stderr.read() == b""
+        assert reader.wait(60) == 0
 
 
 def test_only_what_is_asked_for_travels(version: DatasetVersion) -> None:
