@@ -13,7 +13,7 @@ import typer
 from hyperdatasets.cli import moving
 from hyperdatasets.cli.data_folder import Data, database
 from hyperdatasets.cli.output import Json, console, counting, done
-from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument, NotFound
+from hyperdatasets.core.errors import AlreadyExists, HyperdatasetsError, InvalidArgument, NotFound
 from hyperdatasets.engine import index, vectors
 from hyperdatasets.engine.files import DamagedFile
 from metadata_service.catalog import verification, withdrawals
@@ -54,8 +54,9 @@ def backup(
     data: Data, target: Annotated[Path, typer.Argument(help="New folder for the backup.")], as_json: Json = False
 ) -> None:
     """Copy database and keys; the service may go on running."""
-    store = SqliteStore(database(data))
-    target.mkdir(parents=True, exist_ok=False)
+    source = database(data)
+    _new_folder(target)
+    store = SqliteStore(source)
     store.backup(str(target / "metadata.db"))
     store.close()
     shutil.copytree(data / "keys", target / "keys")
@@ -78,7 +79,7 @@ def restore(
     """Make a data folder of a backup; what was withdrawn since is erased before anything is served."""
     source = database(backup)
     entries = [entry for path in (backup / _LIST, withdrawn) if path is not None for entry in _entries(path)]
-    data.mkdir(parents=True, exist_ok=False)
+    _new_folder(data)
     shutil.copy2(source, data / "metadata.db")
     shutil.copytree(backup / "keys", data / "keys")
     store, deployment = opened(data)
@@ -149,3 +150,12 @@ def _signer(data: Path) -> Signer:
     if not path.exists():
         raise NotFound(f"{path} is missing: records cannot be proven; restore a backup", kind="file", name=str(path))
     return Signer.open(path)
+
+
+def _new_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        raise AlreadyExists(f"{folder} is there already; give a new folder", kind="folder", name=str(folder)) from None
+    except OSError as error:
+        raise InvalidArgument(f"{folder}: cannot be made: {error.strerror}") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +18,7 @@ from hyperdatasets.core.errors import FailedPrecondition, InvalidArgument
 from hyperdatasets.log_lines import to_stderr
 from hyperdatasets.v1 import node_service_pb2 as pb
 from node import audit as audit_log
+from node import backup as backups
 from node import clients, policy, setup
 from node.config import load
 from node.server import Node
@@ -154,6 +156,39 @@ def audit(
         return
     for entry in entries:
         say(_line(entry))
+
+
+@app.command()
+def backup(
+    folder: Folder,
+    file: Annotated[Path, typer.Argument(help="New file, such as north-2026-11-25.tar.gz.")],
+    as_json: Json = False,
+) -> None:
+    """Write database, keys, settings, policy, clients and audit to a file; the node may go on running."""
+    with console.status("backing up…") as told:
+        made = backups.save(folder, file, tell=told.update)
+    text = (
+        f"backup of site `{made.site}` in {file}: {made.files} files, {made.size_bytes >> 10} KiB, {made.audit_lines} "
+        "audit lines. It holds the node's keys: keep it as you keep them"
+    )
+    done(text, asdict(made) | {"file": str(file)}, as_json=as_json)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A backup.")],
+    folder: Annotated[Path, typer.Argument(help="New folder of the node.")],
+    as_json: Json = False,
+) -> None:
+    """Make a node's folder of a backup, after everything in it was checked."""
+    with console.status("restoring…") as told:
+        found = backups.restore(file, folder, tell=told.update)
+    when = datetime.fromtimestamp(found.made_ms / 1000, UTC).isoformat(" ", "seconds").removesuffix("+00:00")
+    text = (
+        f"site `{found.site}` is restored to {folder}, as it was at {when}. Policy, and clients revoked since, are as "
+        "they were then: look at both before you serve, and never run two nodes of one site"
+    )
+    done(text, asdict(found) | {"folder": str(folder)}, as_json=as_json)
 
 
 @policy_app.command()
