@@ -1,47 +1,25 @@
-"""Versions of datasets as users hold them: reading, writing, comparing, publishing."""
+"""Versions of datasets as users hold them: found, made, named, compared, published; their frames: `version_frames`."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from hyperdatasets.client import bulk, explore, json_text, writing
-from hyperdatasets.client import vectors as vectors_client
-from hyperdatasets.client.bulk import FailedFrame, WriteResult
+from hyperdatasets.client import diffs, json_text
 from hyperdatasets.client.checks import CheckReport, read_checks, report
 from hyperdatasets.client.dataset import Dataset
-from hyperdatasets.client.explore import FrameSet, Sample
-from hyperdatasets.client.exports import Exported, Subject, export
-from hyperdatasets.client.frames import SingleFrame
+from hyperdatasets.client.diffs import VersionDiff
 from hyperdatasets.client.metadata import MetadataClient, current
-from hyperdatasets.client.progress import bar, bars
-from hyperdatasets.client.query_warnings import tell
-from hyperdatasets.client.uploads import Uploader, check_destination
-from hyperdatasets.client.vectors import Neighbours
+from hyperdatasets.client.version_frames import VersionFrames
 from hyperdatasets.client.writing import AnyFrame
-from hyperdatasets.core.errors import AlreadyExists, NotFound
-from hyperdatasets.core.query.syntax import check_characters
+from hyperdatasets.core.errors import AlreadyExists
 from hyperdatasets.v1 import check_service_pb2 as checks_pb
-from hyperdatasets.v1 import dataview_service_pb2 as views_pb
-from hyperdatasets.v1 import frame_service_pb2 as frames_pb
 from hyperdatasets.v1 import version_service_pb2 as pb
-from hyperdatasets.wire.frames import from_message
 
 CHECKS_S = 600  # deadline where checks may run, in seconds
-
-
-@dataclass(frozen=True, slots=True)
-class VersionDiff:
-    """Counts, and the changed frames: (frame id, added | removed | changed, [(path, before, after)])."""
-
-    added: int
-    removed: int
-    changed: int
-    frames: list[tuple[str, str, list[tuple[str, Any, Any]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +32,11 @@ class Collision:
     others: tuple[int, ...]
 
 
-class DatasetVersion:
+class DatasetVersion(VersionFrames):
     """A lazy handle: it holds what was read last; `refresh` reads again."""
 
     def __init__(self, message: pb.Version, client: MetadataClient | None = None) -> None:
-        self._message, self._client = message, current(client)
+        super().__init__(message, client)
         self.collisions: list[Collision] = []
         """Of a version that was just made from several parents: frames that differ between them (the first 1,000)."""
 
@@ -216,18 +194,6 @@ class DatasetVersion:
     # --- what it is
 
     @property
-    def id(self) -> str:
-        return self._message.id
-
-    @property
-    def dataset_id(self) -> str:
-        return self._message.dataset_id
-
-    @property
-    def name(self) -> str:
-        return self._message.name
-
-    @property
     def published(self) -> bool:
         return self._message.state == pb.VERSION_STATE_PUBLISHED
 
@@ -236,17 +202,8 @@ class DatasetVersion:
         return list(self._message.parent_ids)
 
     @property
-    def comment(self) -> str:
-        return self._message.comment
-
-    @property
     def tags(self) -> list[str]:
         return list(self._message.tags)
-
-    @property
-    def digest(self) -> str:
-        """The content digest: equal wherever the same frames are kept."""
-        return self._message.digest
 
     @property
     def forced(self) -> bool:
@@ -326,313 +283,12 @@ class DatasetVersion:
         """Makes the draft equal to its parents again."""
         return self._read(self._client.send(pb.RevertVersionRequest(**self._named)).version)
 
-    def refresh(self) -> DatasetVersion:
-        return self._read(self._client.send(pb.GetVersionRequest(**self._named)).version)
-
-    # --- frames
-
-    def add_frames(
-        self,
-        frames: Iterable[AnyFrame],
-        *,
-        progress: bool = False,
-        auto_upload_destination: str = "",
-        local_dataset_root_path: str | Path = "",
-        upload_retries: int = 5,
-    ) -> WriteResult:
-        """Adds or replaces frames; read from any iterable as the service takes them.
-
-        Args:
-            auto_upload_destination: put local files (sources, masks, previews) there first, a folder or a URL such as
-                `s3://bucket/folder`, and write the frames with their new URIs. Frames of a site are refused.
-            local_dataset_root_path: paths below this folder are kept at the destination.
-            upload_retries: how often a file is tried again.
-
-        Returns:
-            The frames that failed (index, id, reason, message), with `.added`, `.updated`, `.unchanged`.
-
-        Raises:
-            DestinationFailed: files cannot be put there; what was written stays, and adding again goes on.
-        """
-        root = str(local_dataset_root_path)
-        check_destination(auto_upload_destination, root)
-        kinds = ("files", "frames") if auto_upload_destination else ("frames",)
-        with bars(*kinds, shown=progress) as counted:
-            uploader = None
-            if auto_upload_destination:
-                uploader = Uploader(
-                    self._client, self.dataset_id, auto_upload_destination, root, upload_retries, counted[0]
-                )
-            result = writing.add(
-                self._client, frames, **self._named, uploader=uploader, progress=counted[-1]
-            )  # fmt: skip
-        self.refresh()
-        return result
-
-    def update_frames(self, frames: Iterable[AnyFrame], **options: Any) -> WriteResult:
-        """The same as `add_frames`, with its options."""
-        return self.add_frames(frames, **options)
-
-    def write(self, plain: Iterable[Mapping[str, Any]], *, mode: str = "upsert", progress: bool = False) -> WriteResult:
-        """Writes frames in their plain form."""
-        with bar("frames", shown=progress) as advance:
-            result = bulk.write(
-                self._client, plain, dataset=self.dataset_id, version=self.id, mode=mode, progress=advance
-            )
-        self.refresh()
-        return result
-
-    def add_table(self, table: Any, *, mode: str = "upsert", progress: bool = False) -> WriteResult:
-        """Writes frames given as a pyarrow table, a row a frame; much faster than objects.
-
-        Columns: `docs/bulk-writes.md`. Needs the extra `arrow`, here and at the service.
-        """
-        with bar("frames", shown=progress) as advance:
-            result = bulk.write_table(
-                self._client, table, dataset=self.dataset_id, version=self.id, mode=mode, progress=advance
-            )
-        self.refresh()
-        return result
-
-    def delete_frames(
-        self, frames_or_ids: Iterable[AnyFrame | str] = (), *, frame_query: str = "", roi_query: str = "",
-        source_query: str = "", preview: bool = False,
-    ) -> int:  # fmt: skip
-        """Removes frames by id or by query; returns how many (`preview`: would be)."""
-        ids = [each if isinstance(each, str) else each.id for each in frames_or_ids]
-        request = frames_pb.DeleteFramesRequest(
-            **self._named, frame_ids=ids, filter=_filter(frame_query, roi_query, source_query), preview=preview
-        )
-        answer = self._client.send(request)
-        tell(answer.warnings)
-        self.refresh()
-        return int(answer.deleted)
-
-    def copy_frames(
-        self, other: DatasetVersion, *, frame_query: str = "", roi_query: str = "", source_query: str = "",
-        preview: bool = False,
-    ) -> WriteResult:  # fmt: skip
-        """Puts frames of another version, also of another dataset, into this draft."""
-        answer = self._client.send(frames_pb.CopyFramesRequest(
-            from_dataset=other.dataset_id, from_version=other.id, filter=_filter(frame_query, roi_query, source_query),
-            **self._named, preview=preview,
-        ))  # fmt: skip
-        tell(answer.warnings)
-        result = WriteResult()
-        result.added, result.updated, result.unchanged = answer.added, answer.updated, answer.unchanged
-        result.extend(FailedFrame(each.index, each.frame_id, each.reason, each.message) for each in answer.failures)
-        self.refresh()
-        return result
-
-    def update_by_query(
-        self,
-        *,
-        frame_query: str = "",
-        roi_query: str = "",
-        source_query: str = "",
-        add_labels: Iterable[str] = (),
-        remove_labels: Iterable[str] = (),
-        relabel: Mapping[str, str] | None = None,
-        set_meta: Mapping[str, Any] | None = None,
-        preview: bool = False,
-    ) -> int:
-        """Changes every frame that matches, as one atomic edit; returns how many change (`preview`: would)."""
-        answer = self._client.send(frames_pb.UpdateByQueryRequest(
-            **self._named, filter=_filter(frame_query, roi_query, source_query), add_labels=add_labels,
-            remove_labels=remove_labels, relabel=relabel or {}, preview=preview,
-            set_meta_json=json_text.write(set_meta),
-        ))  # fmt: skip
-        tell(answer.warnings)
-        self.refresh()
-        return int(answer.updated)
-
-    def frames(
-        self,
-        *,
-        frame_query: str = "",
-        roi_query: str = "",
-        source_query: str = "",
-        order_by: str = "",
-        limit: int = 0,
-        projection: Sequence[str] = (),
-    ) -> Iterator[AnyFrame]:
-        """The frames that match; `order_by` is a field, with a leading `-` descending."""
-        request = frames_pb.QueryFramesRequest(
-            **self._named, filter=_filter(frame_query, roi_query, source_query), limit=limit, projection=projection,
-            order_by=frames_pb.SortKey(field=order_by.removeprefix("-"), descending=order_by.startswith("-")),
-        )  # fmt: skip
-        for answer in self._client.stream(request):
-            tell(answer.warnings)
-            for stored in answer.frames:
-                yield SingleFrame.from_plain(from_message(stored.frame))
-
-    def export(
-        self, to: str | Path | BinaryIO, *, format: str = "jsonl", frame_query: str = "", progress: bool = False
-    ) -> Exported:
-        """Writes the frames (metadata only) by context, time and id: see `DataView.export`."""
-        rule = {"dataset": self.dataset_id, "version": self.id, "frame_query": frame_query}
-        subject = Subject(
-            views_pb.ViewOrSpec(spec=json_text.write({"rules": [rule]})), self.name,
-            description=self.comment, identifier=self.digest if not frame_query else "",
-        )  # fmt: skip
-        place = Path(to) if isinstance(to, str) else to
-        return export(self._client, subject, place, format_name=format, progress=progress)
-
-    def get_frame(self, frame_id: str) -> AnyFrame:
-        answer = self._client.send(frames_pb.BatchGetFramesRequest(**self._named, frame_ids=[frame_id]))
-        if not answer.frames:
-            raise NotFound(f"version `{self.name}` has no frame `{frame_id}`", kind="frame", name=frame_id)
-        return SingleFrame.from_plain(from_message(answer.frames[0].frame))
-
-    def set_vectors(self, field: str, vectors: Mapping[str, Sequence[float]]) -> WriteResult:
-        """Gives frames of this version (draft or published) a vector each, by frame id; written once.
-
-        Returns:
-            The vectors that were refused (index, id, reason, message), with `.added` and `.unchanged`.
-        """
-        return vectors_client.write(self._client, vectors, field=field, **self._named)
-
-    def get_vectors(self, field: str, frame_ids: Iterable[str]) -> dict[str, list[float]]:
-        """The vectors of these frames; frames without one are left out."""
-        return vectors_client.read(self._client, list(frame_ids), field=field, **self._named)
-
-    def vectors(
-        self, field: str, *, frame_query: str = "", roi_query: str = "", source_query: str = ""
-    ) -> Iterator[tuple[str, list[float]]]:
-        """(frame id, vector) of the frames that match and have one, by revision."""
-        chosen = self.frames(frame_query=frame_query, roi_query=roi_query, source_query=source_query, projection=["id"])
-        while ids := [frame.id for frame in islice(chosen, vectors_client.READ)]:
-            yield from self.get_vectors(field, ids).items()
-
-    def nearest(
-        self,
-        field: str,
-        *,
-        to: str | Sequence[float],
-        k: int = 10,
-        metric: str = "",
-        exact: bool | None = None,
-        frame_query: str = "",
-        roi_query: str = "",
-        source_query: str = "",
-    ) -> Neighbours:
-        """The frames whose vectors are the most alike to a vector, or to that of a frame (by id).
-
-        Args:
-            metric: cosine, l2 or inner_product; default: the field's.
-            exact: True compares every vector; else large fields are searched by graphs that may miss a few.
-
-        Returns:
-            (frame, value), the nearest first; the frame that was asked about is not among them.
-        """
-        found = vectors_client.search(
-            self._client, field=field, to=to, k=k, metric=metric, exact=bool(exact),
-            filter=_filter(frame_query, roi_query, source_query), **self._named,
-        )  # fmt: skip
-        tell(found.warnings)
-        return found
-
-    def count(self, *, frame_query: str = "", roi_query: str = "", source_query: str = "") -> int:
-        answer = self._client.send(
-            frames_pb.CountFramesRequest(**self._named, filter=_filter(frame_query, roi_query, source_query))
-        )
-        tell(answer.warnings)
-        return int(answer.count)
-
-    def statistics(
-        self,
-        field: str,
-        *,
-        where: str = "",
-        roi_query: str = "",
-        source_query: str = "",
-        limit: int = 100,
-        bins: int = 20,
-        quantiles: Sequence[float] = (),
-        pairs: bool = False,
-    ) -> dict[str, Any]:
-        """What values a field has, under any filter; a ROI query also narrows the ROIs that are looked at.
-
-        Args:
-            field: as `schema` lists them, or `num_rois`, `rois.aspect`, `rois.relative_width`,
-                `rois.relative_height`, `rois.relative_area`.
-            where: frame query.
-            limit: values that are counted, the most frequent first; `distinct` tells how many there are.
-            quantiles: shares from 0 to 1; default: minimum, quartiles, maximum.
-            pairs: also which of the values occur together.
-
-        Returns:
-            frames, elements (frames, ROIs or sources that were looked at), missing (those without a value), values,
-            distinct, counts {value: elements}, frame_counts {value: frames}, histogram [(low, high, count)], quantiles;
-            dates (None, or count, histogram, quantiles); pairs [(value, value, elements, frames)].
-        """
-        return explore.statistics(
-            self._client, filter=_filter(where, roi_query, source_query), field=field, limit=limit, bins=bins,
-            quantiles=quantiles, pairs=pairs, **self._named,
-        )  # fmt: skip
-
-    def schema(
-        self, *, frame_query: str = "", roi_query: str = "", source_query: str = ""
-    ) -> dict[str, dict[str, Any]]:
-        """Every field: types, count (frames that have it), distinct values, the most frequent ones under `top`."""
-        return explore.schema(self._client, filter=_filter(frame_query, roi_query, source_query), **self._named)
-
-    def sample(
-        self,
-        *,
-        by: str,
-        per_value: int = 0,
-        share: float = 0,
-        seed: int = 0,
-        frame_query: str = "",
-        roi_query: str = "",
-        source_query: str = "",
-        projection: Sequence[str] = (),
-    ) -> Sample:
-        """At most `per_value` frames for each value of a field, or a share of those that hold it, rounded up.
-
-        A frame that holds several values (labels) counts for each of them. The same seed draws the same frames of a
-        version.
-        """
-        return explore.sample(
-            self._client, filter=_filter(frame_query, roi_query, source_query), by=by, per_value=per_value,
-            share=share, seed=seed, projection=projection, **self._named,
-        )  # fmt: skip
-
-    def groups(
-        self, by: str, *, order: str = "count", frame_query: str = "", roi_query: str = "", source_query: str = ""
-    ) -> Iterator[FrameSet]:
-        """The values of a field, each with how many frames hold it and the first of them; read page by page.
-
-        Args:
-            order: `count` (most frames first) or `value`.
-        """
-        return explore.groups(
-            self._client, filter=_filter(frame_query, roi_query, source_query), by=by, order=order, **self._named
-        )
-
     def diff(self, other: DatasetVersion, *, explain: int = 100, limit: int = 10_000) -> VersionDiff:
         """What `other` has that this version has not, and the other way round."""
-        request = pb.DiffVersionsRequest(
-            dataset=self.dataset_id, before=self.id, after=other.id, explain=explain, limit=limit
-        )
-        head: Any = None
-        listed = []
-        for answer in self._client.stream(request):
-            head = head or answer
-            listed += [_change(each) for each in answer.changes]
-        return VersionDiff(head.added, head.removed, head.changed, listed)
-
-    @property
-    def _named(self) -> dict[str, Any]:
-        return {"dataset": self.dataset_id, "version": self.id}
+        return diffs.diff(self._client, **self._named, other=other.id, explain=explain, limit=limit)
 
     def _update(self, **changes: Any) -> None:
         self._read(self._client.send(pb.UpdateVersionRequest(**self._named, **changes)).version)
-
-    def _read(self, message: pb.Version) -> DatasetVersion:
-        self._message = message
-        return self
 
     def __repr__(self) -> str:
         state = "published" if self.published else "draft"
@@ -641,15 +297,3 @@ class DatasetVersion:
 
 def _dataset(name: str, project: str, dataset_id: str) -> str:
     return dataset_id or (f"{project}/{name}" if project else name)
-
-
-def _filter(frame_query: str, roi_query: str, source_query: str) -> frames_pb.FrameFilter:
-    for query in (frame_query, roi_query, source_query):
-        check_characters(query)
-    return frames_pb.FrameFilter(frame_query=frame_query, roi_query=roi_query, source_query=source_query)
-
-
-def _change(change: pb.FrameChange) -> tuple[str, str, list[tuple[str, Any, Any]]]:
-    kind = pb.ChangeKind.Name(change.kind).removeprefix("CHANGE_KIND_").lower()
-    fields = [(each.path, json_text.read(each.before_json), json_text.read(each.after_json)) for each in change.fields]
-    return change.frame_id, kind, fields
