@@ -17,7 +17,7 @@ from hyperdatasets import testing
 from hyperdatasets.client import admin
 from hyperdatasets.client.config import ClientConfig
 from hyperdatasets.client.metadata import MetadataClient
-from hyperdatasets.client.version import QueryWarning
+from hyperdatasets.client.query_warnings import QueryWarning
 from hyperdatasets.core.errors import InvalidQuery, NotFound, SelectionMismatch
 from hyperdatasets.core.selection import SiteSelection, view_digest
 from hyperdatasets.flower import site_view

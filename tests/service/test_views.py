@@ -11,8 +11,9 @@ from hyperdatasets.client.dataview import DataView
 from hyperdatasets.client.experiment import Experiment
 from hyperdatasets.client.frames import SingleFrame
 from hyperdatasets.client.metadata import MetadataClient
+from hyperdatasets.client.query_warnings import QueryWarning
 from hyperdatasets.client.task import Task
-from hyperdatasets.client.version import DatasetVersion, QueryWarning
+from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.errors import (
     DeploymentField,
     EmptyView,
