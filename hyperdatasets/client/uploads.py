@@ -123,7 +123,8 @@ class Uploader:
             interrupted = known is not None and not known.done and there != upload.size_bytes
             if there is None or interrupted:
                 return _File(path, upload, new=True)
-            if there == upload.size_bytes and storage.digest(upload.uri) == upload.digest:
+            known_well = known is not None and known.done  # else its content has to be read
+            if there == upload.size_bytes and (known_well or storage.digest(upload.uri) == upload.digest):
                 upload.found = known is None or known.found
                 return _File(path, upload, new=False)
         raise DestinationFailed(f"{upload.uri} holds another file already; choose another destination")
