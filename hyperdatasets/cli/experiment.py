@@ -42,7 +42,10 @@ def clone(
     """Copy an experiment with other data views or parameters; no code changes."""
     views = pairs("--view", view)
     parameters = {name: json_value("--parameter", text) for name, text in pairs("--parameter", parameter).items()}
-    show(_plain(_get(experiment).clone(name=name, views=views, parameters=parameters)), as_json=as_json)
+    made = _get(experiment).clone(name=name, views=views, parameters=parameters)
+    show(_plain(made), as_json=as_json)
+    if not as_json:
+        say(f"to run it: the same script with HYPERDATASETS_EXPERIMENT={made.id}")
 
 
 @app.command()

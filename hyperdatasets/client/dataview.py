@@ -286,11 +286,16 @@ class DataView:
             self._settled = False
             raise
 
-    def stand_for(self, other: DataView) -> None:
-        """Becomes another, published view for good; what the code still builds is left out."""
+    def become(self, other: DataView) -> None:
+        """Becomes another view, as it is kept."""
         if other._stored is not None:
             self._read(other._stored)
-        self._given, self._replaced = other._given, True
+        self._given = other._given
+
+    def stand_for(self, other: DataView) -> None:
+        """Becomes another view for good: what the code still builds is left out."""
+        self.become(other)
+        self._replaced = True
 
     # --- what it is
 

@@ -189,6 +189,9 @@ class Experiment:
         self._message = self._client.send(pb.GetExperimentRequest(experiment=self.id)).experiment
         return self
 
+    def _end(self, state: str) -> None:
+        self.set_state(state)
+
     def _replaced(self, view: DataView, name: str) -> bool:
         """Makes the view stand for a clone's replacement, if there is one."""
         replaced = name in {each.name for each in self._message.views if each.replacement}
@@ -219,7 +222,7 @@ class Experiment:
         except AlreadyExists:
             there = DataView.get(name=view.name, client=self._client)
             if there.published and _same(there.compare(view)):
-                view.stand_for(there)
+                view.become(there)
                 return
             view.set(name=f"{view.name} {self.id}")
             view.store(project=self.project)
@@ -230,7 +233,7 @@ class Experiment:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.set_state("completed" if error is None else "failed")
+        self._end("completed" if error is None else "failed")
 
     def __repr__(self) -> str:
         return f"Experiment({self.name!r}, {self.state})"

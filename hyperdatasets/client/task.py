@@ -91,7 +91,12 @@ class Task(Experiment):
 
     def _end(self, state: str) -> None:
         atexit.unregister(self._at_exit)
-        self.get_dataviews()
+        try:
+            if state == "completed":
+                self.get_dataviews()
+        except HyperdatasetsError:
+            self.set_state("failed")
+            raise
         self.set_state(state)
 
     def _at_exit(self) -> None:

@@ -22,6 +22,7 @@ from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.errors import (
     FailedPrecondition,
     InvalidArgument,
+    NotFound,
     VersionNotPublished,
     ViewNotPublished,
     ViewPublished,
@@ -124,6 +125,27 @@ def test_a_script_can_run_again() -> None:
     assert {name.split("@")[0] for name in references} == {"mine", f"mine {run.id}"}
     assert run.view("train").name == f"mine {run.id}"
     assert {each.id for each in DataView.list(project="clinic")} == {each.id for each in DataView.list()}
+
+
+def test_a_view_that_was_there_already_is_frozen_like_any_published_one() -> None:
+    for _ in range(2):
+        with Experiment.start(project="clinic", name="run") as run:
+            view = run.connect(view_of("mine", query="meta.n:<3"), name="train")
+            with pytest.raises(ViewPublished):
+                view.add_query(dataset_name="cells", version_name="v1")
+    assert len(view) == 3
+
+
+def test_a_task_as_a_block_names_its_views_at_the_end() -> None:
+    with Task.init("clinic", "my task") as task:
+        task.connect(view_of("mine"))
+    assert (task.state, list(Experiment.get("my task").views)) == ("completed", ["mine"])
+    with pytest.raises(ZeroDivisionError), Task.init("clinic", "my task") as task:
+        _ = 1 / 0
+    assert task.state == "failed"
+    with pytest.raises(NotFound), Task.init("clinic", "my task") as task:
+        task.connect(view_of("mine", version="v9"))
+    assert task.state == "failed"
 
 
 def test_a_task_takes_a_view_before_its_queries() -> None:
