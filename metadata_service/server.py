@@ -17,6 +17,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from hyperdatasets.core.address import MAX_PORT
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidConfig
 from hyperdatasets.v1 import (
     check_service_pb2_grpc,
@@ -205,6 +206,8 @@ def opened(data: Path, *, now_ms: Callable[[], int] | None = None) -> tuple[Stor
 
 
 def _check_free(host: str, port: int) -> None:
+    if not 0 <= port <= MAX_PORT:
+        raise InvalidConfig(f"port: expected 0 to {MAX_PORT}, got {port}")
     if not port:
         return
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

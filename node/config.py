@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hyperdatasets.core.address import host_and_port
 from hyperdatasets.core.errors import InvalidConfig
 from hyperdatasets.core.names import check_name
 from hyperdatasets.core.section import Section
@@ -70,6 +71,8 @@ def load(folder: Path) -> NodeConfig:
     roots = plain.get("roots", {})
     if not isinstance(roots, dict) or not all(isinstance(each, str) for each in roots.values()):
         raise top.fail("roots", 'aliases with folders, such as `scans = "/data/scans"`')
+    host_and_port(top.text("service"))
+    host_and_port(top.text("listen", "127.0.0.1:7410"), free=True)
     return NodeConfig(
         site=check_name("site", top.text("site")), service=top.text("service"),
         roots={check_name("root", alias): Path(each) for alias, each in roots.items()},

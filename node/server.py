@@ -15,6 +15,7 @@ from typing import Any, Self
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from hyperdatasets.core.address import host_and_port
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidConfig, Unavailable
 from hyperdatasets.v1 import site_service_pb2 as pb
 from hyperdatasets.version import __version__
@@ -64,10 +65,8 @@ class Node:
         self.address = ""
 
     def start(self) -> Self:
-        host, _, port = self.config.listen.rpartition(":")
-        if not host or not port.isdigit():
-            raise InvalidConfig(f"listen: expected host:port, got {self.config.listen!r}")
-        self.address = f"{host}:{self._bound(host, int(port))}"
+        host, port = host_and_port(self.config.listen, free=True)
+        self.address = f"{host}:{self._bound(host, port)}"
         self._server.start()
         for name in ("", "hyperdatasets.v1.NodeService"):
             self._health.set(name, health_pb2.HealthCheckResponse.SERVING)

@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from hyperdatasets.core.address import host_and_port
 from hyperdatasets.core.errors import AlreadyExists, InvalidConfig
 from hyperdatasets.core.names import check_name
 from hyperdatasets.v1 import site_service_pb2 as pb
@@ -46,6 +47,8 @@ def init(
         if not Path(root).is_dir():
             raise InvalidConfig(f"root `{alias}`: there is no folder {root}")
     check_name("site", site)
+    host_and_port(service)
+    host_and_port(listen, free=True)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     keys.make(folder)
     Authority(folder / "keys" / "clients", name=f"clients of site {site}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 
 import grpc
 
+from hyperdatasets.core.address import host_and_port
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidConfig, ProtocolMismatch, Unavailable, Unimplemented
 from hyperdatasets.wire.errors import from_rpc_error
 
@@ -20,8 +20,6 @@ PROTOCOL = "1"
 MAX_MESSAGE = 64 << 20  # bytes
 _TRIES = 4
 _FIRST_WAIT_S = 0.2
-_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s/:\[\]]+):(?P<port>[0-9]{1,5})")
-_MAX_PORT = 65_535
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 Response = TypeVar("Response")
@@ -34,7 +32,7 @@ class Connection:
         self, address: str, *, ca: str = "", cert: str = "", key: str = "", token: str = "", timeout_s: float = 30,
         what: str = "service",
     ) -> None:  # fmt: skip
-        _check_address(address)
+        host_and_port(address)
         self.address, self.timeout_s, self._what = address, timeout_s, what
         self._ca, self._cert, self._key = ca, cert, key
         self._metadata = [("hd-protocol", PROTOCOL)]
@@ -115,13 +113,6 @@ class Connection:
             return grpc.insecure_channel(self.address, options)
         ca, cert, key = (_read(path) if path else None for path in (self._ca, self._cert, self._key))
         return grpc.secure_channel(self.address, grpc.ssl_channel_credentials(ca, key, cert), options)
-
-
-def _check_address(address: str) -> None:
-    found = _ADDRESS.fullmatch(address)
-    if found is None or not 1 <= int(found["port"]) <= _MAX_PORT:
-        hint = ", without http:// or a path" if "/" in address else f"; ports go from 1 to {_MAX_PORT}" if found else ""
-        raise InvalidConfig(f"{address!r} is no address; expected host:port, such as 127.0.0.1:7400{hint}")
 
 
 def _read(path: str) -> bytes:

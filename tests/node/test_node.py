@@ -21,6 +21,7 @@ from hyperdatasets.core.errors import (
     AlreadyExists,
     DigestMismatch,
     InvalidArgument,
+    InvalidConfig,
     NotFound,
     Refused,
     SourceUnreadable,
@@ -32,6 +33,7 @@ from hyperdatasets.core.errors import (
 from hyperdatasets.v1 import node_service_pb2 as pb
 from metadata_service.server import Service
 from node import audit, setup
+from node.config import load
 from node.server import Node
 from tests.node.conftest import SiteUnderTest
 
@@ -285,3 +287,19 @@ def test_what_was_admitted_is_served_without_the_centre(site: SiteUnderTest, ser
 def test_nobody_there() -> None:
     with pytest.raises(Unavailable, match=r"the node at 127\.0\.0\.1:1 cannot be reached"):
         NodeClient("127.0.0.1:1").open(view="x")
+
+
+@pytest.mark.parametrize("wrong", [
+    {"listen": "127.0.0.1:99999"}, {"listen": "nonsense"}, {"service": "http://127.0.0.1:7400"}, {"service": "x:0"},
+])  # fmt: skip
+def test_addresses_that_are_none_are_refused_when_they_are_given(tmp_path: Path, wrong: dict[str, str]) -> None:
+    given = {"service": "127.0.0.1:7400", "listen": "127.0.0.1:0"}
+    setup.init(tmp_path / "fine", site="north", roots={}, **given)
+    with pytest.raises(InvalidConfig, match="expected host:port"):
+        setup.init(tmp_path / "wrong", site="north", roots={}, **given | wrong)
+    assert not (tmp_path / "wrong").exists()
+    ((name, value),) = wrong.items()
+    settings = tmp_path / "fine" / "node.toml"
+    settings.write_text(settings.read_text().replace(given[name], value))
+    with pytest.raises(InvalidConfig, match="expected host:port"):
+        load(tmp_path / "fine")

@@ -121,6 +121,12 @@ def test_nobody_there() -> None:
         MetadataClient(ClientConfig(service="example.org:7400")).who_am_i()
 
 
+@pytest.mark.parametrize("port", [-1, 65_536])
+def test_a_port_that_is_none(tmp_path: Path, port: int) -> None:
+    with pytest.raises(InvalidConfig, match="port: expected 0 to 65535"):
+        Service(ServiceConfig(data=tmp_path / "s", port=port)).start()
+
+
 def test_a_port_in_use_and_a_folder_that_cannot_be_used(service: Service, tmp_path: Path) -> None:
     port = int(service.address.rpartition(":")[2])
     with pytest.raises(InvalidConfig, match="in use"):
