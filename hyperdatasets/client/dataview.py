@@ -13,17 +13,16 @@ import orjson
 import yaml
 
 from hyperdatasets.client import json_text
-from hyperdatasets.client.clips import positions
 from hyperdatasets.client.exports import Exported, Subject, export
-from hyperdatasets.client.frames import FrameGroup, SingleFrame, read_uri
 from hyperdatasets.client.metadata import MetadataClient, current
-from hyperdatasets.client.node import NodeClient, Sample, local_node
+from hyperdatasets.client.node import NodeClient, local_node
 from hyperdatasets.client.query_warnings import tell
+from hyperdatasets.client.resolution import Resolution
+from hyperdatasets.client.view_reading import ViewReader
 from hyperdatasets.core.dataview_text import from_plain, from_yaml, to_plain
 from hyperdatasets.core.errors import InvalidView, ViewPublished
 from hyperdatasets.core.selection import SiteSelection
 from hyperdatasets.v1 import dataview_service_pb2 as pb
-from hyperdatasets.wire.frames import from_message
 
 
 class IterationOrder(StrEnum):
@@ -47,18 +46,6 @@ class LabelQuery:
         if self.conf_range is not None:
             plain["confidence"] = list(self.conf_range)
         return plain
-
-
-@dataclass(frozen=True, slots=True)
-class Resolution:
-    """What a view selects: per (rule, site) frames and ROIs; per site count and digest."""
-
-    rules: dict[tuple[int, str], tuple[int, int]]
-    sites: dict[str, tuple[int, str]]
-    frames: int
-    length: int
-    labels: dict[str, int]
-    warnings: list[str]
 
 
 class DataView:
@@ -349,12 +336,7 @@ class DataView:
     def resolve(self) -> Resolution:
         """Per rule and site: how many frames and ROIs, and what there is to warn of."""
         answer = self._client.send(pb.ResolveDataViewRequest(target=self._target), timeout_s=600)
-        return Resolution(
-            {(each.rule, each.site): (each.frames, each.rois) for each in answer.counts},
-            {each.site: (each.count, each.digest) for each in answer.sites},
-            answer.frames, answer.length, dict(answer.labels),
-            [f"{each.where}: {each.message}" for each in answer.warnings],
-        )  # fmt: skip
+        return Resolution.of(answer)
 
     def get_count(self) -> int:
         """Positions of one pass over all sites."""
@@ -389,8 +371,7 @@ class DataView:
         request = pb.ReadDataViewRequest(
             target=self._target, start=start, partition=worker_index, partitions=num_workers, projection=projection
         )
-        frames = ((self._frame(entry), entry.frames_left) for entry in self._entries(request))
-        yield from positions(frames, clips=self._clips)
+        yield from self._reader.frames(request)
 
     def open(self, node: NodeClient | None = None, *, purpose: str = "") -> Iterator[Any]:
         """Samples, frames with their content: of this site from its node, those without a site by their URIs.
@@ -413,7 +394,7 @@ class DataView:
                 with (node or local_node()).open(view=self.reference, purpose=purpose) as session:
                     yield from session
             else:
-                yield from positions(self._read_by_uri(), clips=self._clips)
+                yield from self._reader.samples(pb.ReadDataViewRequest(target=self._target, site=""))
 
     def to_list(self) -> Any:
         """All frames of one pass."""
@@ -439,14 +420,7 @@ class DataView:
         Raises:
             AlreadyExists: there is something in that place; nothing is ever overwritten.
         """
-        said = self._stored
-        published = datetime.fromtimestamp(said.published_ms / 1000, UTC) if said and said.published_ms else None
-        subject = Subject(
-            self._target, self.name or "data view", description=str(self._spec.get("description", "")),
-            identifier=self.reference if self.published else "",
-            published=published.date().isoformat() if published else "",
-            rois_apart=self._spec.get("output_rois") == "frame_per_roi",
-        )  # fmt: skip
+        subject = self._subject()
         place = Path(to) if isinstance(to, str) else to
         return export(self._client, subject, place, format_name=format, progress=progress)
 
@@ -500,34 +474,23 @@ class DataView:
         clip = self._spec.get("iteration", {}).get("clip") or {}
         return clip.get("frames") is not None or clip.get("length_ms") is not None
 
-    def _entries(self, request: pb.ReadDataViewRequest) -> Iterator[pb.ViewEntry]:
-        """Entries with warnings told."""
-        for answer in self._client.stream(request):
-            tell(answer.warnings)
-            yield from answer.entries
+    def _subject(self) -> Subject:
+        """What an export says of the view."""
+        stored = self._stored
+        published = datetime.fromtimestamp(stored.published_ms / 1000, UTC) if stored and stored.published_ms else None
+        return Subject(
+            self._target, self.name or "data view", description=str(self._spec.get("description", "")),
+            identifier=self.reference if self.published else "",
+            published=published.date().isoformat() if published else "",
+            rois_apart=self._spec.get("output_rois") == "frame_per_roi",
+        )  # fmt: skip
 
-    def _read_by_uri(self) -> Iterator[tuple[Sample | None, int]]:
-        """Frames without a site: their content is inline, or at their URIs; with how many of a clip follow."""
-        for entry in self._entries(pb.ReadDataViewRequest(target=self._target, site="")):
-            frame = self._frame(entry)
-            if frame is None:
-                yield None, entry.frames_left
-                continue
-            plain = frame.plain
-            parts = [plain["blob"]] if "blob" in plain else []
-            for source in plain["sources"] if not parts else ():
-                parts += [read_uri(source["uri"]), *(read_uri(mask["uri"]) for mask in source.get("masks", ()))]
-            yield Sample(entry.position, plain, parts), entry.frames_left
+    @property
+    def _reader(self) -> ViewReader:
+        return ViewReader(self._client, self._clips, self._count_withdrawn)
 
-    def _frame(self, entry: pb.ViewEntry) -> SingleFrame | FrameGroup | None:
-        """The frame of an entry; None for a withdrawn one, which is counted."""
-        if entry.frame.withdrawn:
-            self.withdrawn += 1
-            return None
-        plain = from_message(entry.frame.frame)
-        for annotation, ids in zip(plain.get("annotations", ()), entry.label_ids, strict=False):
-            annotation["label_ids"] = list(ids.ids)
-        return SingleFrame.from_plain(plain)
+    def _count_withdrawn(self) -> None:
+        self.withdrawn += 1
 
     def _change(self, **parts: Any) -> None:
         if self._replaced:

@@ -1,0 +1,62 @@
+"""The frames of a data view as a user reads them: their metadata, or with their content from their URIs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from hyperdatasets.client.clips import positions
+from hyperdatasets.client.frames import FrameGroup, SingleFrame, read_uri
+from hyperdatasets.client.metadata import MetadataClient
+from hyperdatasets.client.node import Sample
+from hyperdatasets.client.query_warnings import tell
+from hyperdatasets.v1 import dataview_service_pb2 as pb
+from hyperdatasets.wire.frames import from_message
+
+
+@dataclass(frozen=True, slots=True)
+class ViewReader:
+    """Reads what a request asks for.
+
+    Attributes:
+        clips: a position is a list of frames.
+        withdrawn: called for each frame that is left out since it was withdrawn.
+    """
+
+    client: MetadataClient
+    clips: bool
+    withdrawn: Callable[[], None]
+
+    def frames(self, request: pb.ReadDataViewRequest) -> Iterator[Any]:
+        """Frames, or lists of them."""
+        return positions(((self._frame(each), each.frames_left) for each in self._entries(request)), clips=self.clips)
+
+    def samples(self, request: pb.ReadDataViewRequest) -> Iterator[Any]:
+        """Frames without a site with their content, or lists of them."""
+        return positions(((self._sample(each), each.frames_left) for each in self._entries(request)), clips=self.clips)
+
+    def _entries(self, request: pb.ReadDataViewRequest) -> Iterator[pb.ViewEntry]:
+        for answer in self.client.stream(request):
+            tell(answer.warnings)
+            yield from answer.entries
+
+    def _frame(self, entry: pb.ViewEntry) -> SingleFrame | FrameGroup | None:
+        if entry.frame.withdrawn:
+            self.withdrawn()
+            return None
+        plain = from_message(entry.frame.frame)
+        for annotation, ids in zip(plain.get("annotations", ()), entry.label_ids, strict=False):
+            annotation["label_ids"] = list(ids.ids)
+        return SingleFrame.from_plain(plain)
+
+    def _sample(self, entry: pb.ViewEntry) -> Sample | None:
+        """Its content is inline, or at its URIs."""
+        frame = self._frame(entry)
+        if frame is None:
+            return None
+        plain = frame.plain
+        parts = [plain["blob"]] if "blob" in plain else []
+        for source in plain["sources"] if not parts else ():
+            parts += [read_uri(source["uri"]), *(read_uri(mask["uri"]) for mask in source.get("masks", ()))]
+        return Sample(entry.position, plain, parts)
