@@ -33,8 +33,9 @@ check: $(STAMP)  ## format, lint, types, layers, stubs fresh, fast tests
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -m 'not e2e and not images' -q
 
-prove: $(STAMP)  ## ask engine and naive evaluator more than 20,000 pairs; kill the service 100 times
+prove: $(STAMP)  ## ask engine and naive evaluator more than 20,000 pairs; versions against their model; 100 kills
 	@$(BIN)/python -m pytest tests/unit/test_engine.py --hypothesis-profile=nightly --timeout=7200 -q
+	@MODEL_EXAMPLES=$${MODEL_EXAMPLES:-100} $(BIN)/python -m pytest tests/model --timeout=7200 -q
 	@HYPERDATASETS_KILLS=$${HYPERDATASETS_KILLS:-100} $(BIN)/python -m pytest tests/e2e/test_kill_9.py -q
 
 format: $(STAMP)  ## format the code

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from importlib.metadata import version
 from typing import Any
 
 import orjson
 
 from hyperdatasets.core.errors import StorageFailed
+from hyperdatasets.version import __version__
 from metadata_service.catalog import checks
 from metadata_service.catalog.deployment import Deployment
 from metadata_service.catalog.export_file import FORMAT, KIND, Line, packed
@@ -55,7 +55,7 @@ def views_over(reading: Reading, dataset: Row) -> tuple[list[Row], list[str]]:
 def _header(deployment: Deployment, dataset: Row) -> Line:
     return {
         "kind": KIND, "format": FORMAT, "dataset": dataset["id"], "project": dataset["project"],
-        "name": dataset["name"], "software": version("hyperdatasets"), "deployment": deployment.id,
+        "name": dataset["name"], "software": __version__, "deployment": deployment.id,
         "key": packed(deployment.signer.public), "made_ms": deployment.now_ms(),
     }  # fmt: skip
 
