@@ -206,7 +206,7 @@ def _frames_table(rows: Sequence[Row]) -> Table:
     frames = TableBuilder(elements)
     for name in _FRAME_FIELDS:
         frames.add(name, elements, [row.frame.get(name) for row in rows])
-    times = {milliseconds: _time_text(milliseconds) for milliseconds in {row.saved_ms for row in rows}}
+    times = {milliseconds: time_text(milliseconds) for milliseconds in {row.saved_ms for row in rows}}
     frames.add("num_frames", elements, [len(row.frame["sources"]) for row in rows])
     frames.add("saved", elements, [times[row.saved_ms] for row in rows])
     frames.add("saved_in_version", elements, [row.saved_in_version for row in rows])
@@ -246,6 +246,6 @@ def merge(segments: Sequence[Segment]) -> Segment:
     )
 
 
-def _time_text(milliseconds: int) -> str:
+def time_text(milliseconds: int) -> str:
     time = datetime.fromtimestamp(milliseconds // 1000, UTC)
     return f"{time:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03}Z"

@@ -14,9 +14,11 @@ from pyroaring import BitMap
 
 from hyperdatasets.core.canonical import from_canonical
 from hyperdatasets.core.errors import HyperdatasetsError
+from hyperdatasets.core.query.tree import And, Field, Leaf, Term
 from hyperdatasets.engine.files import DamagedFile
 from hyperdatasets.engine.index import SEALED, DatasetIndex
 from hyperdatasets.engine.segment import Row as IndexRow
+from hyperdatasets.engine.segment import time_text
 from metadata_service.store.protocol import Row, Store
 
 _PAUSE_S = 1.0  # without writes, before what was written is indexed
@@ -89,6 +91,10 @@ class Indexes:
                 index = self._open[dataset] = DatasetIndex(self._folder / dataset)
                 if index.damage:
                     self._drop_damaged(dataset, index)
+                if not self._is_of_the_truth(dataset, index):
+                    _LOG.warning("the index is that of another database, it is made again", extra={"dataset": dataset})
+                    shutil.rmtree(self._folder / dataset, ignore_errors=True)
+                    index = self._open[dataset] = DatasetIndex(self._folder / dataset)
             return index, self._locks.setdefault(dataset, threading.Lock())
 
     def _drop_damaged(self, dataset: str, index: DatasetIndex) -> None:
@@ -96,6 +102,20 @@ class Indexes:
         _LOG.warning("the index was damaged, it is made again", extra={"dataset": dataset, "reason": index.damage})
         with self._kept_in_memory(dataset):
             index.save()
+
+    def _is_of_the_truth(self, dataset: str, index: DatasetIndex) -> bool:
+        """Whether the newest revision that it has is the truth's: an older database may have been put in place."""
+        last = index.reached - 1
+        if last < 0:
+            return True
+        with self._store.reading() as reading:
+            row = next(reading.revisions_from(dataset, last, 1), None)
+        if row is None:
+            return False
+        same = [Leaf(Field("id", keyword=True), Term(row["frame_id"], quoted=True))]
+        if row["payload"]:
+            same.append(Leaf(Field("saved", keyword=True), Term(time_text(row["saved_ms"]), quoted=True)))
+        return last in index.search(And(tuple(same)), "frame")
 
     def _follow(self) -> None:
         while not self._stopping.wait(_PAUSE_S / 2):

@@ -174,6 +174,25 @@ def test_a_damaged_index_never_gives_a_wrong_answer(data: Path, damage: Callable
     assert run(["admin", "check", str(data)]) == 0
 
 
+def test_an_index_of_another_database_is_made_again(tmp_path: Path) -> None:
+    """Somebody puts an older database into the folder: its index knows revisions that are others now."""
+    data, older = tmp_path / "s", tmp_path / "older"
+    for numbers in (range(10), range(-20, -10), range(20, 40)):
+        with Service(ServiceConfig(data=data, port=0)) as service:
+            client = MetadataClient(ClientConfig(service=service.address))
+            Dataset.create("d", raise_if_exists=False, client=client)
+            draft = DatasetVersion.get_current("d", client=client)
+            draft.add_frames(map(made, numbers))
+            assert draft.count(roi_query="car") == draft.frame_count
+            found = sorted(frame.metadata["n"] for frame in draft.frames(frame_query="meta.n:>=8"))
+            client.close()
+        if numbers.start == 0:
+            assert run(["admin", "backup", str(data), str(older)]) == 0
+        elif numbers.start == -20:
+            (data / "metadata.db").write_bytes((older / "metadata.db").read_bytes())
+    assert found == [8, 9, *range(20, 40)]
+
+
 def test_a_backup_that_is_made_while_others_write_is_of_one_moment(tmp_path: Path) -> None:
     with Service(ServiceConfig(data=tmp_path / "s", port=0)) as service:
         client = MetadataClient(ClientConfig(service=service.address))
