@@ -133,6 +133,14 @@ class VectorIndex:
             parts.append((block.rows, _places(block, within) if places is None else places))
         return Found(nearest(parts, query, metric, k), searched, approximate)
 
+    def vector(self, revision: int) -> Vector | None:
+        """The vector that it has of a revision."""
+        for block in self._blocks:
+            if revision in block.present:
+                found: Vector = block.rows.values[np.searchsorted(block.rows.revisions, revision)]
+                return found
+        return None
+
     def _is_full(self, block: Block) -> bool:
         return len(block.present) == self._capacity
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,13 +46,31 @@ class VectorIndexes:
         with self._lock:
             erased, index = self._open.get(field["id"], (-1, None))
             if index is None or erased != field["erased"]:
-                index = VectorIndex(
-                    self._folder / str(field["id"]), dimensions=field["dimensions"], metric=field["metric"],
-                    state=f"{field['dataset']}/{field['id']}/{field['erased']}",
-                )  # fmt: skip
+                index = self._made(field)
+                if not self._is_of_the_truth(field, index):
+                    _LOG.warning("an index of vectors is that of another database, it is made again")
+                    shutil.rmtree(self._folder / str(field["id"]), ignore_errors=True)
+                    index = self._made(field)
                 self._open[field["id"]] = field["erased"], index
             self._feed(field, index)
         return index
+
+    def _made(self, field: Row) -> VectorIndex:
+        return VectorIndex(
+            self._folder / str(field["id"]), dimensions=field["dimensions"], metric=field["metric"],
+            state=f"{field['dataset']}/{field['id']}/{field['erased']}",
+        )  # fmt: skip
+
+    def _is_of_the_truth(self, field: Row, index: VectorIndex) -> bool:
+        """Whether the newest vector that it has is the truth's: an older database may have been put in place."""
+        if not index.reached:
+            return True
+        with self._store.reading() as reading:
+            rows = reading.vectors_after(field["id"], index.reached - 1, 1)
+        if not rows or rows[0]["number"] != index.reached:
+            return False
+        kept = index.vector(rows[0]["revision"])
+        return kept is not None and kept.tobytes() == rows[0]["value"]
 
     def _feed(self, field: Row, index: VectorIndex) -> None:
         while True:

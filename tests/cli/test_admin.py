@@ -185,12 +185,14 @@ def test_an_index_of_another_database_is_made_again(tmp_path: Path) -> None:
             draft.add_frames(map(made, numbers))
             assert draft.count(roi_query="car") == draft.frame_count
             found = sorted(frame.metadata["n"] for frame in draft.frames(frame_query="meta.n:>=8"))
+            alike = sorted(frame.metadata["n"] for frame, _ in draft.nearest("clip", to=[1.0, 0.0], k=20))
             client.close()
         if numbers.start == 0:
             assert run(["admin", "backup", str(data), str(older)]) == 0
         elif numbers.start == -20:
             (data / "metadata.db").write_bytes((older / "metadata.db").read_bytes())
     assert found == [8, 9, *range(20, 40)]
+    assert alike == [*range(20, 40)]
 
 
 def test_a_backup_that_is_made_while_others_write_is_of_one_moment(tmp_path: Path) -> None:
