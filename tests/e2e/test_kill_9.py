@@ -1,6 +1,6 @@
 """The service killed without warning, again and again, under writers, publishers and readers, and its files damaged.
 
-It dies at random moments and at points of its work (`dying_service.py`). After each restart all that was acknowledged
+It dies at random moments and at points of its work (`dying.py`). After each restart all that was acknowledged
 is there exactly once, `admin check` finds nothing wrong, and the index answers right, whatever became of its files.
 `HYPERDATASETS_KILLS` says how often; `make prove` kills 100 times.
 """
@@ -37,7 +37,7 @@ from metadata_service.store.schema import MIGRATIONS
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(7200)]
 ROOT = Path(__file__).parents[2]
-DYING = Path(__file__).parent / "dying_service.py"
+DYING = Path(__file__).parent / "dying.py"
 POINTS = {  # point -> it is chosen how far away, at most
     "before a commit": 30,
     "after a commit": 30,
@@ -68,7 +68,11 @@ class Running:
         )  # a busy machine is no fault
 
     def start(self, point: str = ANYWHERE, nth: int = 0) -> None:
-        launcher = ["-m", "metadata_service"] if point == ANYWHERE else [str(DYING), point, str(nth)]
+        launcher = (
+            ["-m", "metadata_service"]
+            if point == ANYWHERE
+            else [str(DYING), point, str(nth), "metadata_service.__main__:main"]
+        )
         command = [sys.executable, *launcher, "--data", str(self.data), "--port", str(self.port)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         with self.log.open("ab") as log:
@@ -346,3 +350,38 @@ def test_killed_on_a_full_disk_it_comes_back_whole(small_disk: Path, tmp_path: P
         draft.refresh()
         assert draft.frame_count == draft.count(frame_query="meta.n:>=0") == len(list(draft.frames())) == kept
         assert check(data).strip() == "everything is in order"
+
+
+@pytest.mark.parametrize("point", ["within a write", "within a publication", "before a commit"])
+def test_an_import_that_was_killed_leaves_nothing_and_is_done_again(tmp_path: Path, point: str) -> None:
+    data, target, file = tmp_path / "s", tmp_path / "t", tmp_path / "d.hde"
+    with running(data, tmp_path / "service.log") as service:
+        service.start()
+        Dataset.create("d", client=service.client)
+        draft = DatasetVersion.get_current("d", client=service.client)
+        draft.add_frames([made(f"f{n}", "car", n) for n in range(3_000)])
+        draft.publish_version()
+        digest = draft.refresh().digest
+    assert CliRunner().invoke(app, ["admin", "export", str(data), "d", str(file)]).exit_code == 0
+    nth = len(MIGRATIONS) + 2 if point == "before a commit" else 1  # a new folder has commits of its own
+    command = [
+        sys.executable,
+        str(DYING),
+        point,
+        str(nth),
+        "hyperdatasets.cli.main:main",
+        "admin",
+        "import",
+        str(target),
+        str(file),
+    ]
+    killed = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert check(target).strip() == "everything is in order"
+    with closing(sqlite3.connect(target / "metadata.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM datasets").fetchone() == (0,)
+    assert CliRunner().invoke(app, ["admin", "import", str(target), str(file)]).exit_code == 0
+    with running(target, tmp_path / "service.log") as service:
+        service.start()
+        moved = DatasetVersion.get_versions("d", client=service.client)[0]
+        assert (moved.digest, moved.count(roi_query="car")) == (digest, 3_000)

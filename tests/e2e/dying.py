@@ -1,12 +1,13 @@
-"""The metadata service, made to die at one point of its work: `dying_service.py POINT NTH ARGUMENTS…`.
+"""A program of ours, made to die at one point of its work: `dying.py POINT NTH MODULE:FUNCTION ARGUMENTS…`.
 
-Nothing in the service knows of it. Python tells whoever asks what is about to be done with files (audit events), and
+Nothing in the program knows of it. Python tells whoever asks what is about to be done with files (audit events), and
 SQLite which statement is about to run; at the NTH such moment the process kills itself, as an operator or the kernel
 would.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sqlite3
@@ -14,8 +15,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-from metadata_service.__main__ import main
 
 
 def die() -> None:
@@ -91,7 +90,7 @@ POINTS: dict[str, Callable[[int], Statements | Files]] = {
 
 
 if __name__ == "__main__":
-    point, nth = sys.argv[1], int(sys.argv[2])
+    point, nth, (module, _, function) = sys.argv[1], int(sys.argv[2]), sys.argv[3].partition(":")
     POINTS[point](nth).watch()
-    sys.argv[1:] = sys.argv[3:]
-    sys.exit(main())
+    sys.argv[1:] = sys.argv[4:]
+    sys.exit(getattr(importlib.import_module(module), function)())
