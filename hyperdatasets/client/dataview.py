@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +13,7 @@ import yaml
 
 from hyperdatasets.client import json_text
 from hyperdatasets.client.exports import Exported, Subject, export
+from hyperdatasets.client.label_query import LabelQuery
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.node import NodeClient, local_node
 from hyperdatasets.client.query_warnings import tell
@@ -28,24 +28,6 @@ from hyperdatasets.v1 import dataview_service_pb2 as pb
 class IterationOrder(StrEnum):
     sequential = "sequential"
     random = "random"
-
-
-@dataclass(frozen=True, slots=True)
-class LabelQuery:
-    """So many ROIs match, with such confidence; -1 or None in a range is an open end."""
-
-    label: str = "*"
-    count_range: Sequence[int | None] | None = None
-    conf_range: Sequence[float | None] | None = None
-    must_not: bool = False
-
-    def to_plain(self) -> dict[str, Any]:
-        plain: dict[str, Any] = {"query": self.label, "exclude": self.must_not}
-        if self.count_range is not None:
-            plain["count"] = list(self.count_range)
-        if self.conf_range is not None:
-            plain["confidence"] = list(self.conf_range)
-        return plain
 
 
 class DataView:

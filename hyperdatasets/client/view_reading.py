@@ -37,8 +37,9 @@ class ViewReader:
         return positions(((self._sample(each), each.frames_left) for each in self._entries(request)), clips=self.clips)
 
     def _entries(self, request: pb.ReadDataViewRequest) -> Iterator[pb.ViewEntry]:
+        """Entries; warnings are told where the user asks for the next one: so many generators above."""
         for answer in self.client.stream(request):
-            tell(answer.warnings)
+            tell(answer.warnings, above=4 if self.clips else 5)
             yield from answer.entries
 
     def _frame(self, entry: pb.ViewEntry) -> SingleFrame | FrameGroup | None:

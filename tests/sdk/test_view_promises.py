@@ -150,8 +150,12 @@ def test_two_revisions_of_a_frame_come_twice_and_are_told(sites: testing.Deploym
     resolved = view.resolve()
     assert resolved.warnings == ["versions: 2 frames are selected in two revisions and come twice"]
     assert resolved.frames == 5
-    with pytest.warns(QueryWarning, match="come twice"):
+    with pytest.warns(QueryWarning, match="come twice") as told:
         assert [frame.id for frame in view] == ["open0", "open0", "open1", "open1", "open2"]
+    view.set_iteration_parameters(clip_length=5)
+    with pytest.warns(QueryWarning, match="come twice") as told_of_clips:
+        assert len(list(view)) == 5
+    assert {each.filename for each in (*told, *told_of_clips)} == {__file__}
 
 
 def test_all_parts_of_a_rule_and_any_of_the_rules(sites: testing.Deployment) -> None:
