@@ -17,7 +17,7 @@ import orjson
 from hyperdatasets.client.clips import positions
 from hyperdatasets.client.config import load
 from hyperdatasets.client.connection import Connection
-from hyperdatasets.core.errors import DigestMismatch, NotFound, SourceUnreadable, Unavailable
+from hyperdatasets.core.errors import DigestMismatch, InvalidArgument, NotFound, SourceUnreadable, Unavailable
 from hyperdatasets.v1 import node_service_pb2 as pb
 from hyperdatasets.v1.node_service_pb2_grpc import NodeServiceStub
 
@@ -159,7 +159,8 @@ class NodeClient:
             view=view, purpose=purpose, experiment=experiment, partition=partition[0], partitions=partition[1],
             epoch=epoch,
         )  # fmt: skip
-        return Session(self._connection, self._call("OpenSession", request, timeout_s=600))
+        opened = self._call("OpenSession", request, timeout_s=600)
+        return Session(self._connection, opened, whole=partition[1] == 1 and epoch is None)
 
     def status(self) -> pb.GetStatusResponse:
         answer: pb.GetStatusResponse = self._call("GetStatus", pb.GetStatusRequest())
@@ -211,8 +212,8 @@ class Session:
         withdrawn: frames left out since they were withdrawn.
     """
 
-    def __init__(self, connection: Connection, opened: pb.OpenSessionResponse) -> None:
-        self._connection, self._opened = connection, opened
+    def __init__(self, connection: Connection, opened: pb.OpenSessionResponse, *, whole: bool) -> None:
+        self._connection, self._opened, self._whole = connection, opened, whole
         self.count, self.epoch_length = opened.count, opened.epoch_length
         self.labels = dict(opened.labels)
         self.digest, self.view_digest, self.site = opened.site_digest, opened.view_digest, opened.site
@@ -224,6 +225,7 @@ class Session:
         *,
         start: int = 0,
         limit: int = 0,
+        epoch: int | None = None,
         worker: int = 0,
         workers: int = 1,
         block: int = 1,
@@ -233,9 +235,15 @@ class Session:
 
         A frame whose file changed is left out and counted, or raised with `strict`.
 
+        Args:
+            epoch: exactly this epoch, and `start` counts from its beginning; without `repeat` there is one, read again.
+
         Raises:
             DigestMismatch, SourceUnreadable: with `strict`.
+            InvalidArgument: the session was opened for one rank or one epoch.
         """
+        if epoch is not None:
+            start, limit = self._of_epoch(epoch, start, limit)
         position, tries = start, 0
         stop = start + limit if limit else None
         while True:
@@ -254,6 +262,16 @@ class Session:
                 time.sleep(0.2 * 2**tries)
             else:
                 return
+
+    def _of_epoch(self, epoch: int, start: int, limit: int) -> tuple[int, int]:
+        """Where in the whole order an epoch's part begins, and how long it is."""
+        if not self._whole:
+            raise InvalidArgument("this session was opened for one rank or one epoch; say the epoch when opening it")
+        if epoch < 0 or not 0 <= start < max(1, self.epoch_length):
+            raise InvalidArgument(f"epoch {epoch}, start {start}: an epoch has positions 0 to {self.epoch_length - 1}")
+        first = epoch * self.epoch_length if self.count < 0 else 0
+        left = self.epoch_length - start
+        return first + start, min(limit, left) if limit else left
 
     def read_range(self, position: int, *, part: int = 0, start: int = 0, length: int = 0) -> bytes:
         """Bytes of one part (0 = the first source) of the frame at a position; without `length` to its end.

@@ -127,6 +127,13 @@ def test_epochs_of_a_repeating_view(site: SiteUnderTest) -> None:
     session = site.reader.open(view=endless.reference)
     assert session.count == -1
     assert [s.id for s in session.stream(limit=24)] == epochs[0] + epochs[1]
+    assert [[s.id for s in session.stream(epoch=e)] for e in (0, 1)] == epochs
+    assert [s.id for s in session.stream(epoch=1, start=10, limit=5)] == epochs[1][10:]
+    for wrong in ({"epoch": -1}, {"epoch": 0, "start": 13}):
+        with pytest.raises(InvalidArgument, match="an epoch has positions 0 to 11"):
+            next(session.stream(**wrong))
+    with pytest.raises(InvalidArgument, match="when opening it"):
+        next(site.reader.open(view=endless.reference, partition=(0, 2)).stream(epoch=0))
 
 
 def test_large_files_come_in_pieces(site: SiteUnderTest) -> None:
