@@ -110,6 +110,7 @@ def _narrowed(values: NDArray[Any], elements: Ordinals | None) -> tuple[NDArray[
         return values, elements, 0
     if values.dtype.kind == "i":
         return _least_ints(values), elements, 0
+    values = values + 0.0  # no negative zero: one number has one text, by which a split groups, in every segment
     most = float(np.abs(values).max())
     for scale in _SCALES:
         if most >= _MOST / scale:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
@@ -164,10 +164,13 @@ _VALUES = st.integers(-2, 12) | st.booleans() | st.floats(-2, 12) | st.sampled_f
 
 
 @given(st.lists(st.none() | _VALUES | st.lists(_VALUES, max_size=3), min_size=1, max_size=12))
+@example([-0.0])
+@example([-0.0, 0.1234567890123])
 @settings(max_examples=60, deadline=None)
 def test_a_split_takes_the_first_value_by_bytes(values: list[Any]) -> None:
     def key(number: int, value: Any) -> bytes:
         listed = value if isinstance(value, list) else [] if value is None else [value]
+        listed = [each + 0.0 if isinstance(each, float) else each for each in listed]  # -0.0 is 0.0
         texts = [str(each).lower() if isinstance(each, bool) else str(each) for each in listed]
         return min((text.encode() for text in texts), default=f"f{number}".encode())
 
