@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from hyperdatasets.core.errors import LimitExceeded
+from hyperdatasets.core.query.literals import number
 from hyperdatasets.core.query.tree import Node
+from hyperdatasets.engine import spelled
 from hyperdatasets.engine.bitmaps import Ordinals, to_array, to_mask
 from hyperdatasets.engine.column import Column
 from hyperdatasets.engine.deadline import check
@@ -60,18 +62,16 @@ class Distinct:
         return cls(np.array([], kind), np.array([], np.int64), np.array([], np.int64))
 
     @classmethod
-    def of(cls, values: NDArray[Any], owners: Ordinals | None) -> Distinct:
-        """Of values in the order of their frames; `owners` None = one value a frame."""
-        if owners is None or not len(values):
+    def of(cls, values: NDArray[Any], rows: Ordinals | None = None, owners: Ordinals | None = None) -> Distinct:
+        """Of values in the order of their elements (`rows`) and frames (`owners`); without these one a frame."""
+        if rows is None or owners is None or not len(values):
             distinct, counts = np.unique(values, return_counts=True)
             return cls(distinct, counts, counts)
         order = np.argsort(values, kind="stable")
-        sorted_values, sorted_owners = values[order], owners[order]
-        starts = np.flatnonzero(np.concatenate([[True], sorted_values[1:] != sorted_values[:-1]]))
-        fresh = np.concatenate([[True], sorted_owners[1:] != sorted_owners[:-1]])
-        fresh[starts] = True
-        counts = np.diff(np.append(starts, len(values)))
-        return cls(sorted_values[starts], counts, np.add.reduceat(fresh.astype(np.int64), starts))
+        ordered = values[order]
+        change = ordered[1:] != ordered[:-1]
+        starts = np.flatnonzero(np.concatenate([[True], change]))
+        return cls(ordered[starts], *(_different(each[order], change, starts) for each in (rows, owners)))
 
     @classmethod
     def merged(cls, parts: Sequence[Distinct]) -> Distinct:
@@ -153,51 +153,82 @@ class Counted:
     def __init__(self) -> None:
         self.texts: list[Texts] = []
         self._ints, self._floats = Distinct.none(np.int64), Distinct.none(np.float64)
-        self.truths: dict[str, Count] = {}
+        self._beside_others = Distinct.none(np.float64)  # numbers of segments where the field has several types
+        self._spelled: dict[str, Count] = {}  # values that are counted one by one: booleans, and all of such segments
+        self.kinds: set[str] = set()
 
     def add(self, found: Chosen) -> None:
-        column, table = found.column, found.table
+        column = found.column
         if column is None:
             return
-        if len(column.texts):
-            ready = tallies(table, found.name) if found.whole else None
-            self._add_texts(column, *(ready.among(found.frames) if ready else held(table, column, found.elements)))
-        for text, having in (("true", column.trues), ("false", column.falses)):
-            if having and (here := having & found.elements):
-                self._add_truth(text, len(here), _frames(table, to_array(here)))
-        for numbers in column.numbers:
-            if len(numbers):
-                self._add_distinct(_distinct(numbers, table, found.elements))
+        kinds = _kinds(column)
+        if kinds == {"integer", "number"} and _exact(column.ints):
+            self._add_doubles(column, found)
+            return
+        if len(kinds) > 1 or "boolean" in kinds:
+            self._add_one_by_one(column, found)
+            return
+        if "string" in kinds:
+            ready = tallies(found.table, found.name) if found.whole else None
+            counts = ready.among(found.frames) if ready else held(found.table, column, found.elements)
+            self._add_texts(column, *counts)
+        for kind, numbers in zip(("integer", "number"), column.numbers, strict=True):
+            if kind in kinds:
+                self._add_numbers(kind, _distinct(numbers, found.table, found.elements))
 
-    def add_numbers(self, values: NDArray[Any], owners: Ordinals | None) -> None:
-        """Numbers in the order of their frames; without owners one a frame."""
-        self._add_distinct(Distinct.of(values, owners))
+    def add_numbers(self, values: NDArray[Any], rows: Ordinals | None, owners: Ordinals | None) -> None:
+        """Numbers in the order of their elements and frames; without these one a frame."""
+        self._add_numbers("integer" if values.dtype.kind == "i" else "number", Distinct.of(values, rows, owners))
 
-    def _add_distinct(self, fresh: Distinct) -> None:
-        if fresh.values.dtype.kind == "i":
+    def _add_numbers(self, kind: str, fresh: Distinct) -> None:
+        if not len(fresh):
+            return
+        self.kinds.add(kind)
+        if kind == "integer":
             self._ints = Distinct.merged([self._ints, fresh])
         else:
             self._floats = Distinct.merged([self._floats, fresh])
         if len(self._ints) + len(self._floats) > MOST_NUMBERS:
             raise LimitExceeded(f"there are more than {MOST_NUMBERS:,} different numbers; ask for fewer frames")
 
+    def _add_doubles(self, column: Column, found: Chosen) -> None:
+        """Whole numbers and others, which an element may hold both of."""
+        held_by = [each.held_by(found.elements) for each in column.numbers]
+        self.kinds |= {kind for kind, (rows, _) in zip(("integer", "number"), held_by, strict=True) if len(rows)}
+        rows = np.concatenate([rows for rows, _ in held_by])
+        values = np.concatenate([values.astype(np.float64) for _, values in held_by])
+        order = np.argsort(rows, kind="stable")
+        rows = rows[order]
+        self._floats = Distinct.merged([self._floats, Distinct.of(values[order], rows, found.table.owners[rows])])
+
+    def _add_one_by_one(self, column: Column, found: Chosen) -> None:
+        """An element may hold a value as a text and as a number: it counts once."""
+        for text, here in spelled.values(column, found.elements):
+            before = self._spelled.get(text, Count(text, 0, 0))
+            frames = before.frames + _frames(found.table, to_array(here))
+            self._spelled[text] = Count(text, before.elements + len(here), frames)
+        present = {
+            "string": column.postings.present, "boolean": column.trues | column.falses,
+            "integer": column.ints.present, "number": column.floats.present,
+        }  # fmt: skip
+        self.kinds |= {kind for kind, each in present.items() if each.intersect(found.elements)}
+        for numbers in column.numbers:
+            wide = _distinct(numbers, found.table, found.elements)
+            wide = replace(wide, values=wide.values.astype(np.float64))
+            self._beside_others = Distinct.merged([self._beside_others, wide])
+
     @cached_property
     def numbers(self) -> Distinct:
         """All numbers as doubles."""
         ints = Distinct(self._ints.values.astype(np.float64), self._ints.elements, self._ints.frames)
-        return Distinct.merged([ints, self._floats])
-
-    @property
-    def kinds(self) -> set[str]:
-        there = (("string", self.texts), ("boolean", self.truths), ("integer", self._ints), ("number", self._floats))
-        return {kind for kind, held in there if len(held)}
+        return Distinct.merged([ints, self._floats, self._beside_others])
 
     @property
     def total(self) -> int:
         """How many values there are, of whatever type."""
         texts = sum(int(part.elements.sum()) for part in self.texts)
-        truths = sum(each.elements for each in self.truths.values())
-        return texts + truths + int(self._ints.elements.sum()) + int(self._floats.elements.sum())
+        others = sum(each.elements for each in self._spelled.values())
+        return texts + others + int(self._ints.elements.sum()) + int(self._floats.elements.sum())
 
     @cached_property
     def distinct(self) -> int:
@@ -205,19 +236,19 @@ class Counted:
         return len(self._candidates(self._apart, "elements")) if self._mixed else self._apart
 
     def top(self, limit: int, *, by: Literal["elements", "frames"] = "elements") -> list[Count]:
-        """The most frequent values, then by text; a text and a number that are spelled alike are one."""
+        """The most frequent values, then by value; a text and a number that are spelled alike are one."""
         found = self._candidates(limit, by)
-        return sorted(found.values(), key=lambda each: (-getattr(each, by), each.text))[:limit]
+        return sorted(found.values(), key=lambda each: (-getattr(each, by), self._order(each.text)))[:limit]
 
-    def window(self, start: int, stop: int, *, by_text: bool) -> list[Count]:
-        """Values `start` to before `stop`: by their text, or those in most frames first, then by text."""
+    def window(self, start: int, stop: int, *, by_value: bool) -> list[Count]:
+        """Values `start` to before `stop`: in their order, or those in most frames first."""
         if self._mixed or not self.texts or self._apart <= LISTED:
             found = self._candidates(self._apart, "frames").values()
-            return sorted(found, key=lambda each: (not by_text and -each.frames, each.text))[start:stop]
+            return sorted(found, key=lambda each: (not by_value and -each.frames, self._order(each.text)))[start:stop]
         elements, frames, _ = self._totals
         first = 0
         listed: list[Count] = []
-        for places in [np.arange(len(frames))] if by_text else _classes(frames):
+        for places in [np.arange(len(frames))] if by_value else _classes(frames):
             check()
             if first < stop and first + len(places) > start:
                 texts = self._texts_at(places)
@@ -225,6 +256,11 @@ class Counted:
                 listed += [Count(texts[at], int(elements[places[at]]), int(frames[places[at]])) for at in order]
             first += len(places)
         return listed
+
+    def _order(self, text: str) -> tuple[int, float, str]:
+        """Numbers in their order, then texts by code points."""
+        value = number(text) if self.kinds & {"integer", "number"} else None
+        return (1, 0, text) if value is None or spelled.number_text(value) != text else (0, value, "")
 
     def _texts_at(self, places: Counts) -> list[str]:
         """The texts of these places among the totals, ascending."""
@@ -240,7 +276,7 @@ class Counted:
     def _candidates(self, limit: int, by: str) -> dict[str, Count]:
         """All that may be among the first."""
         limit = max(limit, LISTED) if self._mixed else limit
-        listed = [*self._top_texts(limit, by), *self._top_numbers(limit, by), *self.truths.values()]
+        listed = [*self._top_texts(limit, by), *self._top_numbers(limit, by), *self._spelled.values()]
         found: dict[str, Count] = {}
         for each in listed:
             before = found.get(each.text, Count(each.text, 0, 0))
@@ -249,20 +285,18 @@ class Counted:
 
     @property
     def _mixed(self) -> bool:
-        return "string" in self.kinds and len(self.kinds) > 1
+        """Whether values may be spelled alike."""
+        return len(self.kinds) > 1
 
     @property
     def _apart(self) -> int:
-        return len(self._totals[0]) + sum(map(len, self._numbers)) + len(self.truths)
+        return len(self._totals[0]) + sum(map(len, self._numbers)) + len(self._spelled)
 
     def _add_texts(self, column: Column, elements: Counts, frames: Counts) -> None:
         codes = np.flatnonzero(elements)
         if len(codes):
+            self.kinds.add("string")
             self.texts.append(Texts(column, codes, elements[codes], frames[codes]))
-
-    def _add_truth(self, text: str, elements: int, frames: int) -> None:
-        before = self.truths.get(text, Count(text, 0, 0))
-        self.truths[text] = Count(text, before.elements + elements, before.frames + frames)
 
     @cached_property
     def _numbers(self) -> tuple[Distinct, Distinct]:
@@ -308,7 +342,7 @@ class Counted:
 
     def _top_numbers(self, limit: int, by: str) -> list[Count]:
         return [
-            Count(number_text(part.values[place].item()), int(part.elements[place]), int(part.frames[place]))
+            Count(spelled.number_text(part.values[place].item()), int(part.elements[place]), int(part.frames[place]))
             for part in self._numbers
             for place in np.argsort(-getattr(part, by), kind="stable")[:limit].tolist()
         ]
@@ -333,12 +367,6 @@ def held(table: Table, column: Column, elements: BitMap) -> tuple[Counts, Counts
     return counts, frames
 
 
-def number_text(value: float) -> str:
-    """A number as the text that groups it: 5 and 5.0 are one value, as they are to a query."""
-    whole = isinstance(value, float) and value.is_integer() and abs(value) < 2.0**63
-    return str(int(value)) if whole else repr(value)
-
-
 def _frames(table: Table, rows: Ordinals) -> int:
     """Frames of these elements, ascending."""
     owners = table.owners[rows]
@@ -351,8 +379,29 @@ def _distinct(numbers: Numbers, table: Table, elements: BitMap) -> Distinct:
     if len(elements) < table.size:
         kept = to_mask(elements, table.size)[rows]
         rows, values = rows[kept], values[kept]
-    found = Distinct.of(values, None if _one_each(table) and numbers.elements is None else table.owners[rows])
+    alone = numbers.elements is None and _one_each(table)
+    found = Distinct.of(values) if alone else Distinct.of(values, rows, table.owners[rows])
     return Distinct(replace(numbers, values=found.values, elements=None).wide, found.elements, found.frames)
+
+
+def _different(numbers: Ordinals, change: NDArray[np.bool_], starts: Counts) -> Counts:
+    """How many different numbers each run has; they ascend within it."""
+    fresh = np.concatenate([[True], change | (numbers[1:] != numbers[:-1])])
+    found: Counts = np.add.reduceat(fresh.astype(np.int64), starts)
+    return found
+
+
+def _kinds(column: Column) -> set[str]:
+    there = (
+        ("string", len(column.texts)), ("boolean", bool(column.trues or column.falses)), ("integer", len(column.ints)),
+        ("number", len(column.floats)),
+    )  # fmt: skip
+    return {kind for kind, held in there if held}
+
+
+def _exact(ints: Numbers) -> bool:
+    """Whether doubles tell these whole numbers apart."""
+    return max(-int(ints.values.min()), int(ints.values.max())) <= 1 << 53
 
 
 def _classes(counts: Counts) -> Iterator[Counts]:

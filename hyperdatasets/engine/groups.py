@@ -12,16 +12,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from hyperdatasets.core.query.tree import Node
-from hyperdatasets.engine.bitmaps import to_bitmap, union
+from hyperdatasets.engine import spelled
+from hyperdatasets.engine.bitmaps import union
 from hyperdatasets.engine.column import Column
-from hyperdatasets.engine.counting import chosen, number_text
+from hyperdatasets.engine.counting import chosen
 from hyperdatasets.engine.deadline import checked
 from hyperdatasets.engine.index import DatasetIndex
 from hyperdatasets.engine.segment import Segment
@@ -84,7 +82,7 @@ def groups(*tagged: Iterable[Part]) -> Iterator[Group]:
     """Every value once, ascending; the place of an argument is the tag of what it holds."""
     streams = [_entries(tag, part) for tag, of in enumerate(tagged) for part in of]
     for text, entries in groupby(checked(heapq.merge(*streams, key=_text)), key=_text):
-        yield Group(text, tuple(_joined(entries)))
+        yield Group(text, tuple((tag, part, here) for _, tag, part, here in entries))
 
 
 def _frames_of(part: Part, here: BitMap) -> BitMap:
@@ -92,46 +90,10 @@ def _frames_of(part: Part, here: BitMap) -> BitMap:
 
 
 def _entries(tag: int, part: Part) -> Iterator[tuple[str, int, Part, BitMap]]:
-    return ((text, tag, part, here) for text, here in _values(part))
-
-
-def _joined(entries: Iterable[tuple[str, int, Part, BitMap]]) -> Iterator[tuple[int, Part, BitMap]]:
-    """A part may hold a value as a text and as a number: its elements count once."""
-    last: tuple[int, Part, BitMap] | None = None
-    for _, tag, part, here in entries:
-        if last is not None and last[1] is part:
-            last = (tag, part, last[2] | here)
-            continue
-        if last is not None:
-            yield last
-        last = (tag, part, here)
-    if last is not None:
-        yield last
+    if part.column is None:
+        return iter(())
+    return ((text, tag, part, here) for text, here in spelled.values(part.column, part.elements))
 
 
 def _text(entry: tuple[str, int, Part, BitMap]) -> str:
     return entry[0]
-
-
-def _values(part: Part) -> Iterator[tuple[str, BitMap]]:
-    """Each value of a part that some element holds, ascending."""
-    column = part.column
-    if column is None:
-        return iter(())
-    numbers = [pair for each in column.numbers if len(each) for pair in _numbers(each.rows, each.wide)]
-    flags = [("false", column.falses), ("true", column.trues)]
-    texts = ((text, column.postings[code]) for code, text in enumerate(column.texts))
-    merged = heapq.merge(texts, sorted([*numbers, *flags], key=_first), key=_first)
-    return ((text, here) for text, held in merged if (here := held & part.elements))
-
-
-def _first(pair: tuple[str, BitMap]) -> str:
-    return pair[0]
-
-
-def _numbers(rows: NDArray[np.uint32], values: NDArray[Any]) -> Iterator[tuple[str, BitMap]]:
-    distinct, places = np.unique(values, return_inverse=True)
-    order = np.argsort(places, kind="stable")
-    ends = np.searchsorted(places[order], np.arange(len(distinct) + 1))
-    for place, value in enumerate(distinct.tolist()):
-        yield number_text(value), to_bitmap(np.sort(rows[order[ends[place] : ends[place + 1]]]))

@@ -12,7 +12,7 @@ from hyperdatasets.engine.boxes import Shapes
 from hyperdatasets.engine.counting import Chosen
 
 Measured = tuple[NDArray[np.float64] | NDArray[np.int64], Ordinals | None]
-"""Values in the order of their frames, and the frame of each (None: one a frame)."""
+"""Values in the order of their ROIs, and the ROI of each (None: one a frame)."""
 _Relative = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 
 NUM_ROIS = "num_rois"
@@ -40,7 +40,7 @@ def measure(name: str, found: Chosen) -> Measured:
         rois = to_array(shapes.elements)
         _, _, width, height = (values[rois] for values in shapes.box)
         flat = height > 0
-        return (width[flat] / height[flat]), found.table.owners[rois[flat]]
+        return (width[flat] / height[flat]), rois[flat]
     return _relative(shapes, found, _RELATIVE[name])
 
 
@@ -49,8 +49,8 @@ def _relative(shapes: Shapes, found: Chosen, of: _Relative) -> Measured:
     for rois, widths, heights in _once(shapes.on_images(), found.table.size):
         _, _, width, height = (side[rois] for side in shapes.box)
         values[rois] = of(width / widths, height / heights)
-    known = ~np.isnan(values)
-    return values[known], found.table.owners[known]
+    known = np.flatnonzero(~np.isnan(values)).astype(np.uint32)
+    return values[known], known
 
 
 def _once(

@@ -89,7 +89,8 @@ def histogram(numbers: Distinct, bins: int) -> list[Bin]:
     if not len(numbers):
         return []
     low, high = float(numbers.values[0]), float(numbers.values[-1])
-    if not np.spacing(max(abs(low), abs(high))) < high / bins - low / bins < (high - low) < np.inf and bins > 1:
+    step = high / bins - low / bins
+    if bins == 1 or not np.spacing(max(abs(low), abs(high))) < step < high - low < np.inf:
         return [Bin(low, high, int(numbers.elements.sum()))]
     counts, edges = np.histogram(numbers.values, bins=bins, weights=numbers.elements)
     return [Bin(*each) for each in zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True)]
@@ -98,9 +99,10 @@ def histogram(numbers: Distinct, bins: int) -> list[Bin]:
 def _of_measure(index: DatasetIndex, name: str, revisions: BitMap, rois: Node | None) -> Statistics:
     counted, elements, missing = Counted(), 0, 0
     for found in chosen(index, "rois.x", revisions, rois):
-        values, owners = measures.measure(name, found)
+        values, elements_of = measures.measure(name, found)
+        owners = None if elements_of is None else found.table.owners[elements_of]
         looked_at = len(found.frames) if name == measures.NUM_ROIS else int(found.per_frame.sum())
-        counted.add_numbers(values, owners)
+        counted.add_numbers(values, elements_of, owners)
         elements += looked_at
         missing += looked_at - len(values)
     return Statistics(elements, missing, counted)

@@ -14,10 +14,11 @@ from hyperdatasets.core.permutation import Permutation, derive
 from hyperdatasets.core.query.literals import number
 from hyperdatasets.core.query.tree import Node, Term
 from hyperdatasets.engine.bitmaps import to_array, to_bitmap
-from hyperdatasets.engine.counting import Chosen, Count, Counted, chosen, number_text
+from hyperdatasets.engine.counting import Chosen, Count, Counted, chosen
 from hyperdatasets.engine.evaluate import satisfying
 from hyperdatasets.engine.groups import Group, groups, parts
 from hyperdatasets.engine.index import DatasetIndex
+from hyperdatasets.engine.spelled import number_text
 
 MOST = 1_000_000  # different values that frames are grouped by
 MOST_SAMPLED = 100_000  # different values that frames are drawn for
@@ -65,7 +66,7 @@ def grouped(
             f"{path} has {counted.distinct:,} different values, and frames are grouped by {MOST:,} at most; "
             "narrow the query, or group by another field"
         )
-    listed = counted.window(start, stop, by_text=by_value)
+    listed = counted.window(start, stop, by_value=by_value)
     first = _firsts(index, path, revisions, [each.text for each in listed], rois)
     page = tuple((each, first[each.text]) for each in listed)
     return Grouped(page, counted.distinct, len(revisions) - covered)

@@ -91,9 +91,9 @@ class _GroupOrderEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GroupOrder
     GROUP_ORDER_UNSPECIFIED: _GroupOrder.ValueType  # 0
     """As COUNT."""
     GROUP_ORDER_COUNT: _GroupOrder.ValueType  # 1
-    """The value that most frames hold first, then by value."""
+    """The value that most frames hold first, then as VALUE."""
     GROUP_ORDER_VALUE: _GroupOrder.ValueType  # 2
-    """By value: by the code points of its text."""
+    """Numbers in their order, then texts by code points."""
 
 class GroupOrder(_GroupOrder, metaclass=_GroupOrderEnumTypeWrapper):
     """Order of the groups of frames."""
@@ -101,9 +101,9 @@ class GroupOrder(_GroupOrder, metaclass=_GroupOrderEnumTypeWrapper):
 GROUP_ORDER_UNSPECIFIED: GroupOrder.ValueType  # 0
 """As COUNT."""
 GROUP_ORDER_COUNT: GroupOrder.ValueType  # 1
-"""The value that most frames hold first, then by value."""
+"""The value that most frames hold first, then as VALUE."""
 GROUP_ORDER_VALUE: GroupOrder.ValueType  # 2
-"""By value: by the code points of its text."""
+"""Numbers in their order, then texts by code points."""
 Global___GroupOrder: _TypeAlias = GroupOrder  # noqa: Y015
 
 @_typing.final

@@ -31,7 +31,7 @@ def holds(  # noqa: C901, PLR0911  # one case a kind of check
                 return passed, set()
             return passed, {f["id"] for f in (inside if bound.is_upper else [f for f in base if f not in inside])}
         case Each(path, bound, unit):
-            held = [(frame, _elements(check, frame, path)) for frame in chosen]
+            held = [(frame, elements_of(frame, path, check.roi_query)) for frame in chosen]
             whole = sum(len(each) if unit == "rois" else bool(each) for _, each in held)
             counts: Counter[str] = Counter()
             for _, elements in held:
@@ -46,9 +46,10 @@ def holds(  # noqa: C901, PLR0911  # one case a kind of check
             twice = {digest for digest, count in found.items() if count > 1}
             return not twice, {f["id"] for f in chosen if any(s.get("digest") in twice for s in f["sources"])}
         case NoDuplicates(path):
-            found = Counter(value for f in chosen for element in _elements(check, f, path) for value in element)
+            of = [(f["id"], elements_of(f, path, check.roi_query)) for f in chosen]
+            found = Counter(value for _, elements in of for element in elements for value in element)
             twice = {value for value, count in found.items() if count > 1}
-            return not twice, {f["id"] for f in chosen if any(e & twice for e in _elements(check, f, path))}
+            return not twice, {frame_id for frame_id, elements in of if any(each & twice for each in elements)}
         case BoxesInside():
             out = {f["id"] for f in chosen if any(_outside(f, place) for place in _rois(check, f))}
             return not out, out
@@ -72,12 +73,12 @@ def _rois(check: Check, frame: Frame) -> list[int]:
     return matching_rois(parse(check.roi_query, "roi").node, frame)
 
 
-def _elements(check: Check, frame: Frame, path: str) -> list[set[str]]:
-    """Of each element of a frame (itself, its ROIs or sources) the texts of the field's values."""
+def elements_of(frame: Frame, path: str, roi_query: str = "") -> list[set[str]]:
+    """Of each element of a frame (itself, its ROIs that match, or sources) the texts of the field's values."""
     name = path
     if path.startswith("rois."):
         name, of_all = path.removeprefix("rois."), rois(frame)
-        of = [of_all[place] for place in _rois(check, frame)] if check.roi_query else of_all
+        of = [of_all[place] for place in matching_rois(parse(roi_query, "roi").node, frame)] if roi_query else of_all
     elif path.startswith("sources."):
         name, of = path.removeprefix("sources."), sources(frame)
     else:
@@ -88,7 +89,7 @@ def _elements(check: Check, frame: Frame, path: str) -> list[set[str]]:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, float) and value == int(value):
+    if isinstance(value, float) and value == int(value) and abs(value) < 2.0**63:
         return str(int(value))
     return value if isinstance(value, str) else repr(value)
 
@@ -111,5 +112,6 @@ def _outside(frame: Frame, place: int) -> bool:
 
 def _shares(check: Check, frames: list[Frame], path: str) -> dict[str, Fraction]:
     chosen = [frame for frame in frames if _chosen(check, frame)]
-    counts = Counter(value for frame in chosen for element in _elements(check, frame, path) for value in element)
+    elements = [element for frame in chosen for element in elements_of(frame, path, check.roi_query)]
+    counts = Counter(value for element in elements for value in element)
     return {value: Fraction(count, counts.total()) for value, count in counts.items()}

@@ -93,7 +93,7 @@ def test_numbers_have_exact_quantiles_and_a_histogram(version: DatasetVersion) -
     counts, edges = np.histogram(widths, bins=7)
     assert [count for _, _, count in found["histogram"]] == counts.tolist()
     assert [low for low, _, _ in found["histogram"]] == edges[:-1].tolist()
-    often = sorted(Counter(widths).items(), key=lambda pair: (-pair[1], str(pair[0])))
+    often = sorted(Counter(widths).items(), key=lambda pair: (-pair[1], pair[0]))
     assert found["counts"] == {str(width): count for width, count in often[:3]}
     assert found["distinct"] == len(set(widths))
     assert version.statistics("meta.big", limit=1)["counts"] == {str((1 << 62) + 1): 1}
@@ -199,7 +199,7 @@ def test_groups_come_in_pages_with_their_first_frames(
     expected: dict[str, list[str]] = {}
     for frame in FRAMES:
         expected.setdefault(str(frame["meta"]["n"]), []).append(frame["id"])
-    ordered = sorted(expected.items(), key=lambda pair: (order == "count" and -len(pair[1]), pair[0]))
+    ordered = sorted(expected.items(), key=lambda pair: (order == "count" and -len(pair[1]), int(pair[0])))
     request = pb.GroupFramesRequest(
         dataset="streets", by="meta.n", page_size=7,
         order=pb.GROUP_ORDER_VALUE if order == "value" else pb.GROUP_ORDER_COUNT,
