@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -13,21 +13,18 @@ from pyroaring import BitMap
 
 from hyperdatasets.core.errors import LimitExceeded
 from hyperdatasets.core.query.literals import number
-from hyperdatasets.core.query.tree import Node
 from hyperdatasets.engine import spelled
 from hyperdatasets.engine.bitmaps import Ordinals, to_array, to_mask
+from hyperdatasets.engine.chosen import Chosen, frame_count
 from hyperdatasets.engine.column import Column
 from hyperdatasets.engine.deadline import check
-from hyperdatasets.engine.index import DatasetIndex, table_of
+from hyperdatasets.engine.distinct import Counts, Distinct, distinct_of, one_each, summed
 from hyperdatasets.engine.numbers import Numbers
-from hyperdatasets.engine.segment import Segment
 from hyperdatasets.engine.table import Table
 from hyperdatasets.engine.tallies import tallies
 
 LISTED = 100_000  # distinct texts that are compared by themselves; more by a hash of 64 bits
 MOST_NUMBERS = 20_000_000  # distinct numbers that are kept
-
-Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,104 +44,6 @@ class Texts:
     codes: Counts
     elements: Counts
     frames: Counts
-
-
-@dataclass(frozen=True, slots=True)
-class Distinct:
-    """Distinct numbers, ascending, with how many elements and frames hold each."""
-
-    values: NDArray[Any]
-    elements: Counts
-    frames: Counts
-
-    @classmethod
-    def none(cls, kind: type) -> Distinct:
-        return cls(np.array([], kind), np.array([], np.int64), np.array([], np.int64))
-
-    @classmethod
-    def of(cls, values: NDArray[Any], rows: Ordinals | None = None, owners: Ordinals | None = None) -> Distinct:
-        """Of values in the order of their elements (`rows`) and frames (`owners`); without these one a frame."""
-        if rows is None or owners is None or not len(values):
-            distinct, counts = np.unique(values, return_counts=True)
-            return cls(distinct, counts, counts)
-        order = np.argsort(values, kind="stable")
-        ordered = values[order]
-        change = ordered[1:] != ordered[:-1]
-        starts = np.flatnonzero(np.concatenate([[True], change]))
-        return cls(ordered[starts], *(_different(each[order], change, starts) for each in (rows, owners)))
-
-    @classmethod
-    def merged(cls, parts: Sequence[Distinct]) -> Distinct:
-        parts = [part for part in parts if len(part)] or [parts[0]]
-        if len(parts) == 1:
-            return parts[0]
-        values, places = np.unique(np.concatenate([part.values for part in parts]), return_inverse=True)
-        elements = _summed(places, [part.elements for part in parts], len(values))
-        return cls(values, elements, _summed(places, [part.frames for part in parts], len(values)))
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-
-class Chosen:
-    """Elements of one segment's table that are looked at: those of some frames (that a ROI query matches)."""
-
-    def __init__(self, segment: Segment, path: str, revisions: BitMap, rois: Node | None = None) -> None:
-        self.segment = segment
-        self.table, self.name = table_of(segment, path, "frame")
-        self.frames = segment.place_set(revisions)
-        self._rois = rois if self.table is segment.rois else None
-
-    @property
-    def column(self) -> Column | None:
-        return self.table.columns.get(self.name)
-
-    @property
-    def whole(self) -> bool:
-        """Whether these are all elements of their frames."""
-        return self._rois is None
-
-    @cached_property
-    def elements(self) -> BitMap:
-        if self.table is self.segment.frames:
-            return self.frames
-        elements = self.table.of_frames(self.frames)
-        return elements if self._rois is None or not elements else elements & self.segment.rois_matching(self._rois)
-
-    @cached_property
-    def per_frame(self) -> Counts:
-        """How many of them each of the frames has; shape (len(frames),)."""
-        counts = self.table.per_frame if self.whole else self.table.counts(self.elements)
-        return counts[to_array(self.frames)].astype(np.int64)
-
-    @property
-    def missing(self) -> int:
-        """How many of them have no value."""
-        if self.column is None:
-            return int(self.per_frame.sum())
-        if len(self.column.present) == self.table.size:
-            return 0
-        return len(self.elements) - self.column.present.intersection_cardinality(self.elements)
-
-    @property
-    def covered(self) -> int:
-        """How many of the frames have a value."""
-        if self.column is None:
-            return 0
-        if self.table is self.segment.frames:
-            return int(self.column.present.intersection_cardinality(self.frames))
-        if len(self.column.present) == self.table.size:
-            return int(np.count_nonzero(self.per_frame))
-        return _frames(self.table, to_array(self.column.present & self.elements))
-
-
-def chosen(index: DatasetIndex, path: str, revisions: BitMap, rois: Node | None = None) -> Iterator[Chosen]:
-    """Where a frame field (also `rois.…`, `sources.…`) stands, segment by segment, as long as there is time."""
-    for segment in index.segments:
-        check()
-        found = Chosen(segment, path, revisions, rois)
-        if found.frames:
-            yield found
 
 
 class Counted:
@@ -174,7 +73,7 @@ class Counted:
             self._add_texts(column, *counts)
         for kind, numbers in zip(("integer", "number"), column.numbers, strict=True):
             if kind in kinds:
-                self._add_numbers(kind, _distinct(numbers, found.table, found.elements))
+                self._add_numbers(kind, distinct_of(numbers, found.table, found.elements))
 
     def add_numbers(self, values: NDArray[Any], rows: Ordinals | None, owners: Ordinals | None) -> None:
         """Numbers in the order of their elements and frames; without these one a frame."""
@@ -205,7 +104,7 @@ class Counted:
         """An element may hold a value as a text and as a number: it counts once."""
         for text, here in spelled.values(column, found.elements):
             before = self._spelled.get(text, Count(text, 0, 0))
-            frames = before.frames + _frames(found.table, to_array(here))
+            frames = before.frames + frame_count(found.table, to_array(here))
             self._spelled[text] = Count(text, before.elements + len(here), frames)
         present = {
             "string": column.postings.present, "boolean": column.trues | column.falses,
@@ -213,7 +112,7 @@ class Counted:
         }  # fmt: skip
         self.kinds |= {kind for kind, each in present.items() if each.intersect(found.elements)}
         for numbers in column.numbers:
-            wide = _distinct(numbers, found.table, found.elements)
+            wide = distinct_of(numbers, found.table, found.elements)
             wide = replace(wide, values=wide.values.astype(np.float64))
             self._beside_others = Distinct.merged([self._beside_others, wide])
 
@@ -303,9 +202,9 @@ class Counted:
         """Whole numbers, doubles that are whole among them, and the others."""
         values = self._floats.values
         whole = (np.floor(values) == values) & (np.abs(values) < 2.0**63)
-        as_ints = _only(self._floats, whole)
+        as_ints = self._floats.only(whole)
         ints = Distinct(as_ints.values.astype(np.int64), as_ints.elements, as_ints.frames)
-        return Distinct.merged([self._ints, ints]), _only(self._floats, ~whole)
+        return Distinct.merged([self._ints, ints]), self._floats.only(~whole)
 
     @cached_property
     def _totals(self) -> tuple[Counts, Counts, list[Counts]]:
@@ -314,8 +213,8 @@ class Counted:
         if not keys:
             return np.array([], np.int64), np.array([], np.int64), []
         distinct, places = np.unique(np.concatenate(keys), return_inverse=True)
-        elements = _summed(places, [part.elements for part in self.texts], len(distinct))
-        frames = _summed(places, [part.frames for part in self.texts], len(distinct))
+        elements = summed(places, [part.elements for part in self.texts], len(distinct))
+        frames = summed(places, [part.frames for part in self.texts], len(distinct))
         return elements, frames, np.split(places, np.cumsum([len(each) for each in keys])[:-1])
 
     def _keys(self) -> list[NDArray[Any]]:
@@ -352,12 +251,12 @@ def held(table: Table, column: Column, elements: BitMap) -> tuple[Counts, Counts
     """For each text, how many of these elements hold it, and how many of their frames; shape (distinct,)."""
     postings = column.postings
     counts = postings.counts(elements)
-    if _one_each(table):
+    if one_each(table):
         return counts, counts
     frames = np.zeros(len(counts), np.int64)
     for code in postings.dense.codes.tolist():
         if counts[code]:
-            frames[code] = _frames(table, to_array(postings[code] & elements))
+            frames[code] = frame_count(table, to_array(postings[code] & elements))
     if len(postings.rows):
         starts = postings.starts.astype(np.int64)
         kept = to_mask(elements, table.size)[postings.rows]
@@ -365,30 +264,6 @@ def held(table: Table, column: Column, elements: BitMap) -> tuple[Counts, Counts
         fresh = np.concatenate([[True], (codes[1:] != codes[:-1]) | (owners[1:] != owners[:-1])])[: len(codes)]
         frames += np.bincount(codes[fresh], minlength=len(counts))
     return counts, frames
-
-
-def _frames(table: Table, rows: Ordinals) -> int:
-    """Frames of these elements, ascending."""
-    owners = table.owners[rows]
-    return int(np.count_nonzero(owners[1:] != owners[:-1])) + bool(len(owners))
-
-
-def _distinct(numbers: Numbers, table: Table, elements: BitMap) -> Distinct:
-    """The numbers of these elements, told apart in their narrow form."""
-    rows, values = numbers.rows, numbers.values
-    if len(elements) < table.size:
-        kept = to_mask(elements, table.size)[rows]
-        rows, values = rows[kept], values[kept]
-    alone = numbers.elements is None and _one_each(table)
-    found = Distinct.of(values) if alone else Distinct.of(values, rows, table.owners[rows])
-    return Distinct(replace(numbers, values=found.values, elements=None).wide, found.elements, found.frames)
-
-
-def _different(numbers: Ordinals, change: NDArray[np.bool_], starts: Counts) -> Counts:
-    """How many different numbers each run has; they ascend within it."""
-    fresh = np.concatenate([[True], change | (numbers[1:] != numbers[:-1])])
-    found: Counts = np.add.reduceat(fresh.astype(np.int64), starts)
-    return found
 
 
 def _kinds(column: Column) -> set[str]:
@@ -408,17 +283,3 @@ def _classes(counts: Counts) -> Iterator[Counts]:
     """Places of the greatest count, then of the next, and so on."""
     order = np.argsort(-counts, kind="stable")
     return iter(np.split(order, np.flatnonzero(np.diff(counts[order])) + 1))
-
-
-def _only(numbers: Distinct, which: NDArray[np.bool_]) -> Distinct:
-    return Distinct(numbers.values[which], numbers.elements[which], numbers.frames[which])
-
-
-def _summed(places: NDArray[Any], counts: Sequence[Counts], size: int) -> Counts:
-    """Exact, since there are less than 2^53 of anything."""
-    return np.bincount(places, np.concatenate(counts), size).astype(np.int64)
-
-
-def _one_each(table: Table) -> bool:
-    """Whether every element has a frame of its own."""
-    return table.size <= table.frames and bool((table.owners[1:] > table.owners[:-1]).all())

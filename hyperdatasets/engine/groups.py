@@ -18,8 +18,8 @@ from pyroaring import BitMap
 from hyperdatasets.core.query.tree import Node
 from hyperdatasets.engine import spelled
 from hyperdatasets.engine.bitmaps import union
+from hyperdatasets.engine.chosen import chosen
 from hyperdatasets.engine.column import Column
-from hyperdatasets.engine.counting import chosen
 from hyperdatasets.engine.deadline import checked
 from hyperdatasets.engine.index import DatasetIndex
 from hyperdatasets.engine.segment import Segment

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hyperdatasets.engine.bitmaps import Ordinals, to_array
 from hyperdatasets.engine.boxes import Shapes
-from hyperdatasets.engine.counting import Chosen
+from hyperdatasets.engine.chosen import Chosen
 
 Measured = tuple[NDArray[np.float64] | NDArray[np.int64], Ordinals | None]
 """Values in the order of their ROIs, and the ROI of each (None: one a frame)."""

@@ -10,7 +10,7 @@ import numpy as np
 from pyroaring import BitMap
 
 from hyperdatasets.core.query.tree import Node
-from hyperdatasets.engine.counting import Chosen, chosen
+from hyperdatasets.engine.chosen import Chosen, chosen
 from hyperdatasets.engine.deadline import check
 from hyperdatasets.engine.index import DatasetIndex
 

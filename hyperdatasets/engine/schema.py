@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from pyroaring import BitMap
 
-from hyperdatasets.engine.counting import Count, Counted, chosen
+from hyperdatasets.engine.chosen import chosen
+from hyperdatasets.engine.counting import Count, Counted
 from hyperdatasets.engine.index import DatasetIndex
 
 

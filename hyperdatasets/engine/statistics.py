@@ -13,7 +13,9 @@ from pyroaring import BitMap
 
 from hyperdatasets.core.query.tree import Node
 from hyperdatasets.engine import measures
-from hyperdatasets.engine.counting import Counted, Distinct, chosen
+from hyperdatasets.engine.chosen import chosen
+from hyperdatasets.engine.counting import Counted
+from hyperdatasets.engine.distinct import Distinct
 from hyperdatasets.engine.index import DatasetIndex
 
 

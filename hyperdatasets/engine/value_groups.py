@@ -14,7 +14,8 @@ from hyperdatasets.core.permutation import Permutation, derive
 from hyperdatasets.core.query.literals import number
 from hyperdatasets.core.query.tree import Node, Term
 from hyperdatasets.engine.bitmaps import to_array, to_bitmap
-from hyperdatasets.engine.counting import Chosen, Count, Counted, chosen
+from hyperdatasets.engine.chosen import Chosen, chosen
+from hyperdatasets.engine.counting import Count, Counted
 from hyperdatasets.engine.evaluate import satisfying
 from hyperdatasets.engine.groups import Group, groups, parts
 from hyperdatasets.engine.index import DatasetIndex

@@ -11,7 +11,8 @@ from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.query.parse import parse
 from hyperdatasets.core.query.tree import Node
 from hyperdatasets.engine import field_warnings, pairs
-from hyperdatasets.engine.counting import Count, Distinct
+from hyperdatasets.engine.counting import Count
+from hyperdatasets.engine.distinct import Distinct
 from hyperdatasets.engine.schema import FieldSchema, schema
 from hyperdatasets.engine.statistics import histogram, quantiles, statistics
 from hyperdatasets.engine.value_groups import Sample, sampled

@@ -15,7 +15,7 @@ from pyroaring import BitMap
 from hyperdatasets.core.query.literals import number
 from hyperdatasets.core.query.parse import parse
 from hyperdatasets.engine import counting, statistics, value_groups
-from hyperdatasets.engine.counting import Distinct
+from hyperdatasets.engine.distinct import Distinct
 from hyperdatasets.engine.index import DatasetIndex
 from hyperdatasets.engine.schema import schema
 from hyperdatasets.engine.segment import Row, build
