@@ -82,7 +82,8 @@ def quantiles(numbers: Distinct, shares: Sequence[float]) -> list[float]:
         numbers.values[np.searchsorted(ends, np.minimum(each, ends[-1] - 1), "right")].astype(np.float64)
         for each in (low, low + 1)
     )
-    found: list[float] = (below + (above - below) * (places - low)).tolist()
+    part, whole = places - low, above - below
+    found: list[float] = np.where(part < 0.5, below + whole * part, above - whole * (1 - part)).tolist()
     return found
 
 
