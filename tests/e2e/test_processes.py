@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
+import queue
 import re
 import signal
 import socket
 import ssl
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from hyperdatasets.client import admin
+from hyperdatasets.client import admin, bulk
 from hyperdatasets.client.config import ClientConfig
 from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.frames import SingleFrame
@@ -67,18 +67,17 @@ def test_kill_9_during_a_bulk_write_loses_nothing_and_doubles_nothing(tmp_path: 
     client = MetadataClient(ClientConfig(service=address, timeout_s=10))
     Dataset.create("d", client=client)
     draft = DatasetVersion.get_current("d", client=client)
-    results = []
-    writer = threading.Thread(target=lambda: results.append(draft.add_frames(frames(20_000))))
-    writer.start()
-    for _ in range(3):
-        reached = 0
-        while reached < 1_000 and writer.is_alive():
-            time.sleep(0.05)
-            reached += 200
-        end(process, signal.SIGKILL)
-        process, _ = start(*command)
-    writer.join(120)
-    (result,) = results
+    acknowledged: queue.SimpleQueue[int] = queue.SimpleQueue()
+    with ThreadPoolExecutor(1) as pool:
+        plain = (frame.plain for frame in frames(20_000))
+        writer = pool.submit(
+            bulk.write, client, plain, dataset=draft.dataset_id, version=draft.id, progress=acknowledged.put
+        )
+        for _ in range(3):
+            acknowledged.get(timeout=60)
+            end(process, signal.SIGKILL)
+            process, _ = start(*command)
+        result = writer.result(120)
     assert not result
     assert (result.added, result.updated) == (20_000, 0)
     draft.refresh()
@@ -152,24 +151,22 @@ def test_the_readme_in_python(tmp_path: Path) -> None:
         "--with-node",
         str(pictures),
     ]
-    with (tmp_path / "log").open("w") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=tmp_path)
+    server = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path
+    )
+    assert server.stdout is not None
     try:
-        for _ in range(300):
-            if "press Ctrl-C" in (tmp_path / "log").read_text():
-                break
-            time.sleep(0.1)
+        assert any("press Ctrl-C" in line for line in server.stdout)
         code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
         assert code is not None
         text = code[1].replace("/path/to/pictures", str(pictures))
         done = subprocess.run(
             [sys.executable, "-c", text], env=environment, capture_output=True, text=True, check=False
         )
-        assert done.returncode == 0, done.stderr + (tmp_path / "log").read_text()
+        assert done.returncode == 0, done.stderr
         assert "bytes" in done.stdout
     finally:
-        server.send_signal(signal.SIGINT)
-        assert server.wait(20) == 0
+        assert end(server, signal.SIGINT) == 0
 
 
 def test_only_tls_1_3_is_spoken(tmp_path: Path) -> None:
