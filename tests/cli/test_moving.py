@@ -23,6 +23,7 @@ from hyperdatasets.client.dataview import DataView
 from hyperdatasets.client.frames import SingleFrame
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.version import DatasetVersion
+from metadata_service.catalog import dataset_export as exports
 from metadata_service.config import ServiceConfig
 from metadata_service.server import Service
 
@@ -319,6 +320,41 @@ def test_the_format_is_as_its_page_says(exported: bytes) -> None:
         text = orjson.dumps([line for line in lines if line["kind"] == kind]).decode()
         assert [name for name in names if f'"{name}"' not in text] == []
     assert [line["kind"] for line in lines] == sorted((line["kind"] for line in lines), key=[*said].index)
+
+
+CARRIED = {  # table -> what its lines are called otherwise, or do not need
+    "datasets": {*exports.DATASET, "body_json", "generation"},
+    "versions": {*exports.VERSION, "dataset", "parents_json", "body_json", "added", "removed", "generation"},
+    "views": {*exports.VIEW, "published", "spec_json", "pinned_json", "body_json", "generation"},
+    "vector_fields": {*exports.FIELD, "id", "dataset", "erased"},
+    "check_reports": {*exports.REPORT, "number", "results_json"},
+    "leaves": {"version", "site", "count", "state"},
+    "blocks": {"dataset", "first", "count", "saved_ms", "saved_in", "saved_by", "heads", "digests", "payload"},
+    "keys": {"dataset", "first", "count", "mark", "hashes", "revisions"},
+    "attachments": {"dataset", "revision", "blob", "previews_json"},
+    "vectors": {"number", "field", "revision", "value"},
+    "check_gates": {"dataset", "checks", "set_by", "set_ms"},
+    "withdrawals": {"number", "id", "dataset", "frame_ids_json", "why", "withdrawn_by", "withdrawn_ms"},
+    "withdrawn": {"dataset", "revisions"},
+    "view_versions": {"view", "version"},
+    "view_sites": {"view", "site", "count", "digest"},
+    "selections": {"view", "site", "rule", "dataset", "revisions"},
+    "view_orders": {"view", "tables"},
+    "records": {"sequence", "kind", "subject", "digest", "payload", "signature"},
+    "origins": {"kind", "subject", "key", "payload", "signature"},
+}
+STAYS = {
+    "settings", "requests", "sites", "reports", "users", "tokens", "experiments", "experiment_views", "metrics",
+    "uploads",
+}  # fmt: skip
+
+
+def test_no_table_and_no_column_is_forgotten(source: Path) -> None:
+    with closing(sqlite3.connect(source / "metadata.db")) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        columns = {table: {row[1] for row in connection.execute(f"PRAGMA table_info({table})")} for table in CARRIED}
+    assert {name for name in tables if not name.startswith("sqlite_")} == CARRIED.keys() | STAYS
+    assert columns == CARRIED
 
 
 def records(data: Path) -> set[tuple[Any, ...]]:
