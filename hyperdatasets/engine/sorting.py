@@ -118,7 +118,8 @@ def _comparable(*parts: NDArray[Any]) -> list[NDArray[Any]]:
     """Whole numbers and doubles as one type that keeps each exactly."""
     ints = [part for part in parts if part.dtype.kind == "i" and len(part)]
     exact = all(int(part.min()) >= -_EXACT and int(part.max()) <= _EXACT for part in ints)
-    return [part.astype(np.float64 if exact else np.longdouble) for part in parts]
+    wide = any(part.dtype == np.longdouble for part in parts)
+    return [part.astype(np.float64 if exact and not wide else np.longdouble) for part in parts]
 
 
 def _ranked(parts: list[tuple[Ordinals, NDArray[np.int64], Column]]) -> _Keyed:

@@ -285,6 +285,7 @@ _SORTED = st.lists(
 
 
 @given(_SORTED, st.sampled_from(["up", "down"]), st.integers(0, 12), st.integers(0, 12), st.integers(1, 12))
+@example([2**53 + 1, [0.25], 2**53], "up", 0, 2, 2)  # a segment of both kinds beside one of whole numbers
 @settings(max_examples=200, deadline=None)
 def test_any_window_of_a_sorted_field(values: list, way: str, start: int, more: int, cut: int) -> None:
     """Against Python's sort by the least value: numbers, then texts, then frames without; equal ones by revision."""
