@@ -166,6 +166,22 @@ def test_a_gate_keeps_a_version_from_being_published(client: MetadataClient, dat
     Dataset.delete("clinic/cells", delete_all_versions=True, client=client)
 
 
+def test_a_gate_sees_contents_that_came_since_it_was_asked(
+    client: MetadataClient, dataset: Dataset, file: Path
+) -> None:
+    file.write_text("checks: [{name: once, expect: no duplicate digests}]")
+    dataset.set_gate(file)
+    version = draft(client)
+    version.write({"id": f"f{n}", "sources": [{"uri": f"file:///{n}", "digest": f"sha256:{n % 3}"}]} for n in range(3))
+    assert version.check().results[0].measured == "3 contents, none twice"
+    version.write([{"id": "again", "sources": [{"uri": "file:///x", "digest": "sha256:1"}]}])
+    with pytest.raises(ChecksFailed, match=r"`sha256:1…` 2 times"):
+        version.publish_version()
+    assert version.check_reports()[0].results[0].frame_ids == ("f1", "again")
+    version.delete_frames(["f1"])
+    assert version.publish_version("v1").published
+
+
 def test_views_do_not_share_patients(service: Service, client: MetadataClient, dataset: Dataset, file: Path) -> None:
     version = draft(client)
     version.add_frames(frame(number, context_id=f"p{number % 3}", metadata={"n": number}) for number in range(9))
