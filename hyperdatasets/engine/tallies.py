@@ -23,10 +23,13 @@ Counts = NDArray[np.int64]
 
 
 class Tallies:
-    """Of a column all of whose texts are frequent; made when first asked for, and kept as long as its table is."""
+    """Of a column all of whose texts are frequent; made when first asked for, and kept as long as its table is.
+
+    It does not hold the table: what is kept beside a table must not keep it.
+    """
 
     def __init__(self, table: Table, column: Column) -> None:
-        self._table, self._column = table, column
+        self._owners, self._frames, self._column = table.owners, table.frames, column
 
     def among(self, frames: BitMap) -> tuple[Counts, Counts]:
         """For each text, how many elements of these frames hold it, and how many of the frames; shape (distinct,)."""
@@ -41,8 +44,8 @@ class Tallies:
         return [self._of(code) for code in range(len(self._column.texts))]
 
     def _of(self, code: int) -> tuple[list[BitMap], BitMap]:
-        owners = self._table.owners[to_array(self._column.postings[code])]
-        counts = np.bincount(owners, minlength=self._table.frames)
+        owners = self._owners[to_array(self._column.postings[code])]
+        counts = np.bincount(owners, minlength=self._frames)
         digits = [from_mask((counts >> at & 1).astype(bool)) for at in range(int(counts.max()).bit_length())]
         return digits, digits[0] if len(digits) == 1 else union(digits)
 

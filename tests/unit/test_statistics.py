@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 from collections import Counter
 from functools import partial
 
@@ -14,7 +16,7 @@ from pyroaring import BitMap
 
 from hyperdatasets.core.query.literals import number
 from hyperdatasets.core.query.parse import parse
-from hyperdatasets.engine import counting, statistics, value_groups
+from hyperdatasets.engine import counting, statistics, tallies, value_groups
 from hyperdatasets.engine.distinct import Distinct
 from hyperdatasets.engine.index import DatasetIndex
 from hyperdatasets.engine.schema import schema
@@ -155,3 +157,16 @@ def test_frequent_labels_are_counted_from_what_stands_ready() -> None:
     assert {each.text: each.frames for each in found.counted.top(9)} == Counter(
         label for each in chosen for label in set(each)
     )
+
+
+def test_what_stands_ready_for_a_segment_goes_with_it() -> None:
+    rows = [Row(n, {"id": f"f{n}", "sources": [], "annotations": [{"id": "a", "labels": ["car"]}]}) for n in range(999)]
+    index = DatasetIndex()
+    index.add(rows)
+    found = statistics.statistics(index, "rois.label", BitMap(range(500)))
+    assert [(each.text, each.frames) for each in found.counted.top(2)] == [("car", 500)]
+    table = weakref.ref(index.segments[0].rois)
+    assert table() in tallies._MADE
+    del index, found
+    gc.collect()
+    assert table() is None
