@@ -23,8 +23,10 @@ from metadata_service.store.protocol import Reading, Row, Store
 _READ = 50_000  # revisions read at once
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Keys:
+    """Of revisions before `reached`; replaced as a whole, since others read them meanwhile."""
+
     reached: int = 0
     revisions: NDArray[np.uint32] = field(default_factory=lambda: np.array([], np.uint32))
     keys: NDArray[np.uint64] = field(default_factory=lambda: np.array([], np.uint64))
@@ -58,14 +60,16 @@ class ContentKeys:
 
     def _reach(self, reading: Reading, dataset: str) -> _Keys:
         with self._lock:
-            found = self._of.setdefault(dataset, _Keys())
+            found = self._of.get(dataset, _Keys())
             while rows := list(reading.revisions_from(dataset, found.reached, _READ)):
                 check()
                 pairs = [(row["revision"], _key(digest)) for row in rows for digest in contents(row)]
                 fresh = np.array(pairs, np.uint64).reshape(-1, 2)
-                found.revisions = np.concatenate([found.revisions, fresh[:, 0].astype(np.uint32)])
-                found.keys = np.concatenate([found.keys, fresh[:, 1]])
-                found.reached = rows[-1]["revision"] + 1
+                found = self._of[dataset] = _Keys(
+                    rows[-1]["revision"] + 1,
+                    np.concatenate([found.revisions, fresh[:, 0].astype(np.uint32)]),
+                    np.concatenate([found.keys, fresh[:, 1]]),
+                )
             return found
 
 
