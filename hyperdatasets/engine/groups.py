@@ -18,22 +18,9 @@ from pyroaring import BitMap
 from hyperdatasets.core.query.tree import Node
 from hyperdatasets.engine import spelled
 from hyperdatasets.engine.bitmaps import union
-from hyperdatasets.engine.chosen import chosen
-from hyperdatasets.engine.column import Column
+from hyperdatasets.engine.chosen import Chosen, chosen
 from hyperdatasets.engine.deadline import checked
 from hyperdatasets.engine.index import DatasetIndex
-from hyperdatasets.engine.segment import Segment
-from hyperdatasets.engine.table import Table
-
-
-@dataclass(frozen=True)
-class Part:
-    """What of one segment is looked at: elements (frames, ROIs or sources) of a table, and the column of a field."""
-
-    segment: Segment
-    table: Table
-    elements: BitMap
-    column: Column | None
 
 
 @dataclass(frozen=True)
@@ -41,7 +28,7 @@ class Group:
     """A value, and what holds it: per segment the elements; `tag` tells whose frames these are, as they were given."""
 
     text: str
-    held: tuple[tuple[int, Part, BitMap], ...]
+    held: tuple[tuple[int, Chosen, BitMap], ...]
 
     @cached_property
     def elements(self) -> int:
@@ -60,16 +47,12 @@ class Group:
         return union(part.segment.to_revisions(_frames_of(part, here)) for _, part, here in self.held)
 
 
-def parts(index: DatasetIndex, path: str, revisions: BitMap, *, rois: Node | None = None) -> list[Part]:
-    """Where a frame field (also `rois.…`, `sources.…`) stands; a ROI query narrows the ROIs."""
-    return [
-        Part(each.segment, each.table, each.elements, each.column)
-        for each in chosen(index, path, revisions, rois)
-        if each.elements
-    ]
+def parts(index: DatasetIndex, path: str, revisions: BitMap, *, rois: Node | None = None) -> list[Chosen]:
+    """Where something of a field is looked at; see `chosen`."""
+    return [each for each in chosen(index, path, revisions, rois) if each.elements]
 
 
-def total(of: Iterable[Part]) -> tuple[int, int]:
+def total(of: Iterable[Chosen]) -> tuple[int, int]:
     """How many elements are looked at, and how many frames they belong to."""
     elements = frames = 0
     for part in of:
@@ -78,22 +61,22 @@ def total(of: Iterable[Part]) -> tuple[int, int]:
     return elements, frames
 
 
-def groups(*tagged: Iterable[Part]) -> Iterator[Group]:
+def groups(*tagged: Iterable[Chosen]) -> Iterator[Group]:
     """Every value once, ascending; the place of an argument is the tag of what it holds."""
     streams = [_entries(tag, part) for tag, of in enumerate(tagged) for part in of]
     for text, entries in groupby(checked(heapq.merge(*streams, key=_text)), key=_text):
         yield Group(text, tuple((tag, part, here) for _, tag, part, here in entries))
 
 
-def _frames_of(part: Part, here: BitMap) -> BitMap:
+def _frames_of(part: Chosen, here: BitMap) -> BitMap:
     return here if part.table is part.segment.frames else part.table.frames_of(here)
 
 
-def _entries(tag: int, part: Part) -> Iterator[tuple[str, int, Part, BitMap]]:
+def _entries(tag: int, part: Chosen) -> Iterator[tuple[str, int, Chosen, BitMap]]:
     if part.column is None:
         return iter(())
     return ((text, tag, part, here) for text, here in spelled.values(part.column, part.elements))
 
 
-def _text(entry: tuple[str, int, Part, BitMap]) -> str:
+def _text(entry: tuple[str, int, Chosen, BitMap]) -> str:
     return entry[0]

@@ -28,6 +28,7 @@ from hyperdatasets.core.query.parse import parse
 from hyperdatasets.core.query.tree import Node
 from hyperdatasets.engine import boxes, field_warnings, groups
 from hyperdatasets.engine import views as engine_views
+from hyperdatasets.engine.chosen import Chosen
 from hyperdatasets.engine.index import DatasetIndex
 from hyperdatasets.engine.view_rois import roi_counts
 from metadata_service.catalog import versions, views
@@ -130,7 +131,7 @@ def _units(index: DatasetIndex, revisions: BitMap, roi_query: str, expected: Amo
 # --- values of a field
 
 
-def _parts(found: Found, check: Check, path: str) -> list[groups.Part]:
+def _parts(found: Found, check: Check, path: str) -> list[Chosen]:
     return groups.parts(found.index, path, found.revisions, rois=_rois(check))
 
 
@@ -217,7 +218,7 @@ def _others(subject: Subject, expected: NoDrift) -> list[Row]:
     return [row for row in rows if row is not None]
 
 
-def _distance(mine: Sequence[groups.Part], theirs: Sequence[groups.Part]) -> Fraction | None:
+def _distance(mine: Sequence[Chosen], theirs: Sequence[Chosen]) -> Fraction | None:
     """Total variation between the shares of the values; None if the other side has no values."""
     pairs = []
     for group in groups.groups(mine, theirs):
@@ -260,7 +261,7 @@ def _overlap(subject: Subject, expected: NoOverlap) -> Measured:
     return Measured(not shared, f"{shared} values of {expected.field} in more than one view{names}", offending)
 
 
-def _selected(subject: Subject, name: str, path: str) -> list[tuple[str, groups.Part]]:
+def _selected(subject: Subject, name: str, path: str) -> list[tuple[str, Chosen]]:
     """Where the field stands in the frames that a view selects, with the id of their dataset."""
     row = views.find(subject.reading, subject.caller, name)
     resolved = views.read(subject.deployment, subject.reading, subject.caller, row)
