@@ -8,7 +8,8 @@ revision has its digest still, but must say nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,9 +21,10 @@ from zstandard import ZstdError
 from hyperdatasets.core.canonical import frame_digest, from_canonical
 from hyperdatasets.core.digests import LtHash, content_digest
 from hyperdatasets.core.errors import HyperdatasetsError
+from hyperdatasets.core.pinned import PinnedView
 from hyperdatasets.core.selection import view_digest
-from hyperdatasets.engine.views import unions
-from metadata_service.catalog import views
+from hyperdatasets.engine.views import Selection, unions
+from metadata_service.catalog import view_orders, views
 from metadata_service.catalog.contents import Contents
 from metadata_service.catalog.records import Signer
 from metadata_service.catalog.tombstones import withdrawn
@@ -34,7 +36,15 @@ _DIGEST = {"version": "content_digest", "view": "digest"}  # where a record name
 Progress = Callable[[int], None]  # is told how many revisions more were read
 _Leaves = dict[str, tuple[int, LtHash]]
 _RESTORE = "restore a backup"
-_UNREADABLE = (ZstdError, ValueError, IndexError, KeyError, TypeError)  # what damaged bytes lead to
+_UNREADABLE = (
+    ZstdError,
+    zipfile.BadZipFile,
+    ValueError,
+    IndexError,
+    KeyError,
+    TypeError,
+    EOFError,
+)  # what damaged bytes lead to
 
 
 @dataclass(slots=True)
@@ -87,7 +97,7 @@ def dataset_problems(reading: Reading, dataset: Row, progress: Progress) -> Iter
 
 
 def view_problems(reading: Reading, row: Row) -> list[str]:
-    """What is wrong with a published view: its versions, its selection against its digests."""
+    """What is wrong with a published view: its versions, its selection against its digests, its order."""
     try:
         return list(_view(reading, row))
     except (HyperdatasetsError, *_UNREADABLE):
@@ -112,6 +122,20 @@ def _view(reading: Reading, row: Row) -> Iterator[str]:
     sites = views.site_digests(reading, views.Resolved(view, (), [], (), stored))
     if sites != views.stored_sites(reading, row) or view_digest(sites) != row["digest"]:
         yield "its digests are not those of its selection"
+    if view_orders.from_contents(view):
+        yield from _order(reading, row, view, stored)
+
+
+def _order(reading: Reading, row: Row, view: PinnedView, stored: Mapping[str, Selection]) -> Iterator[str]:
+    """Whether the stored order can be read and is one of these frames; `view verify` makes it again."""
+    try:
+        tables = view_orders.kept(reading, row, list(stored))
+        if tables is None:
+            yield "its order is missing"
+        elif not all(map(view_orders.fits, view_orders.sequences_of(view, stored, tables).sites.values())):
+            yield "its order names frames that it does not select"
+    except _UNREADABLE:
+        yield "its order cannot be read"
 
 
 def _revisions(

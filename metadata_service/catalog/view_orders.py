@@ -66,6 +66,12 @@ def sequences_of(view: PinnedView, sites: Mapping[str, views.Selection], tables:
     return Sequences(sequenced, tables.merged)
 
 
+def fits(stored: SiteSequence) -> bool:
+    """Whether all units are frames of the selection."""
+    frames, _ = _listed(stored.table)
+    return not len(frames) or bool(frames.min() >= 0 and frames.max() < stored.frames.size)
+
+
 def without(stored: Mapping[str, views.Selection], gone: Mapping[int, BitMap]) -> dict[str, views.Selection]:
     """The selection of each site that still has frames, without those that are gone (by dataset)."""
     left = {

@@ -8,8 +8,10 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pyroaring import BitMap
 from zstandard import ZstdCompressor, ZstdDecompressor
@@ -35,7 +37,7 @@ def made(number: int) -> SingleFrame:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A folder that was served: two published versions and a draft, of three writes; a view; a withdrawn frame."""
+    """A folder that was served: two published versions and a draft, of three writes; two views; a withdrawn frame."""
     with Service(ServiceConfig(data=tmp_path / "s", port=0)) as service:
         client = MetadataClient(ClientConfig(service=service.address))
         Dataset.create("d", dataset_project="p", client=client)
@@ -53,6 +55,10 @@ def data(tmp_path: Path) -> Path:
         view = DataView("cars", client=client)
         view.add_query(dataset_name="p/d", version_name="v0", roi_query="car")
         view.publish()
+        ordered = DataView("ordered", client=client)
+        ordered.add_query(dataset_name="p/d", version_name="v0")
+        ordered.set(iteration={"order": "sequential"})
+        ordered.publish()
         assert Dataset.get("p/d", client=client).withdraw_frames(["f5"], why="consent") == (1, ())
         client.close()
     return tmp_path / "s"
@@ -64,6 +70,14 @@ def sql(statement: str, *values: object) -> Callable[[Path], None]:
             assert connection.execute(statement, values).rowcount
 
     return damage
+
+
+def other_order() -> bytes:
+    """The order of a site with more frames."""
+    file = BytesIO()
+    columns = {f"0.{name}": np.arange(5_000) for name in ("frames", "marks", "ranks")}
+    np.savez(file, merged=np.array([], np.uint16), **columns, **{"0.kind": np.array("frame")})
+    return file.getvalue()
 
 
 def other_content(data: Path) -> None:
@@ -114,6 +128,10 @@ DAMAGES = [
         "view cars: it selects frames that none of",
     ),
     (sql("UPDATE selections SET revisions = x'00'"), "view cars: what it pins or selects cannot be read"),
+    (sql("DELETE FROM view_orders"), "view ordered: its order is missing"),
+    (sql("UPDATE view_orders SET tables = x''"), "view ordered: its order cannot be read"),
+    (sql("UPDATE view_orders SET tables = x'504b0304'"), "view ordered: its order cannot be read"),
+    (sql("UPDATE view_orders SET tables = ?", other_order()), "view ordered: its order names frames that it does not"),
     (sql("UPDATE views SET digest = 'sha256:0'"), "view cars: its digests are not those"),
     (sql("UPDATE versions SET frames = frames + 1 WHERE number = 1"), "version v0: its counts are not those"),
     (sql("UPDATE versions SET annotated = 0 WHERE number = 0"), "version Current: its counts are not those"),
