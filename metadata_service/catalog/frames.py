@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 import orjson
+from pyroaring import BitMap
 
 from hyperdatasets.core.canonical import (
     canonical_bytes,
@@ -116,9 +117,10 @@ def frame_of(row: Row) -> Frame:
     return frame
 
 
-def remove(writing: Writing, caller: Caller, now_ms: int, version: Row, rows: Sequence[Row]) -> Row:
-    """Takes these revisions out of a draft."""
-    gone = {row["revision"]: (row["site"], row["digest"], bool(row["annotated"])) for row in rows}
+def remove(writing: Writing, caller: Caller, now_ms: int, version: Row, revisions: BitMap) -> Row:
+    """Takes these revisions out of a draft; what they say is not read."""
+    heads = writing.heads(version["dataset"], list(revisions))
+    gone = {number: (head.site, head.digest, head.annotated) for number, head in heads.items()}
     return edit(writing, caller, now_ms, version, Edit(removed=gone)) if gone else version
 
 

@@ -10,13 +10,12 @@ import orjson
 from pyroaring import BitMap
 
 from hyperdatasets.core.errors import FailedPrecondition, InvalidArgument
-from metadata_service.catalog import vectors
+from metadata_service.catalog import frames, vectors
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.contents import packed
 from metadata_service.catalog.deployment import Deployment
 from metadata_service.catalog.stamps import new_id
 from metadata_service.catalog.tombstones import withdrawn
-from metadata_service.catalog.versions import Edit, edit
 from metadata_service.store.protocol import Reading, Row, Writing
 
 MAX_FRAMES = 10_000
@@ -131,9 +130,7 @@ def _erase(deployment: Deployment, writing: Writing, caller: Caller, dataset: st
     for version in writing.rows("versions", dataset=dataset, published=0):
         gone = deployment.contents.of(writing, version) & revisions
         if gone:
-            heads = writing.heads(dataset, list(gone))
-            leaving = {number: (head.site, head.digest, head.annotated) for number, head in heads.items()}
-            edit(writing, caller, deployment.now_ms(), version, Edit(removed=leaving))
+            frames.remove(writing, caller, deployment.now_ms(), version, gone)
     vectors.erase(writing, {"id": dataset}, revisions)
     writing.erase(dataset, revisions)
     writing.replace("withdrawn", {"dataset": dataset, "revisions": packed(withdrawn(writing, dataset) | revisions)})

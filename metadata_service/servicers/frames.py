@@ -113,16 +113,16 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
             dataset, version = self._draft(writing, request.dataset, request.version, request.etag)
             if request.frame_ids:
                 held = frames.current_rows(writing, self.deployment.contents, dataset, version, list(request.frame_ids))
-                rows = list(held.values())
+                revisions = BitMap(row["revision"] for row in held.values())
                 said: tuple[queries.Warned, ...] = ()
             else:
                 held = {}
                 found = self._matching(writing, version, request.filter, everything=False)
-                rows, said = writing.revisions(dataset["id"], list(found.revisions)), found.warnings
+                revisions, said = found.revisions, found.warnings
             if not request.preview:
-                frames.remove(writing, self.caller, self.now_ms, version, rows)
+                frames.remove(writing, self.caller, self.now_ms, version, revisions)
             missing = [each for each in request.frame_ids if each not in held]
-            return pb.DeleteFramesResponse(deleted=len(rows), missing_ids=missing, warnings=encode.warnings(said))
+            return pb.DeleteFramesResponse(deleted=len(revisions), missing_ids=missing, warnings=encode.warnings(said))
 
         return self.once(request, pb.DeleteFramesResponse, work)
 
