@@ -21,7 +21,14 @@ from typing import IO, Any
 
 import orjson
 
-from hyperdatasets.core.errors import AlreadyExists, HyperdatasetsError, InvalidArgument, NotFound, StorageFull
+from hyperdatasets.core.errors import (
+    AlreadyExists,
+    HyperdatasetsError,
+    InvalidArgument,
+    NotFound,
+    StorageFailed,
+    StorageFull,
+)
 from hyperdatasets.version import __version__
 from node import audit, keys, policy
 from node.config import FILE, load
@@ -148,10 +155,15 @@ def _summary(manifest: Mapping[str, Any], members: Mapping[str, Path]) -> Backup
 
 def _copy_database(source: Path, target: Path, tell: Told) -> None:
     """The database of one moment, while others read and write."""
-    with closing(sqlite3.connect(source, timeout=30)) as here, closing(sqlite3.connect(target)) as there:
-        here.backup(
-            there, pages=_PAGES, progress=lambda _, left, all_pages: tell(f"copying, {left} of {all_pages} pages left…")
-        )
+
+    def progress(_: int, left: int, pages: int) -> None:
+        tell(f"copying, {left} of {pages} pages left…")
+
+    try:
+        with closing(sqlite3.connect(source, timeout=30)) as here, closing(sqlite3.connect(target)) as there:
+            here.backup(there, pages=_PAGES, progress=progress)
+    except sqlite3.DatabaseError as error:
+        raise StorageFailed(f"{source} cannot be copied ({error}); restore a backup") from None
 
 
 def _add(archive: tarfile.TarFile, name: str, content: IO[bytes], size: int) -> None:
@@ -219,7 +231,10 @@ def _extracted(content: IO[bytes], path: Path) -> str:
 def _check(folder: Path, source: Path) -> None:
     """Whether a node could run on it: database, chain of the audit, settings, keys."""
     with closing(sqlite3.connect(folder / _DATABASE)) as database:
-        (told,) = database.execute("PRAGMA integrity_check").fetchone()
+        try:
+            (told,) = database.execute("PRAGMA integrity_check").fetchone()
+        except sqlite3.DatabaseError as error:  # so damaged that it cannot be looked at
+            told = str(error)
     if told != "ok":
         raise InvalidArgument(f"{source}: the database is damaged ({told}); use another backup")
     _, problem = audit.verify(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import tarfile
@@ -13,7 +14,7 @@ import pytest
 from hyperdatasets.cli.main import run
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.node import NodeClient
-from hyperdatasets.core.errors import AlreadyExists, HyperdatasetsError, InvalidArgument, NotFound
+from hyperdatasets.core.errors import AlreadyExists, HyperdatasetsError, InvalidArgument, NotFound, StorageFailed
 from metadata_service.server import Service
 from node import audit, backup, clients
 from node.server import Node
@@ -140,6 +141,28 @@ def test_a_backup_with_a_broken_audit_is_refused(site: SiteUnderTest, tmp_path: 
     backup.save(site.folder, tmp_path / "north.tar.gz")
     with pytest.raises(HyperdatasetsError, match="the audit is not whole"):
         backup.restore(tmp_path / "north.tar.gz", tmp_path / "again")
+
+
+def test_a_damaged_database_is_told(site: SiteUnderTest, tmp_path: Path) -> None:
+    file, members = tmp_path / "north.tar.gz", {}
+    backup.save(site.folder, file)
+    with tarfile.open(file) as archive:
+        for member in archive:
+            content = archive.extractfile(member)
+            assert content is not None
+            members[member.name] = content.read()
+    members["node.db"] = b"no database" * 1_000
+    listed = json.loads(members["manifest.json"])
+    listed["files"]["node.db"] = hashlib.sha256(members["node.db"]).hexdigest()
+    file.write_bytes(other_archive(members | {"manifest.json": json.dumps(listed).encode()})(b""))
+    with pytest.raises(InvalidArgument, match=r"the database is damaged \(file is not a database"):
+        backup.restore(file, tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+    site.node.stop()
+    (site.folder / "node.db").write_bytes(members["node.db"])
+    with pytest.raises(StorageFailed, match=r"cannot be copied \(file is not a database\); restore a backup"):
+        backup.save(site.folder, tmp_path / "other.tar.gz")
+    assert not (tmp_path / "other.tar.gz").exists()
 
 
 def test_a_backup_of_a_service_goes_to_a_new_folder(
