@@ -47,13 +47,16 @@ def import_command(
     as_json: Json = False,
 ) -> None:
     """Take in a dataset from a file, with all its versions and digests, while the service is stopped."""
+    lines = export_file.lines(file)
+    header = next(lines)  # of no export nothing is made
     data.mkdir(parents=True, exist_ok=True)
     with held(data), counting("revisions, written and proven") as count:
         store, deployment = opened(data)
         try:
             with store.writing() as writing:
-                lines = export_file.lines(file)
-                found = dataset_import.imported(deployment, writing, lines, name=name, views=views, progress=count)
+                found = dataset_import.imported(
+                    deployment, writing, header, lines, name=name, views=views, progress=count
+                )
             shutil.rmtree(data / "index" / found.dataset["id"], ignore_errors=True)
         finally:
             store.close()

@@ -17,7 +17,8 @@ from metadata_service.catalog.tombstones import withdrawn
 from metadata_service.catalog.withdrawals import listed
 from metadata_service.store.protocol import Reading, Row
 
-_READ = 2_048  # revisions or vectors at a time
+_READ = 128  # revisions at a time, each with up to 1 MiB of content
+_VECTORS = 2_048
 _STAMPS = ("created_by", "created_ms", "updated_by", "updated_ms")
 VERSION = ("id", "name", "published", "base", "frames", "annotated", "digest", "published_ms", "number", *_STAMPS)
 VIEW = ("id", "project", "name", "digest", "archived", "published_ms", *_STAMPS)
@@ -99,7 +100,7 @@ def _vectors(reading: Reading, dataset: Row) -> Iterator[Line]:
     for field in reading.rows("vector_fields", order="id", dataset=dataset["id"]):
         yield {"kind": "vector_field", **_of(field, FIELD)}
         reached = 0
-        while rows := reading.vectors_after(field["id"], reached, _READ):
+        while rows := reading.vectors_after(field["id"], reached, _VECTORS):
             reached = rows[-1]["number"]
             for row in rows:
                 yield {

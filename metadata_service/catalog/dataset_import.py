@@ -26,6 +26,7 @@ from metadata_service.catalog.records import add_version_record, add_view_record
 from metadata_service.store.protocol import Row, Writing
 
 _BATCH = 2_048  # revisions or vectors that are written at once
+_HELD = 16 << 20  # characters of revisions that wait to be written
 _ID = re.compile(r"[0-9a-f]{16}")
 _MALFORMED = (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError)
 Progress = Callable[[int], None]
@@ -49,6 +50,7 @@ class Imported:
 def imported(
     deployment: Deployment,
     writing: Writing,
+    header: Line,
     lines: Iterable[Line],
     *,
     name: str = "",
@@ -58,6 +60,8 @@ def imported(
     """Takes a dataset in; whoever holds the transaction rolls it back if this raises.
 
     Args:
+        header: the first line.
+        lines: the others.
         name: `project/name` it gets; empty = as it was.
         views: take the published views over it as well.
 
@@ -65,12 +69,10 @@ def imported(
         AlreadyExists: the dataset, its name, or that of a view is taken.
         DamagedExport: the lines do not add up to what was signed.
     """
-    listed = iter(lines)
-    header = next(listed)
     number = 1
     try:
         job = _Import(deployment, writing, header, _Named.of(header, name), views=views, progress=progress)
-        for line in listed:
+        for line in lines:
             number += 1
             job.take(line)
         return job.finish()
@@ -105,6 +107,7 @@ class _Import:
         self._key = unpacked(header["key"])
         self._fields: dict[str, int] = {}
         self._revisions: list[Line] = []
+        self._held = 0
         self._vectors: list[Row] = []
         self._gone = BitMap()
         self.done = Imported({}, self._key)
@@ -171,9 +174,10 @@ class _Import:
         if line["number"] != self.done.revisions:
             raise DamagedExport(f"revision {self.done.revisions} is missing; nothing was kept")
         before = self._revisions[-1] if self._revisions else line
-        if len(self._revisions) >= _BATCH or _saved(before) != _saved(line):
+        if len(self._revisions) >= _BATCH or self._held >= _HELD or _saved(before) != _saved(line):
             self._write_revisions()
         self._revisions.append(line)
+        self._held += len(line.get("frame", "")) + len(line.get("blob", ""))
         self.done.revisions += 1
 
     def _write_revisions(self) -> None:
@@ -191,7 +195,7 @@ class _Import:
         self._gone |= BitMap(line["number"] for line in self._revisions if "withdrawn" in line)
         self.done.sites |= {row["site"] for row in rows}
         self._progress(len(rows))
-        self._revisions = []
+        self._revisions, self._held = [], 0
 
     def _vector_field(self, line: Line) -> None:
         check_name("vector field", line["name"])

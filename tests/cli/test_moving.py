@@ -24,6 +24,7 @@ from hyperdatasets.client.frames import SingleFrame
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.version import DatasetVersion
 from metadata_service.catalog import dataset_export as exports
+from metadata_service.catalog import dataset_import
 from metadata_service.config import ServiceConfig
 from metadata_service.server import Service
 
@@ -214,6 +215,22 @@ def test_a_running_service_is_not_imported_into(
     assert "stop that first" in capsys.readouterr().err
 
 
+def test_nothing_is_made_for_what_is_no_export(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = tmp_path / "other.hde"
+    other.write_bytes(b"something else")
+    assert run(["admin", "import", str(tmp_path / "b"), str(other)]) == 1
+    assert run(["admin", "import", str(tmp_path / "b"), str(tmp_path / "missing.hde")]) == 3
+    assert "is no exported dataset" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()
+
+
+def test_large_contents_are_written_as_they_come(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset_import, "_HELD", 1_000)
+    assert run(["admin", "export", str(source), "cells", str(tmp_path / "cells.hde")]) == 0
+    assert run(["admin", "import", str(tmp_path / "b"), str(tmp_path / "cells.hde")]) == 0
+    assert run(["admin", "check", str(tmp_path / "b")]) == 0
+
+
 def cut(at: float) -> Callable[[bytes], bytes]:
     return lambda content: content[: int(len(content) * at)]
 
@@ -269,6 +286,8 @@ DAMAGES = [
     (every("version", added="AAAA"), "does not add up"),
     (every("version", record={"payload": "{}", "signature": "AAAA"}), "is not as it was signed"),
     (every("view", selections=[]), "does not add up"),
+    (every("view", orders=None), "does not add up"),
+    (every("view", orders="UEsDBA=="), "does not add up"),
     (every("vector", value="AAAA"), "does not add up"),
     (every("vector", field="other"), "is not as the format says"),
 ]
