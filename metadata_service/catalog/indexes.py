@@ -77,9 +77,10 @@ class Indexes:
                 self._feed(dataset, index, content.max())
         return index
 
-    def rebuild(self, dataset: str) -> None:
-        """Forgets the index; the next query makes it anew."""
-        _, lock = self._opened(dataset)
+    def forget(self, dataset: str) -> None:
+        """Of a dataset that is gone."""
+        with self._lock:
+            lock = self._locks.setdefault(dataset, threading.Lock())
         with lock, self._lock:
             self._open.pop(dataset, None)
             shutil.rmtree(self._folder / dataset, ignore_errors=True)
@@ -88,14 +89,19 @@ class Indexes:
         with self._lock:
             index = self._open.get(dataset)
             if index is None:
-                index = self._open[dataset] = DatasetIndex(self._folder / dataset)
-                if index.damage:
-                    self._drop_damaged(dataset, index)
-                if not self._is_of_the_truth(dataset, index):
-                    _LOG.warning("the index is that of another database, it is made again", extra={"dataset": dataset})
-                    shutil.rmtree(self._folder / dataset, ignore_errors=True)
-                    index = self._open[dataset] = DatasetIndex(self._folder / dataset)
+                index = self._open[dataset] = self._looked_at(dataset)
             return index, self._locks.setdefault(dataset, threading.Lock())
+
+    def _looked_at(self, dataset: str) -> DatasetIndex:
+        """The index as it is on disk, without what is not the truth's; only then may anybody ask it."""
+        index = DatasetIndex(self._folder / dataset)
+        if index.damage:
+            self._drop_damaged(dataset, index)
+        if self._is_of_the_truth(dataset, index):
+            return index
+        _LOG.warning("the index is that of another database, it is made again", extra={"dataset": dataset})
+        shutil.rmtree(self._folder / dataset, ignore_errors=True)
+        return DatasetIndex(self._folder / dataset)
 
     def _drop_damaged(self, dataset: str, index: DatasetIndex) -> None:
         """What is left is listed again without the damaged files; the rest is made anew from the truth."""

@@ -85,7 +85,7 @@ class DatasetServicer(Servicer, rpc.DatasetServiceServicer):
         def work(writing: Writing) -> pb.DeleteDatasetResponse:
             row = datasets.find(writing, self.caller, request.dataset, role="editor")
             datasets.delete(writing, row, force=request.force, etag=request.etag)
-            self.deployment.indexes.rebuild(row["id"])
+            self.deployment.indexes.forget(row["id"])
             self.deployment.content_keys.forget(row["id"])
             return pb.DeleteDatasetResponse()
 

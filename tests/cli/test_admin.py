@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from contextvars import copy_context
 from io import BytesIO
 from pathlib import Path
 
@@ -23,9 +24,11 @@ from hyperdatasets.client.dataview import DataView
 from hyperdatasets.client.frames import SingleFrame
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.version import DatasetVersion
-from hyperdatasets.core.errors import FolderInUse, InvalidConfig
+from hyperdatasets.core.errors import DeadlineExceeded, FolderInUse, InvalidConfig
+from hyperdatasets.core.query.parse import parse
+from hyperdatasets.engine import deadline
 from metadata_service.config import ServiceConfig
-from metadata_service.server import Service
+from metadata_service.server import Service, opened
 
 
 def made(number: int) -> SingleFrame:
@@ -211,6 +214,35 @@ def test_an_index_of_another_database_is_made_again(tmp_path: Path) -> None:
             (data / "metadata.db").write_bytes((older / "metadata.db").read_bytes())
     assert found == [8, 9, *range(20, 40)]
     assert alike == [*range(20, 40)]
+
+
+def test_an_index_is_asked_only_after_it_was_looked_at(tmp_path: Path) -> None:
+    """The first who asks has no time left while the index of another database is looked at; the next one asks again."""
+    data, older = tmp_path / "s", tmp_path / "older"
+    for numbers in (range(10), range(-20, -10), range(20, 40)):
+        with Service(ServiceConfig(data=data, port=0)) as service:
+            client = MetadataClient(ClientConfig(service=service.address))
+            dataset = Dataset.create("d", raise_if_exists=False, client=client)
+            draft = DatasetVersion.get_current("d", client=client)
+            draft.add_frames(map(made, numbers))
+            assert numbers.start == 20 or draft.count(roi_query="car") == draft.frame_count
+            client.close()
+        if numbers.start == 0:
+            assert run(["admin", "backup", str(data), str(older)]) == 0
+        elif numbers.start == -20:
+            (data / "metadata.db").write_bytes((older / "metadata.db").read_bytes())
+    store, deployment = opened(data)
+
+    def without_time() -> None:
+        deadline.begin(-1)
+        with pytest.raises(DeadlineExceeded):
+            deployment.indexes.reaching(dataset.id, BitMap([9])).search(parse("*", "frame").node, "frame")
+
+    copy_context().run(without_time)
+    index = deployment.indexes.reaching(dataset.id, BitMap(range(30)))
+    assert index.search(parse("meta.n:<0", "frame").node, "frame") == BitMap()
+    assert index.search(parse("meta.n:>=20", "frame").node, "frame") == BitMap(range(10, 30))
+    store.close()
 
 
 def test_a_backup_that_is_made_while_others_write_is_of_one_moment(tmp_path: Path) -> None:
