@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import gzip
 import hashlib
 import io
@@ -13,8 +12,8 @@ import tarfile
 import tempfile
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -27,8 +26,8 @@ from hyperdatasets.core.errors import (
     InvalidArgument,
     NotFound,
     StorageFailed,
-    StorageFull,
 )
+from hyperdatasets.new_file import check_free, written
 from hyperdatasets.version import __version__
 from node import audit, keys, policy
 from node.config import FILE, load
@@ -62,11 +61,8 @@ def save(folder: Path, target: Path, *, tell: Told = lambda _: None) -> Backup:
         AlreadyExists: there is something at the target; nothing is overwritten.
     """
     site = load(folder).site
-    if target.exists():
-        raise AlreadyExists(f"{target} is there already; choose another name", kind="file", name=str(target))
-    if not target.parent.is_dir():
-        raise NotFound(f"there is no folder {target.parent}", kind="folder", name=str(target.parent))
-    with _room(target), tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as spare:
+    check_free(target)
+    with written(target), tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as spare:
         made = Path(spare) / "backup"
         found = _write(folder, site, made, Path(spare), tell)
         try:
@@ -87,7 +83,7 @@ def restore(source: Path, folder: Path, *, tell: Told = lambda _: None) -> Backu
         raise NotFound(f"there is no backup {source}", kind="file", name=str(source))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise AlreadyExists(f"{folder} is not empty; give a new folder", kind="folder", name=str(folder))
-    with _room(folder):
+    with written(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         spare = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))  # of mode 0700
         try:
@@ -99,17 +95,6 @@ def restore(source: Path, folder: Path, *, tell: Told = lambda _: None) -> Backu
             shutil.rmtree(spare, ignore_errors=True)
             raise
     return found
-
-
-@contextmanager
-def _room(path: Path) -> Iterator[None]:
-    """What the disk does not allow, as an error that says so."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise StorageFull(f"{path}: the disk is full; nothing was left there") from None
-        raise InvalidArgument(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def _write(folder: Path, site: str, target: Path, spare: Path, tell: Told) -> Backup:

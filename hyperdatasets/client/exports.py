@@ -15,11 +15,12 @@ from pyroaring import BitMap
 
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.progress import bar
-from hyperdatasets.core.errors import AlreadyExists, InvalidArgument, NotFound, StorageFull
+from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.frames import Frame
 from hyperdatasets.core.names import did_you_mean, nearest
 from hyperdatasets.formats import croissant, jsonl
 from hyperdatasets.formats.coco_writer import CocoWriter
+from hyperdatasets.new_file import check_free, new_file, written
 from hyperdatasets.v1 import dataview_service_pb2 as pb
 from hyperdatasets.wire.frames import from_message
 
@@ -90,7 +91,7 @@ def export(
             reading = _Reading(client, subject, Exported(format_name), progress)
             _croissant(reading, to)
     elif isinstance(to, Path):
-        with _new_file(to) as file:
+        with new_file(to) as file:
             reading = _Reading(client, subject, Exported(format_name), progress)
             _WRITERS[format_name](reading, file)
     else:
@@ -171,7 +172,7 @@ def _info(subject: Subject) -> dict[str, str]:
 
 def _croissant(reading: _Reading, folder: Path) -> None:
     digest, size, keys = hashlib.sha256(), 0, set[str]()
-    with _new_file(folder / croissant.RECORDS) as file:
+    with new_file(folder / croissant.RECORDS) as file:
         for line in jsonl.write(_noting(reading, keys)):
             file.write(line)
             digest.update(line)
@@ -181,7 +182,7 @@ def _croissant(reading: _Reading, folder: Path) -> None:
         subject.name, description=subject.description, identifier=subject.identifier, published=subject.published,
         records=croissant.RecordsFile(digest.hexdigest(), size, keys),
     )  # fmt: skip
-    with _new_file(folder / croissant.METADATA) as file:
+    with new_file(folder / croissant.METADATA) as file:
         file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2))
 
 
@@ -193,42 +194,14 @@ def _noting(reading: _Reading, keys: set[str]) -> Iterator[Frame]:
 
 
 @contextmanager
-def _new_file(path: Path) -> Iterator[BinaryIO]:
-    """A file that gets its name when it is whole, and goes away with an error or an interrupt."""
-    _check_free(path, taken=path.exists())
-    part = path.with_name(f"{path.name}.part")
-    with _told(path):
-        try:
-            with part.open("wb") as file:
-                yield file
-            part.rename(path)
-        finally:
-            part.unlink(missing_ok=True)
-
-
-@contextmanager
 def _new_folder(path: Path) -> Iterator[None]:
     """A folder that goes away if nothing is made in it."""
-    _check_free(path, taken=path.exists() and not (path.is_dir() and not any(path.iterdir())))
-    with _told(path):
+    with written(path):
+        if not path.is_dir() or any(path.iterdir()):
+            check_free(path)
         path.mkdir(exist_ok=True)
         try:
             yield
         finally:
             if not any(path.iterdir()):
                 path.rmdir()
-
-
-def _check_free(path: Path, *, taken: bool) -> None:
-    if taken:
-        raise AlreadyExists(f"{path} is there already; export to another place", kind="file", name=str(path))
-    if not path.parent.is_dir():
-        raise NotFound(f"there is no folder {path.parent}; make it first", kind="folder", name=str(path.parent))
-
-
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StorageFull(f"{path} cannot be written: {error.strerror or error}") from None

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +17,8 @@ import orjson
 import zstandard
 from blake3 import blake3
 
-from hyperdatasets.core.errors import AlreadyExists, DamagedExport, InvalidArgument, NotFound
+from hyperdatasets.core.errors import DamagedExport, NotFound
+from hyperdatasets.new_file import new_file
 
 KIND = "hyperdatasets export"
 FORMAT = 1
@@ -31,20 +31,10 @@ Write = Callable[[Mapping[str, Any]], None]
 @contextmanager
 def new(path: Path) -> Iterator[Write]:
     """Writes lines into a new file, which is there when the block has ended, and whole."""
-    if path.exists():
-        raise AlreadyExists(f"{path} is there already; name a new file", kind="file", name=str(path))
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as file:
-            compressor = zstandard.ZstdCompressor(level=3, write_checksum=True, threads=-1)
-            with compressor.stream_writer(file, closefd=False) as stream:
-                yield from _written(stream)
-            os.fsync(file.fileno())
-        part.rename(path)
-    except OSError as error:
-        raise InvalidArgument(f"{path} cannot be written: {error.strerror}") from None
-    finally:
-        part.unlink(missing_ok=True)
+    with new_file(path) as file:
+        compressor = zstandard.ZstdCompressor(level=3, write_checksum=True, threads=-1)
+        with compressor.stream_writer(file, closefd=False) as stream:
+            yield from _written(stream)
 
 
 def lines(path: Path) -> Iterator[Line]:

@@ -167,7 +167,7 @@ def test_names_that_are_taken_are_told(source: Path, tmp_path: Path, capsys: pyt
     file, target = tmp_path / "cells.hde", tmp_path / "b"
     assert run(["admin", "export", str(source), "cells", str(file)]) == 0
     assert run(["admin", "export", str(source), "cells", str(file)]) == 5
-    assert "is there already; name a new file" in capsys.readouterr().err
+    assert "is there already; choose another name" in capsys.readouterr().err
     with serving(target) as client:
         Dataset.create("cells", dataset_project="clinic", client=client)
         other = DatasetVersion.get_current("cells", client=client)

@@ -188,10 +188,13 @@ def test_what_is_there_is_never_overwritten(version: DatasetVersion, tmp_path: P
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").write_text("mine")
     for path, format_name in (("here", "jsonl"), ("here", "coco"), ("here", "croissant"), ("full", "croissant")):
-        with pytest.raises(AlreadyExists, match="another place"):
+        with pytest.raises(AlreadyExists, match="another name"):
             view.export(tmp_path / path, format=format_name)
     with pytest.raises(NotFound, match="make it first"):
         view.export(tmp_path / "no" / "folder")
+    for format_name in ("jsonl", "croissant"):
+        with pytest.raises(InvalidArgument, match="cannot be written: File name too long"):
+            view.export(tmp_path / ("x" * 300), format=format_name)
     with pytest.raises(InvalidArgument, match="Did you mean jsonl"):
         view.export(tmp_path / "x", format="json")
     with pytest.raises(InvalidArgument, match="say where"):
