@@ -61,16 +61,26 @@ class ContentKeys:
     def _reach(self, reading: Reading, dataset: str) -> _Keys:
         with self._lock:
             found = self._of.get(dataset, _Keys())
-            while rows := list(reading.revisions_from(dataset, found.reached, _READ)):
-                check()
-                pairs = [(row["revision"], _key(digest)) for row in rows for digest in contents(row)]
-                fresh = np.array(pairs, np.uint64).reshape(-1, 2)
-                found = self._of[dataset] = _Keys(
-                    rows[-1]["revision"] + 1,
-                    np.concatenate([found.revisions, fresh[:, 0].astype(np.uint32)]),
-                    np.concatenate([found.keys, fresh[:, 1]]),
-                )
+            while (more := _more(reading, dataset, found)) is not found:
+                found = self._of[dataset] = more
             return found
+
+
+def _more(reading: Reading, dataset: str, known: _Keys) -> _Keys:
+    """With those of the next revisions, read block by block; the same object if there are none."""
+    reached, pairs = known.reached, []
+    for row in reading.revisions_from(dataset, reached, _READ):
+        check()
+        pairs += [(row["revision"], _key(digest)) for digest in contents(row)]
+        reached = row["revision"] + 1
+    if reached == known.reached:
+        return known
+    fresh = np.array(pairs, np.uint64).reshape(-1, 2)
+    return _Keys(
+        reached,
+        np.concatenate([known.revisions, fresh[:, 0].astype(np.uint32)]),
+        np.concatenate([known.keys, fresh[:, 1]]),
+    )
 
 
 def contents(row: Row) -> Iterator[bytes]:
