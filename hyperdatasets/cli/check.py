@@ -8,14 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
+from hyperdatasets.cli.given_version import Dataset, Version, given_version
 from hyperdatasets.cli.output import CHECK_FAILED, Json, done, say, show, warn
 from hyperdatasets.client.checks import CheckReport
 from hyperdatasets.client.dataset import Dataset as DatasetHandle
-from hyperdatasets.client.version import DatasetVersion
 
 app = typer.Typer(no_args_is_help=True, help="Checks: what must hold of a version, and what was found.")
-Dataset = Annotated[str, typer.Argument(help="`project/name` or id of the dataset.")]
-Version = Annotated[str, typer.Option(help="Name or id; default: the newest draft, or else the newest.")]
 
 
 @app.command()
@@ -26,7 +24,7 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Run checks on a version and store the report with it; exit code 7 if one fails."""
-    report = _get(dataset, version).check(file or "")
+    report = given_version(dataset, version).check(file or "")
     _show(report, as_json=as_json)
     if not report.passed:
         raise typer.Exit(CHECK_FAILED)
@@ -35,7 +33,7 @@ def run(
 @app.command("show")
 def show_command(dataset: Dataset, version: Version = "", as_json: Json = False) -> None:
     """Show the reports of a version, the newest first; the newest in full."""
-    found = _get(dataset, version).check_reports()
+    found = given_version(dataset, version).check_reports()
     if as_json:
         show([asdict(each) for each in found], as_json=True)
         return
@@ -65,10 +63,6 @@ def gate(
     else:
         text = handle.gate or f"{handle.address} has no gate"
     done(text, {"dataset": handle.address, "gate": handle.gate}, as_json=as_json)
-
-
-def _get(dataset: str, version: str) -> DatasetVersion:
-    return DatasetVersion.get_version(dataset_name=dataset, version_name=version)
 
 
 def _show(report: CheckReport, *, as_json: bool) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from hyperdatasets.cli.given_version import Dataset, Version, given_version
 from hyperdatasets.cli.output import Json, done, json_value, pairs, say, show
 from hyperdatasets.client import dataset as datasets
 from hyperdatasets.client.vectors import Neighbours
@@ -17,8 +18,6 @@ from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.errors import InvalidArgument
 
 app = typer.Typer(no_args_is_help=True, help="Frames: find, show, change, copy, delete.")
-Dataset = Annotated[str, typer.Argument(help="`project/name` or id of the dataset.")]
-Version = Annotated[str, typer.Option(help="Name or id; default: the newest draft, or else the newest.")]
 Query = Annotated[str, typer.Option(help="Frame query, such as 'meta.city:ulm AND rois.label:car'.")]
 RoiQuery = Annotated[str, typer.Option(help="ROI query: all of it holds on one ROI.")]
 SourceQuery = Annotated[str, typer.Option(help="Source query: all of it holds on one source.")]
@@ -29,7 +28,7 @@ Preview = Annotated[bool, typer.Option(help="Only count.")]
 @app.command("list")
 def list_command(dataset: Dataset, version: Version = "", limit: Limit = 20, as_json: Json = False) -> None:
     """List frames of a version."""
-    _print(_get(dataset, version).frames(limit=limit), as_json=as_json)
+    _print(given_version(dataset, version).frames(limit=limit), as_json=as_json)
 
 
 @app.command()
@@ -43,7 +42,7 @@ def find(
     limit: Limit = 20, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Find frames by query, or by likeness; says how many match."""
-    found = _get(dataset, version)
+    found = given_version(dataset, version)
     if like:
         if order_by:
             raise InvalidArgument("--like has an order of its own; leave out --order-by")
@@ -68,7 +67,7 @@ def sample(
     query: Query = "", roi_query: RoiQuery = "", version: Version = "", as_json: Json = False,
 ) -> None:  # fmt: skip
     """Draw some frames for each value of a field; the same ones with the same seed."""
-    drawn = _get(dataset, version).sample(
+    drawn = given_version(dataset, version).sample(
         by=by, per_value=per_value, share=share, seed=seed, frame_query=query, roi_query=roi_query
     )
     if not as_json:
@@ -84,7 +83,7 @@ def group(
     limit: Annotated[int, typer.Option(help="At most so many groups; 0 = all.")] = 20, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Show the values of a field, how many frames hold each, and the first of these."""
-    found = _get(dataset, version).groups(by, order=order, frame_query=query, roi_query=roi_query)
+    found = given_version(dataset, version).groups(by, order=order, frame_query=query, roi_query=roi_query)
     show([
         {"value": each.value, "frames": each.frames, "count": each.count, "first": each.first.id}
         for each in islice(found, limit or None)
@@ -97,7 +96,7 @@ def show_command(
     as_json: Json = False,  # noqa: ARG001  # a frame is shown as JSON anyway
 ) -> None:  # fmt: skip
     """Show one frame, as JSON."""
-    plain = _get(dataset, version).get_frame(frame_id).plain
+    plain = given_version(dataset, version).get_frame(frame_id).plain
     say(orjson.dumps(plain, option=orjson.OPT_INDENT_2, default=lambda value: f"{len(value)} bytes").decode())
 
 
@@ -109,7 +108,7 @@ def delete(
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Delete frames from a draft, by id or by query."""
-    count = _get(dataset, version).delete_frames(
+    count = given_version(dataset, version).delete_frames(
         frame_id or (), frame_query=query, roi_query=roi_query, source_query=source_query, preview=preview
     )
     text = f"{count} frames {'would be' if preview else 'are'} deleted"
@@ -139,7 +138,7 @@ def update(
     preview: Preview = False, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Change all frames that match, as one atomic edit of a draft."""
-    count = _get(dataset, version).update_by_query(
+    count = given_version(dataset, version).update_by_query(
         frame_query=query, roi_query=roi_query, source_query=source_query,
         add_labels=add_label or (), remove_labels=remove_label or (),
         relabel=pairs("--relabel", relabel),
@@ -162,8 +161,8 @@ def copy(
     as_json: Json = False,
 ) -> None:
     """Copy frames of another version or dataset into a draft."""
-    result = _get(to_dataset, version).copy_frames(
-        _get(from_dataset, from_version), frame_query=query, roi_query=roi_query, source_query=source_query,
+    result = given_version(to_dataset, version).copy_frames(
+        given_version(from_dataset, from_version), frame_query=query, roi_query=roi_query, source_query=source_query,
         preview=preview,
     )  # fmt: skip
     counts = {"added": result.added, "updated": result.updated, "unchanged": result.unchanged, "failed": len(result)}
@@ -180,13 +179,9 @@ def vectors(
     as_json: Json = False,  # noqa: ARG001  # each line is JSON anyway
 ) -> None:  # fmt: skip
     """Write the vectors of frames as JSON lines to standard output: id and vector."""
-    found = _get(dataset, version)
+    found = given_version(dataset, version)
     for frame_id, vector in found.vectors(field or _only_field(found), frame_query=query, roi_query=roi_query):
         sys.stdout.buffer.write(orjson.dumps({"id": frame_id, "vector": vector}, option=orjson.OPT_APPEND_NEWLINE))
-
-
-def _get(dataset: str, version: str) -> DatasetVersion:
-    return DatasetVersion.get_version(dataset_name=dataset, version_name=version)
 
 
 def _only_field(version: DatasetVersion) -> str:

@@ -12,13 +12,12 @@ import typer
 from rich.tree import Tree
 
 from hyperdatasets.cli.exporting import Format, Output, run_export
+from hyperdatasets.cli.given_version import Dataset, VersionArgument, given_version
 from hyperdatasets.cli.output import Json, console, done, say, show
 from hyperdatasets.client.dataset import Dataset as DatasetHandle
 from hyperdatasets.client.version import DatasetVersion
 
 app = typer.Typer(no_args_is_help=True, help="Versions: sets of frames, drafts or frozen for ever.")
-Dataset = Annotated[str, typer.Argument(help="`project/name` or id of the dataset.")]
-Version = Annotated[str, typer.Argument(help="Name or id; default: the newest draft, or else the newest.")]
 
 Force = Annotated[bool, typer.Option("--force", help="Although checks fail; the version says so.")]
 
@@ -61,19 +60,19 @@ def snapshot(
 @app.command()
 def publish(
     dataset: Dataset,
-    version: Version = "",
+    version: VersionArgument = "",
     name: Annotated[str, typer.Option(help="Name it gets.")] = "",
     force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Freeze a draft for ever."""
-    show(_plain(_get(dataset, version).publish_version(name, force=force)), as_json=as_json)
+    show(_plain(given_version(dataset, version).publish_version(name, force=force)), as_json=as_json)
 
 
 @app.command()
-def revert(dataset: Dataset, version: Version = "", as_json: Json = False) -> None:
+def revert(dataset: Dataset, version: VersionArgument = "", as_json: Json = False) -> None:
     """Make a draft equal to its parents again."""
-    reverted = _get(dataset, version).revert()
+    reverted = given_version(dataset, version).revert()
     text = f"draft `{reverted.name}` is as its parents again: {reverted.frame_count} frames"
     done(text, _plain(reverted), as_json=as_json)
 
@@ -114,7 +113,7 @@ def diff(
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Show what was added, removed and changed, and what changed in each frame."""
-    found = _get(dataset, before).diff(_get(dataset, after), explain=explain, limit=max(explain, 100))
+    found = given_version(dataset, before).diff(given_version(dataset, after), explain=explain, limit=max(explain, 100))
     if as_json:
         show(
             {"added": found.added, "removed": found.removed, "changed": found.changed, "frames": found.frames},
@@ -130,11 +129,11 @@ def diff(
 
 @app.command()
 def rename(
-    dataset: Dataset, version: Version, new_name: Annotated[str, typer.Argument(help="Its new name.")],
+    dataset: Dataset, version: VersionArgument, new_name: Annotated[str, typer.Argument(help="Its new name.")],
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Give a version another name."""
-    changed = _get(dataset, version)
+    changed = given_version(dataset, version)
     changed.set_version_name(new_name)
     done(f"now {changed.name}", _plain(changed), as_json=as_json)
 
@@ -151,12 +150,12 @@ def delete(
 
 @app.command()
 def export(
-    dataset: Dataset, version: Version = "",
+    dataset: Dataset, version: VersionArgument = "",
     query: Annotated[str, typer.Option(help="Frame query: only the frames that match.")] = "",
     format_name: Format = "jsonl", output: Output = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Write the metadata of the frames of a version, by context, time and id."""
-    write = partial(_get(dataset, version).export, frame_query=query)
+    write = partial(given_version(dataset, version).export, frame_query=query)
     run_export(write, format_name=format_name, output=output, as_json=as_json)
 
 
@@ -167,7 +166,7 @@ def stats(
         help="As `dataset schema` lists them, or num_rois, rois.aspect, rois.relative_width, rois.relative_height, "
         "rois.relative_area."
     )],
-    version: Version = "", query: Annotated[str, typer.Option(help="Frame query: only in these frames.")] = "",
+    version: VersionArgument = "", query: Annotated[str, typer.Option(help="Frame query: only in these frames.")] = "",
     roi_query: Annotated[str, typer.Option(help="ROI query: only these ROIs.")] = "",
     source_query: Annotated[str, typer.Option(help="Source query: only frames with such a source.")] = "",
     limit: Annotated[int, typer.Option(help="At most so many values, the most frequent first.")] = 20,
@@ -176,7 +175,7 @@ def stats(
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Count the values of a field, such as rois.label, under any filter; numbers and dates get a histogram, too."""
-    found = _get(dataset, version).statistics(
+    found = given_version(dataset, version).statistics(
         field, where=query, roi_query=roi_query, source_query=source_query, limit=limit, bins=bins, pairs=pairs
     )
     if as_json:
@@ -204,10 +203,6 @@ def _print_statistics(found: dict[str, Any]) -> None:
 
 def _edge(value: float | datetime) -> str:
     return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else f"{value:g}"
-
-
-def _get(dataset: str, version: str) -> DatasetVersion:
-    return DatasetVersion.get_version(dataset_name=dataset, version_name=version)
 
 
 def _plain(version: DatasetVersion) -> dict[str, Any]:
