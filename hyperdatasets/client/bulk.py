@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from hyperdatasets.client.metadata import MetadataClient, new_request_id
-from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument, InvalidFrame, Unavailable
+from hyperdatasets.core.errors import DeadlineExceeded, HyperdatasetsError, InvalidArgument, InvalidFrame, Unavailable
 from hyperdatasets.core.normalise import normalise
 from hyperdatasets.v1 import frame_service_pb2 as pb
 from hyperdatasets.v1.frame_service_pb2_grpc import FrameServiceStub
@@ -22,7 +22,8 @@ BATCH_BYTES = 4 << 20
 TABLE_BATCH = 5_000  # rows
 TABLE_BYTES = 16 << 20
 _WINDOW = 8  # batches that wait for their acknowledgement
-_TRIES = 5
+_TRIES = 5  # in a row, without an acknowledgement
+_STREAM_S = 3_600  # then writing goes on in a new stream
 MODES = {
     "upsert": pb.WRITE_MODE_UPSERT,
     "register": pb.WRITE_MODE_REGISTER,
@@ -68,16 +69,17 @@ class _Writer:
     client: MetadataClient
     result: WriteResult
     waiting: dict[str, _Sent] = field(default_factory=dict)
+    acknowledged: int = 0
 
     def run(self, batches: Iterator[_Sent], progress: Callable[[int], None]) -> None:
         tries = 0
         while True:
             resent = list(self.waiting.values())
-            before = len(self.waiting)
+            before = self.acknowledged
             try:
                 self._stream(resent, batches, progress)
-            except Unavailable:
-                tries = 1 if len(self.waiting) < before else tries + 1
+            except (Unavailable, DeadlineExceeded):
+                tries = 1 if self.acknowledged > before else tries + 1
                 if tries == _TRIES:
                     raise
                 time.sleep(0.3 * 2**tries)
@@ -87,7 +89,7 @@ class _Writer:
     def _stream(self, resent: list[_Sent], batches: Iterator[_Sent], progress: Callable[[int], None]) -> None:
         outbox: queue.SimpleQueue[pb.WriteFramesRequest | None] = queue.SimpleQueue()
         answers = self.client.connection.stream(
-            lambda channel: FrameServiceStub(channel).WriteFrames, iter(outbox.get, None)
+            lambda channel: FrameServiceStub(channel).WriteFrames, iter(outbox.get, None), timeout_s=_STREAM_S
         )
         for sent in resent:
             outbox.put(sent.request)
@@ -110,6 +112,7 @@ class _Writer:
 
     def _take(self, answer: pb.WriteFramesResponse, progress: Callable[[int], None]) -> None:
         sent = self.waiting.pop(answer.request_id)
+        self.acknowledged += 1
         self.result.added += answer.added
         self.result.updated += answer.updated
         self.result.unchanged += answer.unchanged

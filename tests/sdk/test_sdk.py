@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 import hyperdatasets as hd
 from hyperdatasets import testing
+from hyperdatasets.client import bulk
 from hyperdatasets.core.errors import (
     InvalidArgument,
     InvalidFrame,
@@ -141,3 +143,20 @@ def test_half_of_a_surrogate_pair_is_no_query(draft: hd.DatasetVersion) -> None:
     for ask in (lambda: draft.count(frame_query=half), lambda: draft.count(roi_query=half), lambda: len(view)):
         with pytest.raises(InvalidQuery, match="surrogate pair"):
             ask()
+
+
+def test_writing_goes_on_when_its_stream_has_lasted_too_long(
+    draft: hd.DatasetVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "_STREAM_S", 1)
+    monkeypatch.setattr(bulk, "BATCH", 10)
+
+    def slowly() -> Iterator[hd.SingleFrame]:
+        for number in range(200):
+            if number == 100:  # the stream has begun, its window is full
+                threading.Event().wait(1.2)  # longer than the stream may last
+            yield hd.SingleFrame(f"u{number}", id=f"slow{number}")
+
+    written = draft.add_frames(slowly())
+    assert (list(written), written.added) == ([], 200)
+    assert draft.count(frame_query="id:slow*") == 200
