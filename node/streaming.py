@@ -106,7 +106,9 @@ class Streaming:
             if len(mine):
                 for position, number in zip(mine.tolist(), session.units(mine).tolist(), strict=True):
                     unit = self._unit(session, number)
-                    for left, frame in zip(reversed(range(len(unit))), unit, strict=True):
+                    left = len(unit)
+                    for frame in unit:
+                        left -= 1
                         _check_open(session)
                         yield _Place(position, left), frame
             first = last

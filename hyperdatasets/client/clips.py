@@ -16,7 +16,9 @@ def positions(parts: Iterable[tuple[T | None, int]], *, clips: bool) -> Iterator
         clips: whether lists are wanted, also for a clip of one frame.
     """
     if not clips:
-        yield from (frame for frame, _ in parts if frame is not None)
+        for frame, _ in parts:
+            if frame is not None:
+                yield frame
         return
     clip: list[T] = []
     for frame, left in parts:

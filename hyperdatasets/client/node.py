@@ -7,7 +7,8 @@ import queue
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, pairwise, repeat
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -344,21 +345,19 @@ class Session:
                     )
                     pending = None
 
-    def _of_batch(self, batch: pb.FrameBatch, data: memoryview, *, strict: bool) -> Iterator[_Part]:
+    def _of_batch(self, batch: pb.FrameBatch, data: memoryview, *, strict: bool) -> Iterable[_Part]:
         sizes, verdicts, counts = list(batch.part_sizes), list(batch.verdicts), list(batch.part_counts)
-        lefts = list(batch.frames_left) or [0] * len(counts)
-        all_good = set(verdicts) <= {pb.VERDICT_OK}
-        at = part = 0
-        for position, frame, count, left in zip(batch.positions, batch.frames, counts, lefts, strict=True):
-            parts = []
-            for size in sizes[part : part + count]:
-                parts.append(data[at : at + size])
-                at += size
-            if all_good:
-                yield Sample(position, frame, parts), left
-            else:
-                yield self._checked(position, frame, parts, verdicts[part : part + count], strict=strict), left
-            part += count
+        bounds = [0, *accumulate(sizes)]
+        ends = [0, *accumulate(counts)]
+        parts = [data[low:high] for low, high in pairwise(bounds)]
+        lefts = list(batch.frames_left) or repeat(0, len(counts))
+        told = zip(batch.positions, batch.frames, pairwise(ends), lefts, strict=True)
+        if set(verdicts) <= {pb.VERDICT_OK}:
+            return [(Sample(position, frame, parts[low:high]), left) for position, frame, (low, high), left in told]
+        return (
+            (self._checked(position, frame, parts[low:high], verdicts[low:high], strict=strict), left)
+            for position, frame, (low, high), left in told
+        )
 
     def _checked(
         self,
