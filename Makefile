@@ -31,7 +31,7 @@ check: $(STAMP)  ## format, lint, types, layers, stubs fresh, fast tests
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -m 'not e2e and not images' -q
+	@$(BIN)/python -m pytest -m 'not e2e and not images' -q -n auto --maxprocesses 4
 
 prove: $(STAMP)  ## ask engine and naive evaluator more than 20,000 pairs; versions against their model; 100 kills
 	@$(BIN)/python -m pytest tests/unit/test_engine.py --hypothesis-profile=nightly --timeout=7200 -q

@@ -390,8 +390,9 @@ def _cached(key: str, content: Any) -> str:
         raise SourceUnreadable(f"{folder} belongs to somebody else; set TMPDIR to a folder of your own")
     path = folder / (hashlib.sha256(key.encode()).hexdigest()[:32] + Path(urlsplit(key).path).suffix[:10])
     if not path.exists():
+        data = content()
         with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-            file.write(content())
+            file.write(data)
         shutil.move(file.name, path)
     return str(path)
 

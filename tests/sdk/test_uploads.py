@@ -298,12 +298,13 @@ def test_what_the_extra_is_for_is_said(pictures: Path, monkeypatch: pytest.Monke
         version().add_frames([SingleFrame(str(pictures / "dog.jpg"))], auto_upload_destination=MEMORY)
 
 
-def test_uris_of_storages_are_read_and_no_others() -> None:
+def test_uris_of_storages_are_read_and_no_others(own_temporary_folder: Path) -> None:
     fsspec.filesystem("memory").pipe("memory://a/b", b"text")
     assert SingleFrame("memory://a/b").get_local_source()
     for uri in ("memory://a/missing", "ssh://host/x", "simplecache::memory://a/b"):
         with pytest.raises(SourceUnreadable):
             SingleFrame(uri).get_local_source()
+    assert len([each for each in own_temporary_folder.rglob("*") if each.is_file()]) == 1, "failed reads leave nothing"
 
 
 def test_the_page_about_uploads_runs(
