@@ -27,11 +27,14 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=7, help="draws a question")
     parser.add_argument("--seconds", type=float, default=15, help="of many clients; 0 = leave them out")
     parser.add_argument("--peers", default="", help="only these, with commas between; default: all for this size")
+    parser.add_argument("--loaded", action="store_true", help="ask the service as the last run loaded it")
     parser.add_argument("--plot", type=Path, help="write an SVG over all sizes measured in this folder")
     arguments = parser.parse_args()
     folder = arguments.folder.resolve() / str(arguments.frames)
     names = arguments.peers.split(",") if arguments.peers else _names(arguments.frames)
-    results = run(folder, arguments.frames, names=names, runs=arguments.runs, seconds=arguments.seconds)
+    results = run(
+        folder, arguments.frames, names=names, runs=arguments.runs, seconds=arguments.seconds, loaded=arguments.loaded
+    )
     print(f"\n{table.markdown(results)}\n\ndisk: {results['parts']}\nmemory: {results['memory']}")
     if arguments.plot:
         found = [json.loads(path.read_text()) for path in sorted(folder.parent.glob("*/results.json"))]
@@ -39,13 +42,15 @@ def main() -> int:
     return 0
 
 
-def run(folder: Path, count: int, *, names: list[str], runs: int, seconds: float) -> dict[str, Any]:
+def run(
+    folder: Path, count: int, *, names: list[str], runs: int, seconds: float, loaded: bool = False
+) -> dict[str, Any]:
     """Measures everything and writes `results.json`; raises WrongAnswer if any two systems disagree."""
     step(f"{count:,} frames", lambda: generator.write_parquet(folder, count))
     measured: dict[str, Measured] = {}
     for name in names:
         measured[name] = step(name, lambda n=name: peers.measure(n, folder, count, runs=runs, seconds=seconds))
-    measured["ours"] = ours.measure(folder, count, runs=runs, seconds=seconds)
+    measured["ours"] = ours.measure(folder, count, runs=runs, seconds=seconds, loaded=loaded)
     compared = answers.compare(measured)
     print(f"{compared:,} answers compared, all equal", file=sys.stderr)
     (memory,), (parts,) = (measured["ours"].answers[row] for row in ("memory", "parts"))

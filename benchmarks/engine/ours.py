@@ -19,6 +19,7 @@ from benchmarks.engine.questions import Measured, timed
 from benchmarks.engine.service import RunningService, parts, size
 from hyperdatasets.client import bulk
 from hyperdatasets.client.dataset import Dataset
+from hyperdatasets.client.dataview import DataView
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.v1 import dataview_service_pb2 as views_pb
@@ -26,20 +27,21 @@ from hyperdatasets.v1 import frame_service_pb2 as pb
 from hyperdatasets.v1 import version_service_pb2 as versions_pb
 from hyperdatasets.wire.frames import from_message
 
-BASE, OTHER = "v1", "v2"
+BASE, OTHER, VIEW = "v1", "v2", "weighted"
 _SAMPLE = 100_000  # frames of the comparison of ways to write
 _READ = 1_000
 
 
-def measure(folder: Path, count: int, *, runs: int, seconds: float) -> Measured:
-    """Everything; the service's folder is made anew."""
+def measure(folder: Path, count: int, *, runs: int, seconds: float, loaded: bool = False) -> Measured:
+    """Everything; the service's folder is made anew, unless it is asked as an earlier run `loaded` it."""
     measured, plan, data = Measured(), Plan(count), folder / "service"
-    shutil.rmtree(data, ignore_errors=True)
+    if not loaded:
+        shutil.rmtree(data, ignore_errors=True)
     with RunningService(data) as service:
         client = connect(service.address)
         phases: dict[str, Callable[[], object]] = {
             "write a sample": lambda: _write(client, plan, measured),
-            "load": lambda: _load(client, plan, measured),
+            "load": lambda: _cleaned(client) if loaded else _load(client, plan, measured),
             "size": lambda: measured.add("disk", size(data)),
             "children": lambda: _versions(client, plan, runs, measured),
             "another version": lambda: _other_version(client, plan, measured),
@@ -89,6 +91,15 @@ def _load(client: MetadataClient, plan: Plan, measured: Measured) -> None:
     peer = OurPeer(client, draft.name)
     measured.time("write/first answer", lambda: peer.count(filters.drawn(filters.label, 1, seed=9)[0]))
     draft.publish_version(BASE)
+
+
+def _cleaned(client: MetadataClient) -> None:
+    """Takes away whatever an earlier run made beside the loaded version."""
+    for view in DataView.list(name=VIEW, client=client):
+        view.delete(force=True)
+    for version in DatasetVersion.get_versions(DATASET, client=client):
+        if version.name != BASE:
+            client.send(versions_pb.DeleteVersionRequest(dataset=DATASET, version=version.id, force=True))
 
 
 def _versions(client: MetadataClient, plan: Plan, runs: int, measured: Measured) -> None:
@@ -170,7 +181,7 @@ def _published_view(client: MetadataClient, plan: Plan, runs: int, measured: Mea
     """The start in the middle of a published view of three weighted rules."""
     rules = [filters.drawn(make, 1, seed=8)[0] for make in (filters.label, filters.without, filters.score_and_dates)]
     spec = OurPeer(client, BASE).spec(rules, repeat=True)
-    view = client.send(views_pb.CreateDataViewRequest(spec=json.dumps({**spec, "name": "weighted"}))).view
+    view = client.send(views_pb.CreateDataViewRequest(spec=json.dumps({**spec, "name": VIEW}))).view
     published, _ = timed(lambda: client.send(views_pb.PublishDataViewRequest(view=view.id)))
     measured.add("view/publish", published)
     for number in range(runs + 1):
