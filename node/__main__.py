@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
 import gc
 import logging
 import signal
@@ -11,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+from hyperdatasets import allocator
 from hyperdatasets.core.errors import HyperdatasetsError
 from hyperdatasets.log_lines import to_stderr
 from node.server import Node
@@ -20,7 +20,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="node", description=__doc__)
     parser.add_argument("folder", type=Path, help="folder of the node, with node.toml")
     folder = parser.parse_args().folder
-    _tune_allocator()
+    allocator.tune()
     to_stderr(logging.INFO)
     try:
         node = Node(folder).start()
@@ -35,16 +35,6 @@ def main() -> int:
     stopped.wait()
     node.stop()
     return 0
-
-
-def _tune_allocator() -> None:
-    """Keeps large buffers in the process (before any thread starts): 1.5 times the throughput of streams."""
-    try:
-        libc = ctypes.CDLL("libc.so.6")
-        libc.mallopt(-1, 64 << 20)  # M_TRIM_THRESHOLD
-        libc.mallopt(-3, 32 << 20)  # M_MMAP_THRESHOLD
-    except (OSError, AttributeError):  # another C library
-        return
 
 
 if __name__ == "__main__":
