@@ -62,6 +62,15 @@ def from_mask(mask: Mask, base: int = 0) -> BitMap:
     return _assembled(chunks)
 
 
+def to_set(values: NDArray[np.integer], size: int) -> BitMap:
+    """The set of these numbers below `size`, in any order; one may stand several times."""
+    if len(values) * _DENSE < size:
+        return to_bitmap(np.sort(values))
+    mask = np.zeros(size, bool)
+    mask[values] = True
+    return from_mask(mask)
+
+
 def to_array(bitmap: BitMap) -> Ordinals:
     """The numbers of a set, ascending; shape (n,)."""
     return np.frombuffer(bitmap.to_array(), np.uint32)

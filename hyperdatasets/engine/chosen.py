@@ -80,6 +80,7 @@ def chosen(index: DatasetIndex, path: str, revisions: BitMap, rois: Node | None 
 
 
 def frame_count(table: Table, rows: Ordinals) -> int:
-    """Frames of these elements, ascending."""
-    owners = table.owners[rows]
-    return int(np.count_nonzero(owners[1:] != owners[:-1])) + bool(len(owners))
+    """Frames of these elements."""
+    seen = np.zeros(table.frames, bool)
+    seen[table.owners[rows]] = True
+    return int(np.count_nonzero(seen))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from hyperdatasets.engine.bitmaps import Ordinals, to_bitmap, union
+from hyperdatasets.engine.bitmaps import Ordinals, to_array, to_bitmap, to_set, union
 from hyperdatasets.engine.dictionary import Dictionary
 from hyperdatasets.engine.numbers import Numbers, merged
 from hyperdatasets.engine.postings import Bitmaps, Codes, Postings
@@ -42,6 +42,14 @@ class Column:
     def present(self) -> BitMap:
         """Elements that hold any value."""
         return self.postings.present | self.ints.present | self.floats.present | self.trues | self.falses
+
+    def reordered(self, order: NDArray[np.int64], fresh: Ordinals) -> Column:
+        """The same with the element that was `order[i]` as element i; `fresh` is the inverse of that."""
+        return Column(
+            self.size, self.texts, self.postings.reordered(fresh), self.ints.reordered(order, fresh),
+            self.floats.reordered(order, fresh), to_set(fresh[to_array(self.trues)], self.size),
+            to_set(fresh[to_array(self.falses)], self.size),
+        )  # fmt: skip
 
     def arrays(self) -> Arrays:
         """What a file keeps; inverse of `from_arrays`."""

@@ -97,6 +97,7 @@ class Counted:
         rows = np.concatenate([rows for rows, _ in held_by])
         values = np.concatenate([values.astype(np.float64) for _, values in held_by])
         order = np.argsort(rows, kind="stable")
+        order = order[found.table.frame_by_frame(rows[order])]
         rows = rows[order]
         self._floats = Distinct.merged([self._floats, Distinct.of(values[order], rows, found.table.owners[rows])])
 
@@ -261,8 +262,8 @@ def held(table: Table, column: Column, elements: BitMap) -> tuple[Counts, Counts
         starts = postings.starts.astype(np.int64)
         kept = to_mask(elements, table.size)[postings.rows]
         codes, owners = np.repeat(np.arange(len(counts)), np.diff(starts))[kept], table.owners[postings.rows[kept]]
-        fresh = np.concatenate([[True], (codes[1:] != codes[:-1]) | (owners[1:] != owners[:-1])])[: len(codes)]
-        frames += np.bincount(codes[fresh], minlength=len(counts))
+        pairs = np.unique(codes * table.frames + owners)
+        frames += np.bincount(pairs // table.frames, minlength=len(counts))
     return counts, frames
 
 

@@ -63,8 +63,11 @@ def distinct_of(numbers: Numbers, table: Table, elements: BitMap) -> Distinct:
     if len(elements) < table.size:
         kept = to_mask(elements, table.size)[rows]
         rows, values = rows[kept], values[kept]
-    alone = numbers.elements is None and one_each(table)
-    found = Distinct.of(values) if alone else Distinct.of(values, rows, table.owners[rows])
+    if numbers.elements is None and one_each(table):
+        found = Distinct.of(values)
+    else:
+        order = table.frame_by_frame(rows)
+        found = Distinct.of(values[order], rows[order], table.owners[rows[order]])
     return Distinct(replace(numbers, values=found.values, elements=None).wide, found.elements, found.frames)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-MAGIC = b"hdindex2"
+MAGIC = b"hdindex3"
 _ALIGN = 16
 Key = tuple[str, ...]
 

@@ -222,6 +222,8 @@ def _write_segment(path: Path, segment: Segment) -> None:
     for kind in _TABLES:
         table: Table = getattr(segment, kind)
         arrays.append(((kind, "owners"), table.owners))
+        if table.places is not None:
+            arrays.append(((kind, "places"), table.places))
         for name, column in table.columns.items():
             arrays += [((kind, "column", name, part), array) for part, array in column.arrays().items()]
         for name, held in table.holders.items():
@@ -237,7 +239,7 @@ def _read_segment(path: Path) -> Segment:
         owners = arrays[kind, "owners"]
         columns = {name: Column.from_arrays(len(owners), each) for name, each in _named(arrays, kind, "column")}
         holders = {name: Bitmaps.from_arrays(each) for name, each in _named(arrays, kind, "holders")}
-        tables[kind] = Table(len(owners), columns, owners, frames, holders)
+        tables[kind] = Table(len(owners), columns, owners, frames, holders, arrays.get((kind, "places")))
     return Segment(arrays[("revisions",)], **tables)
 
 

@@ -6,8 +6,11 @@ Doubles that are decimals of few digits (pixels, confidences) are kept as whole 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -19,6 +22,7 @@ from hyperdatasets.engine.bitmaps import Mask, Ordinals, everything, from_mask, 
 _INTS = (np.int8, np.int16, np.int32, np.int64)
 _SCALES = (1, 10, 100, 1_000, 10_000)
 _MOST = 1 << 31  # of scaled numbers
+_LONG = 1_024  # values of an ascent, on average, that make bisection quicker than comparing all
 _FEW = 32  # one element of so many is looked up by itself; of more, all are compared
 
 
@@ -67,11 +71,31 @@ class Numbers:
             return BitMap()
         if self.scale:
             low, high = _least_scaled(low, self.scale), -_least_scaled(-high, self.scale)
+        if self._ascents is not None:
+            return self._between(self._ascents, low, high, within)
         if within is not None and self.elements is None and len(within) * _FEW < self.size:
             chosen = to_array(within)
             return to_bitmap(chosen[_inside(self.values.take(chosen), low, high)])
         inside = _inside(self.values, low, high)
         found = from_mask(inside) if self.elements is None else to_bitmap(self.elements[inside])
+        return found if within is None else found & within
+
+    @cached_property
+    def _ascents(self) -> list[int] | None:
+        """Where the values begin to ascend anew, and their end; None if that is too often to be of use."""
+        falls = np.flatnonzero(self.values[1:] < self.values[:-1]) + 1
+        if self.elements is not None or len(falls) * _LONG > len(self.values):
+            return None
+        return [0, *falls.tolist(), len(self.values)]
+
+    def _between(self, ascents: Sequence[int], low: float, high: float, within: BitMap | None) -> BitMap:
+        """By bisection in each ascent that holds some element of `within`."""
+        found = BitMap()
+        values = self.values.data
+        for start, stop in pairwise(ascents):
+            if within is None or within.range_cardinality(start, stop):
+                first = bisect_left(values, low, start, stop)
+                found.add_range(first, bisect_right(values, high, first, stop))
         return found if within is None else found & within
 
     def among(self, elements: BitMap) -> NDArray[Any]:
@@ -88,6 +112,14 @@ class Numbers:
         rows = self.rows
         chosen = to_mask(elements, self.size)[rows]
         return rows[chosen], self._of(self.values[chosen])
+
+    def reordered(self, order: NDArray[np.int64], fresh: Ordinals) -> Numbers:
+        """The same with the element that was `order[i]` as element i; `fresh` is the inverse of that."""
+        if self.elements is None:
+            return replace(self, values=self.values[order]) if len(self.values) else self
+        rows = fresh[self.elements]
+        sorting = np.argsort(rows, kind="stable")
+        return replace(self, values=self.values[sorting], elements=rows[sorting])
 
     def _of(self, values: NDArray[Any]) -> NDArray[Any]:
         return Numbers(len(values), values, None, self.scale).wide

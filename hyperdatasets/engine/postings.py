@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from hyperdatasets.engine.bitmaps import Ordinals, to_array, to_bitmap, to_mask, union
+from hyperdatasets.engine.bitmaps import Ordinals, to_array, to_bitmap, to_mask, to_set, union
 
 DENSE = 256  # a text with so many elements keeps a Roaring bitmap
 Codes = NDArray[np.int64]
@@ -126,6 +126,24 @@ class Postings:
         everything, elements = np.concatenate(codes), np.concatenate(rows)
         order = np.argsort(everything, kind="stable")
         return everything[order], elements[order]
+
+    def reordered(self, fresh: Ordinals) -> Postings:
+        """The same with each element at a place of its own, `fresh[element]`."""
+        dense = {
+            code: each if len(each) == len(fresh) else to_set(fresh[to_array(each)], len(fresh))
+            for code, each in self._bitmaps()
+        }
+        rows = fresh[self.rows]
+        return Postings(self.starts, rows[np.lexsort((rows, self._few_codes()))], Bitmaps.of(dense))
+
+    def sums(self, size: int) -> NDArray[np.uint64]:
+        """For each of `size` elements a number that is equal for equal sets of texts; shape (size,)."""
+        of_codes = np.random.default_rng(0).integers(1, 1 << 62, len(self.starts) - 1, dtype=np.uint64)
+        found = np.zeros(size, np.uint64)
+        for code, each in self._bitmaps():
+            found[to_array(each)] += of_codes[code]
+        np.add.at(found, self.rows, of_codes[self._few_codes()])
+        return found
 
     def first_codes(self, size: int) -> NDArray[np.int64]:
         """For each of `size` elements its least text's code, -1 for none; shape (size,)."""

@@ -20,10 +20,11 @@ from hyperdatasets.core.errors import InvalidQuery
 from hyperdatasets.core.frames import Frame
 from hyperdatasets.core.query.tree import All, And, Exists, Leaf, Node, Not, Nothing, Or, Range, Scope, Some, Term
 from hyperdatasets.engine.bitmaps import Ordinals, complement, everything, to_array, to_bitmap, union
+from hyperdatasets.engine.clusters import clustered
 from hyperdatasets.engine.deadline import check
 from hyperdatasets.engine.evaluate import equal_texts, satisfying_texts
 from hyperdatasets.engine.rois import owners_of, rois_table
-from hyperdatasets.engine.table import Table, TableBuilder, is_any_text, merge_tables
+from hyperdatasets.engine.table import Table, TableBuilder, is_any_text, made, merge_tables
 
 SAVED = ("saved", "saved_in_version")
 _FRAME_FIELDS = ("id", "context_id", "timestamp", "site", "meta")
@@ -220,7 +221,7 @@ def _sources_table(rows: Sequence[Row]) -> Table:
     elements = np.arange(len(listed), dtype=np.uint32)
     for name in _SOURCE_FIELDS:
         sources.add(name, elements, [source.get(name) for source in listed])
-    return sources.build(len(rows))
+    return made(sources.build(len(rows)))
 
 
 def build_private(rows: Iterable[tuple[int, Mapping[str, Any]]]) -> Segment:
@@ -241,8 +242,8 @@ def merge(segments: Sequence[Segment]) -> Segment:
     return Segment(
         np.concatenate([segment.revisions for segment in segments]),
         merge_tables([segment.frames for segment in segments]),
-        merge_tables([segment.rois for segment in segments]),
-        merge_tables([segment.sources for segment in segments]),
+        clustered(merge_tables([segment.rois for segment in segments])),
+        made(merge_tables([segment.sources for segment in segments])),
     )
 
 

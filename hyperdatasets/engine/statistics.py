@@ -103,7 +103,11 @@ def _of_measure(index: DatasetIndex, name: str, revisions: BitMap, rois: Node | 
     counted, elements, missing = Counted(), 0, 0
     for found in chosen(index, "rois.x", revisions, rois):
         values, elements_of = measures.measure(name, found)
-        owners = None if elements_of is None else found.table.owners[elements_of]
+        owners = None
+        if elements_of is not None:
+            order = found.table.frame_by_frame(elements_of)
+            values, elements_of = values[order], elements_of[order]
+            owners = found.table.owners[elements_of]
         looked_at = len(found.frames) if name == measures.NUM_ROIS else int(found.per_frame.sum())
         counted.add_numbers(values, elements_of, owners)
         elements += looked_at

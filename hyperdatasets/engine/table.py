@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
 from operator import itemgetter
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from hyperdatasets.core.query.tree import Exists, Field, Leaf
-from hyperdatasets.engine.bitmaps import Ordinals, from_mask, to_array, to_bitmap, to_mask, union
+from hyperdatasets.engine.bitmaps import Ordinals, from_mask, to_array, to_mask, to_set, union
 from hyperdatasets.engine.column import Column, ColumnBuilder, merge_columns
 from hyperdatasets.engine.evaluate import satisfying, satisfying_texts
 from hyperdatasets.engine.postings import Bitmaps
@@ -23,10 +23,12 @@ from hyperdatasets.engine.postings import Bitmaps
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """`owners` is the frame of each element, ascending; shape (size,). Frames own themselves.
+    """`owners` is the frame of each element; shape (size,). Frames own themselves.
 
     Attributes:
         frames: number of frames of the segment.
+        places: the number of each element among those of its frame, shape (size,), for elements that lie in an order
+            of their own; None: they lie frame by frame, so that `owners` ascend.
         holders: for columns of elements that are not frames, the frames that hold each frequent text, so that the
             most usual condition (a label) needs no look at elements.
     """
@@ -35,7 +37,8 @@ class Table:
     columns: Mapping[str, Column]
     owners: Ordinals
     frames: int
-    holders: Mapping[str, Bitmaps]
+    holders: Mapping[str, Bitmaps] = field(default_factory=dict)
+    places: NDArray[np.unsignedinteger] | None = None
 
     def leaf(self, leaf: Leaf, within: BitMap | None = None) -> BitMap:
         """Elements that satisfy a condition on a named field, of those in `within`."""
@@ -53,14 +56,12 @@ class Table:
 
     def frames_of(self, elements: BitMap) -> BitMap:
         """The frames that these elements belong to."""
-        mask = np.zeros(self.frames, bool)
-        mask[self.owners.take(to_array(elements))] = True
-        return from_mask(mask)
+        return to_set(self.owners.take(to_array(elements)), self.frames)
 
     @cached_property
     def frames_with_any(self) -> BitMap:
         """Frames that have an element at all."""
-        return to_bitmap(self.owners)
+        return from_mask(self.per_frame > 0)
 
     @cached_property
     def per_frame(self) -> NDArray[np.uint32]:
@@ -77,6 +78,25 @@ class Table:
             return BitMap(range(self.size))
         return from_mask(to_mask(frames, self.frames).take(self.owners))
 
+    def places_of(self, elements: Ordinals) -> NDArray[np.unsignedinteger]:
+        """The number of each of these elements among those of its frame."""
+        if self.places is None:
+            firsts = np.searchsorted(self.owners, self.owners[elements])
+            return elements - firsts.astype(np.uint32)
+        return self.places[elements]
+
+    def frame_by_frame(self, elements: Ordinals) -> NDArray[np.int64]:
+        """How to take these elements, ascending (one may stand several times), to have them frame by frame."""
+        if self.places is None:
+            return np.arange(len(elements))
+        firsts = np.cumsum(self.per_frame, dtype=np.int64) - self.per_frame
+        places = firsts[self.owners[elements]] + self.places_of(elements)
+        if bool((elements[1:] == elements[:-1]).any()):
+            return np.argsort(places, kind="stable")
+        slots = np.full(self.size, -1)
+        slots[places] = np.arange(len(elements))
+        return slots[slots >= 0]
+
 
 def is_below(path: str, field_path: str) -> bool:
     """Whether a path is the field's or lies below it."""
@@ -87,10 +107,10 @@ def is_any_text(field_of_leaf: Field) -> bool:
     return not field_of_leaf.path
 
 
-def made(owners: Ordinals, columns: Mapping[str, Column], frames: int) -> Table:
-    """A table with what can be derived from its columns."""
-    holders = {} if len(owners) == frames and _is_identity(owners) else _holders(columns, owners)
-    return Table(len(owners), columns, owners, frames, holders)
+def made(table: Table) -> Table:
+    """The table with what can be derived from its columns."""
+    alone = table.size == table.frames and _is_identity(table.owners)
+    return table if alone else replace(table, holders=_holders(table))
 
 
 Object = TypeVar("Object", bound=Mapping[str, Any])
@@ -141,11 +161,11 @@ class TableBuilder:
     def build(self, frames: int, more: Mapping[str, Column] | None = None) -> Table:
         size = len(self.owners)
         columns = {path: column.build(size) for path, column in self.columns.items()}
-        return made(self.owners, columns | dict(more or {}), frames)
+        return Table(size, columns | dict(more or {}), self.owners, frames)
 
 
-def merge_tables(tables: list[Table]) -> Table:
-    """One table of several, in their order."""
+def merge_tables(tables: Sequence[Table]) -> Table:
+    """One table of several, in their order; those of elements in an order of their own are in none afterwards."""
     bases = np.cumsum([0, *(table.size for table in tables)]).tolist()
     firsts = np.cumsum([0, *(table.frames for table in tables)]).tolist()
     paths = sorted({path for table in tables for path in table.columns})
@@ -157,7 +177,10 @@ def merge_tables(tables: list[Table]) -> Table:
         for path in paths
     }
     owners = [table.owners + np.uint32(first) for first, table in zip(firsts, tables, strict=False)]
-    return made(np.concatenate(owners), columns, firsts[-1])
+    places = [table.places for table in tables if table.places is not None]
+    return Table(
+        bases[-1], columns, np.concatenate(owners), firsts[-1], places=np.concatenate(places) if places else None
+    )
 
 
 def _is_identity(owners: Ordinals) -> bool:
@@ -167,10 +190,10 @@ def _is_identity(owners: Ordinals) -> bool:
 _READY = ("label", "origin", "shape", "content_type")  # columns that whole frames are asked for by
 
 
-def _holders(columns: Mapping[str, Column], owners: Ordinals) -> dict[str, Bitmaps]:
+def _holders(table: Table) -> dict[str, Bitmaps]:
     found = {}
-    for name in sorted(columns.keys() & set(_READY)):
-        dense = columns[name].postings.dense
+    for name in sorted(table.columns.keys() & set(_READY)):
+        dense = table.columns[name].postings.dense
         if len(dense.codes):
-            found[name] = Bitmaps.of({code: to_bitmap(owners[to_array(dense[code])]) for code in dense.codes.tolist()})
+            found[name] = Bitmaps.of({code: table.frames_of(dense[code]) for code in dense.codes.tolist()})
     return found

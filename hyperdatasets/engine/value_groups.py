@@ -119,7 +119,7 @@ def _firsts(index: DatasetIndex, path: str, revisions: BitMap, texts: list[str],
     for part in chosen(index, path, revisions, rois):
         for text in texts:
             if text not in found and (here := _holding(part, text) & part.elements):
-                found[text] = int(part.segment.revisions[part.table.owners[here.min()]])
+                found[text] = int(part.segment.revisions[part.table.owners[to_array(here)].min()])
     return found
 
 

@@ -94,10 +94,11 @@ def roi_pairs(
                 _pairs_of(segment, pinned.rule, by_dataset.get(dataset, BitMap())) & shown
                 for pinned, by_dataset in zip(view.rules, selection, strict=True)
             ]
-            elements = np.flatnonzero(np.logical_or.reduce(of_rules))
+            elements = np.flatnonzero(np.logical_or.reduce(of_rules)).astype(np.uint32)
+            elements = elements[segment.rois.frame_by_frame(elements)]
             owners = segment.rois.owners[elements]
             places.append(frames.places(dataset, segment.revisions[owners].astype(np.int64)))
-            marks.append(elements - np.searchsorted(segment.rois.owners, owners))
+            marks.append(segment.rois.places_of(elements).astype(np.int64))
             for member, mine in zip(members, of_rules, strict=True):
                 member.append(mine[elements])
     rules = [np.flatnonzero(np.concatenate([np.zeros(0, bool), *member])) for member in members]
@@ -130,7 +131,7 @@ def _asked_for(rules: Iterable[Rule], frame: Frame) -> list[Annotation]:
     for rule in rules:
         wanted = asked(rule)
         kept |= _rois(segment, wanted) if wanted else BitMap(range(len(annotations)))
-    return [annotation for place, annotation in enumerate(annotations) if place in kept]
+    return [annotations[place] for place in sorted(segment.rois.places_of(to_array(kept)).tolist())]
 
 
 def _rois(segment: Segment, rules: Iterable[RoiRule]) -> BitMap:
@@ -195,11 +196,7 @@ def _sets(segment: Segment) -> tuple[list[tuple[str, ...]], Numbers]:
     if column is None or not segment.rois.size:
         return [], np.zeros(0, np.int64)
     texts = list(column.texts)
-    numbers = np.random.default_rng(0).integers(1, 1 << 62, len(texts), dtype=np.uint64)
-    sums = np.zeros(segment.rois.size, np.uint64)  # a set is known by the sum of random numbers of its labels
-    for code in range(len(texts)):
-        sums[column.postings.elements(code)] += numbers[code]
-    _, firsts, places = np.unique(sums, return_index=True, return_inverse=True)
+    _, firsts, places = np.unique(column.postings.sums(segment.rois.size), return_index=True, return_inverse=True)
     postings = [to_bitmap(column.postings.elements(code)) for code in range(len(texts))]
     sets = [tuple(text for text, posting in zip(texts, postings, strict=True) if first in posting)
             for first in firsts.tolist()]  # fmt: skip

@@ -11,6 +11,7 @@ from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.frames import Annotation, Frame
 from hyperdatasets.core.normalise import normalise
 from hyperdatasets.core.query.parse import parse
+from hyperdatasets.engine.bitmaps import to_array
 from hyperdatasets.engine.segment import Row as IndexRow
 from hyperdatasets.engine.segment import build
 from metadata_service.catalog import frames
@@ -57,7 +58,8 @@ class Change:
         if not self.roi_query:
             return set(range(len(frame.get("annotations", ()))))
         segment = build([IndexRow(0, frame)])
-        return set(segment.rois_matching(parse(self.roi_query, "roi").node))
+        matching = to_array(segment.rois_matching(parse(self.roi_query, "roi").node))
+        return set(segment.rois.places_of(matching).tolist())
 
     def _relabelled(self, annotation: Annotation) -> Annotation:
         renamed = [(self.relabel or {}).get(label, label) for label in annotation["labels"]]

@@ -18,6 +18,7 @@ from hyperdatasets.core.errors import InvalidQuery
 from hyperdatasets.core.query.parse import parse
 from hyperdatasets.core.query.tree import And, Leaf, Node, Not, Or, Scope, Some
 from hyperdatasets.core.query.unparse import unparse
+from hyperdatasets.engine.bitmaps import to_array
 from hyperdatasets.engine.segment import Row, build
 from tests.reference import agree, strategies
 from tests.reference.evaluate import matching_rois
@@ -83,12 +84,9 @@ def test_private_columns_agree(columns: list, data: st.DataObject) -> None:
 def test_matching_rois_agree(of: list, data: st.DataObject) -> None:
     node = data.draw(strategies.trees("roi"))
     segment = build(rows(of))
-    found = iter(sorted(segment.rois_matching(node)))
-    expected, base = [], 0
-    for frame in of:
-        expected += [base + place for place in matching_rois(node, frame)]
-        base += len(frame.get("annotations", []))
-    assert list(found) == expected
+    rois = to_array(segment.rois_matching(node))
+    found = zip(segment.rois.owners[rois].tolist(), segment.rois.places_of(rois).tolist(), strict=True)
+    assert sorted(found) == [(number, place) for number, frame in enumerate(of) for place in matching_rois(node, frame)]
 
 
 def constructs(node: Node, scope: Scope) -> Iterator[tuple[str, str]]:
