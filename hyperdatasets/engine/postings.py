@@ -110,8 +110,8 @@ class Postings:
         """Elements of the texts from one code to before another."""
         if low >= high:
             return BitMap()
-        few = to_bitmap(np.sort(self.rows[self.starts[low] : self.starts[high]]))
-        return few | union(self.dense[code] for code in self.dense.between(low, high))
+        few = self.rows[self.starts[low] : self.starts[high]]
+        return to_set(few, int(few.max(initial=0)) + 1) | union(self.dense[code] for code in self.dense.between(low, high))
 
     @cached_property
     def present(self) -> BitMap:

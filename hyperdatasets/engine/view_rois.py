@@ -36,11 +36,10 @@ def roi_counts(rule: Rule, index: DatasetIndex, parts: Sequence[BitMap]) -> list
     totals = [0] * len(parts)
     wanted = asked(rule)
     for segment in index.segments:
-        owners = segment.rois.owners
-        if wanted:
-            owners = owners.take(to_array(_rois(segment, wanted)))
+        table = segment.rois
+        counts = table.counts(_rois(segment, wanted)) if wanted else table.per_frame
         for number, revisions in enumerate(parts):
-            totals[number] += int(np.count_nonzero(_mask(segment, revisions).take(owners)))
+            totals[number] += int(counts[segment.places(revisions)].sum())
     return totals
 
 
