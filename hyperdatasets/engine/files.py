@@ -2,7 +2,8 @@
 
     magic (8 bytes) | length of the header (8) | blake3 of the header (32) | header | arrays
 
-The header says where each array lies, and the BLAKE3 of all of them.
+The header says where each array lies, and the BLAKE3 of all of them. Of numbers that count up one by one (revisions,
+the frames of things that come once a frame) it says the first only.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 MAGIC = b"hdindex3"
 _ALIGN = 16
+_SHORT = 64  # numbers that are written as they are in any case
 Key = tuple[str, ...]
 
 
@@ -33,8 +35,10 @@ def write(path: Path, arrays: Iterable[tuple[Key, NDArray[Any]]]) -> None:
     parts: list[bytes] = []
     end = 0
     for key, array in arrays:
-        data = np.ascontiguousarray(array).tobytes()
-        listed.append({"key": key, "type": array.dtype.str, "at": end, "count": len(array)})
+        first = _counted_from(array)
+        where = {"at": end} if first is None else {"from": first}
+        listed.append({"key": key, "type": array.dtype.str, "count": len(array), **where})
+        data = np.ascontiguousarray(array).tobytes() if first is None else b""
         padding = -len(data) % _ALIGN
         parts += [data, bytes(padding)]
         end += len(data) + padding
@@ -64,10 +68,19 @@ def read(path: Path) -> dict[Key, NDArray[Any]]:
             raise DamagedFile(f"{path.name}: the content is damaged")
         return {
             tuple(each["key"]): np.frombuffer(body, np.dtype(each["type"]), each["count"], each["at"])
+            if "at" in each
+            else np.arange(each["from"], each["from"] + each["count"], dtype=each["type"])
             for each in listed["arrays"]
         }
     except (OSError, ValueError) as error:
         raise DamagedFile(f"{path.name}: {error}") from None
+
+
+def _counted_from(array: NDArray[Any]) -> int | None:
+    """The first of numbers that count up one by one; None for others."""
+    if len(array) < _SHORT or array.dtype != np.uint32 or int(array[-1]) - int(array[0]) + 1 != len(array):
+        return None
+    return int(array[0]) if bool((array[1:] == array[:-1] + np.uint32(1)).all()) else None
 
 
 def _digest(body: bytes | memoryview) -> str:

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 from numpy.typing import NDArray
 from pyroaring import BitMap
@@ -22,6 +23,7 @@ from hyperdatasets.core.query.tree import Node, Scope
 from hyperdatasets.engine import deadline, files
 from hyperdatasets.engine.bitmaps import union
 from hyperdatasets.engine.column import Column
+from hyperdatasets.engine.derived import Columns, derivable
 from hyperdatasets.engine.postings import Bitmaps
 from hyperdatasets.engine.segment import Row, Segment, build, merge
 from hyperdatasets.engine.table import Table
@@ -224,8 +226,11 @@ def _write_segment(path: Path, segment: Segment) -> None:
         arrays.append(((kind, "owners"), table.owners))
         if table.places is not None:
             arrays.append(((kind, "places"), table.places))
-        for name, column in table.columns.items():
-            arrays += [((kind, "column", name, part), array) for part, array in column.arrays().items()]
+        derived = derivable(table.columns)
+        arrays += [((kind, "derived", name), np.zeros(0, np.uint8)) for name in sorted(derived)]
+        for name in sorted(table.columns.keys() - derived):
+            parts = table.columns[name].arrays()
+            arrays += [((kind, "column", name, part), array) for part, array in parts.items()]
         for name, held in table.holders.items():
             arrays += [((kind, "holders", name, part), array) for part, array in held.arrays().items()]
     files.write(path, arrays)
@@ -237,7 +242,8 @@ def _read_segment(path: Path) -> Segment:
     tables = {}
     for kind in _TABLES:
         owners = arrays[kind, "owners"]
-        columns = {name: Column.from_arrays(len(owners), each) for name, each in _named(arrays, kind, "column")}
+        kept = {name: Column.from_arrays(len(owners), each) for name, each in _named(arrays, kind, "column")}
+        columns = Columns(kept, [key[2] for key in arrays if key[:2] == (kind, "derived")])
         holders = {name: Bitmaps.from_arrays(each) for name, each in _named(arrays, kind, "holders")}
         tables[kind] = Table(len(owners), columns, owners, frames, holders, arrays.get((kind, "places")))
     return Segment(arrays[("revisions",)], **tables)

@@ -111,7 +111,9 @@ class Postings:
         if low >= high:
             return BitMap()
         few = self.rows[self.starts[low] : self.starts[high]]
-        return to_set(few, int(few.max(initial=0)) + 1) | union(self.dense[code] for code in self.dense.between(low, high))
+        return to_set(few, int(few.max(initial=0)) + 1) | union(
+            self.dense[code] for code in self.dense.between(low, high)
+        )
 
     @cached_property
     def present(self) -> BitMap:

@@ -19,6 +19,7 @@ from hyperdatasets.engine.column import Column, of_numbers
 from hyperdatasets.engine.table import Table, TableBuilder, of_like_keys
 
 _BOX = ("x", "y", "width", "height")
+MEASURES = ("area", *_BOX)  # of ROIs; numbers only
 
 
 def rois_table(frames: Sequence[Frame]) -> Table:

@@ -23,7 +23,7 @@ from hyperdatasets.engine.bitmaps import Ordinals, complement, everything, to_ar
 from hyperdatasets.engine.clusters import clustered
 from hyperdatasets.engine.deadline import check
 from hyperdatasets.engine.evaluate import equal_texts, satisfying_texts
-from hyperdatasets.engine.rois import owners_of, rois_table
+from hyperdatasets.engine.rois import MEASURES, owners_of, rois_table
 from hyperdatasets.engine.table import Table, TableBuilder, is_any_text, made, merge_tables
 
 SAVED = ("saved", "saved_in_version")
@@ -119,7 +119,7 @@ class Segment:
 
     def _elements(self, node: Node, table: Table, within: BitMap | None = None) -> BitMap:
         if isinstance(node, Leaf) and is_any_text(node.field):
-            return table.any_text(node)
+            return table.any_text(node, leave_out=MEASURES)
         return self._combined(node, table, within)
 
     def _combined(self, node: Node, table: Table, within: BitMap | None) -> BitMap:

@@ -44,14 +44,14 @@ class Table:
         """Elements that satisfy a condition on a named field, of those in `within`."""
         path, test = leaf.field.path, leaf.test
         if isinstance(test, Exists):
-            return union(column.present for name, column in self.columns.items() if is_below(name, path))
+            return union(self.columns[name].present for name in self.columns if is_below(name, path))
         column = self.columns.get(path)
         return BitMap() if column is None else satisfying(column, test, keyword=leaf.field.keyword, within=within)
 
     def any_text(self, leaf: Leaf, *, leave_out: Iterable[str] = ()) -> BitMap:
         """Elements with some text, in any column but these, that satisfies the condition."""
         left_out = set(leave_out)
-        columns = (column for name, column in self.columns.items() if name not in left_out)
+        columns = (self.columns[name] for name in self.columns if name not in left_out)
         return union(satisfying_texts(column, leaf.test) for column in columns)
 
     def frames_of(self, elements: BitMap) -> BitMap:

@@ -17,8 +17,9 @@ from hyperdatasets.core.normalise import normalise
 from hyperdatasets.core.pinned import KnownVersion, pin
 from hyperdatasets.core.query.parse import parse
 from hyperdatasets.core.split import Share, split_places
-from hyperdatasets.engine import field_warnings, sorting, views
+from hyperdatasets.engine import field_warnings, files, sorting, views
 from hyperdatasets.engine import index as index_module
+from hyperdatasets.engine.bitmaps import to_array
 from hyperdatasets.engine.counting import Count
 from hyperdatasets.engine.files import DamagedFile
 from hyperdatasets.engine.frame_keys import frame_keys
@@ -73,6 +74,41 @@ def test_what_was_saved_is_there_after_a_restart(tmp_path: Path, monkeypatch: py
     again.save()
     assert DatasetIndex(tmp_path).reached == 50
     check(tmp_path)
+
+
+def test_the_area_of_upright_boxes_is_not_written_and_still_found(tmp_path: Path) -> None:
+    turned = {"labels": ["car"], "geometry": {"box": [5, 5, 2, 3, 30]}}
+    tall = {"labels": ["bus"], "geometry": {"box": [0, 0, 0.1, 3]}}
+    plain, mixed = DatasetIndex(tmp_path / "plain"), DatasetIndex(tmp_path / "mixed")
+    plain.add([frame(0, "car", "bus"), frame(1, annotations=[tall])])
+    mixed.add([frame(0, "car"), frame(1, annotations=[tall, turned])])
+    for index, folder, kept in ((plain, "plain", False), (mixed, "mixed", True)):
+        index.save()
+        (file,) = (tmp_path / folder).glob("*.segment")
+        assert (("rois", "column", "area", "floats") in files.read(file)) is kept
+        for each in (index, DatasetIndex(tmp_path / folder)):
+            assert found(each, "rois.area:4") == [0]
+            assert found(each, f"rois.area:{0.1 * 3!r}") == [1]
+            assert found(each, "rois.area:6") == ([1] if kept else [])
+            assert found(each, "_exists_:rois.area") == [0, 1]
+            assert "rois.area" in each.names("frame")
+
+
+def test_rois_keep_their_places_in_their_frames() -> None:
+    rows = [frame(number, *labels) for number, labels in enumerate(("ba", "", "cab", "a"))]
+    index = DatasetIndex()
+    for row in rows:
+        index.add([row])
+    for label in "abc":
+        at = []
+        for segment in index.segments:
+            rois = to_array(segment.rois_matching(parse(label, "roi").node))
+            rois = rois[segment.rois.frame_by_frame(rois)]
+            frames = segment.revisions[segment.rois.owners[rois]]
+            at += zip(frames.tolist(), segment.rois.places_of(rois).tolist(), strict=True)
+        expected = [(n, p) for n, row in enumerate(rows) for p, roi in enumerate(row.frame.get("annotations", ()))
+                    if label in roi["labels"]]  # fmt: skip
+        assert at == expected
 
 
 @pytest.mark.parametrize("damage", ["cut", "header", "body", "missing", "manifest"])
