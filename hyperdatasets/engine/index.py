@@ -31,6 +31,7 @@ from hyperdatasets.engine.table import Table
 SEALED = 262_144  # rows of a segment that is not merged any more
 BUILT = 16_384  # rows that are in memory as frames while they are made into a segment
 UNSAVED = 16_384  # rows that may be in memory only
+QUICK = 512  # rows that are merged while somebody waits
 CACHED = 256  # results that are kept
 _MANIFEST = "segments.json"
 _TABLES = ("frames", "rois", "sources")
@@ -76,17 +77,20 @@ class DatasetIndex:
         return tuple(part.segment for part in self._parts)
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Adds rows by ascending revision; those it has are passed over."""
+        """Adds rows by ascending revision; those it has are passed over.
+
+        Somebody may wait for an answer, so of a few rows it makes a small part, and leaves the rest to `save`.
+        """
         with self._writing:
             reached = self.reached
             fresh = (row for row in rows if row.revision >= reached)
             while made := [build(batch) for batch in _batches(islice(fresh, SEALED))]:
-                self._parts = _settled((*self._parts, _Part(merge(made), None)))
+                self._parts = _merged((*self._parts, _Part(merge(made), None)), at_most=QUICK)
                 if sum(part.segment.size for part in self._parts if part.file is None) >= UNSAVED:
                     self._save()
 
     def save(self) -> None:
-        """Writes what is in memory only, so that the next start need not read it from the truth."""
+        """Merges small parts, and writes what is in memory only: the next start need not read it from the truth."""
         with self._writing:
             self._save()
 
@@ -139,6 +143,7 @@ class DatasetIndex:
             self.damage = str(error)
 
     def _save(self) -> None:
+        self._parts = _merged(self._parts, at_most=SEALED)
         if self._folder is None:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -209,11 +214,11 @@ def table_of(segment: Segment, path: str, scope: Scope) -> tuple[Table, str]:
     return segment.frames, path
 
 
-def _settled(parts: tuple[_Part, ...]) -> tuple[_Part, ...]:
+def _merged(parts: tuple[_Part, ...], *, at_most: int) -> tuple[_Part, ...]:
     """Merges the newest parts while they are of like size, so that there are few and each row is merged rarely."""
     while len(parts) > 1:
         last, newest = parts[-2].segment, parts[-1].segment
-        if last.size > 2 * newest.size or last.size + newest.size > SEALED:
+        if last.size > 2 * newest.size or last.size + newest.size > at_most:
             return parts
         parts = (*parts[:-2], _Part(merge([last, newest]), None))
     return parts
