@@ -20,6 +20,7 @@ from hyperdatasets.engine.index import DatasetIndex
 from hyperdatasets.engine.places import FrameSet
 from hyperdatasets.engine.rules import rois_of_rule
 from hyperdatasets.engine.segment import Row, Segment, build
+from hyperdatasets.engine.side_by_side import of_each
 from hyperdatasets.engine.views import Selection, Slice
 
 Numbers = NDArray[np.int64]
@@ -33,14 +34,14 @@ def asked(rule: Rule) -> list[RoiRule]:
 
 def roi_counts(rule: Rule, index: DatasetIndex, parts: Sequence[BitMap]) -> list[int]:
     """For each part of the frames (a site's) the ROIs that the rule asks for; all of them if it asks for none."""
-    totals = [0] * len(parts)
     wanted = asked(rule)
-    for segment in index.segments:
+
+    def counted(segment: Segment) -> list[int]:
         table = segment.rois
         counts = table.counts(_rois(segment, wanted)) if wanted else table.per_frame
-        for number, revisions in enumerate(parts):
-            totals[number] += int(counts[segment.places(revisions)].sum())
-    return totals
+        return [int(counts[segment.places(revisions)].sum()) for revisions in parts]
+
+    return [sum(each) for each in zip(*of_each(counted, index.segments), strict=True)] or [0] * len(parts)
 
 
 def labels_of(view: PinnedView, slices: Sequence[Slice], selection: Selection) -> set[str]:
