@@ -54,7 +54,7 @@ class Column:
     def arrays(self) -> Arrays:
         """What a file keeps; inverse of `from_arrays`."""
         found: Arrays = {
-            "text_data": self.texts.data, "text_starts": self.texts.starts,
+            **self.texts.arrays(),
             "starts": self.postings.starts, "rows": self.postings.rows,
             "dense_codes": self.postings.dense.codes, "dense_ends": self.postings.dense.ends,
             "dense_data": self.postings.dense.data, "ints": self.ints.values, "floats": self.floats.values,
@@ -83,7 +83,7 @@ class Column:
 
         dense = Bitmaps(get("dense_codes", np.int64), get("dense_ends", np.int64), get("dense_data", np.uint8))
         return cls(
-            size, Dictionary(get("text_data", np.uint8), arrays.get("text_starts", np.zeros(1, np.uint32))),
+            size, Dictionary.from_arrays(arrays),
             Postings(arrays.get("starts", np.zeros(1, np.uint32)), get("rows", np.uint32), dense),
             numbers("ints", "int_rows", np.int64), numbers("floats", "float_rows", np.float64),
             _bitmap(arrays.get("trues")), _bitmap(arrays.get("falses")),

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hyperdatasets.core.query.dates import moment
 from hyperdatasets.core.query.text import tokens
+from hyperdatasets.engine.packed import Packed
 
 Codes = NDArray[np.int64]
 LARGE = 4_096  # texts; of more the words are searched for in the bytes and not listed
 
+_LONG = 1 << 16  # bytes; more are packed in a file
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd, so that it has an inverse
 _WORD = np.zeros(256, bool)  # bytes that belong to words of ASCII texts
 _WORD[[*range(48, 58), *range(65, 91), *range(97, 123)]] = True
@@ -25,7 +28,7 @@ _WORD[[*range(48, 58), *range(65, 91), *range(97, 123)]] = True
 class Dictionary:
     """UTF-8 texts end to end; text `i` lies between `starts[i]` and `starts[i + 1]`."""
 
-    data: NDArray[np.uint8]
+    data: NDArray[np.uint8] | Packed
     starts: NDArray[np.uint32]
 
     @classmethod
@@ -35,6 +38,20 @@ class Dictionary:
         starts = np.zeros(len(texts) + 1, np.uint32)
         np.cumsum([len(text) for text in encoded], out=starts[1:])
         return cls(np.frombuffer(b"".join(encoded), np.uint8), starts)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What a file keeps; inverse of `from_arrays`."""
+        packed = Packed.of(self.data) if isinstance(self.data, np.ndarray) and len(self.data) > _LONG else self.data
+        if isinstance(packed, Packed):
+            return {"text_pieces": packed.pieces, "text_ends": packed.ends, "text_starts": self.starts}
+        return {"text_data": packed, "text_starts": self.starts}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Dictionary:
+        starts = arrays.get("text_starts", np.zeros(1, np.uint32))
+        if "text_pieces" in arrays:
+            return cls(Packed(arrays["text_pieces"], arrays["text_ends"]), starts)
+        return cls(arrays.get("text_data", np.zeros(0, np.uint8)), starts)
 
     @classmethod
     def merged(cls, parts: Sequence[Dictionary]) -> tuple[Dictionary, list[Codes]]:
@@ -53,7 +70,7 @@ class Dictionary:
         return self._encoded(code).decode()
 
     def __iter__(self) -> Iterator[str]:
-        data = self.data.tobytes()
+        data = self._whole.tobytes()
         bounds = self.starts.tolist()
         if self._ascii:
             text = data.decode("ascii")
@@ -96,13 +113,14 @@ class Dictionary:
 
     def hashes(self) -> NDArray[np.uint64]:
         """64 bits of each text, equal for equal texts: a polynomial in its bytes, modulo 2^64; shape (n,)."""
-        powers = np.full(len(self.data) + 1, _MULTIPLIER, np.uint64)
+        data = self._whole
+        powers = np.full(len(data) + 1, _MULTIPLIER, np.uint64)
         powers[0] = 1
         np.cumprod(powers, out=powers)
-        backwards = np.full(len(self.data) + 1, pow(int(_MULTIPLIER), -1, 1 << 64), np.uint64)
+        backwards = np.full(len(data) + 1, pow(int(_MULTIPLIER), -1, 1 << 64), np.uint64)
         backwards[0] = 1
         np.cumprod(backwards, out=backwards)
-        sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum((self.data + np.uint64(1)) * powers[:-1])])
+        sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum((data + np.uint64(1)) * powers[:-1])])
         low, high = self.starts[:-1], self.starts[1:]
         mixed: NDArray[np.uint64] = (sums[high] - sums[low]) * backwards[low] ^ (high - low).astype(
             np.uint64
@@ -122,20 +140,20 @@ class Dictionary:
 
     @cached_property
     def _ascii(self) -> bool:
-        return not len(self.data) or int(self.data.max()) < 128
+        return int(self._whole.max(initial=0)) < 128
 
     def _with_word(self, word: str) -> list[int]:
         """Codes of the texts with a word, found in the bytes of all (which are ASCII)."""
-        needle = word.encode()
-        if not word.isascii() or len(needle) > len(self.data):
+        needle, data = word.encode(), self._whole
+        if not word.isascii() or len(needle) > len(data):
             return []
-        places = np.flatnonzero(self._is(needle[0], self.data[: len(self.data) - len(needle) + 1]))
+        places = np.flatnonzero(self._is(needle[0], data[: len(data) - len(needle) + 1]))
         for at, byte in enumerate(needle[1:], start=1):
-            places = places[self._is(byte, self.data[places + at])]
+            places = places[self._is(byte, data[places + at])]
         codes = np.searchsorted(self.starts, places, "right") - 1
         ends = places + len(needle)
-        begins = (places == self.starts[codes]) | ~_WORD[self.data[np.maximum(places - 1, 0)]]
-        next_bytes = self.data[np.minimum(ends, len(self.data) - 1)]
+        begins = (places == self.starts[codes]) | ~_WORD[data[np.maximum(places - 1, 0)]]
+        next_bytes = data[np.minimum(ends, len(data) - 1)]
         whole = begins & (ends <= self.starts[codes + 1]) & ((ends == self.starts[codes + 1]) | ~_WORD[next_bytes])
         found: list[int] = np.unique(codes[whole]).tolist()
         return found
@@ -151,11 +169,16 @@ class Dictionary:
         """Codes of the texts that have a minus sign where a date has its first."""
         starts = self.starts[:-1].astype(np.int64)
         long = np.flatnonzero(np.diff(self.starts.astype(np.int64)) >= len("YYYY-MM-DD"))
-        found: list[int] = long[self.data[starts[long] + 4] == ord("-")].tolist() if len(long) else []
+        found: list[int] = long[self._whole[starts[long] + 4] == ord("-")].tolist() if len(long) else []
         return found
 
     def _encoded(self, code: int) -> bytes:
-        return self.data[self.starts[code] : self.starts[code + 1]].tobytes()
+        low, high = int(self.starts[code]), int(self.starts[code + 1])
+        return self.data.stretch(low, high) if isinstance(self.data, Packed) else self.data[low:high].tobytes()
+
+    @property
+    def _whole(self) -> NDArray[np.uint8]:
+        return self.data.whole() if isinstance(self.data, Packed) else self.data
 
 
 def _holds_phrase(words: list[str], wanted: Sequence[str]) -> bool:

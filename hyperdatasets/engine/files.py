@@ -2,8 +2,8 @@
 
     magic (8 bytes) | length of the header (8) | blake3 of the header (32) | header | arrays
 
-The header says where each array lies, and the BLAKE3 of all of them. Of numbers that count up one by one (revisions,
-the frames of things that come once a frame) it says the first only.
+The header says where each array lies, and the BLAKE3 of all of them. Of numbers that grow in even steps (revisions, the
+frames of what comes once a frame, the places of texts of one length) it says first, end and step only.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def write(path: Path, arrays: Iterable[tuple[Key, NDArray[Any]]]) -> None:
     parts: list[bytes] = []
     end = 0
     for key, array in arrays:
-        first = _counted_from(array)
-        where = {"at": end} if first is None else {"from": first}
+        steady = _steady(array)
+        where = {"at": end} if steady is None else {"range": steady}
         listed.append({"key": key, "type": array.dtype.str, "count": len(array), **where})
-        data = np.ascontiguousarray(array).tobytes() if first is None else b""
+        data = np.ascontiguousarray(array).tobytes() if steady is None else b""
         padding = -len(data) % _ALIGN
         parts += [data, bytes(padding)]
         end += len(data) + padding
@@ -69,18 +69,21 @@ def read(path: Path) -> dict[Key, NDArray[Any]]:
         return {
             tuple(each["key"]): np.frombuffer(body, np.dtype(each["type"]), each["count"], each["at"])
             if "at" in each
-            else np.arange(each["from"], each["from"] + each["count"], dtype=each["type"])
+            else np.arange(*each["range"], dtype=each["type"])
             for each in listed["arrays"]
         }
     except (OSError, ValueError) as error:
         raise DamagedFile(f"{path.name}: {error}") from None
 
 
-def _counted_from(array: NDArray[Any]) -> int | None:
-    """The first of numbers that count up one by one; None for others."""
-    if len(array) < _SHORT or array.dtype != np.uint32 or int(array[-1]) - int(array[0]) + 1 != len(array):
+def _steady(array: NDArray[Any]) -> tuple[int, int, int] | None:
+    """First, end and step of numbers that grow in even steps; None for others."""
+    if len(array) < _SHORT or array.dtype != np.uint32:
         return None
-    return int(array[0]) if bool((array[1:] == array[:-1] + np.uint32(1)).all()) else None
+    first, step = int(array[0]), int(array[1]) - int(array[0])
+    end = first + step * len(array)
+    even = step > 0 and int(array[-1]) == end - step and bool((array[1:] - array[:-1] == step).all())
+    return (first, end, step) if even else None
 
 
 def _digest(body: bytes | memoryview) -> str:

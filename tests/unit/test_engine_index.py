@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from hyperdatasets.engine.files import DamagedFile
 from hyperdatasets.engine.frame_keys import frame_keys
 from hyperdatasets.engine.index import DatasetIndex, check
 from hyperdatasets.engine.orders import sequences
+from hyperdatasets.engine.packed import Packed
 from hyperdatasets.engine.places import FrameSet, RulePlaces
 from hyperdatasets.engine.schema import schema
 from hyperdatasets.engine.segment import Row
@@ -92,6 +94,46 @@ def test_the_area_of_upright_boxes_is_not_written_and_still_found(tmp_path: Path
             assert found(each, "rois.area:6") == ([1] if kept else [])
             assert found(each, "_exists_:rois.area") == [0, 1]
             assert "rois.area" in each.names("frame")
+
+
+def test_long_texts_are_packed_and_found(tmp_path: Path) -> None:
+    rows = [
+        frame(number, sources=[{"uri": f"site://x/{'é' * (number % 7)}/{number:06}"}], meta={"said": f"word{number} é"})
+        for number in range(6_000)
+    ]
+    built = DatasetIndex(tmp_path)
+    built.add(rows)
+    before = {text: found(built, text) for text in (
+        'sources.uri.keyword:"site://x/éé/004720"', "sources.uri:00472*", "id.keyword:f5999", "id.keyword:f6000",
+        "meta.said:word17", "meta.said.keyword:[word3 TO word31}", "word5999", "meta.said:/word.*99/ OR f17",
+    )}  # fmt: skip
+    assert all(len(numbers) for text, numbers in before.items() if "f6000" not in text)
+    built.save()
+    (file,) = tmp_path.glob("*.segment")
+    assert ("sources", "column", "uri", "text_pieces") in files.read(file)
+    again = DatasetIndex(tmp_path)
+    assert {text: found(again, text) for text in before} == before
+
+
+@given(st.binary(max_size=100), st.integers(1, 900), st.integers(0, 70_000), st.integers(0, 70_000))
+def test_any_stretch_of_packed_bytes(data: bytes, times: int, start: int, stop: int) -> None:
+    data *= times
+    packed = Packed.of(np.frombuffer(data, np.uint8))
+    assert packed.whole().tobytes() == data
+    stop = min(stop, len(data))
+    assert packed.stretch(start, stop) == data[start:stop]
+
+
+@given(st.integers(0, 1 << 20), st.integers(0, 5), st.integers(64, 200), st.sampled_from([None, 0, 63]))
+def test_numbers_in_even_steps_are_read_as_they_were(first: int, step: int, count: int, odd: int | None) -> None:
+    numbers = (first + step * np.arange(count)).astype(np.uint32)
+    if odd is not None:
+        numbers[odd] += 1
+    with TemporaryDirectory() as folder:
+        files.write(Path(folder) / "a", [(("n",), numbers)])
+        again = files.read(Path(folder) / "a")[("n",)]
+    assert again.dtype == np.uint32
+    assert again.tolist() == numbers.tolist()
 
 
 def test_rois_keep_their_places_in_their_frames() -> None:
