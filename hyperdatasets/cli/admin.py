@@ -107,8 +107,9 @@ def _compact(data: Path) -> int:
     path = database(data)
     before = path.stat().st_size
     store = SqliteStore(path)
-    with console.status(f"rewriting {path} ({before >> 20} MiB)…"):
-        store.compact()
+    console.print(f"rewriting {path} ({before >> 20} MiB)")
+    with counting("revisions") as count:
+        store.compact(count)
     store.close()
     shutil.rmtree(data / "index", ignore_errors=True)
     return before - path.stat().st_size

@@ -28,6 +28,7 @@ from metadata_service.catalog import view_orders, views
 from metadata_service.catalog.contents import Contents
 from metadata_service.catalog.records import Signer
 from metadata_service.catalog.tombstones import withdrawn
+from metadata_service.store.blocks import seal
 from metadata_service.store.keys import Keys, hashes_of
 from metadata_service.store.protocol import Reading, Row
 
@@ -91,6 +92,7 @@ def dataset_problems(reading: Reading, dataset: Row, progress: Progress) -> Iter
     described = _Described.of(dataset["next_revision"])
     gone = withdrawn(reading, dataset["id"])
     yield from _revisions(reading, dataset, described, gone, progress)
+    yield from _seals(reading, dataset, described)
     yield from _keys(reading, dataset, described)
     yield from _vectors(reading, dataset, gone)
     yield from _versions(reading, dataset, described)
@@ -172,6 +174,14 @@ def _revision(row: Row, *, is_withdrawn: bool) -> Iterator[str]:
     heads = row["frame_id"], row["site"], row["annotated"]
     if heads != (frame["id"], frame.get("site", ""), bool(frame.get("annotations"))):
         yield f"{name}: id, site or annotations are not those of its content; {_RESTORE}"
+
+
+def _seals(reading: Reading, dataset: Row, described: _Described) -> Iterator[str]:
+    """Digests that follow from what is stored against what was written."""
+    for first, count, sealed in reading.seals(dataset["id"]):
+        here = slice(first, first + count)
+        if described.known[here].all() and seal(described.digests[here].tobytes()) != sealed:
+            yield f"revisions {first} to {first + count - 1}: what they say is not what was written; {_RESTORE}"
 
 
 def _vectors(reading: Reading, dataset: Row, gone: BitMap) -> Iterator[str]:

@@ -6,7 +6,7 @@ conformance suite with one line.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
@@ -50,6 +50,9 @@ class Reading(Protocol):
 
     def digests(self, dataset: str, numbers: BitMap) -> Iterator[bytes]:
         """Digests of these revisions, ascending, end to end in parts."""
+
+    def seals(self, dataset: str) -> Iterator[tuple[int, int, bytes]]:
+        """First revision, count and seal (`blocks.seal`) of revisions that were sealed when they were written."""
 
     def vectors(self, field: int, revisions: Sequence[int]) -> list[Row]:
         """`revision` and `value` of the vectors that these revisions have under a field, ascending."""
@@ -96,8 +99,14 @@ class Store(Protocol):
     def backup(self, target: str) -> None:
         """Copies the state of one moment into a new file while others read and write."""
 
-    def compact(self) -> None:
-        """Gives free pages back; nothing that was erased is left in the file. Nobody else may use the store."""
+    def compact(self, progress: Callable[[int], None]) -> None:
+        """Packs what an earlier version packed, gives free pages back; nothing that was erased is left in the file.
+
+        Nobody else may use the store. It may end in the middle: what is done stays done.
+
+        Args:
+            progress: told how many revisions more were looked at.
+        """
 
     def check(self) -> list[str]:
         """Problems in the store's own structure; empty if there are none."""

@@ -163,4 +163,8 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (kind, subject)
     ) STRICT;
     """,
+    """
+    ALTER TABLE blocks ADD COLUMN digits BLOB;
+    ALTER TABLE blocks ADD COLUMN seal BLOB;
+    """,
 )

@@ -5,26 +5,27 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
+import zstandard
 from pyroaring import BitMap
-from sqlite_utils import Database
 
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidConfig, StorageFailed, StorageFull, StorageRefused
-from metadata_service.store.blocks import BLOCK, DIGEST, Codec
+from metadata_service.store.blocks import Codec
 from metadata_service.store.keys import KeyCache, Keys, hashes_of, to_merge
 from metadata_service.store.protocol import Head, Row
 from metadata_service.store.schema import MIGRATIONS
 
+_REPACKED = 256  # blocks in one transaction
 _SPARE = 1 << 20  # bytes; with less than that left SQLite fails to extend its files in more than one way
 _PRAGMAS = """
-    PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA mmap_size = 1073741824;
+    PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA mmap_size = 2147418112;
     PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384;
 """
 
@@ -77,7 +78,11 @@ class SqliteStore:
         ):
             source.backup(copy)
 
-    def compact(self) -> None:
+    def compact(self, progress: Callable[[int], None] = lambda _: None) -> None:
+        after: tuple[str, int] | None = ("", -1)
+        while after is not None:
+            with self.writing() as writing:
+                after = writing.repack(after, progress)
         with self._writer_lock, _translated(self._path):
             self._writer.connection.execute("VACUUM")
             self._writer.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -116,7 +121,6 @@ class _Connection:
         self._codec = Codec()
         self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
         self.connection.executescript(_PRAGMAS)
-        self._database = Database(self.connection)
 
     def one(self, table: str, **equal: Any) -> Row | None:
         return next(iter(self.rows(table, **equal)), None)
@@ -124,7 +128,7 @@ class _Connection:
     def rows(self, table: str, *, order: str = "", **equal: Any) -> list[Row]:
         where = " AND ".join(f"[{name}] = :{name}" for name in equal) or "1"
         ordered = f" ORDER BY {order}" if order else ""
-        return list(self._database.query(f"SELECT * FROM [{table}] WHERE {where}{ordered}", equal))
+        return list(self._query(f"SELECT * FROM [{table}] WHERE {where}{ordered}", equal))
 
     def revisions(self, dataset: str, numbers: Sequence[int]) -> list[Row]:
         found: list[Row] = []
@@ -135,7 +139,7 @@ class _Connection:
     def revisions_from(self, dataset: str, first: int, limit: int) -> Iterator[Row]:
         sql = "SELECT * FROM blocks WHERE dataset = ? AND first >= ? AND first < ? ORDER BY first"
         start = self._block_of(dataset, first)
-        for block in self._database.query(sql, (dataset, start, first + limit)):
+        for block in self._query(sql, (dataset, start, first + limit)):
             low, high = max(0, first - block["first"]), min(block["count"], first + limit - block["first"])
             yield from self._codec.rows(block, range(low, high))
 
@@ -149,7 +153,7 @@ class _Connection:
 
     def heads(self, dataset: str, numbers: Sequence[int]) -> dict[int, Head]:
         found: dict[int, Head] = {}
-        for block, places in self._blocks(dataset, numbers, "first, count, heads, digests"):
+        for block, places in self._blocks(dataset, numbers, "*"):
             revisions = (block["first"] + place for place in places)
             found.update(zip(revisions, self._codec.heads(block, places), strict=True))
         return found
@@ -157,25 +161,17 @@ class _Connection:
     def frame_ids(self, dataset: str, numbers: Sequence[int]) -> dict[int, str]:
         found: dict[int, str] = {}
         for block, places in self._blocks(dataset, numbers, "first, count, heads"):
-            ids, first = self._codec.names(block["heads"]).ids, block["first"]
-            found.update((first + place, ids[place]) for place in places)
+            revisions = (block["first"] + place for place in places)
+            found.update(zip(revisions, self._codec.frame_ids(block["heads"], places), strict=True))
         return found
 
     def digests(self, dataset: str, numbers: BitMap) -> Iterator[bytes]:
-        sql = "SELECT first, count, digests FROM blocks WHERE dataset = ? AND first >= ? AND first <= ? ORDER BY first"
-        if not numbers:
-            return
-        if (numbers.max() - numbers.min()) > BLOCK * len(numbers):
-            yield from (head.digest for head in self.heads(dataset, list(numbers)).values())
-            return
-        start = self._block_of(dataset, numbers.min())
-        for first, count, digests in self.connection.execute(sql, (dataset, start, numbers.max())):
-            inside = numbers.range_cardinality(first, first + count)
-            if inside == count:
-                yield digests
-            elif inside:
-                places = [place for place in range(count) if first + place in numbers]
-                yield b"".join(digests[place * DIGEST : (place + 1) * DIGEST] for place in places)
+        for block, places in self._blocks(dataset, numbers, "*"):
+            yield b"".join(self._codec.digests(block, places))
+
+    def seals(self, dataset: str) -> Iterator[tuple[int, int, bytes]]:
+        sql = "SELECT first, count, seal FROM blocks WHERE dataset = ? AND seal IS NOT NULL ORDER BY first"
+        return iter(self.connection.execute(sql, (dataset,)))
 
     def add_revisions(
         self, dataset: str, first: int, rows: Sequence[Mapping[str, Any]], saved: Mapping[str, Any]
@@ -187,9 +183,24 @@ class _Connection:
     def erase(self, dataset: str, numbers: BitMap) -> None:
         for block, places in list(self._blocks(dataset, numbers, "*")):
             key = {"dataset": dataset, "first": block["first"]}
-            self.update("blocks", key, self._codec.erased(block, set(places)))
+            self.update("blocks", key, self._codec.repacked(block, set(places)))
         for number in numbers:
             self.delete("attachments", dataset=dataset, revision=number)
+
+    def repack(self, after: tuple[str, int], progress: Callable[[int], None]) -> tuple[str, int] | None:
+        """Packs some blocks as they are packed today, those after a dataset and number; returns where to go on.
+
+        A damaged one stays as it is, for `admin check` to tell.
+        """
+        sql = f"SELECT * FROM blocks WHERE (dataset, first) > (?, ?) ORDER BY dataset, first LIMIT {_REPACKED}"
+        blocks = list(self._query(sql, after))
+        for block in blocks:
+            if block["seal"] is None:
+                with suppress(zstandard.ZstdError, ValueError, IndexError):
+                    key = {"dataset": block["dataset"], "first": block["first"]}
+                    self.update("blocks", key, self._codec.repacked(block))
+            progress(block["count"])
+        return (blocks[-1]["dataset"], blocks[-1]["first"]) if blocks else None
 
     def _merge_keys(self, dataset: str) -> None:
         sql = "SELECT first, count, mark FROM keys WHERE dataset = ? ORDER BY first"
@@ -211,11 +222,11 @@ class _Connection:
         sql = f"SELECT {columns} FROM blocks WHERE dataset = ? AND first <= ? ORDER BY first DESC LIMIT 1"
         block: dict[str, Any] = {"first": 0, "count": 0}
         places: list[int] = []
-        for number in sorted(set(numbers)):
+        for number in numbers if isinstance(numbers, BitMap) else sorted(set(numbers)):
             if number >= block["first"] + block["count"]:
                 if places:
                     yield block, places
-                found = next(self._database.query(sql, (dataset, number)), None)
+                found = next(self._query(sql, (dataset, number)), None)
                 block, places = found or block, []
             if number - block["first"] < block["count"]:
                 places.append(number - block["first"])
@@ -228,7 +239,7 @@ class _Connection:
             CROSS JOIN attachments AS a ON a.dataset = ? AND a.revision = wanted.value
         """
         numbers = _list([row["revision"] for row in rows])
-        beside = {row["revision"]: row for row in self._database.query(sql, (numbers, dataset))}
+        beside = {row["revision"]: row for row in self._query(sql, (numbers, dataset))}
         nothing = {"blob": None, "previews_json": None}
         return [{**row, **nothing, **beside.get(row["revision"], {})} for row in rows]
 
@@ -238,21 +249,26 @@ class _Connection:
 
     def _read_keys(self, dataset: str, first: int) -> Keys:
         sql = "SELECT hashes, revisions FROM keys WHERE dataset = ? AND first = ?"
-        return Keys.from_row(next(self._database.query(sql, (dataset, first))))
+        return Keys.from_row(next(self._query(sql, (dataset, first))))
 
     def vectors(self, field: int, revisions: Sequence[int]) -> list[Row]:
         sql = """
             SELECT v.revision, v.value FROM json_each(?) AS wanted
             CROSS JOIN vectors AS v ON v.field = ? AND v.revision = wanted.value ORDER BY v.revision
         """
-        return list(self._database.query(sql, (_list(revisions), field)))
+        return list(self._query(sql, (_list(revisions), field)))
 
     def vectors_after(self, field: int, number: int, limit: int) -> list[Row]:
         sql = """
             SELECT number, revision, value FROM vectors INDEXED BY vectors_by_field
             WHERE field = ? AND number > ? ORDER BY number LIMIT ?
         """
-        return list(self._database.query(sql, (field, number, limit)))
+        return list(self._query(sql, (field, number, limit)))
+
+    def _query(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any]) -> Iterator[Row]:
+        cursor = self.connection.execute(sql, parameters)
+        names = [column[0] for column in cursor.description]
+        return (dict(zip(names, row, strict=True)) for row in cursor)
 
     def insert(self, table: str, row: Mapping[str, Any]) -> None:
         self.insert_all(table, [row])

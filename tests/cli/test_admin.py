@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pyroaring import BitMap
-from zstandard import ZstdCompressor, ZstdDecompressor
 
 from hyperdatasets.cli.main import run
 from hyperdatasets.client.config import ClientConfig
@@ -29,6 +28,7 @@ from hyperdatasets.core.query.parse import parse
 from hyperdatasets.engine import deadline
 from metadata_service.config import ServiceConfig
 from metadata_service.server import Service, opened
+from tests import stored_blocks
 
 
 def made(number: int) -> SingleFrame:
@@ -84,10 +84,18 @@ def other_order() -> bytes:
 
 
 def other_content(data: Path) -> None:
+    stored_blocks.change(data / "metadata.db", lambda text: text.replace(b'"n":7}', b'"n":8}'), first=0)
+
+
+def other_content_before_seals(data: Path) -> None:
+    stored_blocks.as_before_seals(data / "metadata.db", lambda text: text.replace(b'"n":7}', b'"n":8}'))
+
+
+def one_bit(data: Path) -> None:
     with closing(sqlite3.connect(data / "metadata.db")) as connection, connection:
-        (payload,) = connection.execute("SELECT payload FROM blocks WHERE first = 0").fetchone()
-        text = ZstdDecompressor().decompress(payload).replace(b'"n":7', b'"n":8')
-        connection.execute("UPDATE blocks SET payload = ? WHERE first = 0", (ZstdCompressor().compress(text),))
+        (digits,) = connection.execute("SELECT digits FROM blocks WHERE first = 0").fetchone()
+        changed = bytes([*digits[:-1], digits[-1] ^ 1])
+        connection.execute("UPDATE blocks SET digits = ? WHERE first = 0", (changed,))
 
 
 def index_byte(data: Path) -> None:
@@ -110,7 +118,11 @@ def cut_index(data: Path) -> None:
 
 
 DAMAGES = [
-    (other_content, r"revision 7 \(f7\): the content is not that of its digest"),
+    (other_content, "revisions 0 to 63: what they say is not what was written"),
+    (other_content_before_seals, r"revision 7 \(f7\): the content is not that of its digest"),
+    (one_bit, "64 revisions from 0 on are missing or cannot be"),
+    (sql("UPDATE blocks SET digits = x'00' WHERE first = 64"), "36 revisions from 64 on are missing or cannot be"),
+    (sql("UPDATE blocks SET seal = zeroblob(16) WHERE first = 64"), "revisions 64 to 99: what they say is not what"),
     (sql("UPDATE blocks SET payload = x'00' WHERE first = 64"), "36 revisions from 64 on are missing or cannot be"),
     (sql("DELETE FROM blocks WHERE first = 64"), "36 revisions from 64 on are missing or cannot be"),
     (sql("UPDATE keys SET hashes = zeroblob(length(hashes)) WHERE first = 0"), "keys from revision 0 on do not lead"),
@@ -159,6 +171,48 @@ def test_check_says_what_is_wrong_and_what_to_do(
     assert run(["admin", "check", str(data)]) == 1
     output = capsys.readouterr().out
     assert re.search(told, output), output
+
+
+def test_a_database_of_before_seals_is_read_edited_and_compacted(data: Path) -> None:
+    """Both layouts stand side by side until `admin compact` packs all blocks alike; digests stay what they are."""
+    stored_blocks.as_before_seals(data / "metadata.db")
+    stored_blocks.migrate_back(data / "metadata.db")
+    assert run(["admin", "check", str(data)]) == 0
+    with Service(ServiceConfig(data=data, port=0)) as service:
+        client = MetadataClient(ClientConfig(service=service.address))
+        versions = DatasetVersion.get_versions("p/d", client=client)
+        current, draft = versions[0], versions[-1]
+        digests = [version.digest for version in versions]
+        before = {frame.id: frame.to_plain() for frame in draft.frames()}
+        changed = draft.get_frame("f42")
+        changed.metadata["n"] = 4242
+        draft.update_frames([changed])
+        draft.delete_frames(["f43"])
+        assert Dataset.get("p/d", client=client).withdraw_frames(["f44"], why="consent") == (1, ())
+        diff = current.diff(draft)
+        assert (diff.added, diff.removed, diff.changed) == (198, 1, 1)
+        assert sorted(frame_id for frame_id, kind, _ in diff.frames if kind != "added") == ["f42", "f43"]
+        client.close()
+    assert sealed(data) == {False: 5, True: 2}
+    assert run(["admin", "check", str(data)]) == 0
+    assert run(["admin", "compact", str(data)]) == 0
+    assert sealed(data) == {True: 7}
+    assert run(["admin", "check", str(data)]) == 0
+    with Service(ServiceConfig(data=data, port=0)) as service:
+        client = MetadataClient(ClientConfig(service=service.address))
+        versions = DatasetVersion.get_versions("p/d", client=client)
+        after = {frame.id: frame.to_plain() for frame in versions[-1].frames()}
+        client.close()
+    assert [version.digest for version in versions][:-1] == digests[:-1]
+    assert before.keys() - after.keys() == {"f43", "f44"}
+    assert [name for name in after if after[name] != before[name]] == ["f42"]
+
+
+def sealed(data: Path) -> dict[bool, int]:
+    """How many blocks are packed as today, and how many as before."""
+    with closing(sqlite3.connect(data / "metadata.db")) as connection:
+        found = connection.execute("SELECT seal IS NOT NULL, count(*) FROM blocks GROUP BY 1").fetchall()
+    return {bool(has): count for has, count in found}
 
 
 @pytest.mark.parametrize("command", ["rebuild-index", "compact"])

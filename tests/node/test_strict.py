@@ -9,7 +9,6 @@ from pathlib import Path
 
 import orjson
 import pytest
-import zstandard
 
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.node import NodeClient
@@ -21,6 +20,7 @@ from metadata_service.server import Service
 from node import clients
 from node import policy as policies
 from node.server import Node
+from tests import stored_blocks
 from tests.node.conftest import SiteUnderTest, made
 
 POLICY = '[[allow]]\ndatasets = ["clinic/cells"]\nprincipals = ["trainer"]\npurposes = ["research"]\n'
@@ -105,14 +105,8 @@ def test_a_changed_slice_is_noticed(strict: SiteUnderTest, tmp_path: Path) -> No
     register(strict)
     (strict.folder / "policy.toml").write_text(POLICY)
     view = strict.published_view()
-    database = sqlite3.connect(tmp_path / "service" / "metadata.db")
-    first, payload = database.execute("SELECT first, payload FROM blocks LIMIT 1").fetchone()
-    content = zstandard.decompress(payload)
-    changed = zstandard.compress(content.replace(b'"width":32', b'"width":33', 1))
-    assert changed != payload
-    database.execute("UPDATE blocks SET payload = ? WHERE first = ?", (changed, first))
-    database.commit()
-    database.close()
+    database = tmp_path / "service" / "metadata.db"
+    stored_blocks.as_before_seals(database, lambda text: text.replace(b'"width":32', b'"width":33'))
     with pytest.raises(HyperdatasetsError, match="digest says"):
         reader(strict).open(view=view.reference, purpose="research")
 
@@ -210,13 +204,9 @@ def test_a_slice_that_is_refused_leaves_what_was_admitted_as_it_was(strict: Site
     draft = DatasetVersion.get_current("clinic/cells", client=strict.client)
     draft.update_by_query(frame_query="rois.label:wbc", add_labels=["seen"])
     second = strict.published_view("second")
-    database = sqlite3.connect(tmp_path / "service" / "metadata.db")
-    for block, payload in database.execute("SELECT first, payload FROM blocks").fetchall():
-        changed = zstandard.compress(zstandard.decompress(payload).replace(b'"rbc"', b'"wbc"'))
-        database.execute("UPDATE blocks SET payload = ? WHERE first = ?", (changed, block))
-    database.commit()
-    database.close()
-    with pytest.raises(HyperdatasetsError, match="digest says"):
+    database = tmp_path / "service" / "metadata.db"
+    stored_blocks.change(database, lambda text: text.replace(b'"rbc"', b'"wbc"'))
+    with pytest.raises(HyperdatasetsError, match="does not add up to the signed leaf"):
         reader(strict).open(view=second.reference, purpose="research")
     strict.node.stop()
     with Node(strict.folder) as again:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import zstandard
 from typer.testing import CliRunner
 
 from hyperdatasets.cli.main import app
@@ -24,6 +22,7 @@ from hyperdatasets.core.errors import InvalidArgument, PermissionDenied
 from hyperdatasets.v1 import dataview_service_pb2 as pb
 from metadata_service.config import ServiceConfig
 from metadata_service.server import Service
+from tests import stored_blocks
 
 SECRET = "Zanzibarquux"  # what the withdrawn frame says, nowhere else
 GONE = "f03"
@@ -76,12 +75,7 @@ def withdraw(client: MetadataClient) -> None:
 def everything_on_disk(folder: Path) -> bytes:
     """Every byte of a data folder, and of the database's compressed columns."""
     found = b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
-    unpack = zstandard.ZstdDecompressor().decompress
-    with sqlite3.connect(folder / "metadata.db") as database:
-        for heads, payload in database.execute("SELECT heads, payload FROM blocks"):
-            found += unpack(heads) + unpack(payload)
-    database.close()
-    return found
+    return found + stored_blocks.contents(folder / "metadata.db")
 
 
 @pytest.mark.parametrize("output_rois", ["all_in_frame", "frame_per_roi"])
