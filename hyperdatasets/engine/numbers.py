@@ -100,18 +100,17 @@ class Numbers:
 
     def among(self, elements: BitMap) -> NDArray[Any]:
         """The values that these elements hold, as int64 or float64, by element."""
-        if not len(self.values):
-            return self.wide
-        if self.elements is None:
-            chosen = to_array(elements)
-            return self._of(self.values.take(chosen))
         return self.held_by(elements)[1]
 
     def held_by(self, elements: BitMap) -> tuple[Ordinals, NDArray[Any]]:
         """The same with the element of each value."""
-        rows = self.rows
-        chosen = to_mask(elements, self.size)[rows]
-        return rows[chosen], self._of(self.values[chosen])
+        if not len(self.values):
+            return np.zeros(0, np.uint32), self.wide
+        if self.elements is None:
+            rows = to_array(elements)
+            return rows, self._of(self.values.take(rows))
+        chosen = to_mask(elements, self.size)[self.elements]
+        return self.elements[chosen], self._of(self.values[chosen])
 
     def reordered(self, order: NDArray[np.int64], fresh: Ordinals) -> Numbers:
         """The same with the element that was `order[i]` as element i; `fresh` is the inverse of that."""

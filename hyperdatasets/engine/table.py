@@ -56,12 +56,17 @@ class Table:
 
     def frames_of(self, elements: BitMap) -> BitMap:
         """The frames that these elements belong to."""
-        return to_set(self.owners.take(to_array(elements)), self.frames)
+        return elements if self.alone else to_set(self.owners.take(to_array(elements)), self.frames)
 
     @cached_property
     def frames_with_any(self) -> BitMap:
         """Frames that have an element at all."""
         return from_mask(self.per_frame > 0)
+
+    @cached_property
+    def alone(self) -> bool:
+        """Whether each frame has one element, of its own number."""
+        return self.size == self.frames and bool((self.owners == np.arange(self.size)).all())
 
     @cached_property
     def per_frame(self) -> NDArray[np.uint32]:
@@ -74,6 +79,8 @@ class Table:
 
     def of_frames(self, frames: BitMap) -> BitMap:
         """The elements that belong to these frames."""
+        if self.alone:
+            return frames
         if len(frames) == self.frames:
             return BitMap(range(self.size))
         return from_mask(to_mask(frames, self.frames).take(self.owners))
@@ -109,8 +116,7 @@ def is_any_text(field_of_leaf: Field) -> bool:
 
 def made(table: Table) -> Table:
     """The table with what can be derived from its columns."""
-    alone = table.size == table.frames and _is_identity(table.owners)
-    return table if alone else replace(table, holders=_holders(table))
+    return table if table.alone else replace(table, holders=_holders(table))
 
 
 Object = TypeVar("Object", bound=Mapping[str, Any])
@@ -181,10 +187,6 @@ def merge_tables(tables: Sequence[Table]) -> Table:
     return Table(
         bases[-1], columns, np.concatenate(owners), firsts[-1], places=np.concatenate(places) if places else None
     )
-
-
-def _is_identity(owners: Ordinals) -> bool:
-    return bool((owners == np.arange(len(owners))).all())
 
 
 _READY = ("label", "origin", "shape", "content_type")  # columns that whole frames are asked for by
