@@ -115,6 +115,7 @@ def test_long_texts_are_packed_and_found(tmp_path: Path) -> None:
     assert {text: found(again, text) for text in before} == before
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=100), st.integers(1, 900), st.integers(0, 70_000), st.integers(0, 70_000))
 def test_any_stretch_of_packed_bytes(data: bytes, times: int, start: int, stop: int) -> None:
     data *= times
@@ -124,6 +125,7 @@ def test_any_stretch_of_packed_bytes(data: bytes, times: int, start: int, stop: 
     assert packed.stretch(start, stop) == data[start:stop]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1 << 20), st.integers(0, 5), st.integers(64, 200), st.sampled_from([None, 0, 63]))
 def test_numbers_in_even_steps_are_read_as_they_were(first: int, step: int, count: int, odd: int | None) -> None:
     numbers = (first + step * np.arange(count)).astype(np.uint32)
