@@ -1,4 +1,4 @@
-"""ROIs in an order of their own: label set by label set, and within one by confidence.
+"""ROIs of merged segments in an order of their own: label set by label set, and within one by confidence.
 
 A condition on labels so holds for a few stretches of ROIs, and one on the confidence for a part of each, which is
 found by bisection; neither looks at single ROIs.
@@ -24,6 +24,7 @@ def clustered(table: Table) -> Table:
     fresh[order] = np.arange(table.size, dtype=np.uint32)
     columns = {name: column.reordered(order, fresh) for name, column in table.columns.items()}
     places = table.places_of(order.astype(np.uint32))
+    places = places.astype(np.min_scalar_type(places.max(initial=0)))
     return made(Table(table.size, columns, table.owners[order], table.frames, places=places))
 
 

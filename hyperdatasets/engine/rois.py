@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import chain
 from operator import itemgetter
 from typing import Any
@@ -14,16 +13,15 @@ from numpy.typing import NDArray
 from hyperdatasets.core.frames import Frame, Geometry
 from hyperdatasets.core.geometry import LABEL, area, bounding_box, shape
 from hyperdatasets.engine.bitmaps import Ordinals
-from hyperdatasets.engine.clusters import clustered
 from hyperdatasets.engine.column import Column, of_numbers
-from hyperdatasets.engine.table import Table, TableBuilder, of_like_keys
+from hyperdatasets.engine.table import Table, TableBuilder, made, of_like_keys
 
 _BOX = ("x", "y", "width", "height")
 MEASURES = ("area", *_BOX)  # of ROIs; numbers only
 
 
 def rois_table(frames: Sequence[Frame]) -> Table:
-    """All ROIs of these frames, clustered."""
+    """ROIs in the order of their frames."""
     per_frame = [frame.get("annotations", ()) for frame in frames]
     listed: list[Any] = list(chain.from_iterable(per_frame))
     builder = TableBuilder(owners_of(per_frame))
@@ -39,10 +37,7 @@ def rois_table(frames: Sequence[Frame]) -> Table:
             builder.add("shape", elements, [LABEL] * len(alike))
         if "sources" not in keys:
             _add_sources_of_frames(builder, frames, elements)
-    found = builder.build(len(frames), boxes)
-    firsts = np.cumsum(found.per_frame) - found.per_frame
-    places = np.arange(found.size, dtype=np.uint32) - firsts.astype(np.uint32)[found.owners]
-    return clustered(replace(found, places=places.astype(np.min_scalar_type(places.max(initial=0)))))
+    return made(builder.build(len(frames), boxes))
 
 
 def owners_of(per_frame: Sequence[Sequence[Any]]) -> Ordinals:

@@ -126,11 +126,15 @@ def of_like_keys(
     elements: Ordinals, objects: Sequence[Object]
 ) -> Iterator[tuple[tuple[str, ...], Ordinals, Sequence[Object]]]:
     """The objects, and their elements, grouped by their keys: what is alike, as most are, is quick to take apart."""
+    first = tuple(objects[0]) if objects else ()
+    if all(map(first.__eq__, map(tuple, objects))):
+        yield first, elements, objects
+        return
     places: dict[tuple[str, ...], list[int]] = {}
     for place, keys in enumerate(map(tuple, objects)):
         places.setdefault(keys, []).append(place)
     for keys, own in places.items():
-        yield keys, elements[own], objects if len(places) == 1 else [objects[place] for place in own]
+        yield keys, elements[own], [objects[place] for place in own]
 
 
 _PLAIN = frozenset({str, int, float, bool})
@@ -183,10 +187,10 @@ def merge_tables(tables: Sequence[Table]) -> Table:
         for path in paths
     }
     owners = [table.owners + np.uint32(first) for first, table in zip(firsts, tables, strict=False)]
-    places = [table.places for table in tables if table.places is not None]
-    return Table(
-        bases[-1], columns, np.concatenate(owners), firsts[-1], places=np.concatenate(places) if places else None
-    )
+    places = None
+    if any(table.places is not None for table in tables):
+        places = np.concatenate([table.places_of(np.arange(table.size, dtype=np.uint32)) for table in tables])
+    return Table(bases[-1], columns, np.concatenate(owners), firsts[-1], places=places)
 
 
 _READY = ("label", "origin", "shape", "content_type")  # columns that whole frames are asked for by
