@@ -141,7 +141,8 @@ class _Connection:
         start = self._block_of(dataset, first)
         for block in self._query(sql, (dataset, start, first + limit)):
             low, high = max(0, first - block["first"]), min(block["count"], first + limit - block["first"])
-            yield from self._codec.rows(block, range(low, high))
+            if low < high:
+                yield from self._codec.rows(block, range(low, high))
 
     def revisions_of(self, dataset: str, frame_ids: Sequence[str], within: BitMap) -> list[Row]:
         wanted = np.unique(hashes_of(frame_ids))

@@ -116,6 +116,7 @@ def test_revisions_by_number_and_by_frame(store: Store) -> None:
         assert [row["revision"] for row in reading.revisions("d", [5, 1, 9])] == [1, 5]
         assert reading.revisions("d", [4])[0]["blob"] == b"x"
         assert [row["revision"] for row in reading.revisions_from("d", 2, 3)] == [2, 3, 4]
+        assert list(reading.revisions_from("d", 10_000, 3)) == []
         found = reading.revisions_of("d", ["f1", "f9"], BitMap([0, 1, 2, 4]))
         assert [(row["revision"], row["frame_id"]) for row in found] == [(1, "f1"), (4, "f1")]
         assert reading.revisions_of("d", ["f1"], BitMap([4]))[0]["payload"] == b"content of 4"
