@@ -15,7 +15,7 @@ from hyperdatasets.core.normalise import normalise
 from hyperdatasets.v1 import frame_service_pb2 as pb
 from hyperdatasets.v1.frame_service_pb2_grpc import FrameServiceStub
 from hyperdatasets.wire import columns
-from hyperdatasets.wire.frames import to_message
+from hyperdatasets.wire.frames import to_fields
 
 BATCH = 1_000  # frames
 BATCH_BYTES = 4 << 20
@@ -199,18 +199,17 @@ def _batches(
         size = 0
         for index, (plain, vectors) in part:
             try:
-                named = [pb.NamedVector(field=field, values=values) for field, values in vectors.items()]
-                message = pb.FrameWrite(frame=to_message(normalise(_checked(plain))[0]), vectors=named)
+                fields = to_fields(normalise(_checked(plain))[0])
             except HyperdatasetsError as error:
                 frame_id = str(plain.get("id", "")) if isinstance(plain, Mapping) else ""
                 result.append(FailedFrame(index, frame_id, error.reason, error.message))
                 continue
-            size += message.ByteSize()
-            if size > BATCH_BYTES and sent.indexes:
-                yield sent
-                sent, size = _empty(dataset, version, mode), message.ByteSize()
-            sent.request.frames.append(message)
+            named = [pb.NamedVector(field=field, values=values) for field, values in vectors.items()]
+            size += sent.request.frames.add(frame=fields, vectors=named).ByteSize()
             sent.indexes.append(index)
+            if size > BATCH_BYTES:
+                yield sent
+                sent, size = _empty(dataset, version, mode), 0
         if sent.indexes:
             yield sent
 

@@ -46,7 +46,7 @@ _SOURCE_KEYS = frozenset(
 _MASK_KEYS = frozenset({"id", "uri", "content_type", "digest"})
 _ANNOTATION_KEYS = frozenset({"id", "labels", "confidence", "origin", "geometry", "sources", "meta"})
 
-_FOUR_DOUBLES = [float] * 4
+_ID = itemgetter("id")
 _IN_SPACE = frozenset({"points3d", "polygon3d", "box3d"})
 
 
@@ -157,16 +157,16 @@ def _annotations(plain: Any, sources: list[dict[str, Any]], warnings: list[str])
     ]
     fill_ids(annotations)
     _unique(annotations, "annotations")
-    annotations.sort(key=itemgetter("id"))  # code points sort like UTF-8 bytes
+    annotations.sort(key=_ID)  # code points sort like UTF-8 bytes
     return annotations
 
 
 def _smallest(sources: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
     """Width and height that every picture has at least; `UNBOUNDED` where no size is known."""
-    pictures = [source for source in sources if source.get("width") and source.get("height")]
-    if not pictures:
-        return UNBOUNDED, UNBOUNDED
-    return min(source["width"] for source in pictures), min(source["height"] for source in pictures)
+    sizes = [(source["width"], source["height"]) for source in sources if source.get("width") and source.get("height")]
+    if len(sizes) == 1:
+        return sizes[0]
+    return min((width for width, _ in sizes), default=UNBOUNDED), min((height for _, height in sizes), default=UNBOUNDED)
 
 
 def _usual_annotation(plain: Any, width: float, height: float) -> dict[str, Any] | None:
@@ -178,9 +178,11 @@ def _usual_annotation(plain: Any, width: float, height: float) -> dict[str, Any]
         return None
     labels, geometry, confidence = plain.get("labels"), plain.get("geometry"), plain.get("confidence")
     box = geometry.get("box") if type(geometry) is dict and len(geometry) == 1 else None
-    if type(box) is not list or list(map(type, box)) != _FOUR_DOUBLES or type(labels) is not list or not labels:
+    if type(box) is not list or len(box) != 4 or type(labels) is not list or not labels:
         return None
     x, y, box_width, box_height = box
+    if not type(x) is type(y) is type(box_width) is type(box_height) is float:
+        return None
     inside = x >= 0 and y >= 0 and 0 < box_width <= width - x and 0 < box_height <= height - y
     if not inside or not all(map(_usual_label, labels)) or (len(labels) > 1 and len(set(labels)) < len(labels)):
         return None
@@ -287,7 +289,6 @@ def _fits(
 
 
 def _unique(items: list[dict[str, Any]], where: str) -> None:
-    ids = {item["id"] for item in items}
-    if len(ids) != len(items):
+    if len(set(map(_ID, items))) != len(items):
         twice, _ = Counter(item["id"] for item in items).most_common(1)[0]
         raise InvalidFrame(f"{where}: the id {twice!r:.60} occurs twice")

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-import math
 import unicodedata
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 import orjson
@@ -18,10 +18,11 @@ from hyperdatasets.core.names import did_you_mean, nearest
 MAX_META = 1 << 20  # bytes of JSON text
 MAX_META_DEPTH = 32
 INT64 = range(-(1 << 63), 1 << 63)
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def meta_object(value: Any, where: str) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
+    if type(value) is not dict and not isinstance(value, Mapping):
         raise InvalidFrame(f"{where}: expected an object with named values, got {type(value).__name__}")
     _check_json(value, where, depth=0)
     size = len(orjson.dumps(value))
@@ -39,9 +40,9 @@ def _check_json(value: Any, where: str, *, depth: int) -> None:
         value = value.values()
     for inner in value:
         kind = type(inner)
-        if kind is str and inner.isprintable():
+        if (kind is str and inner.isprintable()) or kind is bool or (kind is float and isfinite(inner)):
             continue
-        if isinstance(inner, Mapping | list | tuple):
+        if kind not in _SCALARS and isinstance(inner, Mapping | list | tuple):
             _check_json(inner, where, depth=depth + 1)
         else:
             _check_scalar(inner, where)
@@ -64,12 +65,12 @@ def _check_scalar(value: Any, where: str) -> None:
         integer(value, where)
     elif not isinstance(value, float):
         raise InvalidFrame(f"{where}: {type(value).__name__} cannot be kept; use text, numbers, lists, objects")
-    elif not math.isfinite(value):
+    elif not isfinite(value):
         raise InvalidFrame(f"{where}: NaN and infinity cannot be kept; leave the value out")
 
 
 def known_keys(plain: Any, keys: frozenset[str], where: str) -> None:
-    if not isinstance(plain, Mapping):
+    if type(plain) is not dict and not isinstance(plain, Mapping):
         raise InvalidFrame(f"{where}: expected an object with named values, got {type(plain).__name__}")
     if not plain.keys() <= keys:
         key = next(key for key in plain if key not in keys)
@@ -81,6 +82,8 @@ def text_of(plain: Mapping[str, Any], key: str, where: str, limit: int) -> str:
     text = plain.get(key)
     if text is None or text == "":
         return ""
+    if type(text) is str and len(text) <= limit and text.isprintable():
+        return text
     if not isinstance(text, str):
         raise InvalidFrame(f"{where}.{key}: expected text, got {type(text).__name__}")
     check_text(text, f"{where}.{key}", limit)

@@ -19,18 +19,18 @@ _DOUBLES = ("box", "ellipse", "keypoints", "points3d", "polygon3d", "box3d")
 
 def to_message(frame: Frame) -> pb.Frame:
     """The message of a plain frame."""
-    message = pb.Frame(
-        id=frame["id"],
-        site=frame.get("site", ""),
-        context_id=frame.get("context_id", ""),
-        timestamp=frame.get("timestamp"),
-        sources=[_source_message(source) for source in frame["sources"]],
-        annotations=[annotation_message(annotation) for annotation in frame.get("annotations", ())],
-        meta_json=_json_text(frame),
-    )
-    if "blob" in frame:
-        message.blob = frame["blob"]
-    return message
+    return pb.Frame(**to_fields(frame))
+
+
+def to_fields(frame: Frame) -> Any:
+    """The fields of that message, as a dictionary.
+
+    A message that holds a frame is made of them in half the time that it takes to make the frame's message first.
+    """
+    fields: dict[str, Any] = {**frame, "sources": [_with_json_text({**source}) for source in frame["sources"]]}
+    if "annotations" in frame:
+        fields["annotations"] = list(map(_annotation_fields, frame["annotations"]))
+    return _with_json_text(fields)
 
 
 def from_message(message: pb.Frame) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def from_message(message: pb.Frame) -> dict[str, Any]:
     if message.HasField("timestamp"):
         plain["timestamp"] = message.timestamp
     if message.annotations:
-        plain["annotations"] = [annotation_plain(annotation) for annotation in message.annotations]
+        plain["annotations"] = [_annotation_plain(annotation) for annotation in message.annotations]
     if message.meta_json:
         plain["meta"] = _json_value(message.meta_json, "meta_json")
     if message.HasField("blob"):
@@ -55,27 +55,23 @@ def from_message(message: pb.Frame) -> dict[str, Any]:
     return plain
 
 
-def annotation_message(annotation: Mapping[str, Any]) -> pb.Annotation:
-    """The message of a plain annotation."""
-    return pb.Annotation(
-        id=annotation["id"],
-        labels=annotation["labels"],
-        confidence=annotation.get("confidence"),
-        origin=annotation.get("origin", ""),
-        geometry=_geometry_fields(annotation["geometry"]) if "geometry" in annotation else None,
-        sources=annotation.get("sources", ()),
-        meta_json=_json_text(annotation),
-    )
+def _annotation_fields(annotation: Mapping[str, Any]) -> dict[str, Any]:
+    fields = {**annotation}
+    if "geometry" in fields:
+        fields["geometry"] = _geometry_fields(fields["geometry"])
+    return _with_json_text(fields)
 
 
-def annotation_plain(message: pb.Annotation) -> dict[str, Any]:
+def _annotation_plain(message: pb.Annotation) -> dict[str, Any]:
     """The plain annotation of a message; slices of repeated fields are lists, made in half the time of `list`."""
     plain: dict[str, Any] = {"id": message.id, "labels": message.labels[:]}
     if message.HasField("confidence"):
         plain["confidence"] = message.confidence
     if message.origin:
         plain["origin"] = message.origin
-    if message.HasField("geometry"):
+    if box := message.geometry.box.values[:]:  # nearly all are boxes; of an unset message nothing comes out
+        plain["geometry"] = {"box": box}
+    elif message.HasField("geometry"):
         plain["geometry"] = _geometry_plain(message.geometry)
     if message.sources:
         plain["sources"] = message.sources[:]
@@ -84,8 +80,7 @@ def annotation_plain(message: pb.Annotation) -> dict[str, Any]:
     return plain
 
 
-def _geometry_fields(geometry: Mapping[str, Any]) -> Any:
-    """The fields of the message; as dictionaries they are made in half the time."""
+def _geometry_fields(geometry: Mapping[str, Any]) -> dict[str, Any]:
     ((shape, value),) = geometry.items()
     if shape in _DOUBLES:
         return {shape: {"values": value}}
@@ -97,8 +92,6 @@ def _geometry_fields(geometry: Mapping[str, Any]) -> Any:
 
 
 def _geometry_plain(message: pb.Geometry) -> dict[str, Any]:
-    if message.HasField("box"):
-        return {"box": message.box.values[:]}
     shape = message.WhichOneof("shape")
     if shape is None:
         raise InvalidFrame("geometry: no shape is set; leave the geometry out for a frame label")
@@ -110,15 +103,6 @@ def _geometry_plain(message: pb.Geometry) -> dict[str, Any]:
     if shape == "mask":
         return {shape: [value.red, value.green, value.blue]}
     return {shape: [value.start, value.end]}
-
-
-def _source_message(source: Mapping[str, Any]) -> pb.Source:
-    return pb.Source(
-        id=source["id"],
-        masks=[pb.Mask(**mask) for mask in source.get("masks", ())],
-        meta_json=_json_text(source),
-        **{key: source[key] for key in (*_SOURCE_TEXTS, *_SOURCE_NUMBERS) if key in source},
-    )
 
 
 def _source_plain(message: pb.Source) -> dict[str, Any]:
@@ -141,9 +125,11 @@ def _mask_plain(message: pb.Mask) -> dict[str, str]:
     return {"id": message.id} | {key: text for key, text in texts.items() if text}
 
 
-def _json_text(owner: Mapping[str, Any]) -> str:
-    meta = owner.get("meta")
-    return orjson.dumps(meta).decode() if meta else ""
+def _with_json_text(fields: dict[str, Any]) -> dict[str, Any]:
+    meta = fields.pop("meta", None)
+    if meta:
+        fields["meta_json"] = orjson.dumps(meta).decode()
+    return fields
 
 
 def _json_value(text: str, where: str) -> Any:

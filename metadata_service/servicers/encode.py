@@ -20,7 +20,7 @@ from hyperdatasets.v1 import frame_service_pb2 as frames_pb
 from hyperdatasets.v1 import site_service_pb2 as sites_pb
 from hyperdatasets.v1 import user_service_pb2 as users_pb
 from hyperdatasets.v1 import version_service_pb2 as versions_pb
-from hyperdatasets.wire.frames import to_message
+from hyperdatasets.wire.frames import to_fields
 from metadata_service.catalog import contents, versions
 from metadata_service.catalog.frames import frame_of
 from metadata_service.catalog.outcomes import Outcome
@@ -84,7 +84,7 @@ def check_report(row: Row) -> checks_pb.CheckReport:
 def stored_frame(row: Row, shown: Frame | None = None) -> frame_pb2.StoredFrame:
     """A revision; `shown` is what is sent in place of the whole frame."""
     return frame_pb2.StoredFrame(
-        frame=to_message(frame_of(row) if shown is None else shown), revision=row["revision"],
+        frame=to_fields(frame_of(row) if shown is None else shown), revision=row["revision"],
         digest=f"sha256:{row['digest'].hex()}",
         saved_ms=row["saved_ms"], saved_in_version=row["saved_in"], saved_by=row["saved_by"],
     )  # fmt: skip
