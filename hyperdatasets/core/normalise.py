@@ -166,7 +166,9 @@ def _smallest(sources: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
     sizes = [(source["width"], source["height"]) for source in sources if source.get("width") and source.get("height")]
     if len(sizes) == 1:
         return sizes[0]
-    return min((width for width, _ in sizes), default=UNBOUNDED), min((height for _, height in sizes), default=UNBOUNDED)
+    return min((width for width, _ in sizes), default=UNBOUNDED), min(
+        (height for _, height in sizes), default=UNBOUNDED
+    )
 
 
 def _usual_annotation(plain: Any, width: float, height: float) -> dict[str, Any] | None:
@@ -181,9 +183,8 @@ def _usual_annotation(plain: Any, width: float, height: float) -> dict[str, Any]
     if type(box) is not list or len(box) != 4 or type(labels) is not list or not labels:
         return None
     x, y, box_width, box_height = box
-    if not type(x) is type(y) is type(box_width) is type(box_height) is float:
-        return None
-    inside = x >= 0 and y >= 0 and 0 < box_width <= width - x and 0 < box_height <= height - y
+    doubles = type(x) is type(y) is type(box_width) is type(box_height) is float
+    inside = doubles and x >= 0 and y >= 0 and 0 < box_width <= width - x and 0 < box_height <= height - y
     if not inside or not all(map(_usual_label, labels)) or (len(labels) > 1 and len(set(labels)) < len(labels)):
         return None
     annotation_id = plain.get("id", "")
