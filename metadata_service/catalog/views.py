@@ -239,25 +239,36 @@ def read(deployment: Deployment, reading: Reading, caller: Caller, target: Row |
     )  # fmt: skip
 
 
-def publish(deployment: Deployment, writing: Writing, caller: Caller, row: Row, *, etag: str) -> tuple[Row, Resolved]:
+@dataclass(frozen=True)
+class Prepared:
+    """Digests of what a draft selected before the transaction that publishes it: nobody can write meanwhile."""
+
+    canonical: bytes
+    selection: Mapping[str, views.Selection]
+    sites: Sequence[SiteSelection]
+
+    def sites_of(self, reading: Reading, resolved: Resolved) -> Sequence[SiteSelection]:
+        """Those of the same selection are the same."""
+        is_same = self.canonical == resolved.view.canonical_bytes() and self.selection == resolved.sites()
+        return self.sites if is_same else site_digests(reading, resolved)
+
+
+def prepare(deployment: Deployment, reading: Reading, caller: Caller, row: Row) -> Prepared:
+    if row["published"]:
+        return Prepared(b"", {}, ())
+    resolved = _resolved_to_publish(deployment, reading, caller, row)
+    return Prepared(resolved.view.canonical_bytes(), resolved.sites(), site_digests(reading, resolved))
+
+
+def publish(
+    deployment: Deployment, writing: Writing, caller: Caller, row: Row, *, etag: str, prepared: Prepared
+) -> tuple[Row, Resolved]:
     """Pins the versions, evaluates, stores the selection with its digests, signs the record."""
     check_etag(row, etag)
     if row["published"]:
         raise ViewPublished(f"view `{row['name']}` is published already")
-    spec = spec_of(row)
-    check_publishable(spec)
-    resolved = resolve(deployment, writing, caller, spec)
-    for version in resolved.view.versions:
-        pinned = writing.one("versions", id=version.version_id)
-        if pinned is None or not pinned["published"]:
-            name = "" if pinned is None else pinned["name"]
-            raise VersionNotPublished(f"version `{name}` is a draft; publish it (or take a snapshot) before the view")
-    if not any(resolved.selection):
-        raise EmptyView(f"view `{row['name']}` selects no frame; resolve it to see what each rule matches")
-    if resolved.view.labels is None:
-        numbers = enumerate_labels(labels_of(resolved.view, resolved.slices, resolved.selection))
-        resolved = replace(resolved, view=resolved.view.with_labels(numbers))
-    sites = site_digests(writing, resolved)
+    resolved = _resolved_to_publish(deployment, writing, caller, row)
+    sites = prepared.sites_of(writing, resolved)
     digest = view_digest(sites)
     now = deployment.now_ms()
     row = change(writing, "views", row, {
@@ -274,6 +285,30 @@ def publish(deployment: Deployment, writing: Writing, caller: Caller, row: Row, 
         "nearest": rankings.by_site(deployment, writing, resolved.view, resolved.slices, resolved.sites()),
     }, now)  # fmt: skip
     return row, resolved
+
+
+def _resolved_to_publish(deployment: Deployment, reading: Reading, caller: Caller, row: Row) -> Resolved:
+    spec = spec_of(row)
+    check_publishable(spec)
+    resolved = resolve(deployment, reading, caller, spec)
+    for version in resolved.view.versions:
+        pinned = reading.one("versions", id=version.version_id)
+        if pinned is None or not pinned["published"]:
+            name = "" if pinned is None else pinned["name"]
+            raise VersionNotPublished(f"version `{name}` is a draft; publish it (or take a snapshot) before the view")
+    if not any(resolved.selection):
+        raise EmptyView(f"view `{row['name']}` selects no frame; resolve it to see what each rule matches")
+    if resolved.view.labels is not None:
+        return resolved
+    numbers = enumerate_labels(labels_of(resolved.view, resolved.slices, resolved.selection))
+    return replace(resolved, view=resolved.view.with_labels(numbers))
+
+
+def published_sites(reading: Reading, row: Row, resolved: Resolved) -> Sequence[SiteSelection]:
+    """Count and digest of each site's selection of a published view, as it resolves now."""
+    view = pinned_of(row)
+    is_same = stored_selection(reading, row, view) == resolved.sites()
+    return stored_sites(reading, row) if is_same else site_digests(reading, resolved)
 
 
 def stored_sites(reading: Reading, row: Row) -> list[SiteSelection]:

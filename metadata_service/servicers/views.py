@@ -113,10 +113,15 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
     ) -> pb.PublishDataViewResponse:
         def work(writing: Writing) -> pb.PublishDataViewResponse:
             row = views.find(writing, self.caller, request.view, role="editor")
-            row, resolved = views.publish(self.deployment, writing, self.caller, row, etag=request.etag)
+            row, resolved = views.publish(
+                self.deployment, writing, self.caller, row, etag=request.etag, prepared=prepared
+            )
             view = encode.view(row, views.stored_sites(writing, row))
             return pb.PublishDataViewResponse(view=view, warnings=encode.warnings(resolved.warnings))
 
+        with self.reading() as reading:
+            row = views.find(reading, self.caller, request.view, role="editor")
+            prepared = views.prepare(self.deployment, reading, self.caller, row)
         return self.once(request, pb.PublishDataViewResponse, work)
 
     def CloneDataView(
@@ -139,9 +144,11 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
     ) -> pb.ResolveDataViewResponse:
         with self.reading() as reading:
             resolved = self._resolved(reading, request.target)
-            published = request.target.WhichOneof("source") == "view" and self._target(reading, request.target)
-            frozen = isinstance(published, dict) and published["published"]
-            counted = views.site_digests(reading, resolved) if frozen else views.site_counts(resolved)
+            target = self._target(reading, request.target)
+            if isinstance(target, dict) and target["published"]:
+                counted = views.published_sites(reading, target, resolved)
+            else:
+                counted = views.site_counts(resolved)
             sites = _selections(resolved, counted)
         counts = [
             pb.RuleCount(
