@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +14,12 @@ from pyroaring import BitMap
 from hyperdatasets.core.dataview import RoiRule, Split
 from hyperdatasets.core.query.parse import parse
 from hyperdatasets.core.split import split_places
-from hyperdatasets.engine.bitmaps import complement, everything, from_mask, to_array
+from hyperdatasets.engine.bitmaps import complement, everything, from_mask, to_array, union
 from hyperdatasets.engine.column import Column
 from hyperdatasets.engine.segment import Segment
+
+_KEPT = 8  # counts of ROIs, a byte a frame each
+_COUNTS: WeakKeyDictionary[Segment, OrderedDict[tuple[RoiRule, ...], NDArray[np.unsignedinteger]]] = WeakKeyDictionary()
 
 
 def rois_of_rule(segment: Segment, rule: RoiRule) -> BitMap:
@@ -29,16 +34,32 @@ def rois_of_rule(segment: Segment, rule: RoiRule) -> BitMap:
     return column.floats.between(-math.inf if low is None else low, math.inf if high is None else high, found)
 
 
+def rois_per_frame(segment: Segment, rules: tuple[RoiRule, ...]) -> NDArray[np.unsignedinteger]:
+    """How many ROIs each frame has that any of these rules asks for; shape (frames,).
+
+    The last few are kept: choosing frames and reporting ROIs ask for the same.
+    """
+    kept = _COUNTS.setdefault(segment, OrderedDict())
+    found = kept.get(rules)
+    if found is None:
+        counts = segment.rois.counts(union(rois_of_rule(segment, rule) for rule in rules))
+        found = kept[rules] = counts.astype(np.min_scalar_type(counts.max(initial=0)))
+        while len(kept) > _KEPT:
+            kept.popitem(last=False)
+    return found
+
+
 def frames_of_rule(segment: Segment, rule: RoiRule) -> BitMap:
     """Revisions with so many such ROIs; with `exclude` those without any."""
-    rois = rois_of_rule(segment, rule)
     low, high = rule.count
     if rule.exclude:
-        frames = complement(segment.rois.frames_of(rois), segment.size)
-    elif low in {None, 0, 1} and high is None:
-        frames = segment.rois.frames_of(rois) if low == 1 else everything(segment.size)
+        frames = complement(segment.rois.frames_of(rois_of_rule(segment, rule)), segment.size)
+    elif low in {None, 0} and high is None:
+        frames = everything(segment.size)
+    elif low == 1 and high is None:
+        frames = segment.rois.frames_of(rois_of_rule(segment, rule))
     else:
-        counts = segment.roi_counts(rois)
+        counts = rois_per_frame(segment, (rule,))
         chosen = counts >= (low or 0)
         if high is not None:
             chosen &= counts <= high

@@ -13,7 +13,6 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from hyperdatasets.core.errors import InvalidQuery
@@ -85,10 +84,6 @@ class Segment:
     def rois_matching(self, node: Node) -> BitMap:
         """Numbers of the ROIs, within the segment, that a ROI query matches."""
         return self._elements(node, self.rois)
-
-    def roi_counts(self, rois: BitMap) -> NDArray[np.int64]:
-        """How many of these ROIs each frame has; shape (frames,)."""
-        return self.rois.counts(rois)
 
     def to_revisions(self, frames: BitMap) -> BitMap:
         if self.first is not None:

@@ -18,7 +18,7 @@ from hyperdatasets.engine.bitmaps import to_array, to_bitmap, to_mask, union
 from hyperdatasets.engine.column import Column
 from hyperdatasets.engine.index import DatasetIndex
 from hyperdatasets.engine.places import FrameSet
-from hyperdatasets.engine.rules import rois_of_rule
+from hyperdatasets.engine.rules import rois_of_rule, rois_per_frame
 from hyperdatasets.engine.segment import Row, Segment, build
 from hyperdatasets.engine.side_by_side import of_each
 from hyperdatasets.engine.views import Selection, Slice
@@ -34,11 +34,10 @@ def asked(rule: Rule) -> list[RoiRule]:
 
 def roi_counts(rule: Rule, index: DatasetIndex, parts: Sequence[BitMap]) -> list[int]:
     """For each part of the frames (a site's) the ROIs that the rule asks for; all of them if it asks for none."""
-    wanted = asked(rule)
+    wanted = tuple(asked(rule))
 
     def counted(segment: Segment) -> list[int]:
-        table = segment.rois
-        counts = table.counts(_rois(segment, wanted)) if wanted else table.per_frame
+        counts = rois_per_frame(segment, wanted) if wanted else segment.rois.per_frame
         return [int(counts[segment.places(revisions)].sum()) for revisions in parts]
 
     return [sum(each) for each in zip(*of_each(counted, index.segments), strict=True)] or [0] * len(parts)
