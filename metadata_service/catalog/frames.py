@@ -78,7 +78,7 @@ def write(
     checked = [
         cast("Frame", each[1]) if normal else _normalised(index, each, outcome) for index, each in enumerate(frames)
     ]
-    current = current_rows(writing, contents, dataset, version, [frame["id"] for frame in checked if frame])
+    current = _current(writing, contents, caller, dataset, version, [frame["id"] for frame in checked if frame], mode)
     gone = withdrawn_ids(writing, dataset["id"], [frame["id"] for frame in checked if frame])
     for index, (frame, (_, _, etag)) in enumerate(zip(checked, frames, strict=True)):
         if frame is None:
@@ -100,6 +100,15 @@ def current_rows(
     held = contents.of(reading, version) - withdrawn(reading, dataset["id"])
     rows = reading.revisions_of(dataset["id"], frame_ids, held)
     return {row["frame_id"]: row for row in rows}
+
+
+def current_heads(
+    reading: Reading, contents: Contents, dataset: Row, version: Row, frame_ids: Sequence[str]
+) -> dict[str, Row]:
+    """What names these revisions: number, site, digest, whether it is annotated."""
+    held = contents.of(reading, version) - withdrawn(reading, dataset["id"])
+    heads = reading.heads_of(dataset["id"], frame_ids, held)
+    return {head.frame_id: {"revision": number, **head._asdict()} for number, head in heads.items()}
 
 
 def already_withdrawn(frame_id: str) -> FrameWithdrawn:
@@ -147,6 +156,23 @@ def adopt(
             before = current[row["frame_id"]]
             batch.removed[before["revision"]] = (before["site"], before["digest"], bool(before["annotated"]))
     return _store(writing, caller, now_ms, dataset, version, batch)
+
+
+def _current(
+    reading: Reading,
+    contents: Contents,
+    caller: Caller,
+    dataset: Row,
+    version: Row,
+    frame_ids: Sequence[str],
+    mode: Mode,
+) -> dict[str, Row]:
+    """What is written over; what it says is read where it counts: of others' frames, in other modes, with vectors."""
+    if mode == "upsert" and not vectors.fields(reading, dataset):
+        heads = current_heads(reading, contents, dataset, version, frame_ids)
+        if all(head["site"] == caller.site for head in heads.values()):
+            return heads
+    return current_rows(reading, contents, dataset, version, frame_ids)
 
 
 def _normalised(index: int, write: Write, outcome: Outcome) -> Frame | None:
@@ -197,16 +223,12 @@ def _take(
 
 def _allowed(caller: Caller, frame: Frame, current: Row | None, mode: Mode) -> Frame:
     """The frame as this caller may write it: a site's part is the site's own, the rest the centre's."""
-    site = frame.get("site", "")
     if current is None:
-        if mode == "shared_part":
-            raise NotFound(f"the version has no frame `{frame['id'][:60]}`", kind="frame", name=frame["id"])
-        if site != caller.site and (site or caller.site):
-            owner = f"site `{site}`" if site else "no site"
-            raise FrameOfOtherSite(f"the frame belongs to {owner}; only the node of a site writes its frames")
+        return _arriving(caller, frame, mode)
+    owner = current["site"]
+    if mode == "upsert" and owner == caller.site:
         return frame
     before = frame_of(current)
-    owner = before.get("site", "")
     if mode == "shared_part":
         return join_parts(site_part(before), shared_part(frame))
     if caller.site and owner != caller.site:
@@ -221,6 +243,17 @@ def _allowed(caller: Caller, frame: Frame, current: Row | None, mode: Mode) -> F
         if "annotations" in frame:
             kept["annotations"] = frame["annotations"]
     return join_parts(site_part(frame), kept)
+
+
+def _arriving(caller: Caller, frame: Frame, mode: Mode) -> Frame:
+    """A frame that the version does not hold yet."""
+    site = frame.get("site", "")
+    if mode == "shared_part":
+        raise NotFound(f"the version has no frame `{frame['id'][:60]}`", kind="frame", name=frame["id"])
+    if site != caller.site and (site or caller.site):
+        owner = f"site `{site}`" if site else "no site"
+        raise FrameOfOtherSite(f"the frame belongs to {owner}; only the node of a site writes its frames")
+    return frame
 
 
 def _store(writing: Writing, caller: Caller, now_ms: int, dataset: Row, version: Row, batch: _Batch) -> Row:

@@ -98,7 +98,7 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
         found: list[pb.WriteFailure] = []
         for name, given in sorted(by_field.items()):
             ids = [frame_id for _, frame_id, _ in given]
-            held = frames.current_rows(writing, self.deployment.contents, dataset, outcome.version, ids)
+            held = frames.current_heads(writing, self.deployment.contents, dataset, outcome.version, ids)
             done = vectors.write(
                 writing, self.caller, self.now_ms, dataset, name=name, ids=ids,
                 values=[values for _, _, values in given], held=held,
@@ -112,7 +112,7 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
         def work(writing: Writing) -> pb.DeleteFramesResponse:
             dataset, version = self._draft(writing, request.dataset, request.version, request.etag)
             if request.frame_ids:
-                held = frames.current_rows(writing, self.deployment.contents, dataset, version, list(request.frame_ids))
+                held = frames.current_heads(writing, self.deployment.contents, dataset, version, request.frame_ids)
                 revisions = BitMap(row["revision"] for row in held.values())
                 said: tuple[queries.Warned, ...] = ()
             else:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 import zstandard
@@ -35,6 +35,12 @@ _LEVEL = zstandard.ZstdCompressionParameters(
     strategy=zstandard.STRATEGY_GREEDY, window_log=20, hash_log=17, chain_log=16, search_log=4, min_match=6,
     target_length=8, write_checksum=1,
 )  # fmt: skip
+
+
+class Block(Protocol):
+    """A row of the table, by names of columns."""
+
+    def __getitem__(self, column: str, /) -> Any: ...
 
 
 class Names(NamedTuple):
@@ -100,7 +106,7 @@ class Codec:
                 "digests": _kept(part), "seal": seal(_digests(part)),
             }  # fmt: skip
 
-    def repacked(self, block: Mapping[str, Any], erased: Collection[int] = ()) -> Row:
+    def repacked(self, block: Block, erased: Collection[int] = ()) -> Row:
         """What changes in a block that is packed anew, without what these places say; what names them stays."""
         rows = list(self.rows(block, range(block["count"])))
         kept = [row | {"payload": b""} if place in erased else row for place, row in enumerate(rows)]
@@ -110,26 +116,26 @@ class Codec:
             "seal": block["seal"] or seal(_digests(rows)),
         }  # fmt: skip
 
-    def frame_ids(self, heads: bytes, places: Sequence[int]) -> Iterator[str]:
+    def frame_ids(self, heads: bytes, places: Sequence[int]) -> list[str]:
         """Ids of the frames at these places."""
         plain = self._decompress(heads)
         if plain.startswith(_OLD_HEADS):
             ids = orjson.loads(plain)[0]
-            return (ids[place] for place in places)
+            return [ids[place] for place in places]
         lines = plain.split(b"\n", places[-1] + 2)
-        return (orjson.loads(lines[place + 1]) for place in places)
+        return [orjson.loads(lines[place + 1]) for place in places]
 
-    def heads(self, block: Mapping[str, Any], places: Sequence[int]) -> Iterator[Head]:
+    def heads(self, block: Block, places: Sequence[int]) -> Iterator[Head]:
         """What names the frames at these places (ascending) of a block."""
         names = self._names(block)
         for place, digest in zip(places, self._digests(block, names, places), strict=True):
             yield Head(names.id(place), names.site(place), digest, names.is_annotated(place))
 
-    def digests(self, block: Mapping[str, Any], places: Sequence[int]) -> Iterator[bytes]:
+    def digests(self, block: Block, places: Sequence[int]) -> Iterator[bytes]:
         """Digests of the frames at these places (ascending) of a block."""
         return self._digests(block, self._names(block), places)
 
-    def rows(self, block: Mapping[str, Any], places: Sequence[int]) -> Iterator[Row]:
+    def rows(self, block: Block, places: Sequence[int]) -> Iterator[Row]:
         """Whole revisions at these places (ascending) of a block."""
         names = self._names(block)
         saved = {key: block[key] for key in ("saved_ms", "saved_in", "saved_by")}
@@ -144,15 +150,15 @@ class Codec:
                 **saved,
             }
 
-    def _names(self, block: Mapping[str, Any]) -> Names:
+    def _names(self, block: Block) -> Names:
         return Names.from_bytes(self._decompress(block["heads"]))
 
-    def _digests(self, block: Mapping[str, Any], names: Names, places: Sequence[int]) -> Iterator[bytes]:
+    def _digests(self, block: Block, names: Names, places: Sequence[int]) -> Iterator[bytes]:
         if block["seal"] is None:
             return (block["digests"][place * _DIGEST : (place + 1) * _DIGEST] for place in places)
         return (digest for _, digest in self._contents(block, names, places))
 
-    def _contents(self, block: Mapping[str, Any], names: Names, places: Sequence[int]) -> Iterator[tuple[bytes, bytes]]:
+    def _contents(self, block: Block, names: Names, places: Sequence[int]) -> Iterator[tuple[bytes, bytes]]:
         """Content and digest of each frame."""
         ends = list(accumulate(names.sizes, initial=0))
         start, stop = ends[places[0]], ends[places[-1] + 1]

@@ -43,7 +43,10 @@ class Reading(Protocol):
         """Whole revisions of these frames, of those numbers only, ascending."""
 
     def heads(self, dataset: str, numbers: Sequence[int]) -> dict[int, Head]:
-        """Revision -> what names it; costs less than whole revisions."""
+        """Revision -> what names it; costs less than whole revisions where they were read before."""
+
+    def heads_of(self, dataset: str, frame_ids: Sequence[str], within: BitMap) -> dict[int, Head]:
+        """What names the revisions of these frames, of those numbers only, ascending."""
 
     def frame_ids(self, dataset: str, numbers: Sequence[int]) -> dict[int, str]:
         """Revision -> frame id; costs less than heads."""

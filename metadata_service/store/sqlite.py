@@ -17,7 +17,8 @@ import zstandard
 from pyroaring import BitMap
 
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidConfig, StorageFailed, StorageFull, StorageRefused
-from metadata_service.store.blocks import Codec
+from metadata_service.store.blocks import Block, Codec
+from metadata_service.store.heads import HeadCache
 from metadata_service.store.keys import KeyCache, Keys, hashes_of, to_merge
 from metadata_service.store.protocol import Head, Row
 from metadata_service.store.schema import MIGRATIONS
@@ -38,9 +39,9 @@ class SqliteStore:
         self._writer_lock = threading.Lock()
         self._idle: list[_Connection] = []
         self._idle_lock = threading.Lock()
-        self._kept_keys = KeyCache()
+        self._caches = KeyCache(), HeadCache()
         with _translated(self._path):
-            self._writer = _Connection(path, self._kept_keys)
+            self._writer = _Connection(path, *self._caches, writes=True)
             self._writer.connection.execute("PRAGMA journal_mode = WAL")
             self._migrate()
 
@@ -49,7 +50,7 @@ class SqliteStore:
         with self._idle_lock:
             reader = self._idle.pop() if self._idle else None
         with _translated(self._path):
-            reader = reader or _Connection(self._path, self._kept_keys)
+            reader = reader or _Connection(self._path, *self._caches)
             reader.connection.execute("BEGIN")
             try:
                 yield reader
@@ -116,8 +117,8 @@ class _Connection:
     Lists of keys travel as one JSON text; CROSS JOIN makes SQLite look each up instead of scanning the table.
     """
 
-    def __init__(self, path: Path, kept_keys: KeyCache) -> None:
-        self._kept_keys = kept_keys
+    def __init__(self, path: Path, kept_keys: KeyCache, known_heads: HeadCache, *, writes: bool = False) -> None:
+        self._kept_keys, self._known_heads, self._writes = kept_keys, known_heads, writes
         self._codec = Codec()
         self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
         self.connection.executescript(_PRAGMAS)
@@ -134,6 +135,8 @@ class _Connection:
         found: list[Row] = []
         for block, places in self._blocks(dataset, numbers, "*"):
             found += self._codec.rows(block, places)
+        if not self._writes:  # what it reads is committed
+            self._known_heads.note(dataset, found)
         return self._with_attachments(dataset, found)
 
     def revisions_from(self, dataset: str, first: int, limit: int) -> Iterator[Row]:
@@ -145,25 +148,26 @@ class _Connection:
                 yield from self._codec.rows(block, range(low, high))
 
     def revisions_of(self, dataset: str, frame_ids: Sequence[str], within: BitMap) -> list[Row]:
-        wanted = np.unique(hashes_of(frame_ids))
-        found = BitMap()
-        for keys in self._keys(dataset):
-            found |= BitMap(keys.find(wanted).tolist())
-        named = set(frame_ids)
-        return [row for row in self.revisions(dataset, list(found & within)) if row["frame_id"] in named]
+        found, named = self._candidates(dataset, frame_ids) & within, set(frame_ids)
+        return [row for row in self.revisions(dataset, list(found)) if row["frame_id"] in named]
 
     def heads(self, dataset: str, numbers: Sequence[int]) -> dict[int, Head]:
-        found: dict[int, Head] = {}
-        for block, places in self._blocks(dataset, numbers, "*"):
+        found = self._known_heads.known(dataset, numbers)
+        for block, places in self._blocks(dataset, set(numbers) - found.keys(), "*"):
             revisions = (block["first"] + place for place in places)
             found.update(zip(revisions, self._codec.heads(block, places), strict=True))
-        return found
+        return dict(sorted(found.items()))
+
+    def heads_of(self, dataset: str, frame_ids: Sequence[str], within: BitMap) -> dict[int, Head]:
+        found, named = self._candidates(dataset, frame_ids) & within, set(frame_ids)
+        return {number: head for number, head in self.heads(dataset, list(found)).items() if head.frame_id in named}
 
     def frame_ids(self, dataset: str, numbers: Sequence[int]) -> dict[int, str]:
-        found: dict[int, str] = {}
-        for block, places in self._blocks(dataset, numbers, "first, count, heads"):
-            revisions = (block["first"] + place for place in places)
-            found.update(zip(revisions, self._codec.frame_ids(block["heads"], places), strict=True))
+        found = {number: head.frame_id for number, head in self._known_heads.known(dataset, numbers).items()}
+        for block, places in self._blocks(dataset, set(numbers) - found.keys(), "first, count, heads"):
+            first = block["first"]
+            for place, frame_id in zip(places, self._codec.frame_ids(block["heads"], places), strict=True):
+                found[first + place] = frame_id
         return found
 
     def digests(self, dataset: str, numbers: BitMap) -> Iterator[bytes]:
@@ -218,19 +222,22 @@ class _Connection:
         sql = "SELECT max(first) FROM blocks WHERE dataset = ? AND first <= ?"
         return int(self.connection.execute(sql, (dataset, number)).fetchone()[0] or 0)
 
-    def _blocks(self, dataset: str, numbers: Iterable[int], columns: str) -> Iterator[tuple[dict[str, Any], list[int]]]:
+    def _blocks(self, dataset: str, numbers: Iterable[int], columns: str) -> Iterator[tuple[Block, list[int]]]:
         """Each block that holds some of these revisions, ascending, with their places in it."""
         sql = f"SELECT {columns} FROM blocks WHERE dataset = ? AND first <= ? ORDER BY first DESC LIMIT 1"
-        block: dict[str, Any] = {"first": 0, "count": 0}
+        cursor = self.connection.cursor()
+        cursor.row_factory = sqlite3.Row
+        block: Any = None
+        first = end = 0
         places: list[int] = []
         for number in numbers if isinstance(numbers, BitMap) else sorted(set(numbers)):
-            if number >= block["first"] + block["count"]:
+            if number >= end:
                 if places:
                     yield block, places
-                found = next(self._query(sql, (dataset, number)), None)
-                block, places = found or block, []
-            if number - block["first"] < block["count"]:
-                places.append(number - block["first"])
+                block, places = cursor.execute(sql, (dataset, number)).fetchone(), []
+                first, end = (block["first"], block["first"] + block["count"]) if block else (0, 0)
+            if number < end:
+                places.append(number - first)
         if places:
             yield block, places
 
@@ -243,6 +250,14 @@ class _Connection:
         beside = {row["revision"]: row for row in self._query(sql, (numbers, dataset))}
         nothing = {"blob": None, "previews_json": None}
         return [{**row, **nothing, **beside.get(row["revision"], {})} for row in rows]
+
+    def _candidates(self, dataset: str, frame_ids: Sequence[str]) -> BitMap:
+        """Revisions of these frames, and perhaps of others."""
+        wanted = np.unique(hashes_of(frame_ids))
+        found = BitMap()
+        for keys in self._keys(dataset):
+            found |= BitMap(keys.find(wanted).tolist())
+        return found
 
     def _keys(self, dataset: str) -> Iterator[Keys]:
         for first, mark in self.connection.execute("SELECT first, mark FROM keys WHERE dataset = ?", (dataset,)):

@@ -120,10 +120,10 @@ def test_revisions_by_number_and_by_frame(store: Store) -> None:
         found = reading.revisions_of("d", ["f1", "f9"], BitMap([0, 1, 2, 4]))
         assert [(row["revision"], row["frame_id"]) for row in found] == [(1, "f1"), (4, "f1")]
         assert reading.revisions_of("d", ["f1"], BitMap([4]))[0]["payload"] == b"content of 4"
-        assert reading.heads("d", [3, 0]) == {
-            0: Head("f0", "", digest(0), False),
-            3: Head("f0", "", digest(3), True),
-        }
+        heads = {0: Head("f0", "", digest(0), False), 3: Head("f0", "", digest(3), True)}
+        assert reading.heads("d", [3, 0]) == heads
+        assert reading.heads_of("d", ["f0", "f9"], BitMap([0, 1, 3])) == heads
+        assert reading.heads_of("d", ["f0"], BitMap([1, 3])) == {3: heads[3]}
 
 
 @pytest.mark.parametrize("sizes", [[1] * 70, [200, 1, 1, 1, 200, 64, 65, 63, 1, 1000]])
@@ -170,6 +170,7 @@ def test_a_write_that_was_rolled_back_is_not_found(store: Store) -> None:
         with store.writing() as writing:
             writing.add_revisions("d", 0, [revision("gone")], SAVED)
             assert len(writing.revisions_of("d", ["gone"], BitMap([0]))) == 1
+            assert writing.heads("d", [0])[0].frame_id == "gone"
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -179,6 +180,7 @@ def test_a_write_that_was_rolled_back_is_not_found(store: Store) -> None:
     with store.reading() as reading:
         assert reading.revisions_of("d", ["gone"], BitMap([0])) == []
         assert len(reading.revisions_of("d", ["here"], BitMap([0]))) == 1
+        assert reading.heads("d", [0])[0].frame_id == reading.frame_ids("d", [0])[0] == "here"
 
 
 def test_it_is_there_after_a_restart(make: Callable[[], Store]) -> None:
