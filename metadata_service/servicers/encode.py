@@ -146,7 +146,6 @@ def experiment(reading: Reading, row: Row) -> experiments_pb.Experiment:
     body = orjson.loads(row["body_json"])
     named = reading.rows("experiment_views", order="name", experiment=row["id"])
     views = [named_view(reading, each) for each in named]
-    last = {point["name"]: point["value"] for point in reading.rows("metrics", order="step", experiment=row["id"])}
     return experiments_pb.Experiment(
         id=row["id"], project=row["project"], name=row["name"],
         state=experiments_pb.ExperimentState.Value(f"EXPERIMENT_STATE_{row['state'].upper()}"),
@@ -154,7 +153,7 @@ def experiment(reading: Reading, row: Row) -> experiments_pb.Experiment:
         views=views, unpinned=any(each.unpinned for each in views),
         cloned_from=row["cloned_from"], notes=body.get("notes", ""), tags=body.get("tags", []),
         archived=bool(row["archived"]), stamp=stamp(row), started_at=time(row["started_ms"]),
-        ended_at=time(row["ended_ms"]), last_metrics=last, etag=str(row["generation"]),
+        ended_at=time(row["ended_ms"]), last_metrics=reading.last_metrics(row["id"]), etag=str(row["generation"]),
     )  # fmt: skip
 
 

@@ -63,6 +63,9 @@ class Reading(Protocol):
     def vectors_after(self, field: int, number: int, limit: int) -> list[Row]:
         """Up to `limit` vectors of a field that were written after this one: `number`, `revision`, `value`."""
 
+    def last_metrics(self, experiment: str) -> dict[str, float]:
+        """Each metric's value of its last step; costs the same however many points there are."""
+
 
 class Writing(Reading, Protocol):
     """The one transaction that may write; leaving its block commits, an error rolls back."""

@@ -286,6 +286,21 @@ class _Connection:
         names = [column[0] for column in cursor.description]
         return (dict(zip(names, row, strict=True)) for row in cursor)
 
+    def last_metrics(self, experiment: str) -> dict[str, float]:
+        sql = """
+            WITH RECURSIVE names (name) AS (
+                SELECT min(name) FROM metrics WHERE experiment = :experiment
+                UNION ALL
+                SELECT (SELECT min(m.name) FROM metrics AS m WHERE m.experiment = :experiment AND m.name > names.name)
+                FROM names WHERE names.name IS NOT NULL
+            )
+            SELECT name, (
+                SELECT value FROM metrics AS m WHERE m.experiment = :experiment AND m.name = names.name
+                ORDER BY step DESC LIMIT 1
+            ) FROM names WHERE name IS NOT NULL
+        """
+        return dict(self.connection.execute(sql, {"experiment": experiment}).fetchall())
+
     def insert(self, table: str, row: Mapping[str, Any]) -> None:
         self.insert_all(table, [row])
 

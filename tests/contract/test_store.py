@@ -243,3 +243,30 @@ def test_compacting_may_end_in_the_middle(store: Store) -> None:
                 (192, 8),
             ]
         assert store.check() == []
+
+
+def test_the_last_values_of_metrics(store: Store) -> None:
+    experiment = {
+        "project": "p",
+        "name": "e",
+        "state": "running",
+        "parameters_json": "{}",
+        "environment_json": "{}",
+        "body_json": "{}",
+        "cloned_from": "",
+        "archived": 0,
+        "started_ms": 0,
+        "ended_ms": 0,
+        "generation": 1,
+    }
+    points = [("loss", 0, 3.0), ("loss", 10, 1.0), ("loss", 9, 2.0), ("acc", 1, 0.5), ("", -2, 7.0), ("", -3, 8.0)]
+    with store.writing() as writing:
+        writing.insert_all("experiments", [{"id": each, **experiment, **STAMP} for each in ("e", "f", "g")])
+        for owner, factor in (("e", 1), ("f", 2)):
+            for name, step, value in points:
+                point = {"experiment": owner, "name": name, "step": step, "value": value * factor, "time_ms": 1}
+                writing.insert("metrics", point)
+    with store.reading() as reading:
+        assert reading.last_metrics("e") == {"": 7.0, "acc": 0.5, "loss": 1.0}
+        assert reading.last_metrics("f") == {"": 14.0, "acc": 1.0, "loss": 2.0}
+        assert reading.last_metrics("g") == {}
