@@ -11,6 +11,7 @@ import orjson
 import zstandard
 
 from metadata_service.store.blocks import Codec
+from metadata_service.store.keys import Keys
 from metadata_service.store.protocol import Row
 
 _BEFORE_SEALS = 7  # migrations
@@ -55,6 +56,10 @@ def as_before_seals(database: Path, changed: Callable[[bytes], bytes] = bytes) -
             digests = b"".join(row["digest"] for row in rows)
             before = {"heads": zstandard.compress(orjson.dumps(heads)), "payload": zstandard.compress(content)}
             _update(connection, block, before | {"digests": digests, "digits": None, "seal": None})
+        for row in connection.execute("SELECT rowid, * FROM keys").fetchall():
+            keys = Keys.from_row(row)
+            values = keys.hashes.tobytes(), keys.revisions.tobytes(), row["rowid"]
+            connection.execute("UPDATE keys SET packed = 0, hashes = ?, revisions = ? WHERE rowid = ?", values)
 
 
 def migrate_back(database: Path) -> None:
@@ -62,6 +67,7 @@ def migrate_back(database: Path) -> None:
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("ALTER TABLE blocks DROP COLUMN digits")
         connection.execute("ALTER TABLE blocks DROP COLUMN seal")
+        connection.execute("ALTER TABLE keys DROP COLUMN packed")
         connection.execute(f"PRAGMA user_version = {_BEFORE_SEALS}")
 
 

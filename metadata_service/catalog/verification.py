@@ -206,7 +206,7 @@ def _keys(reading: Reading, dataset: Row, described: _Described) -> Iterator[str
     for row in reading.rows("keys", order="first", dataset=dataset["id"]):
         try:
             keys = Keys.from_row(row)
-        except ValueError:
+        except (ValueError, ZstdError):
             yield f"keys from revision {row['first']} on cannot be read; {_RESTORE}"
             continue
         inside = keys.revisions < len(seen)

@@ -1,7 +1,8 @@
 """Which revisions a frame id has: sorted hashes of ids in blocks that are merged as they become many.
 
 A block is written in the transaction of its revisions, so it is truth and never behind. Blocks of like size are
-merged eight at a time: a frame is merged a few times, and a look-up asks few blocks.
+merged eight at a time: a frame is merged a few times, and a look-up asks few blocks. On disk hashes are differences,
+and both are laid out byte by byte (the lowest of all, then the next ...), so that what is small or alike compresses.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import zstandard
 from numpy.typing import NDArray
 
 _FAN = 8
 _MOST = 1 << 20  # keys of a block that is not merged any more
 
 Hashes = NDArray[np.uint64]
+Integer = TypeVar("Integer", np.uint32, np.uint64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +35,34 @@ class Keys:
 
     def find(self, wanted: Hashes) -> NDArray[np.uint32]:
         """Revisions of these hashes (sorted); a different id may share a hash."""
-        low = np.searchsorted(self.hashes, wanted, "left")
-        counts = np.searchsorted(self.hashes, wanted, "right") - low
-        hit = np.flatnonzero(counts)
+        low = np.searchsorted(self.hashes, wanted)
+        low[low == len(self.hashes)] = 0
+        hit = np.flatnonzero(self.hashes[low] == wanted)
         if not len(hit):
             return self.revisions[:0]
-        if counts[hit].max() == 1:
-            return self.revisions[low[hit]]
-        return np.concatenate([self.revisions[low[i] : low[i] + counts[i]] for i in hit])
+        low = low[hit]
+        counts = np.searchsorted(self.hashes, wanted[hit], "right") - low
+        if counts.max() == 1:
+            return self.revisions[low]
+        return np.concatenate([self.revisions[start : start + count] for start, count in zip(low, counts, strict=True)])
 
     def to_row(self, first: int) -> dict[str, Any]:
         return {
-            "first": first, "count": len(self.hashes), "mark": secrets.randbits(62),
-            "hashes": self.hashes.tobytes(), "revisions": self.revisions.tobytes(),
+            "first": first, "count": len(self.hashes), "mark": secrets.randbits(62), "packed": 1,
+            "hashes": _packed(np.diff(self.hashes, prepend=np.uint64(0))), "revisions": _packed(self.revisions),
         }  # fmt: skip
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Keys:
-        return cls(np.frombuffer(row["hashes"], np.uint64), np.frombuffer(row["revisions"], np.uint32))
+        """Raises `ValueError` or `ZstdError` where the row is damaged; what an earlier version wrote is not packed."""
+        if row["packed"]:
+            hashes = np.cumsum(_unpacked(row["hashes"], np.uint64), dtype=np.uint64)
+            revisions = _unpacked(row["revisions"], np.uint32)
+        else:
+            hashes, revisions = np.frombuffer(row["hashes"], np.uint64), np.frombuffer(row["revisions"], np.uint32)
+        if not len(hashes) == len(revisions) == row["count"]:
+            raise ValueError(f"{len(hashes)} hashes and {len(revisions)} revisions for {row['count']} keys")
+        return cls(hashes, revisions)
 
     @classmethod
     def of(cls, frame_ids: Sequence[str], first: int) -> Keys:
@@ -115,3 +128,14 @@ def _order(size: int) -> int:
 def _sorted(hashes: Hashes, revisions: NDArray[np.uint32]) -> Keys:
     order = np.argsort(hashes, kind="stable")
     return Keys(hashes[order], revisions[order])
+
+
+def _packed(values: NDArray[Any]) -> bytes:
+    planes = values.view(np.uint8).reshape(len(values), values.itemsize).T
+    return zstandard.ZstdCompressor(level=1).compress(planes.tobytes())
+
+
+def _unpacked(packed: bytes, kind: type[Integer]) -> NDArray[Integer]:
+    planes = np.frombuffer(zstandard.ZstdDecompressor().decompress(packed), np.uint8)
+    values: NDArray[Integer] = planes.reshape(np.dtype(kind).itemsize, -1).T.copy().view(kind)[:, 0]
+    return values

@@ -167,4 +167,7 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE blocks ADD COLUMN digits BLOB;
     ALTER TABLE blocks ADD COLUMN seal BLOB;
     """,
+    """
+    ALTER TABLE keys ADD COLUMN packed INTEGER NOT NULL DEFAULT 0;
+    """,
 )

@@ -84,6 +84,8 @@ class SqliteStore:
         while after is not None:
             with self.writing() as writing:
                 after = writing.repack(after, progress)
+        with self.writing() as writing:
+            writing.repack_keys()
         with self._writer_lock, _translated(self._path):
             self._writer.connection.execute("VACUUM")
             self._writer.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -207,6 +209,11 @@ class _Connection:
             progress(block["count"])
         return (blocks[-1]["dataset"], blocks[-1]["first"]) if blocks else None
 
+    def repack_keys(self) -> None:
+        for dataset, first in self.connection.execute("SELECT dataset, first FROM keys WHERE NOT packed").fetchall():
+            with suppress(zstandard.ZstdError, ValueError):
+                self.update("keys", {"dataset": dataset, "first": first}, self._read_keys(dataset, first).to_row(first))
+
     def _merge_keys(self, dataset: str) -> None:
         sql = "SELECT first, count, mark FROM keys WHERE dataset = ? ORDER BY first"
         listed = self.connection.execute(sql, (dataset,)).fetchall()
@@ -264,7 +271,7 @@ class _Connection:
             yield self._kept_keys.get(mark, partial(self._read_keys, dataset, first))
 
     def _read_keys(self, dataset: str, first: int) -> Keys:
-        sql = "SELECT hashes, revisions FROM keys WHERE dataset = ? AND first = ?"
+        sql = "SELECT count, packed, hashes, revisions FROM keys WHERE dataset = ? AND first = ?"
         return Keys.from_row(next(self._query(sql, (dataset, first))))
 
     def vectors(self, field: int, revisions: Sequence[int]) -> list[Row]:

@@ -125,7 +125,11 @@ DAMAGES = [
     (sql("UPDATE blocks SET seal = zeroblob(16) WHERE first = 64"), "revisions 64 to 99: what they say is not what"),
     (sql("UPDATE blocks SET payload = x'00' WHERE first = 64"), "36 revisions from 64 on are missing or cannot be"),
     (sql("DELETE FROM blocks WHERE first = 64"), "36 revisions from 64 on are missing or cannot be"),
-    (sql("UPDATE keys SET hashes = zeroblob(length(hashes)) WHERE first = 0"), "keys from revision 0 on do not lead"),
+    (
+        sql("UPDATE keys SET packed = 0, hashes = zeroblob(8 * count), revisions = zeroblob(4 * count)"),
+        "keys from revision 0 on do not lead",
+    ),
+    (sql("UPDATE keys SET packed = 0 WHERE first = 0"), "keys from revision 0 on cannot be read"),
     (sql("DELETE FROM keys WHERE first = 0"), "revisions are not found by their frame ids"),
     (sql("UPDATE keys SET hashes = x'00' WHERE first = 0"), "keys from revision 0 on cannot be read"),
     (sql("DELETE FROM withdrawn"), r"revision 5 \(f5\): the content is not that of its digest"),
@@ -209,9 +213,11 @@ def test_a_database_of_before_seals_is_read_edited_and_compacted(data: Path) -> 
 
 
 def sealed(data: Path) -> dict[bool, int]:
-    """How many blocks are packed as today, and how many as before."""
+    """How many blocks are packed as today, and how many as before; keys are packed if all blocks are."""
     with closing(sqlite3.connect(data / "metadata.db")) as connection:
+        (packed,) = connection.execute("SELECT min(packed) FROM keys").fetchone()
         found = connection.execute("SELECT seal IS NOT NULL, count(*) FROM blocks GROUP BY 1").fetchall()
+    assert bool(packed) is (len(found) == 1)
     return {bool(has): count for has, count in found}
 
 

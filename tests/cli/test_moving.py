@@ -361,7 +361,7 @@ CARRIED = {  # table -> what its lines are called otherwise, or do not need
         "digits",
         "seal",
     },
-    "keys": {"dataset", "first", "count", "mark", "hashes", "revisions"},
+    "keys": {"dataset", "first", "count", "mark", "hashes", "revisions", "packed"},
     "attachments": {"dataset", "revision", "blob", "previews_json"},
     "vectors": {"number", "field", "revision", "value"},
     "check_gates": {"dataset", "checks", "set_by", "set_ms"},
