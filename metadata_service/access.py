@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -22,6 +23,7 @@ from hyperdatasets.core.errors import (
     Unauthenticated,
 )
 from hyperdatasets.engine import deadline
+from hyperdatasets.engine.turns import Turns
 from hyperdatasets.wire.errors import to_status
 from metadata_service.catalog.caller import LOCAL_ADMIN, Caller
 from metadata_service.catalog.users import authenticate
@@ -87,6 +89,7 @@ class Gate(grpc.ServerInterceptor):
         """`streams`: how many may be open at once; fewer than the threads, so that calls are answered beside them."""
         self._store, self._now_ms, self._open, self._query_s = store, now_ms, open_to_all, query_s
         self._streams = threading.BoundedSemaphore(streams)
+        self._turns = Turns(max(2, os.cpu_count() or 1))
 
     def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Any], details: grpc.HandlerCallDetails
@@ -114,8 +117,16 @@ class Gate(grpc.ServerInterceptor):
             )
         else:
             make = grpc.unary_unary_rpc_method_handler
-            wrapped = _answering(_timed(handler.unary_unary, limit_s), admitted, method)
+            behaviour = _timed(handler.unary_unary, limit_s)
+            wrapped = _answering(self._in_turn(behaviour) if method in LIMITED else behaviour, admitted, method)
         return make(wrapped, handler.request_deserializer, handler.response_serializer)
+
+    def _in_turn(self, behaviour: Callable[..., Any]) -> Callable[..., Any]:
+        def answer(request: Any, context: grpc.ServicerContext) -> Any:
+            with self._turns.turn():
+                return behaviour(request, context)
+
+        return answer
 
     def _admit(self, method: str, authorization: str) -> Caller:
         needs = METHODS.get(method)

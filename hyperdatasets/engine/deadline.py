@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TypeVar
 
 from hyperdatasets.core.errors import DeadlineExceeded
+from hyperdatasets.engine import turns
 
 Item = TypeVar("Item")
 _STEP = 1_024  # items between two looks at the clock
@@ -40,10 +41,11 @@ def begin(seconds: float, wanted: Callable[[], bool] = lambda: True) -> None:
 
 
 def check() -> None:
-    """Raises DeadlineExceeded if the time is over; without a limit it never is."""
+    """Raises DeadlineExceeded if the time is over, without a limit it never is; and lets others have their turn."""
     limit = _CURRENT.get()
     if limit is not None:
         limit.check()
+    turns.pass_on()
 
 
 def checked(items: Iterable[Item]) -> Iterator[Item]:

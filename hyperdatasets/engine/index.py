@@ -26,7 +26,6 @@ from hyperdatasets.engine.column import Column
 from hyperdatasets.engine.derived import Columns, derivable
 from hyperdatasets.engine.postings import Bitmaps
 from hyperdatasets.engine.segment import Row, Segment, build, merge
-from hyperdatasets.engine.side_by_side import of_each
 from hyperdatasets.engine.table import Table
 
 SEALED = 262_144  # rows of a segment that is not merged any more
@@ -113,7 +112,7 @@ class DatasetIndex:
         steady = _steady(segments)
         if len(before.segments) < steady:
             part = segments[len(before.segments) : steady]
-            before = _Kept(segments[:steady], union([before.found, *of_each(of, part)]))
+            before = _Kept(segments[:steady], union([before.found, *map(of, part)]))
         with self._caching:
             self._cache[key] = before
             self._cache.move_to_end(key)

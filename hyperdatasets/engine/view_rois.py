@@ -20,7 +20,6 @@ from hyperdatasets.engine.index import DatasetIndex
 from hyperdatasets.engine.places import FrameSet
 from hyperdatasets.engine.rules import rois_of_rule, rois_per_frame
 from hyperdatasets.engine.segment import Row, Segment, build
-from hyperdatasets.engine.side_by_side import of_each
 from hyperdatasets.engine.views import Selection, Slice
 
 Numbers = NDArray[np.int64]
@@ -40,7 +39,7 @@ def roi_counts(rule: Rule, index: DatasetIndex, parts: Sequence[BitMap]) -> list
         counts = rois_per_frame(segment, wanted) if wanted else segment.rois.per_frame
         return [int(counts[segment.places(revisions)].sum()) for revisions in parts]
 
-    return [sum(each) for each in zip(*of_each(counted, index.segments), strict=True)] or [0] * len(parts)
+    return [sum(each) for each in zip(*map(counted, index.segments), strict=True)] or [0] * len(parts)
 
 
 def labels_of(view: PinnedView, slices: Sequence[Slice], selection: Selection) -> set[str]:

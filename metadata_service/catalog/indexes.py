@@ -15,6 +15,7 @@ from pyroaring import BitMap
 from hyperdatasets.core.canonical import from_canonical
 from hyperdatasets.core.errors import HyperdatasetsError
 from hyperdatasets.core.query.tree import And, Field, Leaf, Term
+from hyperdatasets.engine import turns
 from hyperdatasets.engine.files import DamagedFile
 from hyperdatasets.engine.index import SEALED, DatasetIndex
 from hyperdatasets.engine.segment import Row as IndexRow
@@ -73,8 +74,12 @@ class Indexes:
         """The dataset's index, with all revisions of this content."""
         index, lock = self._opened(dataset)
         if content and index.reached <= content.max():
-            with lock:
+            with turns.aside():
+                lock.acquire()
+            try:
                 self._feed(dataset, index, content.max())
+            finally:
+                lock.release()
         return index
 
     def forget(self, dataset: str) -> None:

@@ -1,0 +1,114 @@
+"""Turns of calls that compute: in order, passed on, given up while waiting, and never a deadlock."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from hyperdatasets.engine import deadline, turns
+from hyperdatasets.engine.turns import Turns
+
+_SOON_S = 20.0
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Future[Any]]]:
+    """Runs a function in a thread of its own."""
+    with ThreadPoolExecutor(8) as pool:
+        yield pool.submit
+
+
+def test_as_many_compute_as_there_are_places(start: Callable[..., Future[Any]]) -> None:
+    all_turns, inside, go_on = Turns(2), threading.Semaphore(0), threading.Event()
+    most, now, lock = 0, 0, threading.Lock()
+
+    def call() -> None:
+        nonlocal most, now
+        with all_turns.turn():
+            with lock:
+                now += 1
+                most = max(most, now)
+            inside.release()
+            assert go_on.wait(_SOON_S)
+            with lock:
+                now -= 1
+
+    calls = [start(call) for _ in range(2)]
+    for _ in calls:
+        assert inside.acquire(timeout=_SOON_S)
+    calls += [start(call) for _ in range(4)]
+    go_on.set()
+    for each in calls:
+        each.result(_SOON_S)
+    assert most == 2
+    assert not all_turns.awaited
+
+
+def test_who_computes_for_long_lets_others_in(
+    start: Callable[..., Future[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "_QUANTUM_S", 0.0)
+    monkeypatch.setattr(turns, "_PATIENCE_S", _SOON_S)
+    all_turns, begun, done = Turns(1), threading.Event(), threading.Event()
+
+    def long() -> None:
+        with all_turns.turn():
+            begun.set()
+            while not done.is_set():
+                deadline.check()
+
+    def short() -> None:
+        assert begun.wait(_SOON_S)
+        with all_turns.turn():
+            done.set()
+
+    for each in (start(long), start(short)):
+        each.result(_SOON_S)
+
+
+def test_who_waits_for_another_gives_its_turn_to_it(
+    start: Callable[..., Future[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "_PATIENCE_S", _SOON_S)
+    all_turns, begun, made = Turns(1), threading.Event(), threading.Event()
+
+    def waiting() -> None:
+        with all_turns.turn():
+            begun.set()
+            with turns.aside():
+                assert made.wait(_SOON_S)
+
+    def making() -> None:
+        assert begun.wait(_SOON_S)
+        with all_turns.turn():
+            made.set()
+
+    for each in (start(waiting), start(making)):
+        each.result(_SOON_S)
+    with all_turns.turn():
+        assert not all_turns.awaited
+
+
+def test_without_a_turn_after_a_while_and_none_is_lost(
+    start: Callable[..., Future[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    all_turns = Turns(1)
+    monkeypatch.setattr(turns, "_PATIENCE_S", 0.01)
+    with all_turns.turn():
+        assert not start(all_turns.take).result(_SOON_S)
+        assert not all_turns.awaited
+    monkeypatch.setattr(turns, "_PATIENCE_S", _SOON_S)
+    assert all_turns.take()
+    next_one = start(all_turns.take)
+    all_turns.give()
+    assert next_one.result(_SOON_S)
+
+
+def test_outside_of_a_turn_nothing_is_passed_on() -> None:
+    turns.pass_on()
+    with turns.aside():
+        deadline.check()
