@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import blake3
 import numpy as np
@@ -23,6 +23,7 @@ MAGIC = b"hdindex3"
 _ALIGN = 16
 _SHORT = 64  # numbers that are written as they are in any case
 Key = tuple[str, ...]
+Item = TypeVar("Item")
 
 
 class DamagedFile(Exception):
@@ -74,6 +75,21 @@ def read(path: Path) -> dict[Key, NDArray[Any]]:
         }
     except (OSError, ValueError) as error:
         raise DamagedFile(f"{path.name}: {error}") from None
+
+
+def check(listed: Callable[[], list[Item]], look_at: Callable[[Item], object]) -> None:
+    """Looks at every file that is listed; `look_at` raises DamagedFile.
+
+    Another process may be writing them, so one that is listed no more is not missed.
+    """
+    before = listed()
+    try:
+        for each in before:
+            look_at(each)
+    except DamagedFile:
+        if listed() == before:
+            raise
+        check(listed, look_at)
 
 
 def _steady(array: NDArray[Any]) -> tuple[int, int, int] | None:

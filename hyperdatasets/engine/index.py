@@ -180,18 +180,8 @@ def _listed(folder: Path) -> list[str]:
 
 
 def check(folder: Path) -> None:
-    """Reads every byte of an index's files; raises DamagedFile.
-
-    Another process may be writing them, so one that is listed no more is not missed.
-    """
-    names = _listed(folder)
-    try:
-        for name in names:
-            files.read(folder / name)
-    except files.DamagedFile:
-        if _listed(folder) == names:
-            raise
-        check(folder)
+    """Reads every byte of an index's files; raises DamagedFile."""
+    files.check(lambda: _listed(folder), lambda name: files.read(folder / name))
 
 
 def _steady(segments: Sequence[Segment]) -> int:

@@ -206,24 +206,15 @@ class VectorIndex:
 
 
 def check(folder: Path) -> None:
-    """Reads every byte of an index's files; raises DamagedFile.
+    """Reads every byte of an index's files; raises DamagedFile."""
 
-    Another process may be writing them, so one that is listed no more is not missed.
-    """
-    listed = _listed(folder)
-    try:
-        for kept in listed:
-            files.read(folder / kept["name"])
-            _check_graph(folder / f"{kept['name']}.graph", kept["graph"])
-    except files.DamagedFile:
-        if _listed(folder) == listed:
-            raise
-        check(folder)
+    def look_at(kept: dict[str, Any]) -> None:
+        files.read(folder / kept["name"])
+        graph = folder / f"{kept['name']}.graph"
+        if kept["graph"] and (not graph.exists() or _digest(graph) != kept["graph"]):
+            raise files.DamagedFile(f"{graph.name}: the content is damaged")
 
-
-def _check_graph(path: Path, digest: str) -> None:
-    if digest and (not path.exists() or _digest(path) != digest):
-        raise files.DamagedFile(f"{path.name}: the content is damaged")
+    files.check(lambda: _listed(folder), look_at)
 
 
 def _listed(folder: Path) -> list[dict[str, Any]]:

@@ -16,10 +16,10 @@ from hyperdatasets.core.canonical import from_canonical
 from hyperdatasets.core.errors import HyperdatasetsError
 from hyperdatasets.core.query.tree import And, Field, Leaf, Term
 from hyperdatasets.engine import turns
-from hyperdatasets.engine.files import DamagedFile
 from hyperdatasets.engine.index import SEALED, DatasetIndex
 from hyperdatasets.engine.segment import Row as IndexRow
 from hyperdatasets.engine.segment import time_text
+from metadata_service.catalog.full_disk import kept_in_memory
 from metadata_service.store.protocol import Row, Store
 
 _PAUSE_S = 1.0  # without writes, before what was written is indexed
@@ -52,7 +52,7 @@ class Indexes:
         if self._follower.is_alive():
             self._follower.join()
         for dataset, index in list(self._open.items()):
-            with self._kept_in_memory(dataset):
+            with kept_in_memory(dataset):
                 index.save()
 
     @contextmanager
@@ -74,12 +74,8 @@ class Indexes:
         """The dataset's index, with all revisions of this content."""
         index, lock = self._opened(dataset)
         if content and index.reached <= content.max():
-            with turns.aside():
-                lock.acquire()
-            try:
+            with _taken(lock):
                 self._feed(dataset, index, content.max())
-            finally:
-                lock.release()
         return index
 
     def forget(self, dataset: str) -> None:
@@ -92,10 +88,13 @@ class Indexes:
 
     def _opened(self, dataset: str) -> tuple[DatasetIndex, threading.Lock]:
         with self._lock:
-            index = self._open.get(dataset)
-            if index is None:
-                index = self._open[dataset] = self._looked_at(dataset)
-            return index, self._locks.setdefault(dataset, threading.Lock())
+            lock = self._locks.setdefault(dataset, threading.Lock())
+        index = self._open.get(dataset)
+        if index is None:
+            with _taken(lock):
+                index = self._open.get(dataset) or self._looked_at(dataset)
+                self._open[dataset] = index
+        return index, lock
 
     def _looked_at(self, dataset: str) -> DatasetIndex:
         """The index as it is on disk, without what is not the truth's; only then may anybody ask it."""
@@ -111,7 +110,7 @@ class Indexes:
     def _drop_damaged(self, dataset: str, index: DatasetIndex) -> None:
         """What is left is listed again without the damaged files; the rest is made anew from the truth."""
         _LOG.warning("the index was damaged, it is made again", extra={"dataset": dataset, "reason": index.damage})
-        with self._kept_in_memory(dataset):
+        with kept_in_memory(dataset):
             index.save()
 
     def _is_of_the_truth(self, dataset: str, index: DatasetIndex) -> bool:
@@ -141,7 +140,7 @@ class Indexes:
             index, lock = self._opened(dataset)
             with lock:
                 self._feed(dataset, index, _ALL)
-            with self._kept_in_memory(dataset):
+            with kept_in_memory(dataset):
                 index.save()
         except (HyperdatasetsError, OSError) as error:
             _LOG.warning("the index could not be brought up to date", extra={"reason": type(error).__name__})
@@ -149,18 +148,21 @@ class Indexes:
     def _feed(self, dataset: str, index: DatasetIndex, last: int) -> None:
         while index.reached <= last and not (last == _ALL and self._stopping.is_set()):
             reached = index.reached
-            with self._store.reading() as reading, self._kept_in_memory(dataset):
+            with self._store.reading() as reading, kept_in_memory(dataset):
                 index.add(_index_row(row) for row in reading.revisions_from(dataset, reached, _READ))
             if index.reached == reached:
                 return
 
-    @contextmanager
-    def _kept_in_memory(self, dataset: str) -> Iterator[None]:
-        """A disk that is full keeps nobody from an answer: what could not be written stays in memory."""
-        try:
-            yield
-        except (OSError, DamagedFile) as error:
-            _LOG.warning("the index could not be written", extra={"dataset": dataset, "reason": str(error)})
+
+@contextmanager
+def _taken(lock: threading.Lock) -> Iterator[None]:
+    """The lock; others may compute until it is free."""
+    with turns.aside():
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _index_row(row: Row) -> IndexRow:

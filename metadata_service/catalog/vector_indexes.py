@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from hyperdatasets.core.errors import HyperdatasetsError
 from hyperdatasets.engine.vectors import VectorIndex
+from metadata_service.catalog.full_disk import kept_in_memory
 from metadata_service.store.protocol import Row, Store
 
 _PAUSE_S = 2.0  # after a search or a write, before graphs are looked for
@@ -37,8 +36,8 @@ class VectorIndexes:
         self._stopping.set()
         if self._maker.is_alive():
             self._maker.join()
-        for _, index in list(self._open.values()):
-            with _kept_in_memory():
+        for field, (_, index) in list(self._open.items()):
+            with kept_in_memory(f"vectors {field}"):
                 index.save()
 
     def reaching(self, field: Row) -> VectorIndex:
@@ -79,7 +78,7 @@ class VectorIndexes:
             if not rows:
                 return
             values = np.frombuffer(b"".join(row["value"] for row in rows), "<f4")
-            with _kept_in_memory():
+            with kept_in_memory(f"vectors {field['id']}"):
                 index.add(rows[-1]["number"], [row["revision"] for row in rows], values)
 
     def _make_graphs(self) -> None:
@@ -90,12 +89,3 @@ class VectorIndexes:
                         pass
             except (HyperdatasetsError, OSError, RuntimeError) as error:
                 _LOG.warning("a graph could not be made", extra={"reason": type(error).__name__})
-
-
-@contextmanager
-def _kept_in_memory() -> Iterator[None]:
-    """A disk that is full keeps nobody from an answer: what could not be written stays in memory."""
-    try:
-        yield
-    except OSError as error:
-        _LOG.warning("an index of vectors could not be written", extra={"reason": error.strerror})
