@@ -155,7 +155,7 @@ def _annotations(plain: Any, sources: list[dict[str, Any]], warnings: list[str])
         _usual_annotation(item, width, height) or _annotation(item, sources, f"annotations[{i}]", warnings)
         for i, item in enumerate(plain)
     ]
-    fill_ids(annotations)
+    _fill_ids(annotations)
     _unique(annotations, "annotations")
     annotations.sort(key=_ID)  # code points sort like UTF-8 bytes
     return annotations
@@ -225,16 +225,23 @@ def _annotation(plain: Any, sources: Sequence[Mapping[str, Any]], where: str, wa
     return annotation
 
 
-def fill_ids(annotations: list[dict[str, Any]]) -> None:
-    """16 hex digits of the digest of the annotation's own bytes; equal ones get a counter from 2."""
-    counts: dict[str, int] = {}
+def _fill_ids(annotations: list[dict[str, Any]]) -> None:
+    made: dict[str, int] = {}
     for annotation in annotations:
-        if annotation["id"]:
-            continue
-        del annotation["id"]
-        digest = hashlib.sha256(orjson.dumps(annotation, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
-        counts[digest] = counts.get(digest, 0) + 1
-        annotation["id"] = digest if counts[digest] == 1 else f"{digest}-{counts[digest]}"
+        if not annotation["id"]:
+            del annotation["id"]
+            annotation["id"] = made_id(orjson.dumps(annotation, option=orjson.OPT_SORT_KEYS), made)
+
+
+def made_id(content: bytes, made: dict[str, int]) -> str:
+    """16 hex digits of the digest of an annotation's bytes without an id; equal ones of a frame get a counter from 2.
+
+    Args:
+        made: how often each digest was made in the frame.
+    """
+    digest = hashlib.sha256(content).hexdigest()[:16]
+    made[digest] = made.get(digest, 0) + 1
+    return digest if made[digest] == 1 else f"{digest}-{made[digest]}"
 
 
 def _labels(plain: Mapping[str, Any], where: str) -> list[str]:

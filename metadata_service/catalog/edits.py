@@ -15,9 +15,11 @@ from hyperdatasets.engine.bitmaps import to_array
 from hyperdatasets.engine.segment import Row as IndexRow
 from hyperdatasets.engine.segment import build
 from metadata_service.catalog import frames
+from metadata_service.catalog.batch import checked
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.contents import Contents
 from metadata_service.catalog.outcomes import Failure, Outcome
+from metadata_service.catalog.rows import frame_of
 from metadata_service.catalog.tombstones import withdrawn_ids
 from metadata_service.store.protocol import Row, Writing
 
@@ -83,16 +85,14 @@ def update(
     changed = 0
     for start in range(0, len(revisions), _READ):
         rows = writing.revisions(dataset["id"], revisions[start : start + _READ])
-        new = [change.apply(frames.frame_of(row)) for row in rows]
+        new = [change.apply(frame_of(row)) for row in rows]
         differing = [
             frame for row, frame in zip(rows, new, strict=True) if frame_digest(canonical_bytes(frame)) != row["digest"]
         ]
         changed += len(differing)
         if not preview:
-            wanted = [(frame["id"], cast("Mapping[str, Any]", frame), None) for frame in differing]
-            outcome = frames.write(
-                writing, contents, caller, now_ms, dataset, version, mode="shared_part", frames=wanted
-            )
+            batch = checked(cast("list[Mapping[str, Any]]", differing))
+            outcome = frames.write(writing, contents, caller, now_ms, dataset, version, mode="shared_part", batch=batch)
             version = outcome.version
     return changed
 

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
-import orjson
 from pyroaring import BitMap
 
-from hyperdatasets.core.canonical import (
-    canonical_bytes,
-    frame_digest,
-    from_canonical,
-    join_parts,
-    same_site_part,
-    shared_part,
-    site_part,
-)
+from hyperdatasets.core.canonical import join_parts, same_site_part, shared_part, site_part
 from hyperdatasets.core.errors import (
     EtagMismatch,
     FrameOfOtherSite,
@@ -27,29 +18,24 @@ from hyperdatasets.core.errors import (
     NotFound,
     SiteOwnedField,
 )
-from hyperdatasets.core.frames import Frame
-from hyperdatasets.core.normalise import normalise
 from metadata_service.catalog import vectors
+from metadata_service.catalog.batch import Batch
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.contents import Contents
 from metadata_service.catalog.outcomes import Failure, Outcome
+from metadata_service.catalog.rows import frame_of, row_of
 from metadata_service.catalog.tombstones import withdrawn, withdrawn_ids
 from metadata_service.catalog.versions import Edit, edit
 from metadata_service.store.protocol import Reading, Row, Writing
 
 Mode = Literal["upsert", "register", "register_replacing_annotations", "shared_part"]
-MAX_WARNINGS = 100
-
-Write = tuple[str, Mapping[str, Any] | HyperdatasetsError, int | None]
-"""Frame id, plain frame (or what was wrong with it before it came here), the revision its writer read (or None)."""
 
 
 @dataclass(slots=True)
-class _Batch:
-    """New revisions on their way into a draft."""
+class _Changes:
+    """New revisions on their way into a draft, and those that they take the place of."""
 
     rows: list[Row] = field(default_factory=list)
-    attachments: list[Row] = field(default_factory=list)
     removed: dict[int, tuple[str, bytes, bool]] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     replaced: dict[int, Row] = field(default_factory=dict)  # place -> the row that it takes the place of
@@ -66,30 +52,21 @@ def write(
     version: Row,
     *,
     mode: Mode,
-    frames: Sequence[Write],
-    normal: bool = False,
+    batch: Batch,
 ) -> Outcome:
-    """Writes frames into a draft; those that fail are left out and told.
-
-    Args:
-        normal: the frames are in their normal form already.
-    """
-    outcome, batch = Outcome(), _Batch()
-    checked = [
-        cast("Frame", each[1]) if normal else _normalised(index, each, outcome) for index, each in enumerate(frames)
-    ]
-    current = _current(writing, contents, caller, dataset, version, [frame["id"] for frame in checked if frame], mode)
-    gone = withdrawn_ids(writing, dataset["id"], [frame["id"] for frame in checked if frame])
-    for index, (frame, (_, _, etag)) in enumerate(zip(checked, frames, strict=True)):
-        if frame is None:
-            continue
+    """Writes frames into a draft; those that fail are left out and told."""
+    outcome, changes = Outcome(failures=batch.failures[:], warnings=batch.warnings), _Changes()
+    current = _current(writing, contents, caller, dataset, version, batch.frame_ids, mode)
+    gone = withdrawn_ids(writing, dataset["id"], batch.frame_ids)
+    for place, row in batch.rows.items():
+        frame_id = row["frame_id"]
         try:
-            if frame["id"] in gone:
-                raise already_withdrawn(frame["id"])
-            _take(batch, outcome, caller, frame, current.get(frame["id"]), mode=mode, etag=etag)
+            if frame_id in gone:
+                raise already_withdrawn(frame_id)
+            _take(changes, outcome, caller, row, current.get(frame_id), mode=mode, etag=batch.etags.get(place))
         except HyperdatasetsError as error:
-            outcome.failures.append(Failure(index, frame["id"], error))
-    outcome.version = _store(writing, caller, now_ms, dataset, version, batch)
+            outcome.failures.append(Failure(place, frame_id, error))
+    outcome.version = _store(writing, caller, now_ms, dataset, version, changes)
     return outcome
 
 
@@ -115,17 +92,6 @@ def already_withdrawn(frame_id: str) -> FrameWithdrawn:
     return FrameWithdrawn(f"frame `{frame_id[:60]}` was withdrawn from this dataset and does not come back")
 
 
-def frame_of(row: Row) -> Frame:
-    """The plain frame of a stored revision, with what lies beside it."""
-    frame = from_canonical(row["payload"], blob=row["blob"])
-    if row["previews_json"]:
-        previews = orjson.loads(row["previews_json"])
-        for source in frame["sources"]:
-            if source["id"] in previews:
-                source["preview"] = previews[source["id"]]
-    return frame
-
-
 def remove(writing: Writing, caller: Caller, now_ms: int, version: Row, revisions: BitMap) -> Row:
     """Takes these revisions out of a draft; what they say is not read."""
     heads = writing.heads(version["dataset"], list(revisions))
@@ -145,17 +111,14 @@ def adopt(
     origin: str,
 ) -> Row:
     """Puts stored revisions of another dataset (`origin`) or version into a draft, each byte as it is."""
-    batch = _Batch(origin=origin)
-    for row in rows:
-        batch.rows.append({key: row[key] for key in ("frame_id", "site", "digest", "annotated", "payload")})
-        batch.copied[len(batch.rows) - 1] = row["revision"]
-        if row["blob"] is not None or row["previews_json"]:
-            place = len(batch.rows) - 1
-            batch.attachments.append({"place": place, "blob": row["blob"], "previews_json": row["previews_json"]})
+    changes = _Changes(origin=origin)
+    for place, row in enumerate(rows):
+        changes.rows.append(row)
+        changes.copied[place] = row["revision"]
         if row["frame_id"] in current:
             before = current[row["frame_id"]]
-            batch.removed[before["revision"]] = (before["site"], before["digest"], bool(before["annotated"]))
-    return _store(writing, caller, now_ms, dataset, version, batch)
+            changes.removed[before["revision"]] = (before["site"], before["digest"], bool(before["annotated"]))
+    return _store(writing, caller, now_ms, dataset, version, changes)
 
 
 def _current(
@@ -175,101 +138,81 @@ def _current(
     return current_rows(reading, contents, dataset, version, frame_ids)
 
 
-def _normalised(index: int, write: Write, outcome: Outcome) -> Frame | None:
-    frame_id, plain, _ = write
-    try:
-        if isinstance(plain, HyperdatasetsError):
-            raise plain
-        frame, warnings = normalise(plain)
-    except HyperdatasetsError as error:
-        outcome.failures.append(Failure(index, frame_id[:512], error))
-        return None
-    if len(outcome.warnings) < MAX_WARNINGS:
-        outcome.warnings += [(frame["id"], text) for text in warnings]
-    return frame
-
-
 def _take(
-    batch: _Batch, outcome: Outcome, caller: Caller, frame: Frame, current: Row | None, *, mode: Mode, etag: int | None
+    changes: _Changes, outcome: Outcome, caller: Caller, row: Row, current: Row | None, *, mode: Mode, etag: int | None
 ) -> None:
-    if frame["id"] in batch.seen:
-        raise InvalidFrame(f"the frame id `{frame['id'][:60]}` occurs twice in one batch; the first was kept")
+    frame_id = row["frame_id"]
+    if frame_id in changes.seen:
+        raise InvalidFrame(f"the frame id `{frame_id[:60]}` occurs twice in one batch; the first was kept")
     if etag is not None and (current is None or current["revision"] != etag):
         now = "gone" if current is None else f"revision {current['revision']} by now"
         raise EtagMismatch(f"the frame is {now}; read it again and repeat", etag=current and current["revision"])
-    frame = _allowed(caller, frame, current, mode)
-    batch.seen.add(frame["id"])
-    payload = canonical_bytes(frame)
-    digest = frame_digest(payload)
-    if current is not None and current["digest"] == digest:
-        outcome.unchanged += 1
-        return
-    annotated = bool(frame.get("annotations"))
-    site = frame.get("site", "")
-    batch.rows.append({
-        "frame_id": frame["id"], "site": site, "digest": digest, "annotated": annotated, "payload": payload,
-    })  # fmt: skip
-    previews = {source["id"]: source["preview"] for source in frame["sources"] if "preview" in source}
-    if "blob" in frame or previews:
-        beside = {"blob": frame.get("blob"), "previews_json": orjson.dumps(previews).decode()}
-        batch.attachments.append({"place": len(batch.rows) - 1, **beside})
+    row = _new(caller, row, mode) if current is None else _changed(caller, row, current, mode)
+    changes.seen.add(frame_id)
     if current is None:
         outcome.added += 1
+    elif current["digest"] == row["digest"]:
+        outcome.unchanged += 1
+        return
     else:
         outcome.updated += 1
-        batch.removed[current["revision"]] = (current["site"], current["digest"], bool(current["annotated"]))
-        batch.replaced[len(batch.rows) - 1] = current
+        changes.removed[current["revision"]] = (current["site"], current["digest"], bool(current["annotated"]))
+        changes.replaced[len(changes.rows)] = current
+    changes.rows.append(row)
 
 
-def _allowed(caller: Caller, frame: Frame, current: Row | None, mode: Mode) -> Frame:
-    """The frame as this caller may write it: a site's part is the site's own, the rest the centre's."""
-    if current is None:
-        return _arriving(caller, frame, mode)
-    owner = current["site"]
-    if mode == "upsert" and owner == caller.site:
-        return frame
-    before = frame_of(current)
+def _new(caller: Caller, row: Row, mode: Mode) -> Row:
     if mode == "shared_part":
-        return join_parts(site_part(before), shared_part(frame))
-    if caller.site and owner != caller.site:
+        frame_id = row["frame_id"]
+        raise NotFound(f"the version has no frame `{frame_id[:60]}`", kind="frame", name=frame_id)
+    _check_owner(caller, row)
+    return row
+
+
+def _changed(caller: Caller, row: Row, current: Row, mode: Mode) -> Row:
+    """The frame as this caller may write it: a site's part is the site's own, the rest the centre's."""
+    owner = current["site"]
+    if mode == "shared_part":
+        return row_of(join_parts(site_part(frame_of(current)), shared_part(frame_of(row))))
+    if owner == caller.site:
+        _check_owner(caller, row)
+    elif caller.site:
         raise FrameOfOtherSite(f"the frame id is taken by a frame of site `{owner}`")
-    if owner != caller.site and not same_site_part(before, frame):
+    elif not same_site_part(frame_of(current), frame_of(row)):
         raise SiteOwnedField(f"sources, grouping and `meta.site` belong to site `{owner}`; leave them as they are")
     if mode == "upsert":
-        return frame
-    kept = shared_part(before)
+        return row
+    frame, kept = frame_of(row), shared_part(frame_of(current))
     if mode == "register_replacing_annotations":
         kept.pop("annotations", None)
         if "annotations" in frame:
             kept["annotations"] = frame["annotations"]
-    return join_parts(site_part(frame), kept)
+    return row_of(join_parts(site_part(frame), kept))
 
 
-def _arriving(caller: Caller, frame: Frame, mode: Mode) -> Frame:
-    """A frame that the version does not hold yet."""
-    site = frame.get("site", "")
-    if mode == "shared_part":
-        raise NotFound(f"the version has no frame `{frame['id'][:60]}`", kind="frame", name=frame["id"])
-    if site != caller.site and (site or caller.site):
+def _check_owner(caller: Caller, row: Row) -> None:
+    site = row["site"]
+    if site != caller.site:
         owner = f"site `{site}`" if site else "no site"
         raise FrameOfOtherSite(f"the frame belongs to {owner}; only the node of a site writes its frames")
-    return frame
 
 
-def _store(writing: Writing, caller: Caller, now_ms: int, dataset: Row, version: Row, batch: _Batch) -> Row:
-    if not batch.rows:
+def _store(writing: Writing, caller: Caller, now_ms: int, dataset: Row, version: Row, changes: _Changes) -> Row:
+    if not changes.rows:
         return version
     fresh = cast("Row", writing.one("datasets", id=dataset["id"]))
     first = fresh["next_revision"]
     saved = {"saved_ms": now_ms, "saved_in": version["id"], "saved_by": caller.name}
-    writing.add_revisions(dataset["id"], first, batch.rows, saved)
+    writing.add_revisions(dataset["id"], first, changes.rows, saved)
+    rows = dict(enumerate(changes.rows, start=first))
     writing.insert_all("attachments", [
-        {"dataset": dataset["id"], "revision": first + beside.pop("place"), **beside} for beside in batch.attachments
+        {"dataset": dataset["id"], "revision": number, "blob": row["blob"], "previews_json": row["previews_json"]}
+        for number, row in rows.items() if row["previews_json"] is not None
     ])  # fmt: skip
-    writing.update("datasets", {"id": dataset["id"]}, {"next_revision": first + len(batch.rows)})
-    replaced = {first + place: (batch.rows[place]["payload"], row) for place, row in batch.replaced.items()}
+    writing.update("datasets", {"id": dataset["id"]}, {"next_revision": first + len(rows)})
+    replaced = {first + place: (rows[first + place]["payload"], row) for place, row in changes.replaced.items()}
     vectors.carry(writing, dataset, replaced)
-    copied = {revision: first + place for place, revision in batch.copied.items()}
-    vectors.copy(writing, caller, now_ms, dataset, origin=batch.origin, copied=copied)
-    added = {first + place: (row["site"], row["digest"], row["annotated"]) for place, row in enumerate(batch.rows)}
-    return edit(writing, caller, now_ms, version, Edit(added, batch.removed))
+    copied = {revision: first + place for place, revision in changes.copied.items()}
+    vectors.copy(writing, caller, now_ms, dataset, origin=changes.origin, copied=copied)
+    added = {number: (row["site"], row["digest"], row["annotated"]) for number, row in rows.items()}
+    return edit(writing, caller, now_ms, version, Edit(added, changes.removed))

@@ -22,9 +22,9 @@ from hyperdatasets.v1 import user_service_pb2 as users_pb
 from hyperdatasets.v1 import version_service_pb2 as versions_pb
 from hyperdatasets.wire.frames import to_fields
 from metadata_service.catalog import contents, versions
-from metadata_service.catalog.frames import frame_of
 from metadata_service.catalog.outcomes import Outcome
 from metadata_service.catalog.queries import Warned
+from metadata_service.catalog.rows import frame_of
 from metadata_service.store.protocol import Reading, Row
 
 

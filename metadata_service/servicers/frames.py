@@ -2,111 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
 
 import grpc
 import numpy as np
 from pyroaring import BitMap
 
 from hyperdatasets.core.dataview import Metric
-from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument
-from hyperdatasets.core.projection import projected
+from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.vectors import Vector, checked
 from hyperdatasets.engine import value_groups, views
-from hyperdatasets.v1 import common_pb2 as common
-from hyperdatasets.v1 import frame_pb2
 from hyperdatasets.v1 import frame_service_pb2 as pb
 from hyperdatasets.v1 import frame_service_pb2_grpc as rpc
-from hyperdatasets.wire import columns
-from hyperdatasets.wire.frames import from_message, to_message
-from metadata_service import pages
+from metadata_service import access, pages
 from metadata_service.catalog import datasets, edits, frames, queries, vectors, versions, withdrawals
-from metadata_service.catalog.outcomes import Outcome
-from metadata_service.catalog.requests import once
 from metadata_service.catalog.stamps import check_etag
-from metadata_service.servicers import encode, explore
+from metadata_service.servicers import encode, explore, write_stream
 from metadata_service.servicers import vectors as messages
 from metadata_service.servicers.base import Servicer
+from metadata_service.servicers.stored_frames import batched, stored
 from metadata_service.servicers.vectors import METRICS
+from metadata_service.servicers.write_stream import MAX_BATCH
 from metadata_service.store.protocol import Reading, Row, Writing
-
-MAX_BATCH = 10_000  # frames
-_MESSAGE = 1 << 20  # bytes of a streamed message, about
-_READ = 500  # revisions read at once
-_MODES: dict[int, frames.Mode] = {
-    pb.WRITE_MODE_UNSPECIFIED: "upsert",
-    pb.WRITE_MODE_UPSERT: "upsert",
-    pb.WRITE_MODE_REGISTER: "register",
-    pb.WRITE_MODE_REGISTER_REPLACE_ANNOTATIONS: "register_replacing_annotations",
-    pb.WRITE_MODE_SHARED_PART: "shared_part",
-}
 
 
 class FrameServicer(Servicer, rpc.FrameServiceServicer):
     def WriteFrames(
         self, request_iterator: Iterator[pb.WriteFramesRequest], context: grpc.ServicerContext
     ) -> Iterator[pb.WriteFramesResponse]:
-        with self.deployment.indexes.stream_of_writes():
-            for request in request_iterator:
-                if request.mode not in _MODES:
-                    raise InvalidArgument(f"mode: there is no mode {request.mode}")
-                plain, normal = _frames_of(request)
-                if len(plain) > MAX_BATCH:
-                    raise InvalidArgument(f"a batch has at most {MAX_BATCH} frames, this one has {len(plain)}")
-                with self.deployment.store.writing() as writing:
-                    answer = self._write(writing, request, plain, normal=normal)
-                yield answer  # only now it is committed
-
-    def _write(
-        self, writing: Writing, request: pb.WriteFramesRequest, plain: Sequence[frames.Write], *, normal: bool
-    ) -> pb.WriteFramesResponse:
-        dataset = datasets.find(writing, self.caller, request.dataset, role="editor")
-        version = versions.find_draft(writing, dataset, request.version)
-
-        def work() -> pb.WriteFramesResponse:
-            outcome = frames.write(
-                writing, self.deployment.contents, self.caller, self.now_ms, dataset, version,
-                mode=_MODES[request.mode], frames=plain, normal=normal,
-            )  # fmt: skip
-            failures = encode.failures(outcome)
-            failures += self._vectors_of(writing, request, dataset, outcome)
-            return pb.WriteFramesResponse(
-                request_id=request.request_id, added=outcome.added, updated=outcome.updated,
-                unchanged=outcome.unchanged, failures=failures,
-                warnings=[common.Warning(message=text, where=where) for where, text in outcome.warnings],
-                version_etag=str(outcome.version["generation"]),
-            )  # fmt: skip
-
-        self.deployment.indexes.written(dataset["id"])
-        return once(
-            writing, self.caller, self.now_ms, target=version["id"], request=request,
-            response=pb.WriteFramesResponse, work=work,
-        )  # fmt: skip
-
-    def _vectors_of(
-        self, writing: Writing, request: pb.WriteFramesRequest, dataset: Row, outcome: Outcome
-    ) -> list[pb.WriteFailure]:
-        """Writes the vectors that came with frames; those of frames that failed are left out."""
-        failed = {each.index for each in outcome.failures}
-        by_field: dict[str, list[tuple[int, str, Vector]]] = {}
-        for index, write in enumerate(request.frames):
-            for each in write.vectors if index not in failed else ():
-                values = np.asarray(each.values, np.float32)
-                by_field.setdefault(each.field, []).append((index, write.frame.id, values))
-        found: list[pb.WriteFailure] = []
-        for name, given in sorted(by_field.items()):
-            ids = [frame_id for _, frame_id, _ in given]
-            held = frames.current_heads(writing, self.deployment.contents, dataset, outcome.version, ids)
-            done = vectors.write(
-                writing, self.caller, self.now_ms, dataset, name=name, ids=ids,
-                values=[values for _, _, values in given], held=held,
-            )  # fmt: skip
-            for failure in encode.failures(done):
-                failure.index = given[failure.index][0]
-                found.append(failure)
-        return found
+        yield from write_stream.acknowledged(self.deployment, request_iterator, access.caller)
 
     def DeleteFrames(self, request: pb.DeleteFramesRequest, context: grpc.ServicerContext) -> pb.DeleteFramesResponse:
         def work(writing: Writing) -> pb.DeleteFramesResponse:
@@ -188,7 +113,7 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
             start, end, found = self._page(reading, request, version)
             order = request.order_by
             wanted = queries.window(found, order.field, start, end, descending=order.descending)
-            page = list(stored(reading, dataset["id"], wanted, []))
+            page = list(stored(reading, dataset["id"], wanted))
         token, total = self._next_page(request, version, found, end, total=len(found.revisions)), len(found.revisions)
         said = encode.warnings(found.warnings)
         return pb.ListFramesResponse(frames=page, next_page_token=token, total=total, warnings=said)
@@ -202,7 +127,7 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
                 found.index, by, found.revisions, start, end, by_value=request.order == pb.GROUP_ORDER_VALUE,
                 rois=explore.rois_of(request.filter),
             )  # fmt: skip
-            first = stored(reading, dataset["id"], [revision for _, revision in found_groups.groups], [])
+            first = stored(reading, dataset["id"], [revision for _, revision in found_groups.groups])
             page = [
                 pb.ValueGroup(value=count.text, frames=count.frames, count=count.elements, first=frame)
                 for (count, _), frame in zip(found_groups.groups, first, strict=True)
@@ -343,7 +268,7 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
             head.warnings.extend(encode.warnings(matching.warnings))
             yield head
             revisions, values = [each[0] for each in found.neighbours], [each[1] for each in found.neighbours]
-            listed = messages.neighbours(values, stored(reading, dataset["id"], revisions, []))
+            listed = messages.neighbours(values, stored(reading, dataset["id"], revisions))
             for batch in batched(listed, lambda each: each.ByteSize()):
                 yield pb.SearchVectorsResponse(neighbours=batch)
 
@@ -409,52 +334,3 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
 def _generation(version: Row) -> int:
     """What page tokens are bound to: which frames a published version has never changes."""
     return 0 if version["published"] else int(version["generation"])
-
-
-def stored(
-    reading: Reading, dataset: str, revisions: Sequence[int], projection: Sequence[str]
-) -> Iterator[frame_pb2.StoredFrame]:
-    """These revisions in the order given."""
-    for start in range(0, len(revisions), _READ):
-        part = revisions[start : start + _READ]
-        rows = {row["revision"]: row for row in reading.revisions(dataset, part)}
-        for revision in part:
-            message = encode.stored_frame(rows[revision])
-            if projection:
-                message.frame.CopyFrom(to_message(projected(frames.frame_of(rows[revision]), projection)))
-            yield message
-
-
-def batched(messages: Iterator[Any], size: Callable[[Any], int]) -> Iterator[list[Any]]:
-    """Batches of about 1 MiB."""
-    batch: list[Any] = []
-    total = 0
-    for message in messages:
-        batch.append(message)
-        total += size(message)
-        if total >= _MESSAGE:
-            yield batch
-            batch, total = [], 0
-    if batch:
-        yield batch
-
-
-def _frames_of(request: pb.WriteFramesRequest) -> tuple[list[frames.Write], bool]:
-    """The frames of a batch, and whether they are in their normal form already."""
-    if not request.columns:
-        return [_plain(write) for write in request.frames], False
-    if request.frames:
-        raise InvalidArgument("a batch has either `frames` or `columns`")
-    decoded = columns.decode(request.columns)
-    listed: list[frames.Write] = [
-        (frame.get("id", ""), decoded.errors.get(number, frame), None) for number, frame in enumerate(decoded.frames)
-    ]
-    return listed, decoded.normal
-
-
-def _plain(write: pb.FrameWrite) -> frames.Write:
-    etag = write.etag if write.HasField("etag") else None
-    try:
-        return write.frame.id, from_message(write.frame), etag
-    except HyperdatasetsError as error:  # told with the batch: this frame is refused, the others are kept
-        return write.frame.id, error, etag

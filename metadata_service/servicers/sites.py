@@ -19,7 +19,7 @@ from metadata_service.catalog.deployment import Deployment
 from metadata_service.catalog.records import head
 from metadata_service.servicers import encode
 from metadata_service.servicers.base import Servicer
-from metadata_service.servicers.frames import batched
+from metadata_service.servicers.stored_frames import batched
 from metadata_service.store.protocol import Reading, Row, Writing
 
 _READ = 1_000  # revisions read at once

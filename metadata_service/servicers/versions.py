@@ -13,8 +13,8 @@ from hyperdatasets.v1 import version_service_pb2 as pb
 from hyperdatasets.v1 import version_service_pb2_grpc as rpc
 from metadata_service import pages
 from metadata_service.catalog import checks, datasets, versions
-from metadata_service.catalog.frames import frame_of
 from metadata_service.catalog.records import record
+from metadata_service.catalog.rows import frame_of
 from metadata_service.catalog.tombstones import withdrawn
 from metadata_service.servicers import encode
 from metadata_service.servicers.base import Servicer, given

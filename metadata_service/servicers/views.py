@@ -25,13 +25,13 @@ from metadata_service import pages
 from metadata_service.catalog import reading as view_reading
 from metadata_service.catalog import view_comparison, view_proof, views
 from metadata_service.catalog.datasets import Filter
-from metadata_service.catalog.frames import frame_of
 from metadata_service.catalog.records import record
+from metadata_service.catalog.rows import frame_of
 from metadata_service.catalog.views import Resolved
 from metadata_service.servicers import encode
 from metadata_service.servicers.base import Servicer, given
 from metadata_service.servicers.datasets import ARCHIVED
-from metadata_service.servicers.frames import batched
+from metadata_service.servicers.stored_frames import batched
 from metadata_service.store.protocol import Reading, Row, Writing
 
 _READ = 500  # frames read at once

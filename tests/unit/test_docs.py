@@ -14,7 +14,7 @@ from hyperdatasets.core.dataview_text import from_yaml
 from metadata_service import pages
 from metadata_service.catalog import requests
 from metadata_service.config import ServiceConfig
-from metadata_service.servicers import frames
+from metadata_service.servicers import write_stream
 from node import admission, registration, servicer, sessions, streams
 from node import server as node_server
 from node.config import NodeConfig
@@ -66,7 +66,7 @@ def test_every_setting_is_listed(config: type) -> None:
         ("a message that waits", [streams.STALLED_S]),
         ("what was admitted", [admission.GRANT_MS // 3_600_000]),
         ("a file that is registered", [registration.MAX_FILE >> 30]),
-        ("a batch of written frames", [frames.MAX_BATCH]),
+        ("a batch of written frames", [write_stream.MAX_BATCH]),
         ("a frame: sources", [
             normalise.MAX_SOURCES, normalise.MAX_ANNOTATIONS, plain.MAX_META >> 20, normalise.MAX_BLOB >> 20,
         ]),

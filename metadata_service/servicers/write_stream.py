@@ -1,0 +1,119 @@
+"""A stream of written batches: each is read and checked, kept in one transaction, then acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument
+from hyperdatasets.core.given import Given, Refused
+from hyperdatasets.core.vectors import Vector
+from hyperdatasets.v1 import common_pb2 as common
+from hyperdatasets.v1 import frame_service_pb2 as pb
+from hyperdatasets.wire import columns
+from hyperdatasets.wire.frames import from_message
+from metadata_service.catalog import datasets, frames, vectors, versions
+from metadata_service.catalog.batch import Batch, checked
+from metadata_service.catalog.caller import Caller
+from metadata_service.catalog.deployment import Deployment
+from metadata_service.catalog.outcomes import Outcome
+from metadata_service.catalog.requests import once
+from metadata_service.servicers import encode
+from metadata_service.store.protocol import Row, Writing
+
+MAX_BATCH = 10_000  # frames
+_MODES: dict[int, frames.Mode] = {
+    pb.WRITE_MODE_UNSPECIFIED: "upsert",
+    pb.WRITE_MODE_UPSERT: "upsert",
+    pb.WRITE_MODE_REGISTER: "register",
+    pb.WRITE_MODE_REGISTER_REPLACE_ANNOTATIONS: "register_replacing_annotations",
+    pb.WRITE_MODE_SHARED_PART: "shared_part",
+}
+
+
+def acknowledged(
+    deployment: Deployment, requests: Iterator[pb.WriteFramesRequest], caller: Callable[[], Caller]
+) -> Iterator[pb.WriteFramesResponse]:
+    """Answers each batch once it is on disk; `caller` is asked after each that comes in."""
+    with deployment.indexes.stream_of_writes():
+        for request in requests:
+            batch = _read(request)
+            with deployment.store.writing() as writing:
+                answer = _kept(deployment, writing, caller(), request, batch)
+            yield answer  # only now it is committed
+
+
+def _read(request: pb.WriteFramesRequest) -> Batch:
+    if request.mode not in _MODES:
+        raise InvalidArgument(f"mode: there is no mode {request.mode}")
+    if request.columns and request.frames:
+        raise InvalidArgument("a batch has either `frames` or `columns`")
+    if request.columns:
+        rows = columns.decode(request.columns)
+        _check_size(len(rows))
+        return checked(rows)
+    _check_size(len(request.frames))
+    etags = {place: write.etag for place, write in enumerate(request.frames) if write.HasField("etag")}
+    return checked((_plain(write) for write in request.frames), etags)
+
+
+def _check_size(count: int) -> None:
+    if count > MAX_BATCH:
+        raise InvalidArgument(f"a batch has at most {MAX_BATCH} frames, this one has {count}")
+
+
+def _plain(write: pb.FrameWrite) -> Given:
+    try:
+        return from_message(write.frame)
+    except HyperdatasetsError as error:  # told with the batch: this frame is refused, the others are kept
+        return Refused(write.frame.id, error)
+
+
+def _kept(
+    deployment: Deployment, writing: Writing, caller: Caller, request: pb.WriteFramesRequest, batch: Batch
+) -> pb.WriteFramesResponse:
+    dataset = datasets.find(writing, caller, request.dataset, role="editor")
+    version = versions.find_draft(writing, dataset, request.version)
+    now_ms = deployment.now_ms()
+
+    def work() -> pb.WriteFramesResponse:
+        outcome = frames.write(
+            writing, deployment.contents, caller, now_ms, dataset, version, mode=_MODES[request.mode], batch=batch
+        )
+        failures = encode.failures(outcome) + _vectors(deployment, writing, caller, request, dataset, outcome)
+        return pb.WriteFramesResponse(
+            request_id=request.request_id, added=outcome.added, updated=outcome.updated, unchanged=outcome.unchanged,
+            failures=failures, warnings=[common.Warning(message=text, where=where) for where, text in outcome.warnings],
+            version_etag=str(outcome.version["generation"]),
+        )  # fmt: skip
+
+    deployment.indexes.written(dataset["id"])
+    return once(
+        writing, caller, now_ms, target=version["id"], request=request, response=pb.WriteFramesResponse, work=work
+    )
+
+
+def _vectors(
+    deployment: Deployment, writing: Writing, caller: Caller, request: pb.WriteFramesRequest, dataset: Row,
+    outcome: Outcome,
+) -> list[pb.WriteFailure]:  # fmt: skip
+    """Writes the vectors that came with frames; those of frames that failed are left out."""
+    failed = {each.index for each in outcome.failures}
+    by_field: dict[str, list[tuple[int, str, Vector]]] = {}
+    for index, write in enumerate(request.frames):
+        for each in write.vectors if index not in failed else ():
+            values = np.asarray(each.values, np.float32)
+            by_field.setdefault(each.field, []).append((index, write.frame.id, values))
+    found: list[pb.WriteFailure] = []
+    for name, given in sorted(by_field.items()):
+        ids = [frame_id for _, frame_id, _ in given]
+        held = frames.current_heads(writing, deployment.contents, dataset, outcome.version, ids)
+        done = vectors.write(
+            writing, caller, deployment.now_ms(), dataset, name=name, ids=ids,
+            values=[values for _, _, values in given], held=held,
+        )  # fmt: skip
+        for failure in encode.failures(done):
+            failure.index = given[failure.index][0]
+            found.append(failure)
+    return found
