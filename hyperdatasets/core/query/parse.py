@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from lark import Token, Tree
 
@@ -65,11 +66,16 @@ class Parsed:
 
 
 def parse(text: str, scope: Scope) -> Parsed:
-    """The tree of a query.
+    """The tree of a query; the last ones are remembered, since a rule is asked of every segment.
 
     Raises:
         InvalidQuery: with `position` and `expected`.
     """
+    return _parsed(text, scope)
+
+
+@lru_cache(maxsize=512)
+def _parsed(text: str, scope: Scope) -> Parsed:
     tree = _child(syntax(text), 0) if text.strip() else None
     if tree is None:
         return Parsed(All())
