@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
+from hyperdatasets.engine import numbers as numbers_module
 from hyperdatasets.engine.numbers import Numbers, merged
 
 ENDS = st.one_of(
@@ -20,19 +21,27 @@ FLOATS = st.lists(st.one_of(DECIMALS, st.floats(allow_nan=False, allow_infinity=
 INTS = st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=30)
 
 
+@pytest.fixture(params=[numbers_module._LONG, 1], ids=["compared", "bisected"])
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Values that fall often are compared; here they are bisected, too."""
+    monkeypatch.setattr(numbers_module, "_LONG", request.param)
+
+
+@pytest.mark.usefixtures("_way")
 @given(st.one_of(FLOATS, st.lists(DECIMALS, min_size=1, max_size=30)), ENDS, ENDS)
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_doubles_between(values: list[float], low: float, high: float) -> None:
     numbers = Numbers.of(len(values), None, np.array(values))
     assert numbers.wide.tolist() == values
     expected = BitMap(i for i, value in enumerate(values) if low <= value <= high)
     assert numbers.between(low, high) == expected
-    few = BitMap([0])
-    assert numbers.between(low, high, few) & few == expected & few
+    for within in (BitMap([0]), BitMap(range(1, len(values), 2))):
+        assert numbers.between(low, high, within) & within == expected & within
 
 
+@pytest.mark.usefixtures("_way")
 @given(INTS, st.integers(-(2**63), 2**63 - 1), st.integers(-(2**63), 2**63 - 1))
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whole_numbers_between(values: list[int], low: int, high: int) -> None:
     numbers = Numbers.of(len(values), None, np.array(values, np.int64))
     assert numbers.wide.tolist() == values
