@@ -58,6 +58,13 @@ class Table:
         """The frames that these elements belong to."""
         return elements if self.alone else to_set(self.owners.take(to_array(elements)), self.frames)
 
+    def holding(self, name: str, code: int) -> BitMap:
+        """The frames that hold a text of a column."""
+        ready = self.holders.get(name)
+        if ready is not None and code in ready:
+            return ready[code]
+        return self.frames_of(self.columns[name].postings[code])
+
     @cached_property
     def frames_with_any(self) -> BitMap:
         """Frames that have an element at all."""

@@ -15,7 +15,6 @@ from hyperdatasets.core.mapping import Mapper
 from hyperdatasets.core.pinned import PinnedView
 from hyperdatasets.core.units import UnitTable
 from hyperdatasets.engine.bitmaps import to_array, to_bitmap, to_mask, union
-from hyperdatasets.engine.column import Column
 from hyperdatasets.engine.index import DatasetIndex
 from hyperdatasets.engine.places import FrameSet
 from hyperdatasets.engine.rules import rois_of_rule, rois_per_frame
@@ -23,7 +22,6 @@ from hyperdatasets.engine.segment import Row, Segment, build
 from hyperdatasets.engine.views import Selection, Slice
 
 Numbers = NDArray[np.int64]
-_LOOKED_AT = 256  # ROIs of a label that are looked at first
 
 
 def asked(rule: Rule) -> list[RoiRule]:
@@ -176,16 +174,9 @@ def _labels(index: DatasetIndex, revisions: BitMap) -> set[str]:
         if len(here) == segment.size:
             found.update(text for _, text in missing)
         elif missing:
-            mask = _mask(segment, here)
-            found.update(text for code, text in missing if _any(segment, column, code, mask))
+            frames = segment.place_set(here)
+            found.update(text for code, text in missing if segment.rois.holding("label", code).intersect(frames))
     return found
-
-
-def _any(segment: Segment, column: Column, code: int, mask: NDArray[np.bool_]) -> bool:
-    """Whether one of these frames has a ROI with this label; mostly the first few tell."""
-    elements = column.postings.elements(code)
-    owners = segment.rois.owners
-    return bool(mask[owners[elements[:_LOOKED_AT]]].any() or mask[owners[elements[_LOOKED_AT:]]].any())
 
 
 def _sets(segment: Segment) -> tuple[list[tuple[str, ...]], Numbers]:
