@@ -28,10 +28,13 @@ BLOCK = 64
 _DIGEST = 32  # bytes
 _SEAL = 16  # bytes
 _THREADS = min(4, os.cpu_count() or 1)  # that compress a large write
-_LARGE = 8  # blocks
+_LARGE = 4  # blocks
 _OLD_HEADS = b"[["
-# Found by measuring frames with boxes: as small as level 9, in the time of level 5.
-_LEVEL = zstandard.ZstdCompressionParameters(
+_FAST = zstandard.ZstdCompressionParameters(
+    strategy=zstandard.STRATEGY_DFAST, window_log=20, hash_log=16, chain_log=16, min_match=7, write_checksum=1,
+)  # fmt: skip
+# For the text, where looking longer pays: as small as level 9, in the time of level 5.
+_SMALL = zstandard.ZstdCompressionParameters(
     strategy=zstandard.STRATEGY_GREEDY, window_log=20, hash_log=17, chain_log=16, search_log=4, min_match=6,
     target_length=8, write_checksum=1,
 )  # fmt: skip
@@ -91,18 +94,18 @@ class Codec:
     """Packs and unpacks blocks; one for each thread."""
 
     def __init__(self) -> None:
-        self._compressor = zstandard.ZstdCompressor(compression_params=_LEVEL)
+        self._fast = zstandard.ZstdCompressor(compression_params=_FAST)
+        self._small = zstandard.ZstdCompressor(compression_params=_SMALL)
         self._decompress = zstandard.ZstdDecompressor().decompress
 
     def pack(self, first: int, rows: Sequence[Mapping[str, Any]]) -> Iterator[Row]:
         """Blocks of new revisions, numbered from `first`."""
         parts = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
-        plain = [content for part in parts for content in _plain(part)]
-        packed = iter(self._packed(plain))
-        for place, part in enumerate(parts):
+        if not parts:
+            return
+        for place, (part, packed) in enumerate(zip(parts, self._packed(parts), strict=True)):
             yield {
-                "first": first + place * BLOCK, "count": len(part),
-                "heads": next(packed), "payload": next(packed), "digits": next(packed),
+                "first": first + place * BLOCK, "count": len(part), **packed,
                 "digests": _kept(part), "seal": seal(_digests(part)),
             }  # fmt: skip
 
@@ -110,11 +113,8 @@ class Codec:
         """What changes in a block that is packed anew, without what these places say; what names them stays."""
         rows = list(self.rows(block, range(block["count"])))
         kept = [row | {"payload": b""} if place in erased else row for place, row in enumerate(rows)]
-        heads, payload, digits = self._packed(_plain(kept))
-        return {
-            "heads": heads, "payload": payload, "digits": digits, "digests": _kept(kept),
-            "seal": block["seal"] or seal(_digests(rows)),
-        }  # fmt: skip
+        (packed,) = self._packed([kept])
+        return packed | {"digests": _kept(kept), "seal": block["seal"] or seal(_digests(rows))}
 
     def frame_ids(self, heads: bytes, places: Sequence[int]) -> list[str]:
         """Ids of the frames at these places."""
@@ -172,21 +172,25 @@ class Codec:
                 kept = names.sizes[:place].count(0) if is_sealed else place
                 yield payload, block["digests"][kept * _DIGEST : (kept + 1) * _DIGEST]
 
-    def _packed(self, plain: Sequence[bytes]) -> list[bytes]:
-        if len(plain) < _LARGE:
-            return [self._compressor.compress(each) for each in plain]
-        found = self._compressor.multi_compress_to_buffer(list(plain), threads=_THREADS)
-        return [found[place].tobytes() for place in range(len(found))]
+    def _packed(self, parts: Sequence[Sequence[Mapping[str, Any]]]) -> Iterator[Row]:
+        """Heads, payload and digits of each part."""
+        texts, digits = zip(*(apart(b"".join(row["payload"] for row in part)) for part in parts), strict=True)
+        heads = [Names.of(part).to_bytes() for part in parts]
+        fast, small = _compressed(self._fast, [*heads, *digits]), _compressed(self._small, texts)
+        for place in range(len(parts)):
+            yield {"heads": fast[place], "payload": small[place], "digits": fast[len(parts) + place]}
+
+
+def _compressed(compressor: zstandard.ZstdCompressor, plain: Sequence[bytes]) -> list[bytes]:
+    if len(plain) < _LARGE:
+        return [compressor.compress(each) for each in plain]
+    found = compressor.multi_compress_to_buffer(list(plain), threads=_THREADS)
+    return [found[place].tobytes() for place in range(len(found))]
 
 
 def seal(digests: bytes) -> bytes:
     """Of the digests of a block's frames, end to end; erasing what they say does not change it."""
     return blake3(digests).digest(length=_SEAL)
-
-
-def _plain(rows: Sequence[Mapping[str, Any]]) -> tuple[bytes, bytes, bytes]:
-    text, digits = apart(b"".join(row["payload"] for row in rows))
-    return Names.of(rows).to_bytes(), text, digits
 
 
 def _digests(rows: Sequence[Mapping[str, Any]]) -> bytes:
