@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 
@@ -23,6 +25,7 @@ from metadata_service.servicers import encode
 from metadata_service.store.protocol import Row, Writing
 
 MAX_BATCH = 10_000  # frames
+Item = TypeVar("Item")
 _MODES: dict[int, frames.Mode] = {
     pb.WRITE_MODE_UNSPECIFIED: "upsert",
     pb.WRITE_MODE_UPSERT: "upsert",
@@ -35,13 +38,25 @@ _MODES: dict[int, frames.Mode] = {
 def acknowledged(
     deployment: Deployment, requests: Iterator[pb.WriteFramesRequest], caller: Callable[[], Caller]
 ) -> Iterator[pb.WriteFramesResponse]:
-    """Answers each batch once it is on disk; `caller` is asked after each that comes in."""
+    """Answers each batch once it is on disk; `caller` is asked after each that comes in, in the thread that reads."""
+    batches = ((caller(), request, _read(request)) for request in requests)
     with deployment.indexes.stream_of_writes():
-        for request in requests:
-            batch = _read(request)
+        for who, request, batch in _ahead(batches):
             with deployment.store.writing() as writing:
-                answer = _kept(deployment, writing, caller(), request, batch)
+                answer = _kept(deployment, writing, who, request, batch)
             yield answer  # only now it is committed
+
+
+def _ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """The same items; each is made in another thread while the one before is worked on."""
+    thread = ThreadPoolExecutor(1, thread_name_prefix="ahead")
+    try:
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item
+    finally:
+        thread.shutdown(wait=False)  # it ends with the stream that it waits for
 
 
 def _read(request: pb.WriteFramesRequest) -> Batch:
