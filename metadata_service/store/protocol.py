@@ -81,7 +81,8 @@ class Writing(Reading, Protocol):
         """New revisions, numbered from `first`.
 
         Args:
-            rows: each with `frame_id`, `site`, `digest`, `annotated` and `payload`.
+            rows: each with `frame_id`, `site`, `annotated`, `payload` and `digest`: that of the payload, or of what
+                was erased where there is none.
             saved: `saved_ms`, `saved_in` and `saved_by` of all of them.
         """
 

@@ -20,7 +20,9 @@ from hyperdatasets.client.metadata import MetadataClient, use
 from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.v1 import dataview_service_pb2 as pb
-from metadata_service.server import Service
+from metadata_service.catalog import datasets, view_proof, views, withdrawals
+from metadata_service.catalog.caller import LOCAL_ADMIN
+from metadata_service.server import Service, opened
 
 KINDS = [
     {"order": "sequential"},
@@ -68,6 +70,28 @@ def test_all_is_proven(kind: dict[str, Any]) -> None:
     before = view.to_dict()
     assert view.verify() == (True, [])
     assert view.to_dict() == before
+
+
+def test_what_is_withdrawn_while_a_view_is_published_is_not_in_its_digest(service: Service, tmp_path: Path) -> None:
+    """Digests are made before the transaction; a withdrawal that comes between makes them anew."""
+    view = DataView("v")
+    view.add_query(dataset_name="cells", version_name="v1", frame_query="meta.n:<12")
+    view.store()
+    service.stop()
+    store, deployment = opened(tmp_path / "service")
+    with store.reading() as reading:
+        row = views.find(reading, LOCAL_ADMIN, "v")
+        before = views.prepare(deployment, reading, LOCAL_ADMIN, row)
+        dataset = datasets.find(reading, LOCAL_ADMIN, "cells")
+    assert [site.count for site in before.sites] == [12]
+    with store.writing() as writing:
+        withdrawals.withdraw(deployment, writing, LOCAL_ADMIN, dataset, ["f03"], why="consent")
+    with store.writing() as writing:
+        row, _ = views.publish(deployment, writing, LOCAL_ADMIN, row, etag="", prepared=before)
+    with store.reading() as reading:
+        assert [site.count for site in views.stored_sites(reading, row)] == [11]
+        assert view_proof.verify(deployment, reading, LOCAL_ADMIN, row).ok
+    store.close()
 
 
 def test_a_changed_selection_is_explained(database: sqlite3.Connection) -> None:
