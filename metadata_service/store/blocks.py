@@ -182,7 +182,7 @@ class Codec:
 
 
 def _compressed(compressor: zstandard.ZstdCompressor, plain: Sequence[bytes]) -> list[bytes]:
-    if len(plain) < _LARGE:
+    if len(plain) < _LARGE or not all(plain):  # many at once must not be empty
         return [compressor.compress(each) for each in plain]
     found = compressor.multi_compress_to_buffer(list(plain), threads=_THREADS)
     return [found[place].tobytes() for place in range(len(found))]

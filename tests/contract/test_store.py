@@ -222,6 +222,22 @@ def test_many_threads(store: Store) -> None:
         assert len(reading.rows("datasets")) == 20
 
 
+@pytest.mark.parametrize("content", [b"", b"no digits", b'{"x":"' + b"123456789" * 5_000 + b'"}'])
+def test_contents_of_all_kinds_come_back(store: Store, content: bytes) -> None:
+    """Frames that say nothing (as an import brings them), nothing but text, very much; with ids of all kinds."""
+    ids = [f'é "{i}",\n\\' for i in range(300)]
+    kept = hashlib.sha256(content or b"what it said").digest()
+    rows = [{"frame_id": name, "site": "s", "digest": kept, "annotated": False, "payload": content} for name in ids]
+    with store.writing() as writing:
+        writing.insert("datasets", dataset("d"))
+        writing.add_revisions("d", 0, rows, SAVED)
+    with store.reading() as reading:
+        found = [{key: row[key] for key in rows[0]} for row in reading.revisions_from("d", 0, 300)]
+        assert found == rows
+        assert [row["payload"] for row in reading.revisions("d", [7, 70, 71, 299])] == [content] * 4
+        assert list(reading.frame_ids("d", [7, 70, 71, 299]).values()) == [ids[i] for i in (7, 70, 71, 299)]
+
+
 def test_compacting_may_end_in_the_middle(store: Store) -> None:
     """What was written stays readable, and a second time it goes through."""
     with store.writing() as writing:
