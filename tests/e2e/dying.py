@@ -84,6 +84,8 @@ POINTS: dict[str, Callable[[int], Statements | Files]] = {
     "with half a segment in place": lambda nth: Files("os.rename", ".segment.new", nth, tear),
     "before a segment is listed": lambda nth: Files("os.rename", "segments.json.new", nth, lambda _: die()),
     "before an old segment is removed": lambda nth: Files("os.remove", ".segment", nth, lambda _: die()),
+    "while packing": lambda nth: Statements("UPDATE [blocks]", nth),
+    "before rewriting": lambda nth: Statements("VACUUM", nth),
     "in a migration": lambda nth: Statements("CREATE ", nth),
     "at the end of a migration": lambda nth: Statements("PRAGMA user_version =", nth),
 }

@@ -34,6 +34,7 @@ from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.errors import StorageFull, Unavailable
 from hyperdatasets.demo.processes import free_ports
 from metadata_service.store.schema import MIGRATIONS
+from tests import stored_blocks
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(7200)]
 ROOT = Path(__file__).parents[2]
@@ -264,7 +265,8 @@ def test_whatever_is_killed_nothing_acknowledged_is_lost_or_doubled(tmp_path: Pa
         service.kill()
         for turn in range(KILLS):
             point, kind = [*POINTS, ANYWHERE][turn % (len(POINTS) + 1)], DAMAGES[turn % len(DAMAGES)]
-            began, nth = time.monotonic(), rng.randint(1, POINTS.get(point, 1))
+            least = 2 if point == "before a commit" else 1  # starting commits once, before anything is served
+            began, nth = time.monotonic(), rng.randint(least, POINTS.get(point, 1))
             service.start(point, nth)
             work = Work(model, service.client, turn, seed)
             if point == ANYWHERE:
@@ -364,19 +366,7 @@ def test_an_import_that_was_killed_leaves_nothing_and_is_done_again(tmp_path: Pa
         digest = draft.refresh().digest
     assert CliRunner().invoke(app, ["admin", "export", str(data), "d", str(file)]).exit_code == 0
     nth = len(MIGRATIONS) + 2 if point == "before a commit" else 1  # a new folder has commits of its own
-    command = [
-        sys.executable,
-        str(DYING),
-        point,
-        str(nth),
-        "hyperdatasets.cli.main:main",
-        "admin",
-        "import",
-        str(target),
-        str(file),
-    ]
-    killed = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
-    assert killed.returncode == -signal.SIGKILL
+    killed_at(point, nth, "admin", "import", str(target), str(file))
     assert check(target).strip() == "everything is in order"
     with closing(sqlite3.connect(target / "metadata.db")) as connection:
         assert connection.execute("SELECT count(*) FROM datasets").fetchone() == (0,)
@@ -385,3 +375,32 @@ def test_an_import_that_was_killed_leaves_nothing_and_is_done_again(tmp_path: Pa
         service.start()
         moved = DatasetVersion.get_versions("d", client=service.client)[0]
         assert (moved.digest, moved.count(roi_query="car")) == (digest, 3_000)
+
+
+@pytest.mark.parametrize(("point", "nth"), [("while packing", 10), ("while packing", 290), ("before rewriting", 1)])
+def test_compacting_that_was_killed_leaves_all_as_it_was(tmp_path: Path, point: str, nth: int) -> None:
+    """Of a database with more blocks of an earlier version than are packed in one transaction."""
+    data = tmp_path / "s"
+    with running(data, tmp_path / "service.log") as service:
+        service.start()
+        Dataset.create("d", client=service.client)
+        draft = DatasetVersion.get_current("d", client=service.client)
+        for number in range(300):
+            draft.add_frames([made(f"f{number}", "car", number)])
+        digest = draft.publish_version().digest
+    stored_blocks.as_before_seals(data / "metadata.db")
+    killed_at(point, nth, "admin", "compact", str(data))
+    assert check(data).strip() == "everything is in order"
+    assert CliRunner().invoke(app, ["admin", "compact", str(data)]).exit_code == 0
+    assert check(data).strip() == "everything is in order"
+    with running(data, tmp_path / "service.log") as service:
+        service.start()
+        version = DatasetVersion.get_versions("d", client=service.client)[0]
+        assert (version.digest, len(list(version.frames()))) == (digest, 300)
+
+
+def killed_at(point: str, nth: int, *arguments: str) -> None:
+    """Runs the command line until it dies there."""
+    command = [sys.executable, str(DYING), point, str(nth), "hyperdatasets.cli.main:main", *arguments]
+    killed = subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
+    assert killed.returncode == -signal.SIGKILL
