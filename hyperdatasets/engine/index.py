@@ -10,6 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -54,15 +55,17 @@ class _Kept:
 class DatasetIndex:
     """Open with the folder of its files, or without for an index in memory.
 
-    Safe for several threads: `add` and `save` exclude each other, searches see the parts of one moment.
+    Safe for several threads: searches see the parts of one moment, and neither they nor a few rows that are added wait
+    for what is being saved.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
-        self._writing = threading.Lock()
+        self._adding, self._saving, self._changing = threading.Lock(), threading.Lock(), threading.Lock()
         self._cache: OrderedDict[Hashable, _Kept] = OrderedDict()
         self._caching = threading.Lock()
         self._parts: tuple[_Part, ...] = ()
+        self._being_saved = 0  # how many of the parts
         self.damage = ""  # what was wrong with its files when they were opened
         if folder is not None:
             self._parts = tuple(self._opened(folder))
@@ -81,18 +84,27 @@ class DatasetIndex:
 
         Somebody may wait for an answer, so of a few rows it makes a small part, and leaves the rest to `save`.
         """
-        with self._writing:
+        with self._adding:
             reached = self.reached
             fresh = (row for row in rows if row.revision >= reached)
             while made := [build(batch) for batch in _batches(islice(fresh, SEALED))]:
-                self._parts = _merged((*self._parts, _Part(merge(made), None)), at_most=QUICK)
+                new = _Part(merge(made), None)
+                with self._changing:
+                    before, small = self._parts[: self._being_saved], self._parts[self._being_saved :]
+                    self._parts = (*before, *_merged((*small, new), at_most=QUICK))
                 if sum(part.segment.size for part in self._parts if part.file is None) >= UNSAVED:
-                    self._save()
+                    self.save()
 
     def save(self) -> None:
         """Merges small parts, and writes what is in memory only: the next start need not read it from the truth."""
-        with self._writing:
-            self._save()
+        with self._saving:
+            self._replace(lambda parts: _merged(parts, at_most=SEALED))
+            if self._folder is not None:
+                self._replace(partial(_written, self._folder))
+                names = {part.file for part in self._parts}
+                for path in self._folder.glob("*.segment*"):
+                    if path.name not in names:
+                        path.unlink(missing_ok=True)
 
     def search(self, node: Node, scope: Scope, within: BitMap | None = None) -> BitMap:
         """Revisions whose frame matches (some ROI or source of it, in those scopes), of those in `within`."""
@@ -142,25 +154,32 @@ class DatasetIndex:
         except (files.DamagedFile, KeyError) as error:
             self.damage = str(error)
 
-    def _save(self) -> None:
-        self._parts = _merged(self._parts, at_most=SEALED)
-        if self._folder is None:
-            return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        saved = []
-        for part in self._parts:
-            if part.file is None:
-                name = f"{part.segment.revisions[0]}-{part.segment.revisions[-1]}-{part.segment.size}.segment"
-                _write_segment(self._folder / name, part.segment)
-                saved.append(_Part(_read_segment(self._folder / name), name))  # mapped: the built one is let go
-            else:
-                saved.append(part)
-        names = [part.file for part in saved]
-        files.durably(self._folder / _MANIFEST, orjson.dumps(names))
-        self._parts = tuple(saved)
-        for path in self._folder.glob("*.segment*"):
-            if path.name not in names:
-                path.unlink(missing_ok=True)
+    def _replace(self, of: Callable[[tuple[_Part, ...]], tuple[_Part, ...]]) -> None:
+        """Puts others in the place of the parts that there are; what is added meanwhile stays behind them."""
+        with self._changing:
+            before = after = self._parts
+            self._being_saved = len(before)
+        try:
+            after = of(before)
+        finally:
+            with self._changing:
+                self._parts = (*after, *self._parts[len(before) :])
+                self._being_saved = 0
+
+
+def _written(folder: Path, parts: tuple[_Part, ...]) -> tuple[_Part, ...]:
+    """The same parts, all of them in files that are listed; those that were in memory are mapped, and let go there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    saved = []
+    for part in parts:
+        if part.file is None:
+            name = f"{part.segment.revisions[0]}-{part.segment.revisions[-1]}-{part.segment.size}.segment"
+            _write_segment(folder / name, part.segment)
+            saved.append(_Part(_read_segment(folder / name), name))
+        else:
+            saved.append(part)
+    files.durably(folder / _MANIFEST, orjson.dumps([part.file for part in saved]))
+    return tuple(saved)
 
 
 def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:

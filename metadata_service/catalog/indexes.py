@@ -6,7 +6,7 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from metadata_service.store.protocol import Row, Store
 _PAUSE_S = 1.0  # without writes, before what was written is indexed
 _LONG_PAUSE_S = 10.0  # the same while somebody has a stream of writes open: indexing would slow it down
 _ALL = 1 << 62
+_FEW = 2_048  # revisions that are indexed while their writer waits
 _LOG = logging.getLogger("metadata_service")
 _READ = SEALED  # revisions read and indexed at once: whole segments need no merging
 
@@ -56,19 +57,27 @@ class Indexes:
                 index.save()
 
     @contextmanager
-    def stream_of_writes(self) -> Iterator[None]:
-        """While it is open, indexing waits for longer pauses; queries index what they need all the same."""
+    def stream_of_writes(self) -> Iterator[Callable[[str], None]]:
+        """Gives what notes that a dataset was written, so that there is something to index.
+
+        While a stream is open, indexing waits for longer pauses; queries index what they need all the same. A few rows
+        are indexed before the stream ends: whoever wrote them waits for that, and not who asks next.
+        """
+        written: set[str] = set()
+
+        def note(dataset: str) -> None:
+            written.add(dataset)
+            self._written[dataset] = time.monotonic()
+
         with self._lock:
             self._streams += 1
         try:
-            yield
+            yield note
         finally:
             with self._lock:
                 self._streams -= 1
-
-    def written(self, dataset: str) -> None:
-        """Notes that there is something to index."""
-        self._written[dataset] = time.monotonic()
+        for dataset in written:
+            self._add_few(dataset)
 
     def reaching(self, dataset: str, content: BitMap) -> DatasetIndex:
         """The dataset's index, with all revisions of this content."""
@@ -136,14 +145,25 @@ class Indexes:
                     self._catch_up(dataset)
 
     def _catch_up(self, dataset: str) -> None:
-        try:
+        with _said_if_not():
             index, lock = self._opened(dataset)
             with lock:
                 self._feed(dataset, index, _ALL)
             with kept_in_memory(dataset):
                 index.save()
-        except (HyperdatasetsError, OSError) as error:
-            _LOG.warning("the index could not be brought up to date", extra={"reason": type(error).__name__})
+
+    def _add_few(self, dataset: str) -> None:
+        index, lock = self._open.get(dataset), self._locks.get(dataset)
+        if index is None or lock is None or not lock.acquire(blocking=False):
+            return
+        with _said_if_not():
+            try:
+                with self._store.reading() as reading:
+                    row = reading.one("datasets", id=dataset)
+                if row is not None and row["next_revision"] - index.reached <= _FEW:
+                    self._feed(dataset, index, row["next_revision"] - 1)
+            finally:
+                lock.release()
 
     def _feed(self, dataset: str, index: DatasetIndex, last: int) -> None:
         while index.reached <= last and not (last == _ALL and self._stopping.is_set()):
@@ -152,6 +172,15 @@ class Indexes:
                 index.add(_index_row(row) for row in reading.revisions_from(dataset, reached, _READ))
             if index.reached == reached:
                 return
+
+
+@contextmanager
+def _said_if_not() -> Iterator[None]:
+    """An index that cannot be brought up to date now is so before the next answer."""
+    try:
+        yield
+    except (HyperdatasetsError, OSError) as error:
+        _LOG.warning("the index could not be brought up to date", extra={"reason": type(error).__name__})
 
 
 @contextmanager

@@ -40,10 +40,12 @@ def acknowledged(
 ) -> Iterator[pb.WriteFramesResponse]:
     """Answers each batch once it is on disk; `caller` is asked after each that comes in, in the thread that reads."""
     batches = ((caller(), request, _read(request)) for request in requests)
-    with deployment.indexes.stream_of_writes():
+    with deployment.indexes.stream_of_writes() as written:
         for who, request, batch in _ahead(batches):
             with deployment.store.writing() as writing:
-                answer = _kept(deployment, writing, who, request, batch)
+                dataset = datasets.find(writing, who, request.dataset, role="editor")
+                answer = _kept(deployment, writing, who, dataset, request, batch)
+            written(dataset["id"])
             yield answer  # only now it is committed
 
 
@@ -86,9 +88,8 @@ def _plain(write: pb.FrameWrite) -> Given:
 
 
 def _kept(
-    deployment: Deployment, writing: Writing, caller: Caller, request: pb.WriteFramesRequest, batch: Batch
+    deployment: Deployment, writing: Writing, caller: Caller, dataset: Row, request: pb.WriteFramesRequest, batch: Batch
 ) -> pb.WriteFramesResponse:
-    dataset = datasets.find(writing, caller, request.dataset, role="editor")
     version = versions.find_draft(writing, dataset, request.version)
     now_ms = deployment.now_ms()
 
@@ -103,7 +104,6 @@ def _kept(
             version_etag=str(outcome.version["generation"]),
         )  # fmt: skip
 
-    deployment.indexes.written(dataset["id"])
     return once(
         writing, caller, now_ms, target=version["id"], request=request, response=pb.WriteFramesResponse, work=work
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -153,6 +155,28 @@ def test_rois_keep_their_places_in_their_frames() -> None:
         expected = [(n, p) for n, row in enumerate(rows) for p, roi in enumerate(row.frame.get("annotations", ()))
                     if label in roi["labels"]]  # fmt: skip
         assert at == expected
+
+
+def test_rows_that_are_added_while_others_are_saved_are_kept(tmp_path: Path) -> None:
+    index, done = DatasetIndex(tmp_path), threading.Event()
+
+    def save() -> int:
+        times = 0
+        while not done.is_set():
+            index.save()
+            times += 1
+        return times
+
+    with ThreadPoolExecutor(1) as pool:
+        saving = pool.submit(save)
+        for number in range(300):
+            index.add([frame(number, "car")])
+            assert found(index, f"meta.n:>={number - 1}") == [*range(max(0, number - 1), number + 1)]
+        done.set()
+        assert saving.result(60)
+    index.save()
+    assert found(index, "rois.label:car") == found(DatasetIndex(tmp_path), "rois.label:car") == list(range(300))
+    check(tmp_path)
 
 
 @pytest.mark.parametrize("damage", ["cut", "header", "body", "missing", "manifest"])
