@@ -57,17 +57,20 @@ class Indexes:
                 index.save()
 
     @contextmanager
-    def stream_of_writes(self) -> Iterator[Callable[[str], None]]:
-        """Gives what notes that a dataset was written, so that there is something to index.
+    def stream_of_writes(self) -> Iterator[Callable[[str, int], None]]:
+        """Gives what notes that so many frames of a dataset were written, so that there is something to index.
 
-        While a stream is open, indexing waits for longer pauses; queries index what they need all the same. A few rows
-        are indexed before the stream ends: whoever wrote them waits for that, and not who asks next.
+        The first few of a stream are indexed at once: who wrote them waits for that, and not who asks next. For more,
+        indexing waits for a pause, a longer one while a stream is open; queries index what they need all the same.
         """
-        written: set[str] = set()
+        total = 0
 
-        def note(dataset: str) -> None:
-            written.add(dataset)
+        def note(dataset: str, frames: int) -> None:
+            nonlocal total
+            total += frames
             self._written[dataset] = time.monotonic()
+            if total <= _FEW:
+                self._add_few(dataset)
 
         with self._lock:
             self._streams += 1
@@ -76,8 +79,6 @@ class Indexes:
         finally:
             with self._lock:
                 self._streams -= 1
-        for dataset in written:
-            self._add_few(dataset)
 
     def reaching(self, dataset: str, content: BitMap) -> DatasetIndex:
         """The dataset's index, with all revisions of this content."""

@@ -45,7 +45,7 @@ def acknowledged(
             with deployment.store.writing() as writing:
                 dataset = datasets.find(writing, who, request.dataset, role="editor")
                 answer = _kept(deployment, writing, who, dataset, request, batch)
-            written(dataset["id"])
+            written(dataset["id"], len(batch.rows))
             yield answer  # only now it is committed
 
 
