@@ -12,7 +12,7 @@ import typer
 
 from hyperdatasets.cli import moving
 from hyperdatasets.cli.data_folder import Data, database
-from hyperdatasets.cli.output import Json, console, counting, done
+from hyperdatasets.cli.output import Json, counting, done
 from hyperdatasets.core.errors import AlreadyExists, HyperdatasetsError, InvalidArgument, NotFound
 from hyperdatasets.engine import index, vectors
 from hyperdatasets.engine.files import DamagedFile
@@ -107,7 +107,6 @@ def _compact(data: Path) -> int:
     path = database(data)
     before = path.stat().st_size
     store = SqliteStore(path)
-    console.print(f"rewriting {path} ({before >> 20} MiB)")
     with counting("revisions") as count:
         store.compact(count)
     store.close()

@@ -13,6 +13,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import orjson
 import pytest
 from pyroaring import BitMap
 
@@ -177,7 +178,9 @@ def test_check_says_what_is_wrong_and_what_to_do(
     assert re.search(told, output), output
 
 
-def test_a_database_of_before_seals_is_read_edited_and_compacted(data: Path) -> None:
+def test_a_database_of_before_seals_is_read_edited_and_compacted(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Both layouts stand side by side until `admin compact` packs all blocks alike; digests stay what they are."""
     stored_blocks.as_before_seals(data / "metadata.db")
     stored_blocks.migrate_back(data / "metadata.db")
@@ -199,7 +202,9 @@ def test_a_database_of_before_seals_is_read_edited_and_compacted(data: Path) -> 
         client.close()
     assert sealed(data) == {False: 5, True: 2}
     assert run(["admin", "check", str(data)]) == 0
-    assert run(["admin", "compact", str(data)]) == 0
+    capsys.readouterr()
+    assert run(["admin", "compact", str(data), "--json"]) == 0
+    assert orjson.loads(capsys.readouterr().out).keys() == {"freed_bytes"}
     assert sealed(data) == {True: 7}
     assert run(["admin", "check", str(data)]) == 0
     with Service(ServiceConfig(data=data, port=0)) as service:
