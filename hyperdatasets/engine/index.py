@@ -224,13 +224,16 @@ def table_of(segment: Segment, path: str, scope: Scope) -> tuple[Table, str]:
 
 
 def _merged(parts: tuple[_Part, ...], *, at_most: int) -> tuple[_Part, ...]:
-    """Merges the newest parts while they are of like size, so that there are few and each row is merged rarely."""
-    while len(parts) > 1:
-        last, newest = parts[-2].segment, parts[-1].segment
-        if last.size > 2 * newest.size or last.size + newest.size > at_most:
-            return parts
-        parts = (*parts[:-2], _Part(merge([last, newest]), None))
-    return parts
+    """Merges neighbours while they are of like size, so that there are few and each row is merged rarely."""
+    found: list[_Part] = []
+    for part in parts:
+        found.append(part)
+        while len(found) > 1:
+            last, newest = found[-2].segment, found[-1].segment
+            if last.size > 2 * newest.size or last.size + newest.size > at_most:
+                break
+            found[-2:] = [_Part(merge([last, newest]), None)]
+    return tuple(found)
 
 
 def _write_segment(path: Path, segment: Segment) -> None:

@@ -65,6 +65,18 @@ def test_many_small_additions_become_few_parts(tmp_path: Path) -> None:
     assert index.reached == 101
 
 
+def test_saving_merges_what_was_added_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_module, "QUICK", 4)
+    index = DatasetIndex()
+    sizes = [*[5] * 8, 1, 1, 1]
+    for first, size in zip(np.cumsum([0, *sizes]).tolist(), sizes, strict=False):
+        index.add([frame(first + place, "car") for place in range(size)])
+    assert [segment.size for segment in index.segments] == [*[5] * 8, 3]
+    index.save()
+    assert [segment.size for segment in index.segments] == [40, 3]
+    assert found(index, "rois.label:car") == list(range(43))
+
+
 def test_what_was_saved_is_there_after_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_module, "UNSAVED", 20)
     index = DatasetIndex(tmp_path)
