@@ -10,7 +10,7 @@ import orjson
 
 from hyperdatasets.core.errors import InvalidArgument, ViewNotPublished
 from hyperdatasets.core.names import check_name, check_project, not_found
-from metadata_service.catalog import views
+from metadata_service.catalog import resolving, views
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.datasets import metadata
 from metadata_service.catalog.deployment import Deployment
@@ -106,13 +106,13 @@ def connect(deployment: Deployment, writing: Writing, caller: Caller, row: Row, 
 
 def _unpinned(deployment: Deployment, reading: Reading, caller: Caller, view: Row) -> tuple[str, int]:
     """Why a draft view cannot be pinned, and how many frames it selects now."""
-    resolved = views.resolve(deployment, reading, caller, view)
+    resolved = resolving.resolve(deployment, reading, caller, view)
     rows = [reading.one("versions", id=version.version_id) for version in resolved.view.versions]
     drafts = [row["name"] for row in rows if row is not None and not row["published"]]
     if not drafts:
         raise ViewNotPublished(f"view `{view['name']}` is a draft over published versions; publish it first")
     listed = ", ".join(f"`{name}`" for name in dict.fromkeys(drafts))
-    return f"version {listed} is a draft", sum(each.count for each in views.site_counts(resolved))
+    return f"version {listed} is a draft", sum(each.count for each in resolving.site_counts(resolved))
 
 
 def clone(

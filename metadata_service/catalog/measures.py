@@ -31,7 +31,7 @@ from hyperdatasets.engine import views as engine_views
 from hyperdatasets.engine.chosen import Chosen
 from hyperdatasets.engine.index import DatasetIndex
 from hyperdatasets.engine.view_rois import roi_counts
-from metadata_service.catalog import versions, views
+from metadata_service.catalog import resolving, versions, views
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.content_keys import contents
 from metadata_service.catalog.deployment import Deployment
@@ -264,7 +264,7 @@ def _overlap(subject: Subject, expected: NoOverlap) -> Measured:
 def _selected(subject: Subject, name: str, path: str) -> list[tuple[str, Chosen]]:
     """Where the field stands in the frames that a view selects, with the id of their dataset."""
     row = views.find(subject.reading, subject.caller, name)
-    resolved = views.read(subject.deployment, subject.reading, subject.caller, row)
+    resolved = resolving.read(subject.deployment, subject.reading, subject.caller, row)
     return [
         (resolved.view.datasets[number], part)
         for number, revisions in engine_views.unions(resolved.selection).items()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hyperdatasets.core.order import partition, partition_length
 from hyperdatasets.core.view_order import ViewOrder
 from hyperdatasets.engine.orders import Delivered, Sequences, SiteSequence
-from metadata_service.catalog.views import Resolved
+from metadata_service.catalog.resolving import Resolved
 
 _CHUNK, _CLIPS = 512, 16  # positions looked up at once
 Numbers = NDArray[np.int64]

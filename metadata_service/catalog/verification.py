@@ -24,7 +24,7 @@ from hyperdatasets.core.errors import HyperdatasetsError
 from hyperdatasets.core.pinned import PinnedView
 from hyperdatasets.core.selection import view_digest
 from hyperdatasets.engine.views import Selection, unions
-from metadata_service.catalog import view_orders, views
+from metadata_service.catalog import resolving, view_orders, views
 from metadata_service.catalog.contents import Contents
 from metadata_service.catalog.records import Signer
 from metadata_service.catalog.tombstones import withdrawn
@@ -108,7 +108,7 @@ def view_problems(reading: Reading, row: Row) -> list[str]:
 
 def _view(reading: Reading, row: Row) -> Iterator[str]:
     view = views.pinned_of(row)
-    stored = views.stored_selection(reading, row, view)
+    stored = resolving.stored_selection(reading, row, view)
     held: dict[int, BitMap] = {}
     for place, pinned in enumerate(view.versions):
         version = reading.one("versions", id=pinned.version_id)
@@ -121,7 +121,7 @@ def _view(reading: Reading, row: Row) -> Iterator[str]:
     if not all(revisions.issubset(held.get(number, BitMap())) for number, revisions in parts):
         yield "it selects frames that none of its versions has"
         return
-    sites = views.site_digests(reading, views.Resolved(view, (), [], (), stored))
+    sites = resolving.site_digests(reading, resolving.Resolved(view, (), [], (), stored))
     if sites != views.stored_sites(reading, row) or view_digest(sites) != row["digest"]:
         yield "its digests are not those of its selection"
     if view_orders.from_contents(view):

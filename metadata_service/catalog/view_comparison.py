@@ -10,7 +10,7 @@ from pyroaring import BitMap
 
 from hyperdatasets.engine import views
 from metadata_service.catalog import versions
-from metadata_service.catalog.views import Resolved
+from metadata_service.catalog.resolving import Resolved
 from metadata_service.store.protocol import Reading
 
 Frames = Mapping[str, BitMap]  # dataset id -> revisions

@@ -12,7 +12,7 @@ from hyperdatasets.core.pinned import PinnedView
 from hyperdatasets.core.selection import SiteSelection, view_digest
 from hyperdatasets.engine.orders import sequences
 from hyperdatasets.engine.views import Selection
-from metadata_service.catalog import view_orders, views
+from metadata_service.catalog import resolving, view_orders, views
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.deployment import Deployment
 from metadata_service.catalog.records import record
@@ -49,7 +49,7 @@ class RuleDifference:
 class Proof:
     """What came out; `ok` if all is as it was stored and signed."""
 
-    resolved: views.Resolved
+    resolved: resolving.Resolved
     stored_digest: str
     digest: str
     sites: Sequence[SiteSelection]
@@ -68,9 +68,9 @@ def verify(deployment: Deployment, reading: Reading, caller: Caller, row: Row) -
         ViewNotPublished: it is a draft.
     """
     view = views.pinned_of(row)
-    resolved = views.resolve(deployment, reading, caller, row)
-    sites = views.site_digests(reading, resolved)
-    rules = _rule_differences(reading, view, views.stored_selection(reading, row, view), resolved.sites())
+    resolved = resolving.resolve(deployment, reading, caller, row)
+    sites = resolving.site_digests(reading, resolved)
+    rules = _rule_differences(reading, view, resolving.stored_selection(reading, row, view), resolved.sites())
     said = _site_differences(views.stored_sites(reading, row), sites)
     said += [each.in_words() for each in rules]
     said += _order_differences(reading, row, resolved)
@@ -109,12 +109,12 @@ def _rule_differences(
     return found
 
 
-def _order_differences(reading: Reading, row: Row, resolved: views.Resolved) -> list[str]:
+def _order_differences(reading: Reading, row: Row, resolved: resolving.Resolved) -> list[str]:
     """Whether the stored order is what follows from the frames that were stored; withdrawn ones cannot say it."""
     view = resolved.view
     if not view_orders.from_contents(view):
         return []  # it follows from the numbers that the digest has proven
-    stored = views.stored_selection(reading, row, view)
+    stored = resolving.stored_selection(reading, row, view)
     kept = view_orders.kept(reading, row, list(stored))
     if kept is None:
         return ["the stored order is missing"]

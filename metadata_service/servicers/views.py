@@ -23,11 +23,11 @@ from hyperdatasets.v1 import dataview_service_pb2 as pb
 from hyperdatasets.v1 import dataview_service_pb2_grpc as rpc
 from metadata_service import pages
 from metadata_service.catalog import reading as view_reading
-from metadata_service.catalog import view_comparison, view_proof, views
+from metadata_service.catalog import resolving, view_comparison, view_proof, view_publication, views
 from metadata_service.catalog.datasets import Filter
 from metadata_service.catalog.records import record
+from metadata_service.catalog.resolving import Resolved
 from metadata_service.catalog.rows import frame_of
-from metadata_service.catalog.views import Resolved
 from metadata_service.servicers import encode
 from metadata_service.servicers.base import Servicer, given
 from metadata_service.servicers.datasets import ARCHIVED
@@ -113,7 +113,7 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
     ) -> pb.PublishDataViewResponse:
         def work(writing: Writing) -> pb.PublishDataViewResponse:
             row = views.find(writing, self.caller, request.view, role="editor")
-            row, resolved = views.publish(
+            row, resolved = view_publication.publish(
                 self.deployment, writing, self.caller, row, etag=request.etag, prepared=prepared
             )
             view = encode.view(row, views.stored_sites(writing, row))
@@ -121,7 +121,7 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
 
         with self.reading() as reading:
             row = views.find(reading, self.caller, request.view, role="editor")
-            prepared = views.prepare(self.deployment, reading, self.caller, row)
+            prepared = view_publication.prepare(self.deployment, reading, self.caller, row)
         return self.once(request, pb.PublishDataViewResponse, work)
 
     def CloneDataView(
@@ -146,16 +146,16 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
             resolved = self._resolved(reading, request.target)
             target = self._target(reading, request.target)
             if isinstance(target, dict) and target["published"]:
-                counted = views.published_sites(reading, target, resolved)
+                counted = resolving.published_sites(reading, target, resolved)
             else:
-                counted = views.site_counts(resolved)
+                counted = resolving.site_counts(resolved)
             sites = _selections(resolved, counted)
         counts = [
             pb.RuleCount(
                 rule=rule, site=site, frames=frames, rois=rois,
                 at_most=bool(resolved.view.rules[rule].rule.local_query),
             )
-            for rule, site, frames, rois in views.rule_counts(resolved)
+            for rule, site, frames, rois in resolving.rule_counts(resolved)
         ]  # fmt: skip
         return pb.ResolveDataViewResponse(
             counts=counts, sites=sites, frames=sum(site.count for site in sites),
@@ -186,7 +186,7 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
             raise InvalidArgument(f"start and limit are not negative, and at most {MAX_POSITION}")
         site = request.site if request.HasField("site") else None
         with self.reading() as reading:
-            resolved = views.read(self.deployment, reading, self.caller, self._target(reading, request.target))
+            resolved = resolving.read(self.deployment, reading, self.caller, self._target(reading, request.target))
             labels = _labels(resolved)
             yield pb.ReadDataViewResponse(
                 length=view_reading.length(resolved, site), labels=labels, warnings=encode.warnings(resolved.warnings)
@@ -232,7 +232,7 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
         )  # fmt: skip
 
     def _resolved(self, reading: Reading, target: pb.ViewOrSpec) -> Resolved:
-        return views.resolve(self.deployment, reading, self.caller, self._target(reading, target))
+        return resolving.resolve(self.deployment, reading, self.caller, self._target(reading, target))
 
     def _target(self, reading: Reading, target: pb.ViewOrSpec) -> Row | ViewSpec:
         if target.WhichOneof("source") == "spec":

@@ -20,7 +20,7 @@ from hyperdatasets.client.metadata import MetadataClient, use
 from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.v1 import dataview_service_pb2 as pb
-from metadata_service.catalog import datasets, view_proof, views, withdrawals
+from metadata_service.catalog import datasets, view_proof, view_publication, views, withdrawals
 from metadata_service.catalog.caller import LOCAL_ADMIN
 from metadata_service.server import Service, opened
 
@@ -81,13 +81,13 @@ def test_what_is_withdrawn_while_a_view_is_published_is_not_in_its_digest(servic
     store, deployment = opened(tmp_path / "service")
     with store.reading() as reading:
         row = views.find(reading, LOCAL_ADMIN, "v")
-        before = views.prepare(deployment, reading, LOCAL_ADMIN, row)
+        before = view_publication.prepare(deployment, reading, LOCAL_ADMIN, row)
         dataset = datasets.find(reading, LOCAL_ADMIN, "cells")
     assert [site.count for site in before.sites] == [12]
     with store.writing() as writing:
         withdrawals.withdraw(deployment, writing, LOCAL_ADMIN, dataset, ["f03"], why="consent")
     with store.writing() as writing:
-        row, _ = views.publish(deployment, writing, LOCAL_ADMIN, row, etag="", prepared=before)
+        row, _ = view_publication.publish(deployment, writing, LOCAL_ADMIN, row, etag="", prepared=before)
     with store.reading() as reading:
         assert [site.count for site in views.stored_sites(reading, row)] == [11]
         assert view_proof.verify(deployment, reading, LOCAL_ADMIN, row).ok
