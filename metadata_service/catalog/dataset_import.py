@@ -144,9 +144,12 @@ class _Import:
         return self.done
 
     def _problems(self, dataset: Row) -> Iterator[str]:
-        yield from verification.dataset_problems(self._writing, dataset, self._progress)
+        digests = verification.Digests(self._writing)
+        yield from verification.dataset_problems(self._writing, dataset, self._progress, digests)
         for name in self.done.views:
-            yield from verification.view_problems(self._writing, cast("Row", self._writing.one("views", name=name)))
+            yield from verification.view_problems(
+                self._writing, cast("Row", self._writing.one("views", name=name)), digests
+            )
 
     def _check_free(self) -> None:
         here = self._writing.one("datasets", id=self._id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
@@ -26,6 +26,9 @@ from metadata_service.catalog.queries import Warned
 from metadata_service.catalog.tombstones import withdrawn
 from metadata_service.catalog.views import parse_warnings, pinned_of, spec_of, stored_sites
 from metadata_service.store.protocol import Reading, Row
+
+DigestsOf = Callable[[str, BitMap], Iterator[bytes]]
+"""Digests of these revisions of a dataset, ascending, end to end in parts."""
 
 
 @dataclass(frozen=True)
@@ -144,14 +147,14 @@ def site_counts(resolved: Resolved) -> list[SiteSelection]:
     ]
 
 
-def site_digests(reading: Reading, resolved: Resolved) -> list[SiteSelection]:
+def site_digests(digests_of: DigestsOf, resolved: Resolved) -> list[SiteSelection]:
     """Count and digest of each site's selection."""
     canonical = resolved.view.canonical_bytes()
     found = []
     for site, selection in resolved.sites().items():
         count = sum(len(revisions) for revisions in views.unions(selection).values())
         rules = [
-            (sum(map(len, by_dataset.values())), _digests(reading, resolved.view, by_dataset))
+            (sum(map(len, by_dataset.values())), _digests(digests_of, resolved.view, by_dataset))
             for by_dataset in selection
         ]
         found.append(SiteSelection(site, count, site_digest(canonical, site, rules)))
@@ -162,7 +165,7 @@ def published_sites(reading: Reading, row: Row, resolved: Resolved) -> Sequence[
     """Count and digest of each site's selection of a published view, as it resolves now."""
     view = pinned_of(row)
     is_same = stored_selection(reading, row, view) == resolved.sites()
-    return stored_sites(reading, row) if is_same else site_digests(reading, resolved)
+    return stored_sites(reading, row) if is_same else site_digests(reading.digests, resolved)
 
 
 def stored_selection(reading: Reading, row: Row, view: PinnedView) -> dict[str, views.Selection]:
@@ -212,9 +215,9 @@ def _field_warnings(spec: ViewSpec, view: PinnedView, slices: Sequence[views.Sli
                     yield Warned(message, where, position)
 
 
-def _digests(reading: Reading, view: PinnedView, by_dataset: Mapping[int, BitMap]) -> Iterator[bytes]:
+def _digests(digests_of: DigestsOf, view: PinnedView, by_dataset: Mapping[int, BitMap]) -> Iterator[bytes]:
     for number in sorted(by_dataset):
-        yield from reading.digests(view.datasets[number], by_dataset[number])
+        yield from digests_of(view.datasets[number], by_dataset[number])
 
 
 def _of_all_sites(stored: Mapping[str, views.Selection], view: PinnedView) -> views.Selection:

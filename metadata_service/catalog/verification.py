@@ -1,8 +1,8 @@
 """Proof that what is stored adds up: every revision against its digest, every version against its revisions.
 
 Each function yields sentences that say what is wrong. Revisions are read once, in their order, and described by
-arrays (some 45 bytes each); a version is compared with its base, so that it costs what differs from it. A withdrawn
-revision has its digest still, but must say nothing.
+arrays (some 45 bytes each, of which the digests stay for the views); a version is compared with its base, so that it
+costs what differs from it. A withdrawn revision has its digest still, but must say nothing.
 """
 
 from __future__ import annotations
@@ -77,19 +77,37 @@ class _Described:
         self.known[at] = True
 
 
+class Digests:
+    """Those of the datasets that were looked at, so that contents are read once however many views select them."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._known: dict[str, NDArray[np.uint8]] = {}  # by dataset, shape (n, 32)
+
+    def note(self, dataset: str, digests: NDArray[np.uint8]) -> None:
+        self._known[dataset] = digests
+
+    def of(self, dataset: str, numbers: BitMap) -> Iterator[bytes]:
+        if dataset not in self._known:
+            return self._reading.digests(dataset, numbers)
+        return iter([self._known[dataset][np.asarray(numbers.to_array(), np.int64)].tobytes()])
+
+
 def problems(reading: Reading, signer: Signer, progress: Progress) -> Iterator[str]:
     """Everything that is wrong with datasets, versions, views and records; nothing if all is in order."""
+    digests = Digests(reading)
     for dataset in reading.rows("datasets", order="project, name"):
         where = f"dataset {dataset['project']}/{dataset['name']}"
-        yield from (f"{where}: {each}" for each in dataset_problems(reading, dataset, progress))
+        yield from (f"{where}: {each}" for each in dataset_problems(reading, dataset, progress, digests))
     for view in reading.rows("views", order="name", published=1):
-        yield from (f"view {view['name']}: {each}; {_RESTORE}" for each in view_problems(reading, view))
+        yield from (f"view {view['name']}: {each}; {_RESTORE}" for each in view_problems(reading, view, digests))
     yield from _records(reading, signer)
 
 
-def dataset_problems(reading: Reading, dataset: Row, progress: Progress) -> Iterator[str]:
-    """What is wrong with one dataset: its revisions, look-ups, vectors and versions."""
+def dataset_problems(reading: Reading, dataset: Row, progress: Progress, digests: Digests) -> Iterator[str]:
+    """What is wrong with one dataset: its revisions, look-ups, vectors and versions; `digests` learns its own."""
     described = _Described.of(dataset["next_revision"])
+    digests.note(dataset["id"], described.digests)
     gone = withdrawn(reading, dataset["id"])
     yield from _revisions(reading, dataset, described, gone, progress)
     yield from _seals(reading, dataset, described)
@@ -98,15 +116,15 @@ def dataset_problems(reading: Reading, dataset: Row, progress: Progress) -> Iter
     yield from _versions(reading, dataset, described)
 
 
-def view_problems(reading: Reading, row: Row) -> list[str]:
+def view_problems(reading: Reading, row: Row, digests: Digests) -> list[str]:
     """What is wrong with a published view: its versions, its selection against its digests, its order."""
     try:
-        return list(_view(reading, row))
+        return list(_view(reading, row, digests))
     except (HyperdatasetsError, *_UNREADABLE):
         return ["what it pins or selects cannot be read"]
 
 
-def _view(reading: Reading, row: Row) -> Iterator[str]:
+def _view(reading: Reading, row: Row, digests: Digests) -> Iterator[str]:
     view = views.pinned_of(row)
     stored = resolving.stored_selection(reading, row, view)
     held: dict[int, BitMap] = {}
@@ -121,7 +139,7 @@ def _view(reading: Reading, row: Row) -> Iterator[str]:
     if not all(revisions.issubset(held.get(number, BitMap())) for number, revisions in parts):
         yield "it selects frames that none of its versions has"
         return
-    sites = resolving.site_digests(reading, resolving.Resolved(view, (), [], (), stored))
+    sites = resolving.site_digests(digests.of, resolving.Resolved(view, (), [], (), stored))
     if sites != views.stored_sites(reading, row) or view_digest(sites) != row["digest"]:
         yield "its digests are not those of its selection"
     if view_orders.from_contents(view):

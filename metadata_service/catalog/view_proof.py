@@ -69,7 +69,7 @@ def verify(deployment: Deployment, reading: Reading, caller: Caller, row: Row) -
     """
     view = views.pinned_of(row)
     resolved = resolving.resolve(deployment, reading, caller, row)
-    sites = resolving.site_digests(reading, resolved)
+    sites = resolving.site_digests(reading.digests, resolved)
     rules = _rule_differences(reading, view, resolving.stored_selection(reading, row, view), resolved.sites())
     said = _site_differences(views.stored_sites(reading, row), sites)
     said += [each.in_words() for each in rules]

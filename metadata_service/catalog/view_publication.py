@@ -39,14 +39,14 @@ class Prepared:
     def sites_of(self, reading: Reading, resolved: Resolved) -> Sequence[SiteSelection]:
         """Those of the same selection are the same."""
         is_same = self.canonical == resolved.view.canonical_bytes() and self.selection == resolved.sites()
-        return self.sites if is_same else site_digests(reading, resolved)
+        return self.sites if is_same else site_digests(reading.digests, resolved)
 
 
 def prepare(deployment: Deployment, reading: Reading, caller: Caller, row: Row) -> Prepared:
     if row["published"]:
         return Prepared(b"", {}, ())
     resolved = _resolved_to_publish(deployment, reading, caller, row)
-    return Prepared(resolved.view.canonical_bytes(), resolved.sites(), site_digests(reading, resolved))
+    return Prepared(resolved.view.canonical_bytes(), resolved.sites(), site_digests(reading.digests, resolved))
 
 
 def publish(
