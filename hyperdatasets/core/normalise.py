@@ -16,7 +16,7 @@ import orjson
 from hyperdatasets.core.errors import InvalidFrame, RawInMetadata
 from hyperdatasets.core.frames import Frame, Geometry
 from hyperdatasets.core.geometry import bounding_box
-from hyperdatasets.core.plain import check_text, entries, integer, known_keys, meta_object, text_of
+from hyperdatasets.core.plain import check_text, entries, known_keys, meta_object, text_of, whole_of
 from hyperdatasets.core.shapes import check_geometry
 
 MAX_ID = 512  # characters
@@ -66,8 +66,8 @@ def normalise(plain: Mapping[str, Any]) -> tuple[Frame, list[str]]:
     for key in ("site", "context_id"):
         if text := text_of(plain, key, "frame", MAX_ID):
             frame[key] = text
-    if plain.get("timestamp") is not None:
-        frame["timestamp"] = integer(plain["timestamp"], "timestamp")
+    if (timestamp := whole_of(plain, "timestamp")) is not None:
+        frame["timestamp"] = timestamp
     _add_content(frame, plain)
     frame["id"] = frame["id"] or default_id(frame)
     if plain.get("annotations"):
@@ -121,13 +121,13 @@ def _source(plain: Any, where: str, *, has_blob: bool) -> dict[str, Any]:
         raise InvalidFrame(f"{where}.uri: a source needs a uri")
     source: dict[str, Any] = {"id": text_of(plain, "id", where, MAX_ID) or "default", "uri": uri}
     for key in ("content_type", "digest", "preview"):
-        if text := text_of(plain, key, where, MAX_URI):
+        if key in plain and (text := text_of(plain, key, where, MAX_URI)):
             source[key] = text
     for key in ("width", "height", "size_bytes"):
-        if plain.get(key) is not None:
-            source[key] = integer(plain[key], f"{where}.{key}", least=0)
-    if plain.get("timestamp") is not None:
-        source["timestamp"] = integer(plain["timestamp"], f"{where}.timestamp")
+        if (number := whole_of(plain, key, where, least=0)) is not None:
+            source[key] = number
+    if (timestamp := whole_of(plain, "timestamp", where)) is not None:
+        source["timestamp"] = timestamp
     if plain.get("masks"):
         source["masks"] = _masks(plain["masks"], f"{where}.masks")
     if plain.get("meta"):
@@ -185,7 +185,7 @@ def _usual_annotation(plain: Any, width: float, height: float) -> dict[str, Any]
     x, y, box_width, box_height = box
     doubles = type(x) is type(y) is type(box_width) is type(box_height) is float
     inside = doubles and x >= 0 and y >= 0 and 0 < box_width <= width - x and 0 < box_height <= height - y
-    if not inside or not all(map(_usual_label, labels)) or (len(labels) > 1 and len(set(labels)) < len(labels)):
+    if not inside or not _usual_labels(labels):
         return None
     annotation_id = plain.get("id", "")
     fine_id = type(annotation_id) is str and len(annotation_id) <= MAX_ID and annotation_id.isprintable()
@@ -203,8 +203,11 @@ def _usual_annotation(plain: Any, width: float, height: float) -> dict[str, Any]
     return annotation if confidence is None else annotation | {"confidence": confidence + 0.0}
 
 
-def _usual_label(label: Any) -> bool:
-    return type(label) is str and 0 < len(label) <= MAX_LABEL and label.isprintable()
+def _usual_labels(labels: list[Any]) -> bool:
+    for label in labels:
+        if type(label) is not str or not 0 < len(label) <= MAX_LABEL or not label.isprintable():
+            return False
+    return len(labels) == 1 or len(set(labels)) == len(labels)
 
 
 def _annotation(plain: Any, sources: Sequence[Mapping[str, Any]], where: str, warnings: list[str]) -> dict[str, Any]:

@@ -102,6 +102,13 @@ def _check_unicode(text: str, where: str) -> None:
         raise InvalidFrame(f"{where}: {text!a:.80} is not valid Unicode")
 
 
+def whole_of(plain: Mapping[str, Any], key: str, where: str = "", *, least: int = INT64[0]) -> int | None:
+    number = plain.get(key)
+    if number is None or (type(number) is int and least <= number <= INT64[-1]):
+        return number
+    return integer(number, f"{where}.{key}" if where else key, least=least)
+
+
 def integer(value: Any, where: str, *, least: int = -(1 << 63)) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise InvalidFrame(f"{where}: expected a whole number, got {value!r:.60}")
