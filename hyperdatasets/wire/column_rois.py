@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -86,18 +87,20 @@ def usual(rois: Rois, sizes: NDArray[np.float64]) -> Mask:
 def canonical(rois: Rois) -> tuple[Array, Mask]:
     """The text of each row's ROIs (usual ones), by id, and in which rows each id occurs once; null without ROIs."""
     boxes, known = rois.boxes()
-    box_texts = pc.if_else(pa.array(known), text.of_rows(boxes), None)
-    confidences = pc.add(rois.column("confidence").cast(pa.float64()), 0.0)
-    head = text.joined(
-        b"{", text.member("confidence", text.of_doubles(confidences)),
+    box_texts = text.of_rows(boxes) if known.all() else pc.if_else(pa.array(known), text.of_rows(boxes), None)
+    labels = rois.columns["labels"]
+    before = (
+        b"{", text.member("confidence", pc.add(rois.column("confidence").cast(pa.float64()), 0.0)),
         text.optional(b'"geometry":{"box":[', box_texts, b"]},"),
     )  # fmt: skip
-    origins = text.optional(b',"origin":', text.of_texts(text.given(rois.column("origin"))))
-    tail = text.joined(b'"labels":[', _label_texts(rois.columns["labels"]), b"]", origins, b"}")
-    ids = _filled(text.given(rois.column("id")), text.joined(head, tail), rois.rows)
-    texts = text.joined(head, b'"id":', text.of_texts(ids), b",", tail)
+    after = (
+        b'"labels":["', text.listed(text.unquoted(labels.flatten()), _lengths(labels), b'","'), b'"]',
+        text.optional(b',"origin":"', text.unquoted(text.given(rois.column("origin"))), b'"'), b"}",
+    )  # fmt: skip
+    ids = _filled(text.given(rois.column("id")), rois.rows, partial(text.joined, *before, *after))
+    texts = text.joined(*before, b'"id":"', text.unquoted(ids), b'",', *after)
     order, once = _ordered(ids, rois)
-    return text.listed(texts if order is None else texts.take(order), rois.counts), once
+    return text.listed(texts if order is None else texts.take(order), rois.counts, b","), once
 
 
 def _usual_labels(labels: Array) -> Mask:
@@ -120,18 +123,14 @@ def _usual_confidences(values: Array) -> Mask:
     return mask(pc.and_(pc.greater_equal(values, 0), pc.less_equal(values, 1)).fill_null(fill_value=True))
 
 
-def _label_texts(labels: Array) -> Array:
-    return text.listed(text.of_texts(labels.flatten()), _lengths(labels))
-
-
-def _filled(ids: Array, contents: Array, rows: NDArray[np.int64]) -> Array:
+def _filled(ids: Array, rows: NDArray[np.int64], contents: Callable[[], Array]) -> Array:
     """Ids, made from the content of a ROI where it has none."""
     missing = mask(ids.is_null())
     if not missing.any():
         return ids
     found: list[str] = []
     made: dict[int, dict[str, int]] = {}
-    for row, content in zip(rows[missing].tolist(), contents.filter(pa.array(missing)).to_pylist(), strict=True):
+    for row, content in zip(rows[missing].tolist(), contents().filter(pa.array(missing)).to_pylist(), strict=True):
         found.append(made_id(content, made.setdefault(row, {})))
     return pc.replace_with_mask(ids, pa.array(missing), pa.array(found, pa.string()))
 

@@ -44,18 +44,14 @@ def given(values: Array) -> Array:
     return pc.if_else(pc.equal(texts, ""), None, texts)
 
 
-def of_texts(values: Array) -> Array:
-    """Of texts without control characters."""
+def unquoted(values: Array) -> Array:
+    """Of texts without control characters (their quotes are left out), whole numbers, doubles or booleans."""
+    if not is_text(values.type):
+        return _doubles(values) if pa.types.is_floating(values.type) else values.cast(pa.string()).cast(pa.binary())
     texts = values.cast(pa.binary())
-    if not simple(values):
-        texts = pc.replace_substring(pc.replace_substring(texts, b"\\", b"\\\\"), b'"', b'\\"')
-    return joined(b'"', texts, b'"')
-
-
-def of_doubles(values: Array) -> Array:
-    numbers = values.cast(pa.float64()).fill_null(0).to_numpy()
-    texts = _split(orjson.dumps(numbers, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1], b",")
-    return pc.if_else(values.is_valid(), texts, None) if values.null_count else texts
+    if simple(values):
+        return texts
+    return pc.replace_substring(pc.replace_substring(texts, b"\\", b"\\\\"), b'"', b'\\"')
 
 
 def of_rows(numbers: NDArray[np.float64]) -> Array:
@@ -63,22 +59,16 @@ def of_rows(numbers: NDArray[np.float64]) -> Array:
     return _split(orjson.dumps(numbers, option=orjson.OPT_SERIALIZE_NUMPY)[2:-2], b"],[")
 
 
-def of_values(values: Array) -> Array:
-    """Of texts, whole numbers, doubles or booleans."""
-    if is_text(values.type):
-        return of_texts(values)
-    if pa.types.is_floating(values.type):
-        return of_doubles(values)
-    return values.cast(pa.string()).cast(pa.binary())
-
-
-def member(name: str, texts: Array) -> Array:
-    """`"name":text,` where there is a text, and nothing where there is none."""
-    return optional(orjson.dumps(name) + b":", texts, b",")
+def member(name: str, values: Array) -> Array:
+    """`"name":value,` where there is a value, and nothing where there is none."""
+    quote = b'"' if is_text(values.type) else b""
+    return optional(orjson.dumps(name) + b":" + quote, unquoted(values), quote + b",")
 
 
 def optional(before: bytes, texts: Array, after: bytes = b"") -> Array:
-    return joined(before, texts, after).fill_null(b"")
+    """Nothing where there is no text."""
+    found = joined(before, texts, after)
+    return found.fill_null(b"") if found.null_count else found
 
 
 def joined(*parts: Array | bytes) -> Array:
@@ -86,17 +76,23 @@ def joined(*parts: Array | bytes) -> Array:
     return pc.binary_join_element_wise(*parts, pa.scalar(b"", pa.binary()))
 
 
-def listed(texts: Array, lengths: NDArray[np.int64]) -> Array:
+def listed(texts: Array, counts: NDArray[np.int64], separator: bytes) -> Array:
     """Texts of lists, of so many of the texts each, without their brackets; null for an empty list."""
-    ends = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    lists = pc.binary_join(pa.ListArray.from_arrays(pa.array(ends), texts), b",")
-    return lists if lengths.all() else pc.if_else(pa.array(lengths > 0), lists, None)
+    ends = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    lists = pc.binary_join(pa.ListArray.from_arrays(pa.array(ends), texts), separator)
+    return lists if counts.all() else pc.if_else(pa.array(counts > 0), lists, None)
 
 
-def in_braces(members: Array) -> Array:
-    """The object of these members, each with a comma after it; null without any."""
-    inner = pc.if_else(pc.greater(pc.binary_length(members), 0), members, None)
-    return joined(b"{", pc.binary_slice(inner, 0, -1), b"}")
+def members(*parts: Array) -> Array:
+    """Of an object, without its braces and without the comma after the last one; null if there is none."""
+    found = joined(*parts)
+    return pc.binary_slice(pc.if_else(pc.greater(pc.binary_length(found), 0), found, None), 0, -1)
+
+
+def _doubles(values: Array) -> Array:
+    numbers = values.cast(pa.float64()).fill_null(0).to_numpy()
+    texts = _split(orjson.dumps(numbers, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1], b",")
+    return pc.if_else(values.is_valid(), texts, None) if values.null_count else texts
 
 
 def _split(text: bytes, separator: bytes) -> Array:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from hyperdatasets.core.given import Canonical
@@ -55,14 +56,17 @@ def canonical(columns: Columns, count: int) -> tuple[list[Canonical], Mask]:
         found = Rois.of(columns["rois"])
         annotated = found.counts > 0
         rois, good = column_rois.canonical(found)
-    meta = _object(_tree(columns), count)
-    good &= mask(pc.less_equal(pc.binary_length(meta), MAX_META).fill_null(fill_value=True))
+    meta = _members(_tree(columns), count)
+    good &= mask(pc.less_equal(pc.binary_length(meta), MAX_META - len("{}")).fill_null(fill_value=True))
     values = _Values(columns, count)
-    payloads = text.in_braces(text.joined(
-        text.member("annotations", text.joined(b"[", rois, b"]")), values.member("context_id"), values.member("id"),
-        text.member("meta", meta), values.member("site"),
-        text.member("sources", text.joined(b"[", _sources(values), b"]")), values.member("timestamp"),
-    ))  # fmt: skip
+    payloads = text.joined(
+        b"{", text.optional(b'"annotations":[', rois, b"],"), values.member("context_id"), values.member("id"),
+        text.optional(b'"meta":{', meta, b"},"), values.member("site"),
+        b'"sources":[{', values.member("content_type"), values.member("digest"), values.member("height"),
+        b'"id":"default",', values.member("size_bytes"), b'"uri":"', text.unquoted(values.of("uri")), b'"',
+        text.optional(b',"width":', text.unquoted(values.of("width"))), b"}]",
+        text.optional(b',"timestamp":', text.unquoted(values.of("timestamp"))), b"}",
+    )  # fmt: skip
     sites = text.given(values.of("site")).fill_null("").to_pylist()
     listed = map(Canonical, values.of("id").to_pylist(), sites, annotated.tolist(), payloads.to_pylist())
     return [frame for frame, fine in zip(listed, good.tolist(), strict=True) if fine], good
@@ -80,14 +84,7 @@ class _Values:
     def member(self, name: str) -> Array:
         """`"name":value,` of each row that has one."""
         values = self.of(name)
-        return text.member(name, text.of_values(text.given(values) if text.is_text(values.type) else values))
-
-
-def _sources(values: _Values) -> Array:
-    return text.in_braces(text.joined(
-        values.member("content_type"), values.member("digest"), values.member("height"), b'"id":"default",',
-        values.member("size_bytes"), values.member("uri"), values.member("width"),
-    ))  # fmt: skip
+        return text.member(name, text.given(values) if text.is_text(values.type) else values)
 
 
 def _tree(columns: Columns) -> dict[str, Any]:
@@ -103,13 +100,15 @@ def _tree(columns: Columns) -> dict[str, Any]:
     return tree
 
 
-def _object(tree: Mapping[str, Any], count: int) -> Array:
-    """JSON text of an object with these values in each row; null where there is none."""
-    members = [
-        text.member(name, _object(each, count) if isinstance(each, dict) else text.of_values(each))
+def _members(tree: Mapping[str, Any], count: int) -> Array:
+    """JSON text of an object with these values in each row, without braces; null where it is empty."""
+    found = [
+        text.optional(orjson.dumps(name) + b":{", _members(each, count), b"},")
+        if isinstance(each, dict)
+        else text.member(name, each)
         for name, each in sorted(tree.items())
     ]
-    return text.in_braces(text.joined(*members)) if members else pa.nulls(count, pa.binary())
+    return text.members(*found) if found else pa.nulls(count, pa.binary())
 
 
 def _usual_values(name: str, column: Array) -> Mask:
