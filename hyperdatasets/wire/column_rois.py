@@ -23,7 +23,10 @@ try:
 except ImportError:  # an extra
     pa = pc = None
 
-_KNOWN = ("id", "labels", "confidence", "origin", "box")
+_KNOWN = {
+    "id": "text", "labels": "a list of texts", "confidence": "a number", "origin": "text",
+    "box": "a list of fixed size 4 of numbers: x, y, width, height",
+}  # fmt: skip
 _SIDES = 4  # x, y, width, height
 
 
@@ -65,8 +68,9 @@ def check(kind: Any) -> None:
             raise InvalidArgument(f"columns: a ROI has no `{name[:60]}`.{did_you_mean(nearest(name, _KNOWN))}")
     if "labels" not in kinds:
         raise InvalidArgument("columns: `rois` needs `labels`, a list of texts")
-    if "box" in kinds and not _is_box(kinds["box"]):
-        raise InvalidArgument("columns: `box` is a list of fixed size 4 of numbers: x, y, width, height")
+    for name, given in kinds.items():
+        if not _fits(name, given):
+            raise InvalidArgument(f"columns: `{name}` of a ROI is {given}; expected {_KNOWN[name]}")
 
 
 def usual(rois: Rois, sizes: NDArray[np.float64]) -> Mask:
@@ -94,7 +98,7 @@ def canonical(rois: Rois) -> tuple[Array, Mask]:
         text.optional(b'"geometry":{"box":[', box_texts, b"]},"),
     )  # fmt: skip
     after = (
-        b'"labels":["', text.listed(text.unquoted(labels.flatten()), _lengths(labels), b'","'), b'"]',
+        b'"labels":["', text.listed(text.unquoted(text.decoded(labels.flatten())), _lengths(labels), b'","'), b'"]',
         text.optional(b',"origin":"', text.unquoted(text.given(rois.column("origin"))), b'"'), b"}",
     )  # fmt: skip
     ids = _filled(text.given(rois.column("id")), rois.rows, partial(text.joined, *before, *after))
@@ -104,9 +108,7 @@ def canonical(rois: Rois) -> tuple[Array, Mask]:
 
 
 def _usual_labels(labels: Array) -> Mask:
-    if not _is_list(labels.type) or not text.is_text(labels.type.value_type):
-        return np.zeros(len(labels), np.bool_)
-    counts, values = _lengths(labels), labels.flatten()
+    counts, values = _lengths(labels), text.decoded(labels.flatten())
     owners = np.repeat(np.arange(len(labels)), counts)
     found = counts > 0
     found[owners[~short_texts(values, MAX_LABEL, needed=True)]] = False
@@ -157,9 +159,17 @@ def _is_list(kind: Any) -> bool:
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
 
 
-def _is_box(kind: Any) -> bool:
-    return (
-        pa.types.is_fixed_size_list(kind)
-        and kind.list_size == _SIDES
-        and bool(pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type))
-    )
+def _fits(name: str, kind: Any) -> bool:
+    if name == "labels":
+        return _is_list(kind) and _fits("label", _without_dictionary(kind.value_type))
+    if name == "box":
+        return pa.types.is_fixed_size_list(kind) and kind.list_size == _SIDES and _is_number(kind.value_type)
+    return bool(pa.types.is_null(kind)) or (_is_number(kind) if name == "confidence" else text.is_text(kind))
+
+
+def _without_dictionary(kind: Any) -> Any:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _is_number(kind: Any) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))

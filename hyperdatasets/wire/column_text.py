@@ -38,6 +38,11 @@ def is_text(kind: Any) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
+def decoded(values: Array) -> Array:
+    """Values without a dictionary."""
+    return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
+
+
 def given(values: Array) -> Array:
     """Texts, with null for the empty ones, which say the same."""
     texts = values.cast(pa.string())

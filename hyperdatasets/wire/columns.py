@@ -17,7 +17,7 @@ from hyperdatasets.core.given import Given, Refused
 from hyperdatasets.core.names import did_you_mean, nearest
 from hyperdatasets.wire import column_rois, usual_rows
 from hyperdatasets.wire.column_checks import Mask
-from hyperdatasets.wire.column_text import Array
+from hyperdatasets.wire.column_text import Array, decoded, is_text
 from hyperdatasets.wire.usual_rows import META, SOURCE_NUMBERS, SOURCE_TEXTS, TEXTS, Columns
 
 try:
@@ -71,29 +71,29 @@ def _table(data: bytes) -> Any:
     for name in table.column_names:
         if name not in _KNOWN and not name.startswith(META):
             raise InvalidArgument(f"columns: there is no column `{name[:60]}`.{did_you_mean(nearest(name, _KNOWN))}")
-        if name.startswith(META):
-            _check_meta(name, table)
+        kind = table.schema.field(name).type
         if name == "rois":
-            column_rois.check(table.schema.field(name).type)
+            column_rois.check(kind)
+        else:
+            _check_values(name, kind.value_type if pa.types.is_dictionary(kind) else kind, table.column_names)
     return table
 
 
-def _check_meta(name: str, table: Any) -> None:
-    kind = table.schema.field(name).type
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+def _check_values(name: str, kind: Any, names: list[str]) -> None:
     if not any(fits(kind) for fits in (
-        pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean,
-        pa.types.is_date, pa.types.is_timestamp,
+        is_text, pa.types.is_string_view, pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean,
+        pa.types.is_date, pa.types.is_timestamp, pa.types.is_null,
     )):  # fmt: skip
         raise InvalidArgument(f"columns: `{name[:60]}` is {kind}; use text, numbers, booleans, dates, or `meta_json`")
-    if any(other.startswith(f"{name}.") for other in table.column_names):
+    if name.startswith(META) and any(other.startswith(f"{name}.") for other in names):
         raise InvalidArgument(f"columns: `{name[:60]}` is a value, and other columns take it for an object")
 
 
 def _values(name: str, column: Array) -> Array:
     """Values without a dictionary; dates and times as text."""
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
+    column = decoded(column)
+    if pa.types.is_string_view(column.type):
+        return column.cast(pa.string())
     try:
         if pa.types.is_date(column.type):
             return _dates(column.cast(pa.date32(), safe=False))

@@ -170,6 +170,13 @@ def test_wrong_rows_are_told_and_the_others_kept(client: MetadataClient) -> None
         (pa.table({"uri": ["u"], "rois": [[{"label": "x"}]]}), "a ROI has no `label`"),
         (pa.table({"uri": ["u"], "rois": [[{"confidence": 1.0}]]}), "needs `labels`"),
         (pa.table({"uri": ["u"], "rois": [[{"labels": ["a"], "box": [1.0, 2.0]}]]}), "fixed size 4"),
+        (
+            pa.table({"uri": ["u"], "rois": [[{"labels": [1]}]]}),
+            "`labels` of a ROI is list<item: int64>; expected a list",
+        ),
+        (pa.table({"uri": ["u"], "rois": [[{"labels": ["a"], "id": 7}]]}), "`id` of a ROI is int64; expected text"),
+        (pa.table({"uri": [["u"]]}), "`uri` is list"),
+        (pa.table({"uri": ["u"], "meta.a": pa.array([10**9], pa.date32())}), "years are from 1 to 9999"),
     ],
 )
 def test_tables_that_are_no_frames(content: pa.Table, message: str) -> None:
