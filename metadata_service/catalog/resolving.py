@@ -10,9 +10,7 @@ from typing import Any
 from pyroaring import BitMap
 
 from hyperdatasets.core.dataview import ViewSpec
-from hyperdatasets.core.errors import (
-    NotFound,
-)
+from hyperdatasets.core.errors import NotFound
 from hyperdatasets.core.pinned import KnownVersion, PinnedView, pin
 from hyperdatasets.core.query.parse import parse
 from hyperdatasets.core.selection import SiteSelection, site_digest

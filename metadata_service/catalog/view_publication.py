@@ -8,11 +8,7 @@ from dataclasses import dataclass, replace
 import orjson
 
 from hyperdatasets.core.dataview import check_publishable
-from hyperdatasets.core.errors import (
-    EmptyView,
-    VersionNotPublished,
-    ViewPublished,
-)
+from hyperdatasets.core.errors import EmptyView, VersionNotPublished, ViewPublished
 from hyperdatasets.core.mapping import enumerate_labels
 from hyperdatasets.core.selection import SiteSelection, view_digest
 from hyperdatasets.engine import views

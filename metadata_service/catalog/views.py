@@ -9,13 +9,7 @@ import orjson
 
 from hyperdatasets.core.dataview import ViewSpec, query_warnings
 from hyperdatasets.core.dataview_text import from_plain, from_yaml, to_plain
-from hyperdatasets.core.errors import (
-    AlreadyExists,
-    InUse,
-    NotFound,
-    ViewNotPublished,
-    ViewPublished,
-)
+from hyperdatasets.core.errors import AlreadyExists, InUse, NotFound, ViewNotPublished, ViewPublished
 from hyperdatasets.core.names import check_name, check_project, not_found
 from hyperdatasets.core.pinned import PinnedView, pinned_from_plain
 from hyperdatasets.core.selection import SiteSelection
