@@ -62,6 +62,8 @@ def read(path: Path) -> dict[Key, NDArray[Any]]:
         length = int.from_bytes(data[8:16], "little")
         header = bytes(data[48 : 48 + length])
         body = data[48 + length :]
+        if bytes(data[:8]) != MAGIC and bytes(data[:7]) == MAGIC[:7]:
+            raise DamagedFile(f"{path.name}: another version of this software wrote it")
         if bytes(data[:8]) != MAGIC or blake3.blake3(header).digest() != bytes(data[16:48]):
             raise DamagedFile(f"{path.name}: the header is damaged")
         listed = orjson.loads(header)

@@ -119,7 +119,7 @@ class Indexes:
 
     def _drop_damaged(self, dataset: str, index: DatasetIndex) -> None:
         """What is left is listed again without the damaged files; the rest is made anew from the truth."""
-        _LOG.warning("the index was damaged, it is made again", extra={"dataset": dataset, "reason": index.damage})
+        _LOG.warning("the index cannot be read, it is made again", extra={"dataset": dataset, "reason": index.damage})
         with kept_in_memory(dataset):
             index.save()
 

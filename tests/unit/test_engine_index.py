@@ -191,7 +191,7 @@ def test_rows_that_are_added_while_others_are_saved_are_kept(tmp_path: Path) -> 
     check(tmp_path)
 
 
-@pytest.mark.parametrize("damage", ["cut", "header", "body", "missing", "manifest"])
+@pytest.mark.parametrize("damage", ["cut", "header", "body", "version", "missing", "manifest"])
 def test_a_damaged_file_is_noticed_and_the_index_made_again(tmp_path: Path, damage: str) -> None:
     index = DatasetIndex(tmp_path)
     index.add([frame(number, "car") for number in range(10)])
@@ -204,12 +204,15 @@ def test_a_damaged_file_is_noticed_and_the_index_made_again(tmp_path: Path, dama
         path.write_bytes(data[:60] + b"x" + data[61:])
     elif damage == "body":
         path.write_bytes(data[:-40] + bytes([data[-40] ^ 1]) + data[-39:])
+    elif damage == "version":
+        path.write_bytes(b"hdindex2" + data[8:])
     elif damage == "missing":
         path.unlink()
     else:
         (tmp_path / "segments.json").write_text("{")
     again = DatasetIndex(tmp_path)
     assert again.reached == 0
+    assert ("another version" in again.damage) is (damage == "version")
     again.add([frame(number, "car") for number in range(10)])
     assert found(again, "rois.label:car") == list(range(10))
 
