@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from hyperdatasets.core.errors import HyperdatasetsError
+from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument
+
+MAX_BATCH = 10_000  # frames
 
 
 class Canonical(NamedTuple):
@@ -25,3 +27,8 @@ class Refused(NamedTuple):
 
 
 Given = Canonical | Refused | Mapping[str, Any]
+
+
+def check_size(count: int) -> None:
+    if count > MAX_BATCH:
+        raise InvalidArgument(f"a batch has at most {MAX_BATCH} frames, this one has {count}")

@@ -12,6 +12,8 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from hyperdatasets.core.errors import InvalidArgument
+
 try:
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -21,6 +23,7 @@ except ImportError:  # an extra
 Array = Any
 """A pyarrow array."""
 
+MAX_TEXT = 64 << 20  # bytes of a column without its dictionary
 _UNQUOTED = bytes(set(range(0x20, 0x7F)) - set(b'"\\'))  # ASCII that JSON text holds as it is
 
 
@@ -39,8 +42,20 @@ def is_text(kind: Any) -> bool:
 
 
 def decoded(values: Array) -> Array:
-    """Values without a dictionary."""
-    return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
+    """Values without a dictionary.
+
+    Raises:
+        InvalidArgument: they would take too much memory.
+    """
+    if not pa.types.is_dictionary(values.type):
+        return values
+    if is_text(values.dictionary.type):
+        size = pc.sum(pc.binary_length(values.dictionary).take(values.indices)).as_py() or 0
+        if size > MAX_TEXT:
+            raise InvalidArgument(
+                f"columns: texts of {size} bytes in a column, {MAX_TEXT} are allowed; send fewer rows"
+            )
+    return values.dictionary_decode()
 
 
 def given(values: Array) -> Array:

@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 
 from hyperdatasets.core.errors import InvalidArgument, InvalidFrame, Unimplemented
-from hyperdatasets.core.given import Given, Refused
+from hyperdatasets.core.given import Given, Refused, check_size
 from hyperdatasets.core.names import did_you_mean, nearest
 from hyperdatasets.wire import column_rois, usual_rows
 from hyperdatasets.wire.column_checks import Mask
@@ -66,6 +66,7 @@ def _table(data: bytes) -> Any:
         table.validate(full=True)
     except pa.ArrowException as error:
         raise InvalidArgument(f"columns: expected an Arrow IPC stream: {str(error)[:200]}") from None
+    check_size(table.num_rows)
     if len(set(table.column_names)) != len(table.column_names):
         raise InvalidArgument("columns: a column's name occurs twice")
     for name in table.column_names:

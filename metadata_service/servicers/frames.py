@@ -11,6 +11,7 @@ from pyroaring import BitMap
 
 from hyperdatasets.core.dataview import Metric
 from hyperdatasets.core.errors import InvalidArgument
+from hyperdatasets.core.given import check_size
 from hyperdatasets.core.vectors import Vector, checked
 from hyperdatasets.engine import value_groups, views
 from hyperdatasets.v1 import frame_service_pb2 as pb
@@ -23,7 +24,6 @@ from metadata_service.servicers import vectors as messages
 from metadata_service.servicers.base import Servicer
 from metadata_service.servicers.stored_frames import batched, stored
 from metadata_service.servicers.vectors import METRICS
-from metadata_service.servicers.write_stream import MAX_BATCH
 from metadata_service.store.protocol import Reading, Row, Writing
 
 
@@ -210,8 +210,7 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
         self, request_iterator: Iterator[pb.SetVectorsRequest], context: grpc.ServicerContext
     ) -> Iterator[pb.SetVectorsResponse]:
         for request in request_iterator:
-            if len(request.frame_ids) > MAX_BATCH:
-                raise InvalidArgument(f"a batch has at most {MAX_BATCH} frames, this one has {len(request.frame_ids)}")
+            check_size(len(request.frame_ids))
             values = vectors.rows_of(request.values, len(request.frame_ids))
             yield self.once(request, pb.SetVectorsResponse, partial(self._set_vectors, request, values))
 

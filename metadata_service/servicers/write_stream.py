@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument
-from hyperdatasets.core.given import Given, Refused
+from hyperdatasets.core.given import Given, Refused, check_size
 from hyperdatasets.core.vectors import Vector
 from hyperdatasets.v1 import common_pb2 as common
 from hyperdatasets.v1 import frame_service_pb2 as pb
@@ -24,7 +24,6 @@ from metadata_service.catalog.requests import once
 from metadata_service.servicers import encode
 from metadata_service.store.protocol import Row, Writing
 
-MAX_BATCH = 10_000  # frames
 Item = TypeVar("Item")
 _MODES: dict[int, frames.Mode] = {
     pb.WRITE_MODE_UNSPECIFIED: "upsert",
@@ -67,17 +66,10 @@ def _read(request: pb.WriteFramesRequest) -> Batch:
     if request.columns and request.frames:
         raise InvalidArgument("a batch has either `frames` or `columns`")
     if request.columns:
-        rows = columns.decode(request.columns)
-        _check_size(len(rows))
-        return checked(rows)
-    _check_size(len(request.frames))
+        return checked(columns.decode(request.columns))
+    check_size(len(request.frames))
     etags = {place: write.etag for place, write in enumerate(request.frames) if write.HasField("etag")}
     return checked((_plain(write) for write in request.frames), etags)
-
-
-def _check_size(count: int) -> None:
-    if count > MAX_BATCH:
-        raise InvalidArgument(f"a batch has at most {MAX_BATCH} frames, this one has {count}")
 
 
 def _plain(write: pb.FrameWrite) -> Given:

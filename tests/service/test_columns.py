@@ -176,6 +176,11 @@ def test_wrong_rows_are_told_and_the_others_kept(client: MetadataClient) -> None
         ),
         (pa.table({"uri": ["u"], "rois": [[{"labels": ["a"], "id": 7}]]}), "`id` of a ROI is int64; expected text"),
         (pa.table({"uri": [["u"]]}), "`uri` is list"),
+        (pa.table({"uri": ["u"] * 10_001}), "at most 10000 frames, this one has 10001"),
+        (
+            pa.table({"uri": pa.array(["u" * 10_000] * 9_000).dictionary_encode()}),
+            "texts of 90000000 bytes in a column",
+        ),
         (pa.table({"uri": ["u"], "meta.a": pa.array([10**9], pa.date32())}), "years are from 1 to 9999"),
     ],
 )

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 from hyperdatasets.client.config import ClientConfig
-from hyperdatasets.core import checks, dataview, expectations, names, normalise, plain
+from hyperdatasets.core import checks, dataview, expectations, given, names, normalise, plain
 from hyperdatasets.core.dataview_text import from_yaml
 from metadata_service import pages
 from metadata_service.catalog import requests
 from metadata_service.config import ServiceConfig
-from metadata_service.servicers import write_stream
 from node import admission, registration, servicer, sessions, streams
 from node import server as node_server
 from node.config import NodeConfig
@@ -66,7 +65,7 @@ def test_every_setting_is_listed(config: type) -> None:
         ("a message that waits", [streams.STALLED_S]),
         ("what was admitted", [admission.GRANT_MS // 3_600_000]),
         ("a file that is registered", [registration.MAX_FILE >> 30]),
-        ("a batch of written frames", [write_stream.MAX_BATCH]),
+        ("a batch of written frames", [given.MAX_BATCH]),
         ("a frame: sources", [
             normalise.MAX_SOURCES, normalise.MAX_ANNOTATIONS, plain.MAX_META >> 20, normalise.MAX_BLOB >> 20,
         ]),
