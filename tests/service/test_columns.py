@@ -133,7 +133,7 @@ def test_written_rows_are_found_and_written_once(client: MetadataClient) -> None
         for n in range(11_000)
     ]  # fmt: skip
     one, other = draft(client, "columns"), draft(client, "single")
-    assert all(isinstance(each, Canonical) for each in columns.decode(columns.encode(table_of(rows))))
+    assert all(isinstance(each, Canonical) for each in columns.decode(columns.encode(table_of(rows[:10_000]))))
     result = one.add_table(table_of(rows))
     assert (result.added, len(result)) == (11_000, 0)
     other.write(map(as_plain, rows))
