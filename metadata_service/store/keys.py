@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import accumulate
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,7 +21,7 @@ import zstandard
 from numpy.typing import NDArray
 
 _FAN = 8
-_MOST = 1 << 20  # keys of a block that is not merged any more
+_MOST = 1 << 22  # keys of a block; merging so many takes a fifth of a second
 
 Hashes = NDArray[np.uint64]
 Integer = TypeVar("Integer", np.uint32, np.uint64)
@@ -108,8 +109,8 @@ def to_merge(sizes: Sequence[int]) -> int:
     """How many of the newest blocks (sizes from old to new) are to become one; 0 if none."""
     if not sizes:
         return 0
-    run = list(_run_of_like_size(sizes))
-    return len(run) if len(run) >= _FAN and sum(run) <= _MOST else 0
+    fitting = sum(total <= _MOST for total in accumulate(_run_of_like_size(sizes)))
+    return fitting if fitting >= _FAN else 0
 
 
 def _run_of_like_size(sizes: Sequence[int]) -> Iterator[int]:
