@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -12,7 +13,8 @@ from typing import Any
 from hyperdatasets.core.errors import InvalidConfig
 from hyperdatasets.core.section import Section
 
-_NAMES = ("service", "ca", "token", "timeout_s", "experiment", "node", "node_ca", "node_cert", "node_key")
+_SECONDS = {"timeout_s": 30.0, "stream_timeout_s": 3_600.0, "reconnect_s": 300.0}
+_NAMES = ("service", "ca", "token", *_SECONDS, "experiment", "node", "node_ca", "node_cert", "node_key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class ClientConfig:
         ca: file with the certificate of the service's CA; empty = plaintext, on loopback only.
         token: of a user; empty on loopback.
         timeout_s: deadline of a single call, in seconds.
+        stream_timeout_s: deadline of a stream, in seconds; a read that takes longer goes on in a new stream.
+        reconnect_s: how long, in seconds, a read that has begun waits for a server that does not answer.
         experiment: id of the experiment, as a rule a clone, that a run takes up instead of making a new one.
         node: `host:port` of the node at this site.
         node_ca, node_cert, node_key: files for a node that asks for certificates.
@@ -32,7 +36,9 @@ class ClientConfig:
     service: str = "127.0.0.1:7400"
     ca: str = ""
     token: str = ""
-    timeout_s: float = 30
+    timeout_s: float = _SECONDS["timeout_s"]
+    stream_timeout_s: float = _SECONDS["stream_timeout_s"]
+    reconnect_s: float = _SECONDS["reconnect_s"]
     experiment: str = ""
     node: str = "127.0.0.1:7410"
     node_ca: str = ""
@@ -53,11 +59,19 @@ def load(environment: Mapping[str, str] = os.environ, **arguments: Any) -> Clien
     found: dict[str, Any] = _from_file(home(environment) / "client.toml")
     found |= {name: text for name in _NAMES if (text := environment.get(f"HYPERDATASETS_{name.upper()}"))}
     found |= {name: value for name, value in arguments.items() if value not in {None, ""}}
-    try:
-        found["timeout_s"] = float(found.get("timeout_s", 30))
-    except (TypeError, ValueError):
-        raise InvalidConfig(f"timeout_s: expected seconds, got {found['timeout_s']!r}") from None
+    for name in _SECONDS & found.keys():
+        found[name] = _seconds(name, found[name])
     return ClientConfig(**found)
+
+
+def _seconds(name: str, given: Any) -> float:
+    try:
+        seconds = float(given)
+    except (TypeError, ValueError):
+        seconds = 0
+    if not 0 < seconds < math.inf:
+        raise InvalidConfig(f"{name}: expected seconds, a number above 0, got {given!r}")
+    return seconds
 
 
 def _from_file(path: Path) -> dict[str, Any]:

@@ -30,10 +30,12 @@ class Connection:
 
     def __init__(
         self, address: str, *, ca: str = "", cert: str = "", key: str = "", token: str = "", timeout_s: float = 30,
-        what: str = "service",
+        stream_timeout_s: float = 3_600, what: str = "service",
     ) -> None:  # fmt: skip
+        """`timeout_s`, `stream_timeout_s`: deadlines of a call with one answer, and of a stream."""
         host_and_port(address)
-        self.address, self.timeout_s, self._what = address, timeout_s, what
+        self.address, self._what = address, what
+        self.timeout_s, self.stream_timeout_s = timeout_s, stream_timeout_s
         self._ca, self._cert, self._key = ca, cert, key
         self._metadata = [("hd-protocol", PROTOCOL)]
         if token:
@@ -68,10 +70,11 @@ class Connection:
         method: Callable[[grpc.Channel], Any],
         request: Any,
         *,
-        timeout_s: float = 3_600,
+        timeout_s: float | None = None,
         metadata: Iterable[tuple[str, str]] = (),
     ) -> Iterator[Any]:
         """Messages of a stream; ending the iteration early cancels the call."""
+        timeout_s = timeout_s or self.stream_timeout_s
         call = method(self.channel)(request, timeout=timeout_s, metadata=[*self._metadata, *metadata])
         try:
             yield from call

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from hyperdatasets.client import json_text
+from hyperdatasets.client.long_reads import read_at_one_go
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.v1 import version_service_pb2 as pb
 
@@ -23,11 +26,12 @@ class VersionDiff:
 def diff(client: MetadataClient, *, dataset: str, version: str, other: str, explain: int, limit: int) -> VersionDiff:
     """What `other` has that `version` has not, and the other way round; of the first `explain` frames also what."""
     request = pb.DiffVersionsRequest(dataset=dataset, before=version, after=other, explain=explain, limit=limit)
-    head: Any = None
-    listed = []
-    for answer in client.stream(request):
-        head = head or answer
-        listed += [_change(each) for each in answer.changes]
+    return read_at_one_go(client, request, _diff)
+
+
+def _diff(answers: Iterator[pb.DiffVersionsResponse]) -> VersionDiff:
+    head = next(answers)
+    listed = [_change(each) for answer in chain([head], answers) for each in answer.changes]
     return VersionDiff(head.added, head.removed, head.changed, listed)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from hyperdatasets.client.frames import FrameGroup, SingleFrame
+from hyperdatasets.client.long_reads import read_at_one_go
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.query_warnings import tell
 from hyperdatasets.core.errors import InvalidArgument
@@ -66,13 +67,7 @@ def schema(client: MetadataClient, **asked: Any) -> dict[str, dict[str, Any]]:
 
 
 def sample(client: MetadataClient, **asked: Any) -> Sample:
-    found = Sample()
-    for answer in client.stream(pb.SampleFramesRequest(**asked)):
-        tell(answer.warnings, above=2)
-        if not answer.frames:
-            found.values, found.matching, found.missing = answer.values, answer.matching, answer.missing
-        found += [SingleFrame.from_plain(from_message(stored.frame)) for stored in answer.frames]
-    return found
+    return read_at_one_go(client, pb.SampleFramesRequest(**asked), _sample)
 
 
 def groups(client: MetadataClient, *, order: str, **asked: Any) -> Iterator[FrameSet]:
@@ -89,6 +84,16 @@ def groups(client: MetadataClient, *, order: str, **asked: Any) -> Iterator[Fram
             return
         request.page_token = answer.next_page_token
         answer = client.send(request)
+
+
+def _sample(answers: Iterator[pb.SampleFramesResponse]) -> Sample:
+    found = Sample()
+    for answer in answers:
+        tell(answer.warnings, above=4)
+        if not answer.frames:
+            found.values, found.matching, found.missing = answer.values, answer.matching, answer.missing
+        found += [SingleFrame.from_plain(from_message(stored.frame)) for stored in answer.frames]
+    return found
 
 
 def _dates(dates: pb.DateStatistics) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, cast
 import orjson
 from pyroaring import BitMap
 
+from hyperdatasets.client.long_reads import ViewRest, long_read
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.progress import bar
 from hyperdatasets.core.errors import InvalidArgument
@@ -113,7 +114,8 @@ class _Reading:
 
     def __post_init__(self) -> None:
         parts = ("sources", "annotations") if self.exported.format == "coco" else ()  # no more needs to travel
-        self._answers = self.client.stream(pb.ReadDataViewRequest(target=self.subject.target, projection=parts))
+        request = pb.ReadDataViewRequest(target=self.subject.target, projection=parts)
+        self._answers = long_read(self.client, ViewRest(request))
         self._first: pb.ReadDataViewResponse = next(self._answers)
 
     @property

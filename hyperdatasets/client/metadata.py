@@ -52,7 +52,10 @@ class MetadataClient:
     def __init__(self, config: ClientConfig | None = None, **settings: Any) -> None:
         self.config = config or load(**settings)
         each = self.config
-        self.connection = Connection(each.service, ca=each.ca, token=each.token, timeout_s=each.timeout_s)
+        self.connection = Connection(
+            each.service, ca=each.ca, token=each.token, timeout_s=each.timeout_s,
+            stream_timeout_s=each.stream_timeout_s,
+        )  # fmt: skip
 
     def send(self, request: Any, *, timeout_s: float | None = None) -> Any:
         """The response to a request; a request id is added where there is room for one."""

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-import queue
 import threading
-import time
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, pairwise, repeat
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, NamedTuple, Self, cast
 
-import grpc
 import orjson
 
 from hyperdatasets import allocator
 from hyperdatasets.client.clips import positions
 from hyperdatasets.client.config import load
 from hyperdatasets.client.connection import Connection
-from hyperdatasets.core.errors import DigestMismatch, InvalidArgument, NotFound, SourceUnreadable, Unavailable
+from hyperdatasets.client.frame_messages import read_ahead, read_frames, split
+from hyperdatasets.client.patience import Patience
+from hyperdatasets.core.errors import (
+    DeadlineExceeded,
+    DigestMismatch,
+    FailedPrecondition,
+    InvalidArgument,
+    LimitExceeded,
+    NotFound,
+    Refused,
+    SelectionMismatch,
+    SourceUnreadable,
+    Unavailable,
+)
 from hyperdatasets.v1 import node_service_pb2 as pb
 from hyperdatasets.v1.node_service_pb2_grpc import NodeServiceStub
-
-_AHEAD = 2  # messages that are read before they are asked for
-_TRIES = 4
-_BATCH_TAG = 1 << 3 | 2  # field `batch` of ReadFramesResponse
-_HEAD_SIZE_TAG = 7 << 3 | 5  # field `head_size` of FrameBatch
 
 
 class SampleSource:
@@ -127,14 +133,39 @@ class Sample:
         return f"Sample({self.position}, {self.id!r})"
 
 
-_Part = tuple[Sample | None, int]
+class _Part(NamedTuple):
+    """A frame of a position, None if it is left out; with how many of its clip follow."""
+
+    position: int
+    sample: Sample | None
+    left: int
+
+
+@dataclass(slots=True)
+class _Reach:
+    """The position that is read next."""
+
+    position: int
+
+    def reached(self, parts: Iterable[_Part]) -> Iterator[tuple[Sample | None, int]]:
+        for position, sample, left in parts:
+            if not left:
+                self.position = position + 1
+            yield sample, left
 
 
 class NodeClient:
     """A node at `host:port`; certificates are needed unless it is an open one on loopback."""
 
-    def __init__(self, address: str, *, ca: str = "", cert: str = "", key: str = "", timeout_s: float = 60) -> None:
-        self._connection = Connection(address, ca=ca, cert=cert, key=key, timeout_s=timeout_s, what="node")
+    def __init__(
+        self, address: str, *, ca: str = "", cert: str = "", key: str = "", timeout_s: float = 60,
+        stream_timeout_s: float = 86_400, reconnect_s: float = 300,
+    ) -> None:  # fmt: skip
+        """`stream_timeout_s`, `reconnect_s`: see ClientConfig."""
+        self._connection = Connection(
+            address, ca=ca, cert=cert, key=key, timeout_s=timeout_s, stream_timeout_s=stream_timeout_s, what="node"
+        )
+        self._reconnect_s = reconnect_s
 
     def open(
         self,
@@ -160,8 +191,10 @@ class NodeClient:
             view=view, purpose=purpose, experiment=experiment, partition=partition[0], partitions=partition[1],
             epoch=epoch,
         )  # fmt: skip
-        opened = self._call("OpenSession", request, timeout_s=600)
-        return Session(self._connection, opened, whole=partition[1] == 1 and epoch is None)
+        return Session(
+            self._connection, lambda: self._call("OpenSession", request, timeout_s=600),
+            whole=partition[1] == 1 and epoch is None, reconnect_s=self._reconnect_s,
+        )  # fmt: skip
 
     def status(self) -> pb.GetStatusResponse:
         answer: pb.GetStatusResponse = self._call("GetStatus", pb.GetStatusRequest())
@@ -170,9 +203,7 @@ class NodeClient:
     def register(self, request: pb.RegisterRequest, *, operator_secret: str = "") -> Iterator[pb.RegisterResponse]:
         """Progress of a registration, as the node's operator; a strict node asks for its `operator.secret`."""
         more = [("hd-operator", operator_secret)] if operator_secret else []
-        return self._connection.stream(
-            lambda channel: NodeServiceStub(channel).Register, request, timeout_s=86_400, metadata=more
-        )
+        return self._connection.stream(lambda channel: NodeServiceStub(channel).Register, request, metadata=more)
 
     def close(self) -> None:
         self._connection.close()
@@ -184,7 +215,9 @@ class NodeClient:
 def local_node(address: str = "") -> NodeClient:
     """The node of this site: as given, as configured, or on loopback."""
     config = load(node=address)
-    return NodeClient(config.node, ca=config.node_ca, cert=config.node_cert, key=config.node_key)
+    return NodeClient(
+        config.node, ca=config.node_ca, cert=config.node_cert, key=config.node_key, reconnect_s=config.reconnect_s
+    )
 
 
 def open_session(node: Mapping[str, str], settings: Mapping[str, str], epoch: int | None) -> Session:
@@ -213,8 +246,12 @@ class Session:
         withdrawn: frames left out since they were withdrawn.
     """
 
-    def __init__(self, connection: Connection, opened: pb.OpenSessionResponse, *, whole: bool) -> None:
-        self._connection, self._opened, self._whole = connection, opened, whole
+    def __init__(
+        self, connection: Connection, opening: Callable[[], pb.OpenSessionResponse], *, whole: bool, reconnect_s: float
+    ) -> None:
+        self._connection, self._opening, self._whole, self._reconnect_s = connection, opening, whole, reconnect_s
+        opened = opening()
+        self._id, self._closed, self._lock = opened.session_id, False, threading.Lock()
         self.count, self.epoch_length = opened.count, opened.epoch_length
         self.labels = dict(opened.labels)
         self.digest, self.view_digest, self.site = opened.site_digest, opened.view_digest, opened.site
@@ -232,7 +269,10 @@ class Session:
         block: int = 1,
         strict: bool = False,
     ) -> Iterator[Any]:
-        """Samples from a position on, of a view of clips lists of them; goes on after a broken connection.
+        """Samples from a position on, of a view of clips lists of them.
+
+        It goes on in a new stream after a broken connection or a restart of the node, and in a new session when the
+        node has ended this one, unless the site does not allow it any more.
 
         A frame whose file changed is left out and counted, or raised with `strict`.
 
@@ -245,24 +285,43 @@ class Session:
         """
         if epoch is not None:
             start, limit = self._of_epoch(epoch, start, limit)
-        position, tries = start, 0
-        stop = start + limit if limit else None
-        while True:
+        at, stop = _Reach(start), start + limit if limit else None
+        patience, renewed = Patience(self._reconnect_s), -1
+        while stop is None or at.position < stop:
+            session_id, before = self._id, at.position
             request = pb.ReadFramesRequest(
-                session_id=self._opened.session_id, offset=position, limit=0 if stop is None else stop - position,
+                session_id=session_id, offset=at.position, limit=0 if stop is None else stop - at.position,
                 worker=worker, workers=workers, block=block,
             )  # fmt: skip
             try:
-                for unit in positions(self._samples(request, strict=strict), clips=self.clips):
-                    tries, position = 0, (unit[0] if self.clips else unit).position + 1
-                    yield unit
-            except Unavailable:
-                tries += 1
-                if tries == _TRIES:
+                yield from positions(at.reached(self._samples(request, strict=strict)), clips=self.clips)
+            except (Unavailable, DeadlineExceeded, LimitExceeded) as error:
+                if at.position > before:
+                    patience.progress()
+                place = f"the view was read up to position {at.position}: read on with start={at.position}"
+                patience.wait(error, moved=at.position > before, place=place)
+            except Refused:
+                if renewed == at.position:
                     raise
-                time.sleep(0.2 * 2**tries)
+                renewed = at.position
+                self._renew(session_id)
             else:
                 return
+
+    def _renew(self, ended: str) -> None:
+        """Opens the session again that the node has ended: it was restarted, or the session's time is over."""
+        with self._lock:
+            if self._id != ended:  # another stream saw to it
+                return
+            if self._closed:
+                raise FailedPrecondition("this session was closed; open a new one")
+            opened = self._opening()
+            if (opened.site_digest, opened.count) != (self.digest, self.count):
+                raise SelectionMismatch(
+                    "the view selects other frames at this site than when reading began, as private columns or the "
+                    "site's policy have changed; open a new session and read from the beginning"
+                )
+            self._id = opened.session_id
 
     def _of_epoch(self, epoch: int, start: int, limit: int) -> tuple[int, int]:
         """Where in the whole order an epoch's part begins, and how long it is."""
@@ -280,9 +339,7 @@ class Session:
         Raises:
             DigestMismatch, SourceUnreadable: the part is not what was registered, or cannot be read.
         """
-        request = pb.ReadSourceRequest(
-            session_id=self._opened.session_id, position=position, part=part, offset=start, length=length
-        )
+        request = pb.ReadSourceRequest(session_id=self._id, position=position, part=part, offset=start, length=length)
         pieces, verdict = [], pb.VERDICT_UNREADABLE
         for answer in self._connection.stream(lambda channel: NodeServiceStub(channel).ReadSource, request):
             pieces.append(answer.data)
@@ -293,15 +350,16 @@ class Session:
 
     def preview(self, position: int, *, part: int = 0) -> bytes:
         """A small JPEG of the frame at a position, made when it was registered."""
-        request = pb.GetPreviewRequest(session_id=self._opened.session_id, position=position, part=part)
+        request = pb.GetPreviewRequest(session_id=self._id, position=position, part=part)
         answer = self._connection.call(lambda channel: NodeServiceStub(channel).GetPreview, request)
         return bytes(answer.image)
 
     def close(self) -> None:
         """Ends the session at the node, which then reports it."""
+        self._closed = True
         self._connection.call(
             lambda channel: NodeServiceStub(channel).CloseSession,
-            pb.CloseSessionRequest(session_id=self._opened.session_id),
+            pb.CloseSessionRequest(session_id=self._id),
         )
 
     def __iter__(self) -> Iterator[Any]:
@@ -319,12 +377,11 @@ class Session:
         self.close()
 
     def _samples(self, request: pb.ReadFramesRequest, *, strict: bool) -> Iterator[_Part]:
-        """Each frame (None if it is left out) with how many of its clip follow."""
-        messages = self._connection.stream(_read_frames, request, timeout_s=86_400)
+        messages = self._connection.stream(read_frames, request)
         pending: pb.FrameBatch | None = None
         pieces: dict[int, list[bytes]] = {}
-        for raw in _read_ahead(messages):
-            batch, data = _split(raw)
+        for raw in read_ahead(messages):
+            batch, data = split(raw)
             if batch is not None:
                 yield from self._of_batch(batch, data, strict=strict)
                 continue
@@ -339,10 +396,9 @@ class Session:
                 if len(pending.verdicts) == pending.part_counts[0]:
                     parts = [b"".join(pieces.get(i, ())) for i in range(pending.part_counts[0])]
                     left = pending.frames_left[0] if pending.frames_left else 0
-                    yield (
-                        self._checked(pending.positions[0], pending.frames[0], parts, pending.verdicts, strict=strict),
-                        left,
-                    )
+                    position = pending.positions[0]
+                    sample = self._checked(position, pending.frames[0], parts, pending.verdicts, strict=strict)
+                    yield _Part(position, sample, left)
                     pending = None
 
     def _of_batch(self, batch: pb.FrameBatch, data: memoryview, *, strict: bool) -> Iterable[_Part]:
@@ -353,9 +409,12 @@ class Session:
         lefts = list(batch.frames_left) or repeat(0, len(counts))
         told = zip(batch.positions, batch.frames, pairwise(ends), lefts, strict=True)
         if set(verdicts) <= {pb.VERDICT_OK}:
-            return [(Sample(position, frame, parts[low:high]), left) for position, frame, (low, high), left in told]
+            return [
+                _Part(position, Sample(position, frame, parts[low:high]), left)
+                for position, frame, (low, high), left in told
+            ]
         return (
-            (self._checked(position, frame, parts[low:high], verdicts[low:high], strict=strict), left)
+            _Part(position, self._checked(position, frame, parts[low:high], verdicts[low:high], strict=strict), left)
             for position, frame, (low, high), left in told
         )
 
@@ -387,84 +446,6 @@ def _bad(position: int, verdict: int) -> DigestMismatch | SourceUnreadable:
     if verdict == pb.VERDICT_DIGEST_MISMATCH:
         return DigestMismatch(f"position {position}: the file has changed since it was registered")
     return SourceUnreadable(f"position {position}: the file cannot be read")
-
-
-def _read_frames(channel: grpc.Channel) -> Any:
-    """ReadFrames with messages as they come, so that their content is not copied by parsing."""
-    return channel.unary_stream(
-        "/hyperdatasets.v1.NodeService/ReadFrames", request_serializer=pb.ReadFramesRequest.SerializeToString
-    )
-
-
-def _split(raw: bytes) -> tuple[pb.FrameBatch | None, memoryview]:
-    """Columns and content of a batch that says how long its columns are; None for any other message.
-
-    Layout: tag and length of `batch`, tag and value of `head_size`, columns, tag and length of `data`, content.
-    """
-    view = memoryview(raw)
-    if not raw or raw[0] != _BATCH_TAG:
-        return None, view
-    _, at = _varint(raw, 1)
-    if at + 5 > len(raw) or raw[at] != _HEAD_SIZE_TAG:
-        return None, view
-    start = at + 5
-    end = start + int.from_bytes(raw[at + 1 : start], "little")
-    if end == len(raw):
-        return pb.FrameBatch.FromString(raw[start:end]), view[end:]
-    _, content = _varint(raw, end + 1)
-    return pb.FrameBatch.FromString(raw[start:end]), view[content:]
-
-
-def _varint(raw: bytes, at: int) -> tuple[int, int]:
-    """A protobuf varint, and where it ends."""
-    value = shift = 0
-    while True:
-        byte = raw[at]
-        at += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, at
-        shift += 7
-
-
-def _read_ahead(messages: Iterator[Any]) -> Iterator[Any]:
-    """The same messages, read by a thread so that the network and the reader work at the same time."""
-    box: queue.Queue[tuple[str, Any]] = queue.Queue(_AHEAD)
-    stopped = threading.Event()
-    threading.Thread(target=_fill, args=(messages, box, stopped), name="read-ahead", daemon=True).start()
-    try:
-        while True:
-            kind, value = box.get()
-            if kind == "end":
-                return
-            if kind == "error":
-                raise value
-            yield value
-    finally:
-        stopped.set()
-
-
-def _fill(messages: Iterator[Any], box: queue.Queue[tuple[str, Any]], stopped: threading.Event) -> None:
-    try:
-        for message in messages:
-            if not _put(box, ("message", message), stopped):
-                return
-        _put(box, ("end", None), stopped)
-    except Exception as error:  # noqa: BLE001  # raised again where the messages are used
-        _put(box, ("error", error), stopped)
-    finally:
-        messages.close()  # type: ignore[attr-defined]  # a generator; ends the call
-
-
-def _put(box: queue.Queue[tuple[str, Any]], item: tuple[str, Any], stopped: threading.Event) -> bool:
-    """Waits for room; False if nobody reads any more."""
-    while not stopped.is_set():
-        try:
-            box.put(item, timeout=0.1)
-        except queue.Full:
-            continue
-        return True
-    return False
 
 
 allocator.tune()  # here, since it has to be done before threads are started

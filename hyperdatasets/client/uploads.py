@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from hyperdatasets.client import storage
 from hyperdatasets.client.bulk import FailedFrame
 from hyperdatasets.client.frames import FrameGroup, SingleFrame
+from hyperdatasets.client.long_reads import read_at_one_go
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.progress import Advance, bar
 from hyperdatasets.core.errors import (
@@ -202,7 +203,7 @@ def removal(client: MetadataClient, dataset: str) -> Removal:
         raise RawDataBelongsToSite(
             f"the files of site `{min(sites)}` belong to the site; delete without delete_sources"
         )
-    uploads = list(_listed(client, dataset))
+    uploads = _listed(client, dataset)
     me = client.who_am_i().name
     others = sorted({each.uploaded_by for each in uploads if not each.found} - {me})
     if others:
@@ -229,9 +230,9 @@ def _removed(upload: pb.Upload, advance: Advance) -> DestinationFailed | None:
     return None
 
 
-def _listed(client: MetadataClient, dataset: str) -> Iterator[pb.Upload]:
-    for answer in client.stream(pb.ListUploadsRequest(dataset=dataset)):
-        yield from answer.uploads
+def _listed(client: MetadataClient, dataset: str) -> list[pb.Upload]:
+    request = pb.ListUploadsRequest(dataset=dataset)
+    return read_at_one_go(client, request, lambda answers: [each for answer in answers for each in answer.uploads])
 
 
 def _versions(client: MetadataClient, dataset: str) -> Iterator[versions_pb.Version]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from hyperdatasets.client.bulk import FailedFrame, WriteResult
 from hyperdatasets.client.frames import FrameGroup, SingleFrame
+from hyperdatasets.client.long_reads import read_at_one_go
 from hyperdatasets.client.metadata import MetadataClient, new_request_id
 from hyperdatasets.core.errors import InvalidArgument, InvalidVector
 from hyperdatasets.v1 import frame_service_pb2 as pb
@@ -88,8 +89,12 @@ def search(
         dataset=dataset, version=version, field=field, k=k, metric=metric_number(metric), exact=exact, filter=filter,
         **target,
     )  # fmt: skip
+    return read_at_one_go(client, request, _neighbours)
+
+
+def _neighbours(answers: Iterator[pb.SearchVectorsResponse]) -> Neighbours:
     found = Neighbours()
-    for number, answer in enumerate(client.stream(request)):
+    for number, answer in enumerate(answers):
         if not number:
             found.metric, found.approximate = METRICS[answer.metric], answer.approximate
             found.searched, found.matching = answer.searched, answer.matching

@@ -13,6 +13,7 @@ from hyperdatasets.client.bulk import FailedFrame, WriteResult
 from hyperdatasets.client.explore import FrameSet, Sample
 from hyperdatasets.client.exports import Exported, Subject, export
 from hyperdatasets.client.frames import SingleFrame
+from hyperdatasets.client.long_reads import FramesRest, long_read
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.progress import bar, bars
 from hyperdatasets.client.query_warnings import tell
@@ -191,7 +192,7 @@ class VersionFrames:
             **self._named, filter=_filter(frame_query, roi_query, source_query), limit=limit, projection=projection,
             order_by=frames_pb.SortKey(field=order_by.removeprefix("-"), descending=order_by.startswith("-")),
         )  # fmt: skip
-        for answer in self._client.stream(request):
+        for answer in long_read(self._client, FramesRest(request)):
             tell(answer.warnings)
             for stored in answer.frames:
                 yield SingleFrame.from_plain(from_message(stored.frame))

@@ -8,6 +8,7 @@ from typing import Any
 
 from hyperdatasets.client.clips import positions
 from hyperdatasets.client.frames import FrameGroup, SingleFrame, read_uri
+from hyperdatasets.client.long_reads import ViewRest, long_read
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.node import Sample
 from hyperdatasets.client.query_warnings import tell
@@ -38,7 +39,7 @@ class ViewReader:
 
     def _entries(self, request: pb.ReadDataViewRequest) -> Iterator[pb.ViewEntry]:
         """Entries; warnings are told where the user asks for the next one: so many generators above."""
-        for answer in self.client.stream(request):
+        for answer in long_read(self.client, ViewRest(request)):
             tell(answer.warnings, above=4 if self.clips else 5)
             yield from answer.entries
 

@@ -162,6 +162,12 @@ class PageTokenStale(FailedPrecondition):
     reason = "PAGE_TOKEN_STALE"
 
 
+class ReadingStale(FailedPrecondition):
+    """What a read was to go on with has changed since it began: going on would leave gaps, or tell frames twice."""
+
+    reason = "READING_STALE"
+
+
 class RequestIdReused(FailedPrecondition):
     reason = "REQUEST_ID_REUSED"
 

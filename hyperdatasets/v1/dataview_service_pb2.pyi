@@ -954,6 +954,7 @@ class ReadDataViewRequest(_message.Message):
     PARTITION_FIELD_NUMBER: _builtins.int
     PARTITIONS_FIELD_NUMBER: _builtins.int
     PROJECTION_FIELD_NUMBER: _builtins.int
+    CONTINUES_FIELD_NUMBER: _builtins.int
     site: _builtins.str
     """Only this site's order; absent = the whole view."""
     start: _builtins.int
@@ -964,6 +965,10 @@ class ReadDataViewRequest(_message.Message):
     """Rank of this reader."""
     partitions: _builtins.int
     """Number of ranks; 0 = 1."""
+    continues: _builtins.str
+    """To go on with an earlier stream of this request from another `start` on: the `state` that it told. If the view
+    selects other frames by now, which a published one never does, the answer is READING_STALE.
+    """
     @_builtins.property
     def target(self) -> Global___ViewOrSpec:
         """What to read."""
@@ -982,10 +987,11 @@ class ReadDataViewRequest(_message.Message):
         partition: _builtins.int = ...,
         partitions: _builtins.int = ...,
         projection: _abc.Iterable[_builtins.str] | None = ...,
+        continues: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_site", b"_site", "site", b"site", "target", b"target"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_site", b"_site", "limit", b"limit", "partition", b"partition", "partitions", b"partitions", "projection", b"projection", "site", b"site", "start", b"start", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_site", b"_site", "continues", b"continues", "limit", b"limit", "partition", b"partition", "partitions", b"partitions", "projection", b"projection", "site", b"site", "start", b"start", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__site: _TypeAlias = _typing.Literal["site"]  # noqa: Y015
     _WhichOneofArgType__site: _TypeAlias = _typing.Literal["_site", b"_site"]  # noqa: Y015
@@ -1089,8 +1095,13 @@ class ReadDataViewResponse(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     ENTRIES_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
     length: _builtins.int
     """Positions of one pass."""
+    state: _builtins.str
+    """In the first message: what is selected, so that another stream can go on with it (`continues`); empty for a
+    published view.
+    """
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """Labels with their numbers."""
@@ -1110,10 +1121,11 @@ class ReadDataViewResponse(_message.Message):
         labels: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         warnings: _abc.Iterable[_common_pb2.Warning] | None = ...,
         entries: _abc.Iterable[Global___ViewEntry] | None = ...,
+        state: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "labels", b"labels", "length", b"length", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries", b"entries", "labels", b"labels", "length", b"length", "state", b"state", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

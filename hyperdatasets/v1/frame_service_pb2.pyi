@@ -659,6 +659,8 @@ class QueryFramesRequest(_message.Message):
     LIMIT_FIELD_NUMBER: _builtins.int
     OFFSET_FIELD_NUMBER: _builtins.int
     PROJECTION_FIELD_NUMBER: _builtins.int
+    CONTINUES_FIELD_NUMBER: _builtins.int
+    AFTER_REVISION_FIELD_NUMBER: _builtins.int
     dataset: _builtins.str
     """Name or id of the dataset."""
     version: _builtins.str
@@ -667,6 +669,12 @@ class QueryFramesRequest(_message.Message):
     """Stop after so many; 0 = all."""
     offset: _builtins.int
     """Skip so many, to resume."""
+    continues: _builtins.str
+    """To go on with an earlier stream of this request: the `state` that it told. If the version was edited since, the
+    stream goes on over what it contained then, for ten minutes; after that it is READING_STALE.
+    """
+    after_revision: _builtins.int
+    """With `continues`: revision of the last frame that came; `offset` is not looked at, `limit` counts from here."""
     @_builtins.property
     def filter(self) -> Global___FrameFilter:
         """Which frames."""
@@ -689,10 +697,12 @@ class QueryFramesRequest(_message.Message):
         limit: _builtins.int = ...,
         offset: _builtins.int = ...,
         projection: _abc.Iterable[_builtins.str] | None = ...,
+        continues: _builtins.str = ...,
+        after_revision: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "order_by", b"order_by"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "filter", b"filter", "limit", b"limit", "offset", b"offset", "order_by", b"order_by", "projection", b"projection", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_revision", b"after_revision", "continues", b"continues", "dataset", b"dataset", "filter", b"filter", "limit", b"limit", "offset", b"offset", "order_by", b"order_by", "projection", b"projection", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -708,10 +718,13 @@ class QueryFramesResponse(_message.Message):
     VERSION_ETAG_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     FRAMES_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
     total: _builtins.int
     """Number of frames that match, before offset and limit."""
     version_etag: _builtins.str
     """Etag of the version that was read."""
+    state: _builtins.str
+    """In the first message: what is read, so that another stream can go on with it (`continues`)."""
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Warning]:
         """Warnings about the query."""
@@ -727,10 +740,11 @@ class QueryFramesResponse(_message.Message):
         version_etag: _builtins.str = ...,
         warnings: _abc.Iterable[_common_pb2.Warning] | None = ...,
         frames: _abc.Iterable[_frame_pb2.StoredFrame] | None = ...,
+        state: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["frames", b"frames", "total", b"total", "version_etag", b"version_etag", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frames", b"frames", "state", b"state", "total", b"total", "version_etag", b"version_etag", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

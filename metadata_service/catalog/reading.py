@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -9,8 +10,10 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
+from hyperdatasets.core.errors import ReadingStale
 from hyperdatasets.core.order import partition, partition_length
 from hyperdatasets.core.view_order import ViewOrder
+from hyperdatasets.engine.bitmaps import to_array
 from hyperdatasets.engine.orders import Delivered, Sequences, SiteSequence
 from metadata_service.catalog.resolving import Resolved
 
@@ -38,6 +41,27 @@ def length(resolved: Resolved, site: str | None) -> int:
     """Positions of one pass."""
     found = resolved.sequences.sites
     return sum(each.order.epoch_length for name, each in found.items() if site in {None, name})
+
+
+def state(resolved: Resolved) -> str:
+    """What positions mean: equal as long as the view selects the same frames; empty for a published view."""
+    if resolved.stored is not None:
+        return ""
+    digest = hashlib.sha256(resolved.view.canonical_bytes())
+    for by_dataset in resolved.selection:
+        for number, revisions in sorted(by_dataset.items()):
+            digest.update(f"{number} {len(revisions)} ".encode())
+            digest.update(to_array(revisions).tobytes())
+    return digest.hexdigest()
+
+
+def check_continues(resolved: Resolved, state_before: str) -> None:
+    """Raises ReadingStale: positions mean other frames than they did."""
+    if state_before and state_before != state(resolved):
+        raise ReadingStale(
+            "the view selects other frames than when this read began: it is not published, and its versions were "
+            "edited or frames were withdrawn. Read from the beginning, or publish the view, then it stays as it is"
+        )
 
 
 def places(

@@ -17,7 +17,7 @@ from hyperdatasets.engine import value_groups, views
 from hyperdatasets.v1 import frame_service_pb2 as pb
 from hyperdatasets.v1 import frame_service_pb2_grpc as rpc
 from metadata_service import access, pages
-from metadata_service.catalog import datasets, edits, frames, queries, vectors, versions, withdrawals
+from metadata_service.catalog import datasets, edits, frames, long_reads, queries, vectors, versions, withdrawals
 from metadata_service.catalog.stamps import check_etag
 from metadata_service.servicers import encode, explore, write_stream
 from metadata_service.servicers import vectors as messages
@@ -95,14 +95,17 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
             raise InvalidArgument("limit and offset are not negative; a limit of 0 means all")
         with self.reading() as reading:
             dataset, version = self._found(reading, request.dataset, request.version)
-            found = self._matching(reading, version, request.filter)
-            total = len(found.revisions)
+            content = None
+            if request.continues:
+                content = long_reads.content(self.deployment.old_contents, version, request.continues, self.now_ms)
+            found = self._matching(reading, version, request.filter, content=content)
+            if not version["published"] and content is None:
+                self.deployment.old_contents.keep(version, found.content)
             yield pb.QueryFramesResponse(
-                total=total, version_etag=str(version["generation"]), warnings=encode.warnings(found.warnings)
-            )
-            stop = request.offset + request.limit if request.limit else total
-            order = request.order_by
-            wanted = queries.window(found, order.field, request.offset, stop, descending=order.descending)
+                total=len(found.revisions), version_etag=str(version["generation"]),
+                warnings=encode.warnings(found.warnings), state=request.continues or long_reads.state(version),
+            )  # fmt: skip
+            wanted = _wanted(found, request)
             projection = list(request.projection)
             for batch in batched(stored(reading, dataset["id"], wanted, projection), lambda each: each.ByteSize()):
                 yield pb.QueryFramesResponse(frames=batch)
@@ -328,6 +331,19 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
             raise InvalidArgument("give frame ids or a query; the query `*` means every frame")
         asked = queries.FrameFilter(wanted.frame_query, wanted.roi_query, wanted.source_query)
         return queries.matching(self.deployment, reading, version, asked, content=content)
+
+
+def _wanted(found: queries.Found, request: pb.QueryFramesRequest) -> list[int]:
+    """The revisions that a stream is to bring: from an offset on, or those after the last one of an earlier stream."""
+    total, order = len(found.revisions), request.order_by
+    if request.continues:
+        everything = queries.window(found, order.field, 0, total, descending=order.descending)
+        left = long_reads.after(
+            everything, request.after_revision, sorted_by=order.field, descending=order.descending
+        )  # fmt: skip
+        return left[: request.limit or total]
+    stop = request.offset + request.limit if request.limit else total
+    return queries.window(found, order.field, request.offset, stop, descending=order.descending)
 
 
 def _generation(version: Row) -> int:

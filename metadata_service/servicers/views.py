@@ -187,10 +187,12 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
         site = request.site if request.HasField("site") else None
         with self.reading() as reading:
             resolved = resolving.read(self.deployment, reading, self.caller, self._target(reading, request.target))
+            view_reading.check_continues(resolved, request.continues)
             labels = _labels(resolved)
             yield pb.ReadDataViewResponse(
-                length=view_reading.length(resolved, site), labels=labels, warnings=encode.warnings(resolved.warnings)
-            )
+                length=view_reading.length(resolved, site), labels=labels, state=view_reading.state(resolved),
+                warnings=encode.warnings(resolved.warnings),
+            )  # fmt: skip
             places = view_reading.places(
                 resolved, site=site, start=request.start, limit=request.limit, rank=request.partition, ranks=ranks
             )

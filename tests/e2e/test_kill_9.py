@@ -65,7 +65,7 @@ class Running:
         self.data, self.log, self.port = data, log, port
         self.process: subprocess.Popen[str] | None = None
         self.client = MetadataClient(
-            ClientConfig(service=f"127.0.0.1:{port}", timeout_s=300)
+            ClientConfig(service=f"127.0.0.1:{port}", timeout_s=300, reconnect_s=1)
         )  # a busy machine is no fault
 
     def start(self, point: str = ANYWHERE, nth: int = 0) -> None:

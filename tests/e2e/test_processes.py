@@ -27,30 +27,10 @@ from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.demo.processes import free_ports
 from hyperdatasets.v1 import node_service_pb2 as pb
 from node import setup
+from tests.e2e.processes import end, start
 
 pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[2]
-
-
-def start(*command: str, **environment: str) -> tuple[subprocess.Popen[str], str]:
-    """A process of ours, and the rest of its line `ready on`."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-        env={**os.environ, **environment}, cwd=ROOT,
-    )  # fmt: skip
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("ready on "):
-            return process, line.removeprefix("ready on ").strip()
-    raise AssertionError("the process ended before it was ready")
-
-
-def end(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> int:
-    process.send_signal(number)
-    code = process.wait(20)
-    if process.stdout is not None:
-        process.stdout.close()
-    return code
 
 
 def frames(count: int) -> Iterator[SingleFrame]:

@@ -121,7 +121,7 @@ WRONG_READS = [
 def test_positions_out_of_range(site: SiteUnderTest, wrong: dict[str, int]) -> None:
     site.register()
     session = site.reader.open(view=site.published_view().reference)
-    request = pb.ReadFramesRequest(session_id=session._opened.session_id, **wrong)
+    request = pb.ReadFramesRequest(session_id=session._id, **wrong)
     with pytest.raises(InvalidArgument):
         list(session._connection.stream(lambda channel: NodeServiceStub(channel).ReadFrames, request))
     for position in (-1, 12, 1 << 62):
@@ -148,9 +148,7 @@ def test_an_endless_read_that_never_comes_to_a_frame_ends_with_its_client(site: 
     endless.set(iteration={"order": "random", "repeat": True, "seed": 1})
     endless.publish()
     session = site.reader.open(view=endless.reference)
-    request = pb.ReadFramesRequest(
-        session_id=session._opened.session_id, worker=(1 << 20) - 1, workers=1 << 20, block=1 << 20
-    )
+    request = pb.ReadFramesRequest(session_id=session._id, worker=(1 << 20) - 1, workers=1 << 20, block=1 << 20)
     for _ in range(streams.PER_CLIENT + 2):
         call = NodeServiceStub(session._connection.channel).ReadFrames(request, timeout=0.2)
         with pytest.raises(grpc.RpcError, match="DEADLINE"):
@@ -174,7 +172,7 @@ def test_one_client_cannot_take_all_streams_or_sessions(
     view = site.published_view(frame_query="sources.size_bytes:64000000").reference
     session = site.reader.open(view=view)
     stub = NodeServiceStub(session._connection.channel)
-    request = pb.ReadFramesRequest(session_id=session._opened.session_id)
+    request = pb.ReadFramesRequest(session_id=session._id)
     stalled = [stub.ReadFrames(request, timeout=60) for _ in range(streams.PER_CLIENT)]
     for call in stalled:
         next(call)
@@ -229,8 +227,8 @@ def test_a_session_that_ended_ends_the_pieces_of_large_files(site: SiteUnderTest
     session = site.reader.open(view=view)
     stub = NodeServiceStub(session._connection.channel)
     calls = [
-        stub.ReadSource(pb.ReadSourceRequest(session_id=session._opened.session_id), timeout=60),
-        stub.ReadFrames(pb.ReadFramesRequest(session_id=session._opened.session_id), timeout=60),
+        stub.ReadSource(pb.ReadSourceRequest(session_id=session._id), timeout=60),
+        stub.ReadFrames(pb.ReadFramesRequest(session_id=session._id), timeout=60),
     ]
     for call in calls:
         next(call)
@@ -250,7 +248,7 @@ def test_broken_off_reads_of_large_files_leave_no_files_open(
     session = site.reader.open(view=site.published_view(frame_query="sources.size_bytes:20000000").reference)
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(30):
-        request = pb.ReadFramesRequest(session_id=session._opened.session_id)
+        request = pb.ReadFramesRequest(session_id=session._id)
         call = NodeServiceStub(session._connection.channel).ReadFrames(request, timeout=60)
         next(call)
         call.cancel()
@@ -265,7 +263,7 @@ def test_a_large_file_that_changes_while_it_is_read(site: SiteUnderTest) -> None
     site.register()
     session = site.reader.open(view=site.published_view(frame_query="sources.size_bytes:60000000").reference)
     call = NodeServiceStub(session._connection.channel).ReadSource(
-        pb.ReadSourceRequest(session_id=session._opened.session_id), timeout=60
+        pb.ReadSourceRequest(session_id=session._id), timeout=60
     )
     next(call)
     with path.open("r+b") as file:

@@ -120,7 +120,7 @@ def test_a_part_of_a_clip_is_found_by_its_number(videos: SiteUnderTest) -> None:
     reader = videos.reader
     with reader.open(view=view.reference) as session:
         clip = list(session)[2]
-        request = pb.ReadSourceRequest(session_id=session._opened.session_id, position=2, part=1)
+        request = pb.ReadSourceRequest(session_id=session._id, position=2, part=1)
         answers = reader._connection.stream(lambda channel: NodeServiceStub(channel).ReadSource, request)
         assert b"".join(answer.data for answer in answers) == clip[1].source().bytes
 
