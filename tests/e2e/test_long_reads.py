@@ -285,7 +285,7 @@ def test_a_node_is_killed_and_restarted_in_the_middle_of_a_session(tmp_path: Pat
             reader = NodeClient(listen)
             list(reader.register(pb.RegisterRequest(path="r", dataset="p/texts")))
             DatasetVersion.create_snapshot("p/texts", publish_name="v1", client=client)
-            view = DataView("v", client=client, iteration_order="random")
+            view = DataView("v", project="p", client=client, iteration_order="random")
             view.add_query(dataset_name="p/texts", version_name="v1")
             view.publish()
             session = reader.open(view=view.reference)
