@@ -65,7 +65,7 @@ def _annotation_fields(annotation: Mapping[str, Any]) -> dict[str, Any]:
 def _annotation_plain(message: pb.Annotation) -> dict[str, Any]:
     """The plain annotation of a message; slices of repeated fields are lists, made in half the time of `list`."""
     plain: dict[str, Any] = {"id": message.id, "labels": message.labels[:]}
-    if message.HasField("confidence"):
+    if message.confidence or message.HasField("confidence"):
         plain["confidence"] = message.confidence
     if message.origin:
         plain["origin"] = message.origin
