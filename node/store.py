@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from sqlite_utils import Database
 
 from hyperdatasets.core.errors import StorageFull
 
@@ -82,6 +83,7 @@ class NodeStore:
         self._connection.executescript(
             f"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; {_SCHEMA}"
         )
+        self._database = Database(self._connection)
         self._lock = threading.RLock()
 
     def register(self, dataset: str, name: str, frames: Iterable[Registered]) -> None:
@@ -217,9 +219,7 @@ class NodeStore:
 
     def _query(self, sql: str, values: tuple[Any, ...]) -> list[dict[str, Any]]:
         with self._lock:
-            cursor = self._connection.execute(sql, values)
-            names = [column[0] for column in cursor.description]
-            return [dict(zip(names, row, strict=True)) for row in cursor]
+            return list(self._database.query(sql, values))
 
     def _execute(self, sql: str, values: tuple[Any, ...]) -> None:
         self._connection.execute(sql, values)

@@ -13,6 +13,7 @@ import numpy as np
 import orjson
 import zstandard
 from pyroaring import BitMap
+from sqlite_utils import Database
 
 from metadata_service.store.blocks import Block, Codec
 from metadata_service.store.heads import HeadCache
@@ -37,6 +38,7 @@ class Connection:
         self._codec = Codec()
         self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
         self.connection.executescript(_PRAGMAS)
+        self._database = Database(self.connection)
 
     def one(self, table: str, **equal: Any) -> Row | None:
         return next(iter(self.rows(table, **equal)), None)
@@ -201,10 +203,8 @@ class Connection:
         """
         return list(self._query(sql, (field, number, limit)))
 
-    def _query(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any]) -> Iterator[Row]:
-        cursor = self.connection.execute(sql, parameters)
-        names = [column[0] for column in cursor.description]
-        return (dict(zip(names, row, strict=True)) for row in cursor)
+    def _query(self, sql: str, parameters: dict[str, Any] | Sequence[Any]) -> Iterator[Row]:
+        return self._database.query(sql, parameters)
 
     def last_metrics(self, experiment: str) -> dict[str, float]:
         sql = """
