@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import islice
 from typing import TypeVar
@@ -22,6 +23,9 @@ class _Limit:
         self._seconds, self._wanted = seconds, wanted
         self._end = time.monotonic() + seconds
 
+    def extend(self, seconds: float) -> None:
+        self._end += seconds
+
     def check(self) -> None:
         if time.monotonic() > self._end:
             raise DeadlineExceeded(
@@ -38,6 +42,18 @@ _CURRENT: ContextVar[_Limit | None] = ContextVar("limit", default=None)
 def begin(seconds: float, wanted: Callable[[], bool] = lambda: True) -> None:
     """From here on in this context an evaluation ends after so many seconds, or when it is not wanted any more."""
     _CURRENT.set(_Limit(seconds, wanted))
+
+
+@contextmanager
+def uncounted() -> Iterator[None]:
+    """Around what is not the evaluation's own work, such as an index that is made first: the time does not count."""
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        limit = _CURRENT.get()
+        if limit is not None:
+            limit.extend(time.monotonic() - started)
 
 
 def check() -> None:

@@ -15,7 +15,7 @@ from pyroaring import BitMap
 from hyperdatasets.core.canonical import from_canonical
 from hyperdatasets.core.errors import HyperdatasetsError
 from hyperdatasets.core.query.tree import And, Field, Leaf, Term
-from hyperdatasets.engine import turns
+from hyperdatasets.engine import deadline, turns
 from hyperdatasets.engine.index import SEALED, DatasetIndex
 from hyperdatasets.engine.segment import Row as IndexRow
 from hyperdatasets.engine.segment import time_text
@@ -84,7 +84,7 @@ class Indexes:
         """The dataset's index, with all revisions of this content."""
         index, lock = self._opened(dataset)
         if content and index.reached <= content.max():
-            with _taken(lock):
+            with deadline.uncounted(), _taken(lock):
                 self._feed(dataset, index, content.max())
         return index
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 import pytest
 
+from hyperdatasets.core.errors import DeadlineExceeded
 from hyperdatasets.engine import deadline, turns
 from hyperdatasets.engine.turns import Turns
 
@@ -106,6 +109,23 @@ def test_without_a_turn_after_a_while_and_none_is_lost(
     next_one = start(all_turns.take)
     all_turns.give()
     assert next_one.result(_SOON_S)
+
+
+def test_time_that_is_not_the_evaluations_own_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+
+    def evaluation() -> None:
+        nonlocal now
+        deadline.begin(5)
+        with deadline.uncounted():
+            now = 100.0
+        deadline.check()
+        now = 105.1
+        with pytest.raises(DeadlineExceeded, match="stopped after 5 s"):
+            deadline.check()
+
+    copy_context().run(evaluation)
 
 
 def test_outside_of_a_turn_nothing_is_passed_on() -> None:
