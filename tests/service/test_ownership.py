@@ -51,6 +51,16 @@ def test_only_a_sites_node_writes_its_frames(client: MetadataClient, north: Meta
     assert write(south, {**frame(1), "site": "south"}) == ["FRAME_OF_OTHER_SITE"]
 
 
+def test_no_frame_is_given_to_another_site(client: MetadataClient, north: MetadataClient) -> None:
+    Dataset.create("d", dataset_project="p", client=client)
+    assert write(client, frame(1, "")) == []
+    assert write(north, frame(2)) == []
+    assert write(client, frame(1)) == ["FRAME_OF_OTHER_SITE"]
+    assert write(north, frame(2, "south"), frame(2, "")) == ["FRAME_OF_OTHER_SITE"] * 2
+    draft = DatasetVersion.get_current("p/d", client=client)
+    assert [draft.get_frame(name).site for name in ("f1", "f2")] == ["", "north"]
+
+
 def test_people_edit_the_shared_part_alone(client: MetadataClient, north: MetadataClient) -> None:
     Dataset.create("d", dataset_project="p", client=client)
     write(north, frame(1, meta={"site": {"ward": "a"}}, context_id="c"))
