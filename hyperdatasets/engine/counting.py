@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from heapq import merge
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any, Literal
 
 import numpy as np
@@ -17,7 +20,7 @@ from hyperdatasets.engine import spelled
 from hyperdatasets.engine.bitmaps import Ordinals, to_array, to_mask
 from hyperdatasets.engine.chosen import Chosen, frame_count
 from hyperdatasets.engine.column import Column
-from hyperdatasets.engine.deadline import check
+from hyperdatasets.engine.deadline import check, checked
 from hyperdatasets.engine.distinct import Counts, Distinct, distinct_of, one_each, summed
 from hyperdatasets.engine.numbers import Numbers
 from hyperdatasets.engine.table import Table
@@ -142,6 +145,8 @@ class Counted:
 
     def window(self, start: int, stop: int, *, by_value: bool) -> list[Count]:
         """Values `start` to before `stop`: in their order, or those in most frames first."""
+        if not (self._mixed or self.texts or self._spelled):
+            return _window(self._floats if len(self._floats) else self._ints, start, stop, by_value=by_value)
         if self._mixed or not self.texts or self._apart <= LISTED:
             found = self._candidates(self._apart, "frames").values()
             return sorted(found, key=lambda each: (not by_value and -each.frames, self._order(each.text)))[start:stop]
@@ -151,9 +156,8 @@ class Counted:
         for places in [np.arange(len(frames))] if by_value else _classes(frames):
             check()
             if first < stop and first + len(places) > start:
-                texts = self._texts_at(places)
-                order = sorted(range(len(places)), key=texts.__getitem__)[max(0, start - first) : stop - first]
-                listed += [Count(texts[at], int(elements[places[at]]), int(frames[places[at]])) for at in order]
+                for text, place in islice(self._in_order(places), max(0, start - first), stop - first):
+                    listed.append(Count(text, int(elements[place]), int(frames[place])))
             first += len(places)
         return listed
 
@@ -162,16 +166,17 @@ class Counted:
         value = number(text) if self.kinds & {"integer", "number"} else None
         return (1, 0, text) if value is None or spelled.number_text(value) != text else (0, value, "")
 
-    def _texts_at(self, places: Counts) -> list[str]:
-        """The texts of these places among the totals, ascending."""
-        found: dict[int, str] = {}
+    def _in_order(self, places: Counts) -> Iterator[tuple[str, int]]:
+        """The texts of these places among the totals, each once, ascending, with its place."""
         wanted = np.zeros(len(self._totals[0]), bool)
         wanted[places] = True
+        streams = []
         for part, mine in zip(self.texts, self._totals[2], strict=True):
-            texts = list(part.column.texts)
-            for code, place in zip(part.codes[wanted[mine]].tolist(), mine[wanted[mine]].tolist(), strict=True):
-                found[place] = texts[code]
-        return [found[place] for place in places.tolist()]
+            texts, kept = list(part.column.texts), wanted[mine]
+            named = map(texts.__getitem__, part.codes[kept].tolist())
+            streams.append(zip(named, mine[kept].tolist(), strict=True))
+        alike = groupby(checked(merge(*streams)), key=itemgetter(0))
+        return (next(same) for _, same in alike)
 
     def _candidates(self, limit: int, by: str) -> dict[str, Count]:
         """All that may be among the first."""
@@ -265,6 +270,15 @@ def held(table: Table, column: Column, elements: BitMap) -> tuple[Counts, Counts
         pairs = np.unique(codes * table.frames + owners)
         frames += np.bincount(pairs // table.frames, minlength=len(counts))
     return counts, frames
+
+
+def _window(numbers: Distinct, start: int, stop: int, *, by_value: bool) -> list[Count]:
+    """Those of numbers of one kind, of which no two are spelled alike."""
+    places = np.arange(len(numbers)) if by_value else np.argsort(-numbers.frames, kind="stable")
+    return [
+        Count(spelled.number_text(numbers.values[at].item()), int(numbers.elements[at]), int(numbers.frames[at]))
+        for at in places[start:stop].tolist()
+    ]
 
 
 def _kinds(column: Column) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +20,8 @@ Codes = NDArray[np.int64]
 LARGE = 4_096  # texts; of more the words are searched for in the bytes and not listed
 
 _LONG = 1 << 16  # bytes; more are packed in a file
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd, so that it has an inverse
+_MIXED = 1_024  # bytes; longer texts are hashed one by one
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd, so that nothing is lost
 _WORD = np.zeros(256, bool)  # bytes that belong to words of ASCII texts
 _WORD[[*range(48, 58), *range(65, 91), *range(97, 123)]] = True
 
@@ -112,19 +114,23 @@ class Dictionary:
         return both[:, 0], both[:, 1]
 
     def hashes(self) -> NDArray[np.uint64]:
-        """64 bits of each text, equal for equal texts: a polynomial in its bytes, modulo 2^64; shape (n,)."""
-        data = self._whole
-        powers = np.full(len(data) + 1, _MULTIPLIER, np.uint64)
-        powers[0] = 1
-        np.cumprod(powers, out=powers)
-        backwards = np.full(len(data) + 1, pow(int(_MULTIPLIER), -1, 1 << 64), np.uint64)
-        backwards[0] = 1
-        np.cumprod(backwards, out=backwards)
-        sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum((data + np.uint64(1)) * powers[:-1])])
-        low, high = self.starts[:-1], self.starts[1:]
-        mixed: NDArray[np.uint64] = (sums[high] - sums[low]) * backwards[low] ^ (high - low).astype(
-            np.uint64
-        ) << np.uint64(56)
+        """64 bits of each text, equal for equal texts; shape (n,). Eight bytes of all texts are mixed at once."""
+        starts, lengths = self.starts[:-1].astype(np.int64), np.diff(self.starts.astype(np.int64))
+        padded = np.concatenate([self._whole, np.zeros(8, np.uint8)])
+        words = np.ndarray(len(padded) - 7, "<u8", padded, strides=(1,))  # from each byte on
+        mixed = lengths.astype(np.uint64)
+        left = np.flatnonzero((lengths > 0) & (lengths <= _MIXED))
+        for at in range(0, _MIXED, 8):
+            rest = lengths[left] - at
+            last = np.uint64(8) * (8 - np.minimum(rest, 8)).astype(np.uint64)
+            product = (mixed[left] ^ (words[starts[left] + at] << last)) * _MULTIPLIER
+            mixed[left] = product ^ (product >> np.uint64(32))
+            left = left[rest > 8]
+            if not len(left):
+                break
+        for code in np.flatnonzero(lengths > _MIXED).tolist():
+            digest = blake2b(self._encoded(code), digest_size=8).digest()
+            mixed[code] = int.from_bytes(digest, "little")
         return mixed
 
     def with_phrase(self, wanted: Sequence[str]) -> list[int]:

@@ -14,6 +14,7 @@ from hyperdatasets.engine.bitmaps import Ordinals, to_mask
 from hyperdatasets.engine.numbers import Numbers
 from hyperdatasets.engine.table import Table
 
+_NARROW = 4  # bytes of whole numbers that are sorted together with the frames that hold them
 Counts = NDArray[np.int64]
 
 
@@ -65,10 +66,24 @@ def distinct_of(numbers: Numbers, table: Table, elements: BitMap) -> Distinct:
         rows, values = rows[kept], values[kept]
     if numbers.elements is None and one_each(table):
         found = Distinct.of(values)
+    elif values.dtype.kind == "i" and values.dtype.itemsize <= _NARROW and bool((rows[1:] > rows[:-1]).all()):
+        found = _of_single(values, table.owners[rows])
     else:
         order = table.frame_by_frame(rows)
         found = Distinct.of(values[order], rows[order], table.owners[rows[order]])
     return Distinct(replace(numbers, values=found.values, elements=None).wide, found.elements, found.frames)
+
+
+def _of_single(values: NDArray[Any], owners: Ordinals) -> Distinct:
+    """Of elements with one whole number each: sorted by number and frame at once, both in one number of 64 bits."""
+    if not len(values):
+        return Distinct.of(values)
+    pairs = np.sort(values.astype(np.int64) << 32 | owners)
+    ordered = (pairs >> 32).astype(values.dtype)
+    change = ordered[1:] != ordered[:-1]
+    starts = np.flatnonzero(np.concatenate([[True], change]))
+    elements = np.diff(np.append(starts, len(pairs)))
+    return Distinct(ordered[starts], elements, _different(pairs, change, starts))
 
 
 def summed(places: NDArray[Any], counts: Sequence[Counts], size: int) -> Counts:
@@ -81,7 +96,7 @@ def one_each(table: Table) -> bool:
     return table.size <= table.frames and bool((table.owners[1:] > table.owners[:-1]).all())
 
 
-def _different(numbers: Ordinals, change: NDArray[np.bool_], starts: Counts) -> Counts:
+def _different(numbers: NDArray[Any], change: NDArray[np.bool_], starts: Counts) -> Counts:
     """How many different numbers each run has; they ascend within it."""
     fresh = np.concatenate([[True], change | (numbers[1:] != numbers[:-1])])
     found: Counts = np.add.reduceat(fresh.astype(np.int64), starts)
