@@ -16,6 +16,7 @@ from hyperdatasets.engine.deadline import check
 from hyperdatasets.engine.index import DatasetIndex, table_of
 from hyperdatasets.engine.segment import Segment
 from hyperdatasets.engine.table import Table
+from hyperdatasets.engine.tallies import element_count
 
 
 class Chosen:
@@ -49,11 +50,18 @@ class Chosen:
         counts = self.table.per_frame if self.whole else self.table.counts(self.elements)
         return counts[to_array(self.frames)].astype(np.int64)
 
+    @cached_property
+    def count(self) -> int:
+        """How many elements are looked at."""
+        if self.table is self.segment.frames or not self.whole:
+            return len(self.elements)
+        return element_count(self.table, self.frames)
+
     @property
     def missing(self) -> int:
         """How many of them have no value."""
         if self.column is None:
-            return int(self.per_frame.sum())
+            return self.count
         if len(self.column.present) == self.table.size:
             return 0
         return len(self.elements) - self.column.present.intersection_cardinality(self.elements)

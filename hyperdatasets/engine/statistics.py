@@ -66,7 +66,7 @@ def statistics(index: DatasetIndex, path: str, revisions: BitMap, *, rois: Node 
     counted, elements, missing = Counted(), 0, 0
     for found in chosen(index, path, revisions, rois):
         counted.add(found)
-        elements += int(found.per_frame.sum())
+        elements += found.count
         missing += found.missing
     return Statistics(elements, missing, counted)
 
@@ -108,7 +108,7 @@ def _of_measure(index: DatasetIndex, name: str, revisions: BitMap, rois: Node | 
             order = found.table.frame_by_frame(elements_of)
             values, elements_of = values[order], elements_of[order]
             owners = found.table.owners[elements_of]
-        looked_at = len(found.frames) if name == measures.NUM_ROIS else int(found.per_frame.sum())
+        looked_at = len(found.frames) if name == measures.NUM_ROIS else found.count
         counted.add_numbers(values, elements_of, owners)
         elements += looked_at
         missing += looked_at - len(values)

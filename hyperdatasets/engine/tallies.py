@@ -1,7 +1,7 @@
 """How many elements of each frame hold a frequent text, written in binary: one set of frames per digit.
 
 Then the elements that hold a text, among those of some frames, are counted without looking at elements: the sum over
-the digits of 2^digit times how many of the frames have it.
+the digits of 2^digit times how many of the frames have it. So are all elements of some frames.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Tallies:
         """For each text, how many elements of these frames hold it, and how many of the frames; shape (distinct,)."""
         elements, holding = (np.zeros(len(self._column.texts), np.int64) for _ in range(2))
         for code, (digits, any_digit) in enumerate(self._digits):
-            elements[code] = sum(each.intersection_cardinality(frames) << at for at, each in enumerate(digits))
+            elements[code] = _sum_of(digits, frames)
             holding[code] = elements[code] and any_digit.intersection_cardinality(frames)
         return elements, holding
 
@@ -45,11 +45,27 @@ class Tallies:
 
     def _of(self, code: int) -> tuple[list[BitMap], BitMap]:
         owners = self._owners[to_array(self._column.postings[code])]
-        counts = np.bincount(owners, minlength=self._frames)
-        digits = [from_mask((counts >> at & 1).astype(bool)) for at in range(int(counts.max()).bit_length())]
+        digits = _in_binary(np.bincount(owners, minlength=self._frames))
         return digits, digits[0] if len(digits) == 1 else union(digits)
 
 
+def element_count(table: Table, frames: BitMap) -> int:
+    """How many elements these frames have."""
+    digits = _OF_TABLES.get(table)
+    if digits is None:
+        digits = _OF_TABLES[table] = _in_binary(table.per_frame)
+    return _sum_of(digits, frames)
+
+
+def _in_binary(counts: NDArray[np.integer]) -> list[BitMap]:
+    return [from_mask((counts >> at & 1).astype(bool)) for at in range(int(counts.max(initial=0)).bit_length())]
+
+
+def _sum_of(digits: list[BitMap], frames: BitMap) -> int:
+    return sum(each.intersection_cardinality(frames) << at for at, each in enumerate(digits))
+
+
+_OF_TABLES: WeakKeyDictionary[Table, list[BitMap]] = WeakKeyDictionary()
 _MADE: WeakKeyDictionary[Table, dict[str, Tallies]] = WeakKeyDictionary()
 
 
