@@ -49,7 +49,7 @@ def usual(columns: Columns, count: int) -> Mask:
 
 
 def canonical(columns: Columns, count: int) -> tuple[list[Canonical], Mask]:
-    """The frames of usual rows, and which of them are none: an id of a ROI occurs twice, the metadata is too large."""
+    """The good ones of usual rows, and which are good: each id of a ROI occurs once, metadata is not too large."""
     rois, annotated = pa.nulls(count, pa.binary()), np.zeros(count, np.bool_)
     good = np.ones(count, np.bool_)
     if "rois" in columns:
