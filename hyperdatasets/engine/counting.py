@@ -145,8 +145,9 @@ class Counted:
 
     def window(self, start: int, stop: int, *, by_value: bool) -> list[Count]:
         """Values `start` to before `stop`: in their order, or those in most frames first."""
-        if not (self._mixed or self.texts or self._spelled):
-            return _window(self._floats if len(self._floats) else self._ints, start, stop, by_value=by_value)
+        alone = [each for each in (self._ints, self._floats) if len(each)]
+        if len(alone) == 1 and not self._mixed:
+            return _window(alone[0], start, stop, by_value=by_value)
         if self._mixed or not self.texts or self._apart <= LISTED:
             found = self._candidates(self._apart, "frames").values()
             return sorted(found, key=lambda each: (not by_value and -each.frames, self._order(each.text)))[start:stop]
@@ -180,7 +181,7 @@ class Counted:
 
     def _candidates(self, limit: int, by: str) -> dict[str, Count]:
         """All that may be among the first."""
-        limit = max(limit, LISTED) if self._mixed else limit
+        limit = self._apart if self._mixed else limit
         listed = [*self._top_texts(limit, by), *self._top_numbers(limit, by), *self._spelled.values()]
         found: dict[str, Count] = {}
         for each in listed:
@@ -190,8 +191,8 @@ class Counted:
 
     @property
     def _mixed(self) -> bool:
-        """Whether values may be spelled alike."""
-        return len(self.kinds) > 1
+        """Whether values that are counted apart may be spelled alike."""
+        return sum(map(bool, (self.texts, len(self._ints) or len(self._floats), self._spelled))) > 1
 
     @property
     def _apart(self) -> int:
@@ -207,7 +208,7 @@ class Counted:
     def _numbers(self) -> tuple[Distinct, Distinct]:
         """Whole numbers, doubles that are whole among them, and the others."""
         values = self._floats.values
-        whole = (np.floor(values) == values) & (np.abs(values) < 2.0**63)
+        whole = (np.floor(values) == values) & (values >= -(2.0**63)) & (values < 2.0**63)
         as_ints = self._floats.only(whole)
         ints = Distinct(as_ints.values.astype(np.int64), as_ints.elements, as_ints.frames)
         return Distinct.merged([self._ints, ints]), self._floats.only(~whole)

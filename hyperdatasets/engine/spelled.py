@@ -29,7 +29,7 @@ def values(column: Column, elements: BitMap) -> Iterator[tuple[str, BitMap]]:
 
 def number_text(value: float) -> str:
     """How a number is spelled: as a whole number where it is one."""
-    whole = isinstance(value, float) and value.is_integer() and abs(value) < 2.0**63
+    whole = isinstance(value, float) and value.is_integer() and -(2.0**63) <= value < 2.0**63
     return str(int(value)) if whole else repr(value)
 
 

@@ -89,7 +89,7 @@ def elements_of(frame: Frame, path: str, roi_query: str = "") -> list[set[str]]:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, float) and value == int(value) and abs(value) < 2.0**63:
+    if isinstance(value, float) and value == int(value) and -(2.0**63) <= value < 2.0**63:
         return str(int(value))
     return value if isinstance(value, str) else repr(value)
 

@@ -42,7 +42,7 @@ def indexed(of: list, cut: int) -> tuple[DatasetIndex, list]:
 def in_order(text: str, *, numeric: bool) -> tuple[bool, float, str]:
     """Numbers in their order, then texts."""
     value = number(text) if numeric else None
-    whole = value is not None and abs(value) < 2.0**63 and value == int(value)
+    whole = value is not None and -(2.0**63) <= value < 2.0**63 and value == int(value)
     alone = value is None or text != (str(int(value)) if whole else repr(value))
     return alone, 0 if alone or value is None else value, text
 
@@ -115,6 +115,29 @@ def test_quantiles_and_histograms_are_those_of_all_values(values: list, shares: 
     assert (bars[0].low, bars[-1].high) == (min(values), max(values))
     if len(bars) == bins > 1:
         assert [bar.count for bar in bars] == np.histogram(np.array(values, np.float64), bins=bins)[0].tolist()
+
+
+@pytest.mark.parametrize(("first", "second", "expected"), [
+    ([True, "a"], ["b", "a"], ["a", "b"]),  # texts beside a boolean that nobody asked for
+    ([0.5, 2, 1], [1, 2, 1], ["1", "2"]),  # whole numbers beside a fraction that nobody asked for
+    (["x", 1.0, "1", 2], [1, "1", 2, 3], ["1", "2", "3"]),
+    ([None, -(2.0**63), 0], [-(2**63)], ["-9223372036854775808", "0"]),
+])  # fmt: skip
+def test_values_that_segments_keep_differently_are_one(
+    first: list, second: list, expected: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first frame is not among those that are counted, but of its value's type its segment is."""
+    monkeypatch.setattr(counting, "LISTED", 1)
+    source = {"id": "default", "uri": "u"}
+    frames = [{"id": "f", "sources": [source], "meta": {"v": value}} for value in (*first, *second)]
+    index, _ = indexed(frames, len(first))
+    revisions = BitMap(range(4, 3 + 2 * len(frames)))
+    counts = Counter(elements for frame in frames[1:] for elements in elements_of(frame, "meta.v")[0])
+    found = statistics.statistics(index, "meta.v", revisions).counted
+    assert found.distinct == len(expected)
+    assert [(each.text, each.elements) for each in found.top(9)] == [(text, counts[text]) for text in expected]
+    groups = value_groups.grouped(index, "meta.v", revisions, 0, 9)
+    assert [(each.text, each.frames) for each, _ in groups.groups] == [(text, counts[text]) for text in expected]
 
 
 def test_very_many_texts_are_counted_alike(monkeypatch: pytest.MonkeyPatch) -> None:
