@@ -106,6 +106,11 @@ class DatasetIndex:
                     if path.name not in names:
                         path.unlink(missing_ok=True)
 
+    def detach(self) -> None:
+        """From here on it writes no file; who still asks it is answered from what it has."""
+        with self._saving:
+            self._folder = None
+
     def search(self, node: Node, scope: Scope, within: BitMap | None = None) -> BitMap:
         """Revisions whose frame matches (some ROI or source of it, in those scopes), of those in `within`."""
         found = self.kept((node, scope), lambda segment: segment.search(node, scope))

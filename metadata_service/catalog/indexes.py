@@ -89,11 +89,14 @@ class Indexes:
         return index
 
     def forget(self, dataset: str) -> None:
-        """Of a dataset that is gone."""
+        """Of a dataset that is gone; who saves its index at this moment leaves nothing behind either."""
         with self._lock:
             lock = self._locks.setdefault(dataset, threading.Lock())
-        with lock, self._lock:
-            self._open.pop(dataset, None)
+        with lock:
+            self._written.pop(dataset, None)
+            index = self._open.pop(dataset, None)
+            if index is not None:
+                index.detach()
             shutil.rmtree(self._folder / dataset, ignore_errors=True)
 
     def _opened(self, dataset: str) -> tuple[DatasetIndex, threading.Lock]:

@@ -82,14 +82,19 @@ class DatasetServicer(Servicer, rpc.DatasetServiceServicer):
     def DeleteDataset(
         self, request: pb.DeleteDatasetRequest, context: grpc.ServicerContext
     ) -> pb.DeleteDatasetResponse:
+        gone: list[str] = []
+
         def work(writing: Writing) -> pb.DeleteDatasetResponse:
             row = datasets.find(writing, self.caller, request.dataset, role="editor")
             datasets.delete(writing, row, force=request.force, etag=request.etag)
-            self.deployment.indexes.forget(row["id"])
-            self.deployment.content_keys.forget(row["id"])
+            gone.append(row["id"])
             return pb.DeleteDatasetResponse()
 
-        return self.once(request, pb.DeleteDatasetResponse, work)
+        answer = self.once(request, pb.DeleteDatasetResponse, work)
+        for dataset in gone:  # only now it is committed: before, a query would make its index again
+            self.deployment.indexes.forget(dataset)
+            self.deployment.content_keys.forget(dataset)
+        return answer
 
     def ListProjects(self, request: pb.ListProjectsRequest, context: grpc.ServicerContext) -> pb.ListProjectsResponse:
         counts: dict[str, dict[str, int]] = {}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -250,6 +253,22 @@ def test_what_is_in_use_is_not_deleted(client: MetadataClient, draft: DatasetVer
     Dataset.delete("bccd", force=True, client=client)
     with pytest.raises(NotFound):
         Dataset.get("bccd", client=client)
+
+
+def test_a_deleted_dataset_gets_no_index_any_more(client: MetadataClient, tmp_path: Path) -> None:
+    """What was written just before its dataset was deleted is not indexed in the pause after it."""
+    ids = []
+    for name in ("deleted", "later"):
+        ids.append(Dataset.create(name, client=client).id)
+        draft = DatasetVersion.get_current(name, client=client)
+        draft.add_frames([picture(1)])
+        assert draft.count() == 1
+    Dataset.delete("deleted", force=True, client=client)
+    folder, end = tmp_path / "service" / "index", time.monotonic() + 30
+    while not (folder / ids[1] / "segments.json").exists():  # it is indexed after what was written before it
+        assert time.monotonic() < end
+        threading.Event().wait(0.05)
+    assert [each.name for each in folder.iterdir()] == [ids[1]]
 
 
 def test_mask_labels_freeze_with_the_version(draft: DatasetVersion) -> None:

@@ -65,6 +65,15 @@ def test_many_small_additions_become_few_parts(tmp_path: Path) -> None:
     assert index.reached == 101
 
 
+def test_an_index_that_is_detached_writes_no_file(tmp_path: Path) -> None:
+    index = DatasetIndex(tmp_path / "i")
+    index.add([frame(0, "car")])
+    index.detach()
+    index.save()
+    assert not (tmp_path / "i").exists()
+    assert found(index, "meta.n:0") == [0]
+
+
 def test_saving_merges_what_was_added_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_module, "QUICK", 4)
     index = DatasetIndex()
