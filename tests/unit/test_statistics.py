@@ -17,6 +17,7 @@ from pyroaring import BitMap
 from hyperdatasets.core.query.literals import number
 from hyperdatasets.core.query.parse import parse
 from hyperdatasets.engine import counting, statistics, tallies, value_groups
+from hyperdatasets.engine import index as index_module
 from hyperdatasets.engine.distinct import Distinct
 from hyperdatasets.engine.index import DatasetIndex
 from hyperdatasets.engine.schema import schema
@@ -34,8 +35,11 @@ def indexed(of: list, cut: int) -> tuple[DatasetIndex, list]:
     named = [frame | {"id": f"f{number}"} for number, frame in enumerate(of)]
     rows = [Row(3 + 2 * number, frame) for number, frame in enumerate(named)]
     index = DatasetIndex()
-    for part in (rows[:cut], rows[cut:]):
-        index.add(part)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(index_module, "QUICK", 0)  # small parts would be merged at once
+        for part in (rows[:cut], rows[cut:]):
+            index.add(part)
+    assert len(index.segments) == bool(rows[:cut]) + bool(rows[cut:])
     return index, named
 
 
