@@ -13,7 +13,6 @@ from pathlib import Path
 from pyroaring import BitMap
 
 from hyperdatasets.core.canonical import from_canonical
-from hyperdatasets.core.errors import HyperdatasetsError
 from hyperdatasets.core.query.tree import And, Field, Leaf, Term
 from hyperdatasets.engine import deadline, turns
 from hyperdatasets.engine.index import SEALED, DatasetIndex
@@ -180,10 +179,13 @@ class Indexes:
 
 @contextmanager
 def _said_if_not() -> Iterator[None]:
-    """An index that cannot be brought up to date now is so before the next answer."""
+    """An index that cannot be brought up to date now is so before the next answer, or that one tells why not.
+
+    A damaged block must neither end the thread that indexes all datasets nor cost a writer the answer for what is kept.
+    """
     try:
         yield
-    except (HyperdatasetsError, OSError) as error:
+    except Exception as error:  # noqa: BLE001
         _LOG.warning("the index could not be brought up to date", extra={"reason": type(error).__name__})
 
 

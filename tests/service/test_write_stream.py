@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import queue
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.version import DatasetVersion
-from hyperdatasets.core.errors import InvalidArgument, VersionPublished
+from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument, VersionPublished
 from hyperdatasets.v1 import frame_pb2
 from hyperdatasets.v1 import frame_service_pb2 as pb
 from hyperdatasets.v1.frame_service_pb2_grpc import FrameServiceStub
@@ -62,3 +65,16 @@ def test_each_batch_is_answered_before_the_next_is_sent(client: MetadataClient, 
         assert draft.count() == number + 1
     outbox.put(None)
     assert list(found) == []
+
+
+def test_what_is_kept_is_acknowledged_though_it_cannot_be_indexed(
+    client: MetadataClient, draft: DatasetVersion, tmp_path: Path
+) -> None:
+    """Damage to an earlier block keeps queries from an answer, but not the writer of what is sound."""
+    assert [each.added for each in answers(client, iter([batch(draft, "a")]))] == [1]
+    with closing(sqlite3.connect(tmp_path / "service" / "metadata.db")) as connection, connection:
+        connection.execute("UPDATE blocks SET payload = x'00'")
+    with pytest.raises(HyperdatasetsError, match="unexpectedly"):
+        draft.count()
+    assert [each.added for each in answers(client, iter([batch(draft, "b")]))] == [1]
+    assert draft.refresh().frame_count == 2
