@@ -29,5 +29,5 @@ def together(text: bytes, digits: bytes, start: int, stop: int) -> bytes:
     whole = np.frombuffer(text, np.uint8)[start:stop].copy()
     first = np.count_nonzero(places[:start])
     here = np.flatnonzero(places[start:stop])
-    whole[here] = np.frombuffer(digits, np.uint8)[first : first + len(here)]
+    whole[here] = np.frombuffer(digits, np.uint8, len(here), int(first))
     return whole.tobytes()

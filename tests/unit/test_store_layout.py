@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,6 +38,15 @@ def test_digits_come_back(content: bytes, data: st.DataObject) -> None:
     stop = data.draw(st.integers(start, len(content)))
     assert together(text, digits, start, stop) == content[start:stop]
     assert not set(text) & set(b"23456789")
+
+
+@given(contents, st.data())
+def test_too_few_digits_are_noticed(content: bytes, data: st.DataObject) -> None:
+    """Also a single one, which would otherwise stand at all places."""
+    text, digits = apart(content + b"1")
+    kept = data.draw(st.integers(0, len(digits) - 1))
+    with pytest.raises(ValueError, match="buffer"):
+        together(text, digits[:kept], 0, len(text))
 
 
 @given(revisions(), st.integers(0, 1_000), st.data())
