@@ -16,6 +16,7 @@ from hyperdatasets.core.errors import InvalidArgument, InvalidFrame, Unimplement
 from hyperdatasets.core.given import Given, Refused, check_size
 from hyperdatasets.core.names import did_you_mean, nearest
 from hyperdatasets.wire import column_rois, usual_rows
+from hyperdatasets.wire.arrow_messages import are_compressed
 from hyperdatasets.wire.column_checks import Mask
 from hyperdatasets.wire.column_text import Array, decoded, is_text
 from hyperdatasets.wire.usual_rows import META, SOURCE_NUMBERS, SOURCE_TEXTS, TEXTS, Columns
@@ -62,10 +63,14 @@ def _table(data: bytes) -> Any:
     if pa is None:
         raise Unimplemented("this service reads no columns: install it with the extra `arrow`, or send single frames")
     try:
-        table = pa.ipc.open_stream(pa.py_buffer(data)).read_all()
-        table.validate(full=True)
-    except pa.ArrowException as error:
+        compressed = are_compressed(pa.ipc.MessageReader.open_stream(pa.py_buffer(data)))
+        table = None if compressed else pa.ipc.open_stream(pa.py_buffer(data)).read_all()
+        if table is not None:
+            table.validate(full=True)
+    except (pa.ArrowException, ValueError, OSError) as error:
         raise InvalidArgument(f"columns: expected an Arrow IPC stream: {str(error)[:200]}") from None
+    if table is None:
+        raise InvalidArgument("columns: the Arrow IPC stream is compressed; write it without compression")
     check_size(table.num_rows)
     if len(set(table.column_names)) != len(table.column_names):
         raise InvalidArgument("columns: a column's name occurs twice")

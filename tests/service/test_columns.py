@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,30 @@ def test_wrong_rows_are_told_and_the_others_kept(client: MetadataClient) -> None
 def test_tables_that_are_no_frames(content: pa.Table, message: str) -> None:
     with pytest.raises(InvalidArgument, match=re.escape(message)):
         columns.decode(columns.encode(content))
+
+
+@pytest.mark.parametrize("compression", ["zstd", "lz4"])
+@pytest.mark.parametrize("dictionary", [False, True])
+def test_compressed_columns_are_refused_before_they_are_unpacked(compression: str, *, dictionary: bool) -> None:
+    texts = pa.array(["u" * 400_000] * 2)
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression=compression)
+    table = pa.table({"uri": texts.dictionary_encode() if dictionary else texts})
+    with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
+        writer.write_table(table)
+    with pytest.raises(InvalidArgument, match="is compressed; write it without"):
+        columns.decode(bytes(sink.getvalue()))
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.data())
+def test_damaged_columns_are_an_error_that_is_told(data: st.DataObject) -> None:
+    table = pa.table({"uri": pa.array(["u", "v"]).dictionary_encode(), "rois": [[{"label": "x"}], []]})
+    content = bytearray(columns.encode(table))
+    for place in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=4)):
+        content[place] = data.draw(st.integers(0, 255))
+    with suppress(InvalidArgument):
+        assert len(columns.decode(bytes(content[: data.draw(st.integers(0, len(content)))]))) <= 10_000
 
 
 def test_bytes_that_are_no_columns(client: MetadataClient) -> None:
