@@ -40,12 +40,13 @@ def rois_per_frame(segment: Segment, rules: tuple[RoiRule, ...]) -> NDArray[np.u
     The last few are kept: choosing frames and reporting ROIs ask for the same.
     """
     kept = _COUNTS.setdefault(segment, OrderedDict())
-    found = kept.get(rules)
+    found = kept.pop(rules, None)
     if found is None:
         counts = segment.rois.counts(union(rois_of_rule(segment, rule) for rule in rules))
-        found = kept[rules] = counts.astype(np.min_scalar_type(counts.max(initial=0)))
-        while len(kept) > _KEPT:
-            kept.popitem(last=False)
+        found = counts.astype(np.min_scalar_type(counts.max(initial=0)))
+    kept[rules] = found
+    while len(kept) > _KEPT:
+        kept.popitem(last=False)
     return found
 
 
