@@ -54,6 +54,12 @@ class VectorIndexes:
             self._feed(field, index)
         return index
 
+    def forget(self, field: int) -> None:
+        """Of a dataset that is gone; a graph that is made of it at this moment has no folder to lie in."""
+        with self._lock:
+            self._open.pop(field, None)
+            shutil.rmtree(self._folder / str(field), ignore_errors=True)
+
     def _made(self, field: Row) -> VectorIndex:
         return VectorIndex(
             self._folder / str(field["id"]), dimensions=field["dimensions"], metric=field["metric"],

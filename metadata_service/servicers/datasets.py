@@ -11,7 +11,7 @@ from hyperdatasets.v1 import common_pb2 as common
 from hyperdatasets.v1 import dataset_service_pb2 as pb
 from hyperdatasets.v1 import dataset_service_pb2_grpc as rpc
 from metadata_service import pages
-from metadata_service.catalog import datasets, uploads, versions
+from metadata_service.catalog import datasets, uploads, vectors, versions
 from metadata_service.servicers import encode
 from metadata_service.servicers.base import Servicer, given
 from metadata_service.store.protocol import Writing
@@ -83,9 +83,11 @@ class DatasetServicer(Servicer, rpc.DatasetServiceServicer):
         self, request: pb.DeleteDatasetRequest, context: grpc.ServicerContext
     ) -> pb.DeleteDatasetResponse:
         gone: list[str] = []
+        fields: list[int] = []
 
         def work(writing: Writing) -> pb.DeleteDatasetResponse:
             row = datasets.find(writing, self.caller, request.dataset, role="editor")
+            fields.extend(field["id"] for field in vectors.fields(writing, row))
             datasets.delete(writing, row, force=request.force, etag=request.etag)
             gone.append(row["id"])
             return pb.DeleteDatasetResponse()
@@ -94,6 +96,8 @@ class DatasetServicer(Servicer, rpc.DatasetServiceServicer):
         for dataset in gone:  # only now it is committed: before, a query would make its index again
             self.deployment.indexes.forget(dataset)
             self.deployment.content_keys.forget(dataset)
+        for field in fields:
+            self.deployment.vectors.forget(field)
         return answer
 
     def ListProjects(self, request: pb.ListProjectsRequest, context: grpc.ServicerContext) -> pb.ListProjectsResponse:

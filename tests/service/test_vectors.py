@@ -53,6 +53,16 @@ def test_the_nearest_come_first_with_their_value(draft: DatasetVersion) -> None:
     assert ids(draft.nearest("clip", to=[10.0, 10.0], k=2, metric="inner_product")) == ["f4", "f5"]
 
 
+def test_vectors_of_a_deleted_dataset_leave_no_index(
+    draft: DatasetVersion, client: MetadataClient, tmp_path: Path
+) -> None:
+    assert draft.nearest("clip", to="f5", k=1)
+    folder = tmp_path / "service" / "index" / "vectors"
+    assert [each.is_dir() for each in folder.iterdir()] == [True]
+    Dataset.delete("cells", delete_all_versions=True, force=True, client=client)
+    assert not list(folder.iterdir())
+
+
 def test_near_a_frame_under_a_filter(draft: DatasetVersion) -> None:
     assert ids(draft.nearest("clip", to="f5", k=2)) == ["f4", "f6"]
     found = draft.nearest("clip", to="f5", k=3, frame_query="meta.n:<3", exact=True)
