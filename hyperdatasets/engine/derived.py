@@ -14,12 +14,15 @@ class Columns(Mapping[str, Column]):
 
     def __init__(self, kept: Mapping[str, Column], derived: Iterable[str]) -> None:
         self._known = dict(kept)
-        self._names = [*kept, *derived]
+        self._names = dict.fromkeys([*kept, *derived])
 
     def __getitem__(self, name: str) -> Column:
         if name == AREA and name in self._names and name not in self._known:
             self._known[name] = _areas(*(self._known[side] for side in _SIDES))
         return self._known[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names  # asking makes nothing
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
