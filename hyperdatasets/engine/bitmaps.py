@@ -20,6 +20,8 @@ _CHUNK = 1 << 16
 _SPARSE = 4_096  # most numbers of a chunk that are listed; more are bits
 _DENSE = 16  # a set with one of so many numbers is made from a mask
 _COOKIE = 12_346  # of bitmaps without runs
+_LISTED = 4  # so many chunks, or more, have their offsets listed in a bitmap with runs
+_LONG = 128  # numbers of a stretch, on average, that are worth taking together
 
 
 def to_bitmap(values: NDArray[np.integer]) -> BitMap:
@@ -74,6 +76,37 @@ def to_set(values: NDArray[np.integer], size: int) -> BitMap:
 def to_array(bitmap: BitMap) -> Ordinals:
     """The numbers of a set, ascending; shape (n,)."""
     return np.frombuffer(bitmap.to_array(), np.uint32)
+
+
+def stretches(bitmap: BitMap) -> list[tuple[int, int]] | None:
+    """First number and end of each unbroken stretch, if the set is long and made of few; else None.
+
+    What a condition finds among numbers in order is kept by Roaring as runs, which are read from its serialized form.
+    """
+    if len(bitmap) <= _SPARSE:
+        return None
+    kinds = bitmap.get_statistics()
+    chunks = kinds["n_containers"]
+    if kinds["n_run_containers"] < chunks:
+        return None
+    data = bitmap.serialize()
+    at = 4 + (chunks + 7) // 8
+    numbers = np.frombuffer(data, "<u2", 2 * chunks, at)[::2]
+    at += 4 * chunks * (1 if chunks < _LISTED else 2)
+    firsts, ends = [], []
+    for number in numbers.tolist():
+        runs = int.from_bytes(data[at : at + 2], "little")
+        each = np.frombuffer(data, "<u2", 2 * runs, at + 2).reshape(-1, 2).astype(np.int64)
+        firsts.append(number * _CHUNK + each[:, 0])
+        ends.append(firsts[-1] + each[:, 1] + 1)
+        at += 2 + 4 * runs
+    starts, stops = np.concatenate(firsts), np.concatenate(ends)
+    fresh = starts[1:] != stops[:-1]
+    if (np.count_nonzero(fresh) + 1) * _LONG > len(bitmap):
+        return None
+    return list(
+        zip([int(starts[0]), *starts[1:][fresh].tolist()], [*stops[:-1][fresh].tolist(), int(stops[-1])], strict=True)
+    )
 
 
 def to_mask(bitmap: BitMap, size: int) -> Mask:

@@ -16,7 +16,6 @@ from hyperdatasets.engine.deadline import check
 from hyperdatasets.engine.index import DatasetIndex, table_of
 from hyperdatasets.engine.segment import Segment
 from hyperdatasets.engine.table import Table
-from hyperdatasets.engine.tallies import element_count
 
 
 class Chosen:
@@ -55,7 +54,7 @@ class Chosen:
         """How many elements are looked at."""
         if self.table is self.segment.frames or not self.whole:
             return len(self.elements)
-        return element_count(self.table, self.frames)
+        return self.table.of_all.among(self.frames)
 
     @property
     def missing(self) -> int:

@@ -43,6 +43,11 @@ class Column:
         """Elements that hold any value."""
         return self.postings.present | self.ints.present | self.floats.present | self.trues | self.falses
 
+    @property
+    def texts_alone(self) -> bool:
+        """Whether it holds no values of other types."""
+        return not (len(self.ints) or len(self.floats) or self.trues or self.falses)
+
     def reordered(self, order: NDArray[np.int64], fresh: Ordinals) -> Column:
         """The same with the element that was `order[i]` as element i; `fresh` is the inverse of that."""
         return Column(

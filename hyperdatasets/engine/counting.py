@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from heapq import merge
@@ -24,7 +24,7 @@ from hyperdatasets.engine.deadline import check, checked
 from hyperdatasets.engine.distinct import Counts, Distinct, distinct_of, one_each, summed
 from hyperdatasets.engine.numbers import Numbers
 from hyperdatasets.engine.table import Table
-from hyperdatasets.engine.tallies import tallies
+from hyperdatasets.engine.tallies import Tally
 
 LISTED = 100_000  # distinct texts that are compared by themselves; more by a hash of 64 bits
 MOST_NUMBERS = 20_000_000  # distinct numbers that are kept
@@ -71,8 +71,8 @@ class Counted:
             self._add_one_by_one(column, found)
             return
         if "string" in kinds:
-            ready = tallies(found.table, found.name) if found.whole else None
-            counts = ready.among(found.frames) if ready else held(found.table, column, found.elements)
+            ready = found.table.tallies(found.name) if found.whole else None
+            counts = _tallied(ready, found.frames) if ready else held(found.table, column, found.elements)
             self._add_texts(column, *counts)
         for kind, numbers in zip(("integer", "number"), column.numbers, strict=True):
             if kind in kinds:
@@ -252,6 +252,12 @@ class Counted:
             for part in self._numbers
             for place in np.argsort(-getattr(part, by), kind="stable")[:limit].tolist()
         ]
+
+
+def _tallied(tallies: Sequence[Tally], frames: BitMap) -> tuple[Counts, Counts]:
+    """For each text, how many elements of these frames hold it, and how many of the frames; shape (distinct,)."""
+    elements = np.array([each.among(frames) for each in tallies])
+    return elements, np.array([each.holding.intersection_cardinality(frames) for each in tallies])
 
 
 def held(table: Table, column: Column, elements: BitMap) -> tuple[Counts, Counts]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 import numpy as np
 from pyroaring import BitMap
@@ -14,7 +13,7 @@ from hyperdatasets.core.query.text import tokens
 from hyperdatasets.core.query.tree import Bound, Exists, Range, Term, Test
 from hyperdatasets.engine.column import Column
 from hyperdatasets.engine.deadline import checked
-from hyperdatasets.engine.dictionary import LARGE
+from hyperdatasets.engine.dictionary import LARGE, Codes
 from hyperdatasets.engine.words import Pattern, predicate
 
 _INT64 = (-(1 << 63), (1 << 63) - 1)
@@ -78,7 +77,7 @@ def _saying(column: Column, text: str) -> list[int]:
     return sorted(codes)
 
 
-def _fitting(column: Column, test: Pattern, *, exact: bool) -> Iterable[int]:
+def _fitting(column: Column, test: Pattern, *, exact: bool) -> list[int]:
     fits = predicate(test, exact=exact)
     if exact:
         return [code for code, text in enumerate(checked(column.texts)) if fits(text)]
@@ -87,30 +86,32 @@ def _fitting(column: Column, test: Pattern, *, exact: bool) -> Iterable[int]:
     return sorted({code for word, codes in checked(column.texts.words.items()) if fits(word) for code in codes})
 
 
-def _texts_in(column: Column, test: Range) -> list[int]:
+def _texts_in(column: Column, test: Range) -> Codes:
     """Texts that are dates compare as dates if all ends are, others by code point."""
     texts = column.texts
-    low = 0 if test.low is None else texts.position(test.low.text, after=not test.low.inclusive)
-    high = len(texts) if test.high is None else texts.position(test.high.text, after=test.high.inclusive)
-    codes = np.arange(low, max(low, high))
+    if not len(texts):
+        return np.arange(0)
     first = None if test.low is None else moments(test.low.text)
     last = None if test.high is None else moments(test.high.text)
-    if (test.low is None) != (first is None) or (test.high is None) != (last is None):
-        return codes.tolist()
-    dated, times = texts.dates
+    as_dates = (test.low is None) == (first is None) and (test.high is None) == (last is None)
+    dated, times = texts.dates if as_dates else (np.arange(0), np.arange(0))
     chosen = np.ones(len(dated), bool)
     if test.low is not None and first is not None:
         chosen &= times >= first[0] if test.low.inclusive else times > first[1]
     if test.high is not None and last is not None:
         chosen &= times <= last[1] if test.high.inclusive else times < last[0]
     if len(dated) == len(texts):
-        return dated[chosen].tolist()  # type: ignore[no-any-return]
-    found: list[int] = np.union1d(np.setdiff1d(codes, dated), dated[chosen]).tolist()
-    return found
+        return dated[chosen]
+    low = 0 if test.low is None else texts.position(test.low.text, after=not test.low.inclusive)
+    high = len(texts) if test.high is None else texts.position(test.high.text, after=test.high.inclusive)
+    others = np.arange(low, max(low, high))
+    return np.union1d(np.setdiff1d(others, dated), dated[chosen]) if len(dated) else others
 
 
 def _numbers_in(column: Column, test: Range, within: BitMap | None) -> BitMap:
     """Whole numbers and doubles compare exactly, each as what it is."""
+    if not len(column.ints) and not len(column.floats):
+        return BitMap()
     bounds = (test.low, test.high)
     ends = [None if bound is None else number(bound.text) for bound in bounds]
     if any(end is None and bound is not None for end, bound in zip(ends, bounds, strict=True)):

@@ -19,7 +19,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-MAGIC = b"hdindex3"
+MAGIC = b"hdindex4"
 _ALIGN = 16
 _SHORT = 64  # numbers that are written as they are in any case
 Key = tuple[str, ...]

@@ -25,9 +25,9 @@ from hyperdatasets.engine import deadline, files
 from hyperdatasets.engine.bitmaps import union
 from hyperdatasets.engine.column import Column
 from hyperdatasets.engine.derived import Columns, derivable
-from hyperdatasets.engine.postings import Bitmaps
 from hyperdatasets.engine.segment import Row, Segment, build, merge
 from hyperdatasets.engine.table import Table
+from hyperdatasets.engine.tallies import Tallies
 
 SEALED = 262_144  # rows of a segment that is not merged any more
 BUILT = 16_384  # rows that are in memory as frames while they are made into a segment
@@ -253,8 +253,8 @@ def _write_segment(path: Path, segment: Segment) -> None:
         for name in sorted(table.columns.keys() - derived):
             parts = table.columns[name].arrays()
             arrays += [((kind, "column", name, part), array) for part, array in parts.items()]
-        for name, held in table.holders.items():
-            arrays += [((kind, "holders", name, part), array) for part, array in held.arrays().items()]
+        for name, tallies in table.ready.items():
+            arrays += [((kind, "tallies", name, part), array) for part, array in tallies.arrays().items()]
     files.write(path, arrays)
 
 
@@ -266,8 +266,8 @@ def _read_segment(path: Path) -> Segment:
         owners = arrays[kind, "owners"]
         kept = {name: Column.from_arrays(len(owners), each) for name, each in _named(arrays, kind, "column")}
         columns = Columns(kept, [key[2] for key in arrays if key[:2] == (kind, "derived")])
-        holders = {name: Bitmaps.from_arrays(each) for name, each in _named(arrays, kind, "holders")}
-        tables[kind] = Table(len(owners), columns, owners, frames, holders, arrays.get((kind, "places")))
+        ready = {name: Tallies.from_arrays(each) for name, each in _named(arrays, kind, "tallies")}
+        tables[kind] = Table(len(owners), columns, owners, frames, ready, arrays.get((kind, "places")))
     return Segment(arrays[("revisions",)], **tables)
 
 

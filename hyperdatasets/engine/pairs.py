@@ -51,8 +51,6 @@ def _holding(found: Chosen, text: str) -> BitMap:
 
 def _frames(found: Chosen, text: str, here: BitMap) -> BitMap:
     """Their frames, which stand ready for frequent labels."""
-    ready = found.table.holders.get(found.name) if found.whole else None
     code = None if found.column is None else found.column.texts.code(text)
-    if ready is not None and code is not None and code in ready:
-        return ready[code] & found.frames
-    return found.table.frames_of(here)
+    tally = found.table.tally_at_hand(found.name, code) if found.whole and code is not None else None
+    return found.table.frames_of(here) if tally is None else tally.holding & found.frames

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from hyperdatasets.engine.bitmaps import Ordinals, to_array, to_bitmap, to_mask, to_set, union
+from hyperdatasets.engine.bitmaps import Ordinals, from_mask, to_array, to_bitmap, to_mask, to_set, union
 
 DENSE = 256  # a text with so many elements keeps a Roaring bitmap
+_MANY = 32  # bitmaps that take longer to unite than the codes of all elements take to compare
+_NONE = np.iinfo(np.uint16).max  # the code of an element without a text
 Codes = NDArray[np.int64]
 
 
@@ -48,10 +50,13 @@ class Bitmaps:
     def __getitem__(self, code: int) -> BitMap:
         found = self._read.get(code)
         if found is None:
-            place = self._places[code]
-            found = BitMap.deserialize(self.data[self.ends[place] : self.ends[place + 1]].tobytes())
-            self._read[code] = found
+            found = self._read[code] = self.read(code)
         return found
+
+    def read(self, code: int) -> BitMap:
+        """The same, and not kept for the next time."""
+        place = self._places[code]
+        return BitMap.deserialize(self.data[self.ends[place] : self.ends[place + 1]].tobytes())
 
     def all(self) -> list[BitMap]:
         return [self[code] for code in self._places]
@@ -95,25 +100,40 @@ class Postings:
         """The same as an array, ascending."""
         return to_array(self.dense[code]) if code in self.dense else self._few(code)
 
-    def any_of(self, codes: Iterable[int]) -> BitMap:
-        """Elements of any of these texts."""
-        listed = list(codes)
-        if len(listed) == 1:
-            return self[listed[0]]
-        if listed and listed == list(range(listed[0], listed[-1] + 1)):
-            return self.between(listed[0], listed[-1] + 1)
-        few = [self._few(code) for code in listed if code not in self.dense]
+    def any_of(self, codes: Sequence[int] | Codes) -> BitMap:
+        """Elements of any of these texts; codes ascending."""
+        if not len(codes):
+            return BitMap()
+        first, last = int(codes[0]), int(codes[-1])
+        if last - first + 1 == len(codes):
+            return self[first] if first == last else self.between(first, last + 1)
+        few = [self._few(code) for code in codes if code not in self.dense]
         found = to_bitmap(np.sort(np.concatenate(few))) if few else BitMap()
-        return found | union(self.dense[code] for code in listed if code in self.dense)
+        return found | union(self.dense[code] for code in codes if code in self.dense)
 
     def between(self, low: int, high: int) -> BitMap:
         """Elements of the texts from one code to before another."""
         if low >= high:
             return BitMap()
+        dense = self.dense.between(low, high)
+        if len(dense) > _MANY and self._single is not None:
+            return from_mask((self._single - np.uint16(low)) < high - low)  # below low it wraps around
         few = self.rows[self.starts[low] : self.starts[high]]
-        return to_set(few, int(few.max(initial=0)) + 1) | union(
-            self.dense[code] for code in self.dense.between(low, high)
-        )
+        return to_set(few, int(few.max(initial=0)) + 1) | union(self.dense[code] for code in dense)
+
+    @cached_property
+    def _single(self) -> NDArray[np.uint16] | None:
+        """The code of each element up to the last that has a text; None if one has several, or the codes are many."""
+        if len(self.starts) - 1 >= _NONE:
+            return None
+        arrays = [(code, to_array(self.dense.read(code))) for code in self.dense.codes.tolist()]
+        size = 1 + max([int(self.rows.max(initial=0)), *(int(each[-1]) for _, each in arrays)])
+        codes = np.full(size, _NONE, np.uint16)
+        codes[self.rows] = self._few_codes()
+        for code, each in arrays:
+            codes[each] = code
+        held = len(self.rows) + sum(len(each) for _, each in arrays)
+        return codes if np.count_nonzero(codes != _NONE) == held else None
 
     @cached_property
     def present(self) -> BitMap:

@@ -13,13 +13,15 @@ from pyroaring import BitMap
 
 from hyperdatasets.core.dataview import RoiRule, Split
 from hyperdatasets.core.query.parse import parse
+from hyperdatasets.core.query.tree import All
 from hyperdatasets.core.split import split_places
 from hyperdatasets.engine.bitmaps import complement, everything, from_mask, to_array, union
 from hyperdatasets.engine.column import Column
 from hyperdatasets.engine.segment import Segment
+from hyperdatasets.engine.tallies import Tally
 
-_KEPT = 8  # counts of ROIs, a byte a frame each
-_COUNTS: WeakKeyDictionary[Segment, OrderedDict[tuple[RoiRule, ...], NDArray[np.unsignedinteger]]] = WeakKeyDictionary()
+_KEPT = 8  # tallies of rules; a bit a frame and digit each
+_TALLIES: WeakKeyDictionary[Segment, OrderedDict[tuple[RoiRule, ...], Tally]] = WeakKeyDictionary()
 
 
 def rois_of_rule(segment: Segment, rule: RoiRule) -> BitMap:
@@ -34,42 +36,62 @@ def rois_of_rule(segment: Segment, rule: RoiRule) -> BitMap:
     return column.floats.between(-math.inf if low is None else low, math.inf if high is None else high, found)
 
 
-def rois_per_frame(segment: Segment, rules: tuple[RoiRule, ...]) -> NDArray[np.unsignedinteger]:
-    """How many ROIs each frame has that any of these rules asks for; shape (frames,).
+def rois_per_frame(segment: Segment, rules: tuple[RoiRule, ...]) -> Tally:
+    """How many ROIs each frame has that any of these rules asks for.
 
     The last few are kept: choosing frames and reporting ROIs ask for the same.
     """
-    kept = _COUNTS.setdefault(segment, OrderedDict())
+    ready = _at_hand(segment, rules[0]) if len(rules) == 1 else None
+    if ready is not None:
+        return ready
+    kept = _TALLIES.setdefault(segment, OrderedDict())
     found = kept.pop(rules, None)
     if found is None:
-        counts = segment.rois.counts(union(rois_of_rule(segment, rule) for rule in rules))
-        found = counts.astype(np.min_scalar_type(counts.max(initial=0)))
+        found = segment.rois.tally(union(rois_of_rule(segment, rule) for rule in rules))
     kept[rules] = found
     while len(kept) > _KEPT:
         kept.popitem(last=False)
     return found
 
 
+def _at_hand(segment: Segment, rule: RoiRule) -> Tally | None:
+    """The tally of a rule that asks for all ROIs, or those that hold one frequent label, where that stands ready."""
+    node = parse(rule.query, "roi").node
+    if rule.confidence != (None, None):
+        return None
+    if isinstance(node, All):
+        return segment.rois.of_all
+    ready = segment.rois.ready_texts(node)
+    if ready is None or len(ready[1]) != 1:
+        return None
+    return segment.rois.tally_at_hand(ready[0], ready[1][0])
+
+
 def frames_of_rule(segment: Segment, rule: RoiRule) -> BitMap:
     """Revisions with so many such ROIs; with `exclude` those without any."""
     low, high = rule.count
     if rule.exclude:
-        frames = complement(segment.rois.frames_of(rois_of_rule(segment, rule)), segment.size)
-    elif low in {None, 0} and high is None:
-        frames = everything(segment.size)
+        frames = complement(_holding(segment, rule), segment.size)
     elif low == 1 and high is None:
-        frames = segment.rois.frames_of(rois_of_rule(segment, rule))
+        frames = _holding(segment, rule)
     else:
-        counts = rois_per_frame(segment, (rule,))
-        chosen = counts >= (low or 0)
+        frames = _at_least(segment, rule, low or 0)
         if high is not None:
-            chosen &= counts <= high
-        frames = from_mask(chosen)
+            frames = frames - _at_least(segment, rule, high + 1)
     return segment.to_revisions(frames)
 
 
+def _holding(segment: Segment, rule: RoiRule) -> BitMap:
+    ready = _at_hand(segment, rule)
+    return segment.rois.frames_of(rois_of_rule(segment, rule)) if ready is None else ready.holding
+
+
+def _at_least(segment: Segment, rule: RoiRule, least: int) -> BitMap:
+    return rois_per_frame(segment, (rule,)).at_least(least) if least else everything(segment.size)
+
+
 def frames_without_rois(segment: Segment) -> BitMap:
-    return segment.to_revisions(complement(segment.rois.frames_with_any, segment.size))
+    return segment.to_revisions(complement(segment.rois.of_all.holding, segment.size))
 
 
 def frames_of_split(segment: Segment, split: Split) -> BitMap:

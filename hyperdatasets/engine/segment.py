@@ -21,7 +21,7 @@ from hyperdatasets.core.query.tree import All, And, Exists, Leaf, Node, Not, Not
 from hyperdatasets.engine.bitmaps import Ordinals, complement, everything, to_array, to_bitmap, union
 from hyperdatasets.engine.clusters import clustered
 from hyperdatasets.engine.deadline import check
-from hyperdatasets.engine.evaluate import equal_texts, satisfying_texts
+from hyperdatasets.engine.evaluate import satisfying_texts
 from hyperdatasets.engine.rois import MEASURES, owners_of, rois_table
 from hyperdatasets.engine.table import Table, TableBuilder, is_any_text, made, merge_tables
 
@@ -177,16 +177,9 @@ def _cost(node: Node) -> int:
 def _holding(table: Table, node: Node) -> BitMap | None:
     """Frames with an element that satisfies one condition on texts alone, where that was made ready; else None."""
     if isinstance(node, All):
-        return table.frames_with_any
-    if not isinstance(node, Leaf) or not isinstance(node.test, Term):
-        return None
-    column, ready = table.columns.get(node.field.path), table.holders.get(node.field.path)
-    if column is None or ready is None or len(column.ints) or len(column.floats) or column.trues or column.falses:
-        return None
-    codes = equal_texts(column, node.test.text, keyword=node.field.keyword)
-    held = [ready[code] for code in codes if code in ready]
-    few = [code for code in codes if code not in ready]
-    return union([*held, table.frames_of(column.postings.any_of(few))] if few else held)
+        return table.of_all.holding
+    ready = table.ready_texts(node)
+    return None if ready is None else table.holding(*ready)
 
 
 def build(rows: Iterable[Row]) -> Segment:

@@ -14,11 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from hyperdatasets.core.query.tree import Exists, Field, Leaf
-from hyperdatasets.engine.bitmaps import Ordinals, from_mask, to_array, to_mask, to_set, union
+from hyperdatasets.core.query.tree import Exists, Field, Leaf, Node, Term
+from hyperdatasets.engine.bitmaps import Ordinals, from_mask, stretches, to_array, to_mask, to_set, union
 from hyperdatasets.engine.column import Column, ColumnBuilder, merge_columns
-from hyperdatasets.engine.evaluate import satisfying, satisfying_texts
-from hyperdatasets.engine.postings import Bitmaps
+from hyperdatasets.engine.evaluate import equal_texts, satisfying, satisfying_texts
+from hyperdatasets.engine.tallies import Tallies, Tally
+
+_READY = ("label", "origin", "shape", "content_type")  # columns that whole frames are asked for by
+MOST = 256  # texts of a column that are tallied when they are first asked for; more would take much memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,16 +32,17 @@ class Table:
         frames: number of frames of the segment.
         places: the number of each element among those of its frame, shape (size,), for elements that lie in an order
             of their own; None: they lie frame by frame, so that `owners` ascend.
-        holders: for columns of elements that are not frames, the frames that hold each frequent text, so that the
-            most usual condition (a label) needs no look at elements.
+        ready: for columns of elements that are not frames, how many elements of each frame hold each frequent text,
+            so that the most usual conditions (a label, so many of it) need no look at elements.
     """
 
     size: int
     columns: Mapping[str, Column]
     owners: Ordinals
     frames: int
-    holders: Mapping[str, Bitmaps] = field(default_factory=dict)
+    ready: Mapping[str, Tallies] = field(default_factory=dict)
     places: NDArray[np.unsignedinteger] | None = None
+    _made: dict[str, Tallies] = field(default_factory=dict, init=False)
 
     def leaf(self, leaf: Leaf, within: BitMap | None = None) -> BitMap:
         """Elements that satisfy a condition on a named field, of those in `within`."""
@@ -56,19 +60,57 @@ class Table:
 
     def frames_of(self, elements: BitMap) -> BitMap:
         """The frames that these elements belong to."""
-        return elements if self.alone else to_set(self.owners.take(to_array(elements)), self.frames)
+        return elements if self.alone else to_set(self._owners_of(elements), self.frames)
 
-    def holding(self, name: str, code: int) -> BitMap:
-        """The frames that hold a text of a column."""
-        ready = self.holders.get(name)
-        if ready is not None and code in ready:
-            return ready[code]
-        return self.frames_of(self.columns[name].postings[code])
+    def holding(self, name: str, codes: Sequence[int]) -> BitMap:
+        """The frames that hold any of these texts of a column."""
+        held = {code: tally.holding for code in codes if (tally := self.tally_at_hand(name, code))}
+        few = [code for code in codes if code not in held]
+        return union(
+            [*held.values(), self.frames_of(self.columns[name].postings.any_of(few))] if few else held.values()
+        )
+
+    def ready_texts(self, node: Node) -> tuple[str, list[int]] | None:
+        """A column that stands ready and codes of its texts, if to hold one of them is all that the node says."""
+        if not isinstance(node, Leaf) or not isinstance(node.test, Term):
+            return None
+        name = node.field.path
+        column = self.columns.get(name)
+        if column is None or name not in self.ready or not column.texts_alone:
+            return None
+        return name, equal_texts(column, node.test.text, keyword=node.field.keyword)
+
+    def tally_at_hand(self, name: str, code: int) -> Tally | None:
+        """Of one text of a column, if it stands ready."""
+        ready = self.ready.get(name)
+        return None if ready is None else ready.get(code)
+
+    def tallies(self, name: str) -> list[Tally] | None:
+        """Of each text of a column; None unless the texts are few, and all of them frequent.
+
+        What does not stand ready is made when it is first asked for, and kept as long as the table is.
+        """
+        column = self.columns.get(name)
+        if column is None or not 0 < len(column.texts) <= MOST or len(column.postings.dense.codes) < len(column.texts):
+            return None
+        ready = self.ready.get(name) or self._made.get(name)
+        if ready is None:
+            ready = self._made[name] = self.tallied(column)
+        return [tally for code in range(len(column.texts)) if (tally := ready.get(code))]
+
+    def tallied(self, column: Column) -> Tallies:
+        """Of the frequent texts of a column."""
+        dense = column.postings.dense
+        return Tallies.of({code: self.tally(dense[code]) for code in dense.codes.tolist()})
+
+    def tally(self, elements: BitMap) -> Tally:
+        """How many of these elements each frame has."""
+        return Tally([elements]) if self.alone else Tally.of(self.counts(elements))
 
     @cached_property
-    def frames_with_any(self) -> BitMap:
-        """Frames that have an element at all."""
-        return from_mask(self.per_frame > 0)
+    def of_all(self) -> Tally:
+        """How many elements each frame has."""
+        return Tally.of(self.per_frame)
 
     @cached_property
     def alone(self) -> bool:
@@ -82,7 +124,15 @@ class Table:
 
     def counts(self, elements: BitMap) -> NDArray[np.int64]:
         """How many of these elements each frame has; shape (frames,)."""
-        return np.bincount(self.owners.take(to_array(elements)), minlength=self.frames)
+        return np.bincount(self._owners_of(elements), minlength=self.frames)
+
+    def _owners_of(self, elements: BitMap) -> Ordinals:
+        """The frame of each of these elements."""
+        found = stretches(elements)
+        if found is None:
+            return self.owners.take(to_array(elements))
+        parts = [self.owners[start:stop] for start, stop in found]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def of_frames(self, frames: BitMap) -> BitMap:
         """The elements that belong to these frames."""
@@ -123,7 +173,10 @@ def is_any_text(field_of_leaf: Field) -> bool:
 
 def made(table: Table) -> Table:
     """The table with what can be derived from its columns."""
-    return table if table.alone else replace(table, holders=_holders(table))
+    if table.alone:
+        return table
+    columns = {name: table.columns[name] for name in sorted(table.columns.keys() & set(_READY))}
+    return replace(table, ready={name: table.tallied(each) for name, each in columns.items()})
 
 
 Object = TypeVar("Object", bound=Mapping[str, Any])
@@ -198,15 +251,3 @@ def merge_tables(tables: Sequence[Table]) -> Table:
     if any(table.places is not None for table in tables):
         places = np.concatenate([table.places_of(np.arange(table.size, dtype=np.uint32)) for table in tables])
     return Table(bases[-1], columns, np.concatenate(owners), firsts[-1], places=places)
-
-
-_READY = ("label", "origin", "shape", "content_type")  # columns that whole frames are asked for by
-
-
-def _holders(table: Table) -> dict[str, Bitmaps]:
-    found = {}
-    for name in sorted(table.columns.keys() & set(_READY)):
-        dense = table.columns[name].postings.dense
-        if len(dense.codes):
-            found[name] = Bitmaps.of({code: table.frames_of(dense[code]) for code in dense.codes.tolist()})
-    return found

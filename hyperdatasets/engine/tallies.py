@@ -1,77 +1,90 @@
-"""How many elements of each frame hold a frequent text, written in binary: one set of frames per digit.
+"""How many elements each frame has, written in binary: one set of frames per digit.
 
-Then the elements that hold a text, among those of some frames, are counted without looking at elements: the sum over
-the digits of 2^digit times how many of the frames have it. So are all elements of some frames.
+So elements are counted, and compared with a bound, without looking at one: those of some frames are the sum over the
+digits of 2^digit times how many of the frames have it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from weakref import WeakKeyDictionary
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from hyperdatasets.engine.bitmaps import from_mask, to_array, union
-from hyperdatasets.engine.column import Column
-from hyperdatasets.engine.table import Table
+from hyperdatasets.engine.bitmaps import from_mask, union
+from hyperdatasets.engine.postings import Bitmaps
 
-MOST = 256  # texts of a column; of more it would take much memory
+_DIGITS = 64  # of a number, at most
 
-Counts = NDArray[np.int64]
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """For each digit, lowest first, the frames whose number has it."""
+
+    digits: Sequence[BitMap]
+
+    @classmethod
+    def of(cls, counts: NDArray[np.integer]) -> Tally:
+        """From the number of each frame; shape (frames,)."""
+        length = int(counts.max(initial=0)).bit_length()
+        return cls([from_mask((counts >> at & 1).astype(bool)) for at in range(length)])
+
+    @cached_property
+    def holding(self) -> BitMap:
+        """Frames that have any element."""
+        return self.digits[0] if len(self.digits) == 1 else union(self.digits)
+
+    def among(self, frames: BitMap) -> int:
+        """How many elements these frames have."""
+        return sum(each.intersection_cardinality(frames) << at for at, each in enumerate(self.digits))
+
+    def at_least(self, least: int) -> BitMap:
+        """Frames that have so many, of 1 or more: digit by digit from the highest (O'Neil and Quass 1997)."""
+        if least.bit_length() > len(self.digits):
+            return BitMap()
+        more, same = BitMap(), self.holding
+        for at in reversed(range(len(self.digits))):
+            if least >> at & 1:
+                same = same & self.digits[at]
+            else:
+                more |= same & self.digits[at]
+                same = same - self.digits[at]
+        return more | same
 
 
 class Tallies:
-    """Of a column all of whose texts are frequent; made when first asked for, and kept as long as its table is.
+    """Those of the texts of a column, by code."""
 
-    It does not hold the table: what is kept beside a table must not keep it.
-    """
+    def __init__(self, digits: Bitmaps) -> None:
+        self._digits = digits
+        self._read: dict[int, Tally] = {}
 
-    def __init__(self, table: Table, column: Column) -> None:
-        self._owners, self._frames, self._column = table.owners, table.frames, column
+    @classmethod
+    def of(cls, tallies: Mapping[int, Tally]) -> Tallies:
+        return cls(
+            Bitmaps.of(
+                {code * _DIGITS + at: each for code, tally in tallies.items() for at, each in enumerate(tally.digits)}
+            )
+        )
 
-    def among(self, frames: BitMap) -> tuple[Counts, Counts]:
-        """For each text, how many elements of these frames hold it, and how many of the frames; shape (distinct,)."""
-        elements, holding = (np.zeros(len(self._column.texts), np.int64) for _ in range(2))
-        for code, (digits, any_digit) in enumerate(self._digits):
-            elements[code] = _sum_of(digits, frames)
-            holding[code] = elements[code] and any_digit.intersection_cardinality(frames)
-        return elements, holding
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What a file keeps; inverse of `from_arrays`."""
+        return self._digits.arrays()
 
-    @cached_property
-    def _digits(self) -> list[tuple[list[BitMap], BitMap]]:
-        return [self._of(code) for code in range(len(self._column.texts))]
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Tallies:
+        return cls(Bitmaps.from_arrays(arrays))
 
-    def _of(self, code: int) -> tuple[list[BitMap], BitMap]:
-        owners = self._owners[to_array(self._column.postings[code])]
-        digits = _in_binary(np.bincount(owners, minlength=self._frames))
-        return digits, digits[0] if len(digits) == 1 else union(digits)
-
-
-def element_count(table: Table, frames: BitMap) -> int:
-    """How many elements these frames have."""
-    digits = _OF_TABLES.get(table)
-    if digits is None:
-        digits = _OF_TABLES[table] = _in_binary(table.per_frame)
-    return _sum_of(digits, frames)
-
-
-def _in_binary(counts: NDArray[np.integer]) -> list[BitMap]:
-    return [from_mask((counts >> at & 1).astype(bool)) for at in range(int(counts.max(initial=0)).bit_length())]
-
-
-def _sum_of(digits: list[BitMap], frames: BitMap) -> int:
-    return sum(each.intersection_cardinality(frames) << at for at, each in enumerate(digits))
-
-
-_OF_TABLES: WeakKeyDictionary[Table, list[BitMap]] = WeakKeyDictionary()
-_MADE: WeakKeyDictionary[Table, dict[str, Tallies]] = WeakKeyDictionary()
-
-
-def tallies(table: Table, name: str) -> Tallies | None:
-    """Those of a column of ROIs or sources, if it has few texts and all of them are frequent."""
-    column = table.columns.get(name)
-    if column is None or not 0 < len(column.texts) <= MOST or len(column.postings.dense.codes) < len(column.texts):
-        return None
-    return _MADE.setdefault(table, {}).setdefault(name, Tallies(table, column))
+    def get(self, code: int) -> Tally | None:
+        """None for a text that is not frequent."""
+        if code * _DIGITS not in self._digits:
+            return None
+        found = self._read.get(code)
+        if found is None:
+            places = self._digits.between(code * _DIGITS, (code + 1) * _DIGITS)
+            found = self._read[code] = Tally([self._digits[place] for place in places])
+        return found

@@ -34,8 +34,8 @@ def roi_counts(rule: Rule, index: DatasetIndex, parts: Sequence[BitMap]) -> list
     wanted = tuple(asked(rule))
 
     def counted(segment: Segment) -> list[int]:
-        counts = rois_per_frame(segment, wanted) if wanted else segment.rois.per_frame
-        return [int(counts[segment.places(revisions)].sum()) for revisions in parts]
+        tally = rois_per_frame(segment, wanted) if wanted else segment.rois.of_all
+        return [tally.among(segment.place_set(revisions)) for revisions in parts]
 
     return [sum(each) for each in zip(*map(counted, index.segments), strict=True)] or [0] * len(parts)
 
@@ -175,7 +175,7 @@ def _labels(index: DatasetIndex, revisions: BitMap) -> set[str]:
             found.update(text for _, text in missing)
         elif missing:
             frames = segment.place_set(here)
-            found.update(text for code, text in missing if segment.rois.holding("label", code).intersect(frames))
+            found.update(text for code, text in missing if segment.rois.holding("label", [code]).intersect(frames))
     return found
 
 

@@ -16,7 +16,7 @@ from pyroaring import BitMap
 
 from hyperdatasets.core.query.literals import number
 from hyperdatasets.core.query.parse import parse
-from hyperdatasets.engine import counting, statistics, tallies, value_groups
+from hyperdatasets.engine import counting, statistics, value_groups
 from hyperdatasets.engine import index as index_module
 from hyperdatasets.engine.distinct import Distinct
 from hyperdatasets.engine.index import DatasetIndex
@@ -193,7 +193,7 @@ def test_what_stands_ready_for_a_segment_goes_with_it() -> None:
     found = statistics.statistics(index, "rois.label", BitMap(range(500)))
     assert [(each.text, each.frames) for each in found.counted.top(2)] == [("car", 500)]
     table = weakref.ref(index.segments[0].rois)
-    assert table() in tallies._MADE
+    assert table() is not None
     del index, found
     gc.collect()
     assert table() is None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 
 DAY_US = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,6 +38,7 @@ def moment(text: str) -> int | None:
     return (time - _EPOCH) // _MICROSECOND
 
 
+@lru_cache(maxsize=1_024)
 def moments(text: str) -> tuple[int, int] | None:
     """First and last moment that a date in a query means: a day, a month (`2024-10`), a year, or one moment."""
     first = moment(text)
