@@ -7,7 +7,9 @@ of 16-bit numbers or of 65,536 bits: a quarter of the time of adding one number 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
+from struct import pack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,7 @@ _SPARSE = 4_096  # most numbers of a chunk that are listed; more are bits
 _DENSE = 16  # a set with one of so many numbers is made from a mask
 _COOKIE = 12_346  # of bitmaps without runs
 _LISTED = 4  # so many chunks, or more, have their offsets listed in a bitmap with runs
+_SHORT = 4_096  # numbers of a set in which no stretches are looked for
 _LONG = 128  # numbers of a stretch, on average, that are worth taking together
 
 
@@ -83,30 +86,39 @@ def stretches(bitmap: BitMap) -> list[tuple[int, int]] | None:
 
     What a condition finds among numbers in order is kept by Roaring as runs, which are read from its serialized form.
     """
-    if len(bitmap) <= _SPARSE:
+    size = len(bitmap)
+    if size <= _SHORT:
         return None
     kinds = bitmap.get_statistics()
-    chunks = kinds["n_containers"]
-    if kinds["n_run_containers"] < chunks:
+    if not kinds["n_run_containers"] or kinds["n_bitset_containers"]:
         return None
-    data = bitmap.serialize()
-    at = 4 + (chunks + 7) // 8
-    numbers = np.frombuffer(data, "<u2", 2 * chunks, at)[::2]
-    at += 4 * chunks * (1 if chunks < _LISTED else 2)
-    firsts, ends = [], []
-    for number in numbers.tolist():
-        runs = int.from_bytes(data[at : at + 2], "little")
-        each = np.frombuffer(data, "<u2", 2 * runs, at + 2).reshape(-1, 2).astype(np.int64)
-        firsts.append(number * _CHUNK + each[:, 0])
-        ends.append(firsts[-1] + each[:, 1] + 1)
-        at += 2 + 4 * runs
-    starts, stops = np.concatenate(firsts), np.concatenate(ends)
+    if kinds["n_values_array_containers"] * _LONG > size:
+        return None
+    edges = np.concatenate(list(_edges(bitmap.serialize(), kinds["n_containers"])))
+    starts, stops = edges[:, 0], edges[:, 1]
     fresh = starts[1:] != stops[:-1]
-    if (np.count_nonzero(fresh) + 1) * _LONG > len(bitmap):
+    if (np.count_nonzero(fresh) + 1) * _LONG > size:
         return None
-    return list(
-        zip([int(starts[0]), *starts[1:][fresh].tolist()], [*stops[:-1][fresh].tolist(), int(stops[-1])], strict=True)
-    )
+    firsts, ends = [int(starts[0]), *starts[1:][fresh].tolist()], [*stops[:-1][fresh].tolist(), int(stops[-1])]
+    return list(zip(firsts, ends, strict=True))
+
+
+def _edges(data: bytes, chunks: int) -> Iterator[NDArray[np.int64]]:
+    """First number and end of the stretches of each chunk, of a bitmap that has a run and no bits; shape (n, 2)."""
+    at = 4 + (chunks + 7) // 8
+    of_runs = np.unpackbits(np.frombuffer(data, np.uint8, at - 4, 4), bitorder="little").tolist()
+    heads = np.frombuffer(data, "<u2", 2 * chunks, at).reshape(-1, 2).tolist()
+    at += 4 * chunks * (1 if chunks < _LISTED else 2)
+    for (number, last), in_runs in zip(heads, of_runs, strict=False):
+        if in_runs:
+            count = int.from_bytes(data[at : at + 2], "little")
+            each = np.frombuffer(data, "<u2", 2 * count, at + 2).reshape(-1, 2).astype(np.int64)
+            at += 2 + 4 * count
+        else:
+            each = np.zeros((last + 1, 2), np.int64)
+            each[:, 0] = np.frombuffer(data, "<u2", last + 1, at)
+            at += 2 * (last + 1)
+        yield np.stack([each[:, 0], each.sum(1) + 1], axis=1) + number * _CHUNK
 
 
 def to_mask(bitmap: BitMap, size: int) -> Mask:
@@ -149,11 +161,8 @@ def _assembled(chunks: Iterable[tuple[int, int, bytes]]) -> BitMap:
     listed = list(chunks)
     if not listed:
         return BitMap()
-    heads = np.array([(number, count - 1) for number, count, _ in listed], "<u2")
+    heads = [half for number, count, _ in listed for half in (number, count - 1)]
     start = 8 + 8 * len(listed)
-    sizes = [len(content) for _, _, content in listed]
-    offsets = (start + np.cumsum([0, *sizes[:-1]])).astype("<u4")
-    cookie = np.array([_COOKIE, len(listed)], "<u4")
-    return BitMap.deserialize(
-        b"".join((cookie.tobytes(), heads.tobytes(), offsets.tobytes(), *(content for _, _, content in listed)))
-    )
+    offsets = accumulate((len(content) for _, _, content in listed[:-1]), initial=start)
+    head = pack(f"<II{len(heads)}H{len(listed)}I", _COOKIE, len(listed), *heads, *offsets)
+    return BitMap.deserialize(head + b"".join(content for _, _, content in listed))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from pyroaring import BitMap
@@ -11,6 +12,7 @@ from hyperdatasets.core.query.dates import moments
 from hyperdatasets.core.query.literals import boolean, number
 from hyperdatasets.core.query.text import tokens
 from hyperdatasets.core.query.tree import Bound, Exists, Range, Term, Test
+from hyperdatasets.engine.bitmaps import Mask
 from hyperdatasets.engine.column import Column
 from hyperdatasets.engine.deadline import checked
 from hyperdatasets.engine.dictionary import LARGE, Codes
@@ -32,6 +34,19 @@ def satisfying(column: Column, test: Test, *, keyword: bool, within: BitMap | No
             return _equal(column, text, keyword=keyword, within=within)
         case _:
             return column.postings.any_of(_fitting(column, test, exact=keyword))
+
+
+def compared(column: Column, test: Test) -> Mask | None:
+    """Which elements have a value in the range, up to the last; None where it is not found by comparing all."""
+    if not isinstance(test, Range) or (test.low is None and test.high is None):
+        return None
+    if column.texts_alone:
+        return column.postings.compared(_texts_in(column, test))
+    if len(column.texts) or (len(column.ints) and len(column.floats)):
+        return None
+    numbers = column.ints if len(column.ints) else column.floats
+    ends = _ends(test)
+    return None if ends is None else numbers.compared(*ends[numbers is column.floats])
 
 
 def satisfying_texts(column: Column, test: Test) -> BitMap:
@@ -109,21 +124,32 @@ def _texts_in(column: Column, test: Range) -> Codes:
 
 
 def _numbers_in(column: Column, test: Range, within: BitMap | None) -> BitMap:
-    """Whole numbers and doubles compare exactly, each as what it is."""
     if not len(column.ints) and not len(column.floats):
         return BitMap()
+    ends = _ends(test)
+    if ends is None:
+        return BitMap()
+    ints, floats = ends
+    return column.ints.between(*ints, within) | column.floats.between(*floats, within)
+
+
+@lru_cache
+def _ends(test: Range) -> tuple[tuple[int, int], tuple[float, float]] | None:
+    """Least and greatest whole number and double of the range; each compares exactly, as what it is.
+
+    None if an end is no number.
+    """
     bounds = (test.low, test.high)
     ends = [None if bound is None else number(bound.text) for bound in bounds]
     if any(end is None and bound is not None for end, bound in zip(ends, bounds, strict=True)):
-        return BitMap()
+        return None
     low, high = ends
     strict_low, strict_high = (bound is not None and not bound.inclusive for bound in bounds)
     least = _INT64[0] if low is None else _least_int(low, strictly=strict_low)
     most = _INT64[1] if high is None else -_least_int(-high, strictly=strict_high)
-    found = column.ints.between(max(least, _INT64[0]), min(most, _INT64[1]), within)
     least_double = -math.inf if low is None else _least_double(low, strictly=strict_low)
     most_double = math.inf if high is None else -_least_double(-high, strictly=strict_high)
-    return found | column.floats.between(least_double, most_double, within)
+    return (max(least, _INT64[0]), min(most, _INT64[1])), (least_double, most_double)
 
 
 def _least_int(end: float, *, strictly: bool) -> int:

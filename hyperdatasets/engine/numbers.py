@@ -26,6 +26,11 @@ _LONG = 1_024  # values of an ascent, on average, that make bisection quicker th
 _FEW = 32  # one element of so many is looked up by itself; of more, all are compared
 
 
+def few(within: BitMap, size: int) -> bool:
+    """Whether so few elements of a table are quicker looked at one by one."""
+    return len(within) * _FEW < size
+
+
 @dataclass(frozen=True, eq=False)
 class Numbers:
     """`elements` are ascending, and None if each of the `size` elements of the table holds exactly one number.
@@ -69,16 +74,25 @@ class Numbers:
         """Elements that hold a number from `low` to `high`, both included, of those in `within`."""
         if not len(self.values) or low > high:
             return BitMap()
-        if self.scale:
-            low, high = _least_scaled(low, self.scale), -_least_scaled(-high, self.scale)
+        low, high = self._stored(low, high)
         if self._ascents is not None:
             return self._between(self._ascents, low, high, within)
-        if within is not None and self.elements is None and len(within) * _FEW < self.size:
+        if within is not None and self.elements is None and few(within, self.size):
             chosen = to_array(within)
             return to_bitmap(chosen[_inside(self.values.take(chosen), low, high)])
         inside = _inside(self.values, low, high)
         found = from_mask(inside) if self.elements is None else to_bitmap(self.elements[inside])
         return found if within is None else found & within
+
+    def compared(self, low: float, high: float) -> Mask | None:
+        """Which elements hold a number from `low` to `high`, where no order of the values tells; shape (size,)."""
+        if self.elements is not None or self._ascents is not None or low > high:
+            return None
+        return _inside(self.values, *self._stored(low, high))
+
+    def _stored(self, low: float, high: float) -> tuple[float, float]:
+        """The same ends among `values`."""
+        return (_least_scaled(low, self.scale), -_least_scaled(-high, self.scale)) if self.scale else (low, high)
 
     @cached_property
     def _ascents(self) -> list[int] | None:

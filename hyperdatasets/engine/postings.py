@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from hyperdatasets.engine.bitmaps import Ordinals, from_mask, to_array, to_bitmap, to_mask, to_set, union
+from hyperdatasets.engine.bitmaps import Mask, Ordinals, from_mask, to_array, to_bitmap, to_mask, to_set, union
 
 DENSE = 256  # a text with so many elements keeps a Roaring bitmap
 _MANY = 32  # bitmaps that take longer to unite than the codes of all elements take to compare
@@ -115,11 +115,25 @@ class Postings:
         """Elements of the texts from one code to before another."""
         if low >= high:
             return BitMap()
-        dense = self.dense.between(low, high)
-        if len(dense) > _MANY and self._single is not None:
-            return from_mask((self._single - np.uint16(low)) < high - low)  # below low it wraps around
+        mask = self._compared(low, high)
+        if mask is not None:
+            return from_mask(mask)
         few = self.rows[self.starts[low] : self.starts[high]]
-        return to_set(few, int(few.max(initial=0)) + 1) | union(self.dense[code] for code in dense)
+        return to_set(few, int(few.max(initial=0)) + 1) | union(
+            self.dense[code] for code in self.dense.between(low, high)
+        )
+
+    def compared(self, codes: Codes) -> Mask | None:
+        """Which elements, up to the last with a text, hold one of these, if they are many in a row; else None."""
+        if not len(codes) or codes[-1] - codes[0] + 1 != len(codes):
+            return None
+        return self._compared(int(codes[0]), int(codes[-1]) + 1)
+
+    def _compared(self, low: int, high: int) -> Mask | None:
+        if len(self.dense.between(low, high)) <= _MANY or self._single is None:
+            return None
+        found: Mask = (self._single - np.uint16(low)) < high - low  # what lies below low wraps around
+        return found
 
     @cached_property
     def _single(self) -> NDArray[np.uint16] | None:

@@ -122,13 +122,7 @@ class Segment:
         check()
         match node:
             case And(children):
-                result = within
-                for child in sorted(children, key=_cost):
-                    found = self._of(child, table, result)
-                    result = found if result is None else result & found
-                    if not result:
-                        break
-                return BitMap() if result is None else result
+                return self._all_of(children, table, within)
             case Or(children):
                 return union(self._of(child, table, within) for child in children)
             case Not(child):
@@ -143,6 +137,16 @@ class Segment:
                 raise InvalidQuery(
                     "a ROI or a source has no ROIs or sources of its own", position=0, expected="a field"
                 )
+
+    def _all_of(self, children: Sequence[Node], table: Table, within: BitMap | None) -> BitMap:
+        """What matches all; ranges come last, since they look at elements: at the fewest so, or several at once."""
+        ranges = [child for child in children if isinstance(child, Leaf) and _is_range(child)]
+        for child in sorted((child for child in children if child not in ranges), key=_cost):
+            found = self._of(child, table, within)
+            within = found if within is None else within & found
+            if not within:
+                return within
+        return table.in_all(ranges, within)
 
     def _of(self, node: Node, table: Table, within: BitMap | None) -> BitMap:
         if table is self.frames:
@@ -159,8 +163,12 @@ class Segment:
         return own | of_sources | self.rois.frames_of(satisfying_texts(label, leaf.test))
 
 
+def _is_range(leaf: Leaf) -> bool:
+    return isinstance(leaf.test, Range) and not is_any_text(leaf.field)
+
+
 def _cost(node: Node) -> int:
-    """Conditions on texts are looked up, so they come first; those on numbers are compared, best for few elements."""
+    """Conditions on texts are looked up, so they come first."""
     match node:
         case Leaf(_, Term() | Exists()) | All() | Nothing():
             return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import chain
 from operator import itemgetter
 from types import NoneType
@@ -15,9 +15,20 @@ from numpy.typing import NDArray
 from pyroaring import BitMap
 
 from hyperdatasets.core.query.tree import Exists, Field, Leaf, Node, Term
-from hyperdatasets.engine.bitmaps import Ordinals, from_mask, stretches, to_array, to_mask, to_set, union
+from hyperdatasets.engine.bitmaps import (
+    Mask,
+    Ordinals,
+    everything,
+    from_mask,
+    stretches,
+    to_array,
+    to_mask,
+    to_set,
+    union,
+)
 from hyperdatasets.engine.column import Column, ColumnBuilder, merge_columns
-from hyperdatasets.engine.evaluate import equal_texts, satisfying, satisfying_texts
+from hyperdatasets.engine.evaluate import compared, equal_texts, satisfying, satisfying_texts
+from hyperdatasets.engine.numbers import few
 from hyperdatasets.engine.tallies import Tallies, Tally
 
 _READY = ("label", "origin", "shape", "content_type")  # columns that whole frames are asked for by
@@ -51,6 +62,24 @@ class Table:
             return union(self.columns[name].present for name in self.columns if is_below(name, path))
         column = self.columns.get(path)
         return BitMap() if column is None else satisfying(column, test, keyword=leaf.field.keyword, within=within)
+
+    def in_all(self, leaves: Sequence[Leaf], within: BitMap | None) -> BitMap:
+        """Elements of those in `within` that lie in all ranges; of several comparisons one set is made."""
+        several = len(leaves) > 1 and (within is None or not few(within, self.size))
+        masks: list[Mask] = []
+        for leaf in leaves:
+            column = self.columns.get(leaf.field.path)
+            mask = compared(column, leaf.test) if column is not None and several else None
+            if mask is None:
+                found = self.leaf(leaf, within)
+                within = found if within is None else within & found
+            else:
+                masks.append(mask)
+        if masks:
+            size = min(map(len, masks))
+            found = from_mask(reduce(np.logical_and, (mask[:size] for mask in masks)))
+            within = found if within is None else within & found
+        return everything(self.size) if within is None else within
 
     def any_text(self, leaf: Leaf, *, leave_out: Iterable[str] = ()) -> BitMap:
         """Elements with some text, in any column but these, that satisfies the condition."""

@@ -18,6 +18,7 @@ from hyperdatasets.core.errors import InvalidQuery
 from hyperdatasets.core.query.parse import parse
 from hyperdatasets.core.query.tree import And, Leaf, Node, Not, Or, Scope, Some
 from hyperdatasets.core.query.unparse import unparse
+from hyperdatasets.engine import bitmaps, dictionary, evaluate, numbers, postings
 from hyperdatasets.engine.bitmaps import to_array
 from hyperdatasets.engine.segment import Row, build
 from tests.reference import agree, strategies
@@ -26,7 +27,7 @@ from tests.reference.evaluate import matching_rois
 SAVED_MS = 1_729_418_400_000
 frames = st.lists(st.integers(0, 0).flatmap(lambda _: strategies.frames()), min_size=1, max_size=6)
 scopes = st.sampled_from(("frame", "source", "roi"))
-patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 CONSTRUCTS = ("Term", "phrase", "Wildcard", "Regex", "Fuzzy", "Range", "open range", "Exists")
 ABOVE = ("And", "Or", "Not", "All")
 KINDS = {
@@ -41,19 +42,32 @@ def rows(of: list) -> list[Row]:
     return [Row(7 + 2 * i, frame | {"id": f"f{i}"}, SAVED_MS + i, "v") for i, frame in enumerate(of)]
 
 
+@pytest.fixture(params=["small", "large"])
+def _ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the engine does with much data, also with the few frames of these tests."""
+    if request.param == "large":
+        for module, name, value in (
+            (postings, "DENSE", 1), (postings, "_MANY", 0), (bitmaps, "_SHORT", 0), (bitmaps, "_LONG", 1),
+            (numbers, "_FEW", 0), (numbers, "_LONG", 1), (evaluate, "LARGE", 0), (dictionary, "LARGE", 0),
+        ):  # fmt: skip
+            monkeypatch.setattr(module, name, value)
+
+
 def examples(share: float) -> settings:
     """A share of what the profile asks for; 1.0 is about a third of all pairs."""
     return settings(patient, max_examples=max(1, int(settings().max_examples * share)))
 
 
-@examples(4)
+@pytest.mark.usefixtures("_ways")
+@examples(2)
 @given(frames, scopes, st.integers(0, 6), st.data())
 def test_engine_and_reference_agree(of: list, scope: Scope, cut: int, data: st.DataObject) -> None:
     node = data.draw(strategies.trees(scope))
     agree.found(node, scope, rows(of), cut=cut)
 
 
-@examples(1)
+@pytest.mark.usefixtures("_ways")
+@examples(0.5)
 @given(frames, scopes, st.data())
 def test_they_agree_when_grown_row_by_row_saved_and_read_back(of: list, scope: Scope, data: st.DataObject) -> None:
     node = data.draw(strategies.trees(scope))
@@ -61,7 +75,8 @@ def test_they_agree_when_grown_row_by_row_saved_and_read_back(of: list, scope: S
         agree.found(node, scope, rows(of), folder=Path(folder))
 
 
-@examples(2)
+@pytest.mark.usefixtures("_ways")
+@examples(1)
 @given(frames, scopes, st.data())
 def test_they_agree_on_queries_as_text(of: list, scope: Scope, data: st.DataObject) -> None:
     text = data.draw(strategies.texts(scope))
@@ -73,13 +88,15 @@ def test_they_agree_on_queries_as_text(of: list, scope: Scope, data: st.DataObje
     agree.found(parse(unparse(node, scope), scope).node, scope, rows(of))
 
 
-@examples(1.5)
+@pytest.mark.usefixtures("_ways")
+@examples(0.75)
 @given(st.lists(strategies.rows(), min_size=1, max_size=6), st.data())
 def test_private_columns_agree(columns: list, data: st.DataObject) -> None:
     agree.found_private(data.draw(strategies.trees("local")), columns)
 
 
-@examples(1.5)
+@pytest.mark.usefixtures("_ways")
+@examples(0.75)
 @given(frames, st.data())
 def test_matching_rois_agree(of: list, data: st.DataObject) -> None:
     node = data.draw(strategies.trees("roi"))
