@@ -94,10 +94,10 @@ class Table:
     def holding(self, name: str, codes: Sequence[int]) -> BitMap:
         """The frames that hold any of these texts of a column."""
         held = {code: tally.holding for code in codes if (tally := self.tally_at_hand(name, code))}
-        few = [code for code in codes if code not in held]
-        return union(
-            [*held.values(), self.frames_of(self.columns[name].postings.any_of(few))] if few else held.values()
-        )
+        rest = [code for code in codes if code not in held]
+        if not rest:
+            return union(held.values())
+        return union([*held.values(), self.frames_of(self.columns[name].postings.any_of(rest))])
 
     def ready_texts(self, node: Node) -> tuple[str, list[int]] | None:
         """A column that stands ready and codes of its texts, if to hold one of them is all that the node says."""
