@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -66,6 +65,7 @@ METHODS: dict[str, str] = {
     "EnrolNode": ANYONE,
     **dict.fromkeys(("CreateUser", "ListUsers", "SetRole", "CreateToken", "RevokeTokens", "WhoAmI"), KNOWN),
 }  # fmt: skip
+_COMPUTING = 1  # calls at once: with two, Python hands its one lock to and fro, and all take longer
 _ASKED_AGAIN_MS = 1_000
 LIMITED = frozenset({
     "QueryFrames", "ListFrames", "CountFrames", "GetStatistics", "GetSchema", "SampleFrames", "GroupFrames",
@@ -89,7 +89,7 @@ class Gate(grpc.ServerInterceptor):
         """`streams`: how many may be open at once; fewer than the threads, so that calls are answered beside them."""
         self._store, self._now_ms, self._open, self._query_s = store, now_ms, open_to_all, query_s
         self._streams = threading.BoundedSemaphore(streams)
-        self._turns = Turns(max(2, os.cpu_count() or 1))
+        self._turns = Turns(_COMPUTING)
 
     def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Any], details: grpc.HandlerCallDetails

@@ -7,12 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from hyperdatasets.core.cached import cached_property
 from hyperdatasets.core.errors import InvalidArgument, LimitExceeded, Refused
 from hyperdatasets.core.order import MAX_POSITION, MAX_RANKS, partition, partition_length, worker_positions
 from node.admission import Grant

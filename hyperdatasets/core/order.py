@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hyperdatasets.core.cached import cached_property
 from hyperdatasets.core.interleave import Interleave
 from hyperdatasets.core.permutation import Permutation, at_each, derive, derive_each
 

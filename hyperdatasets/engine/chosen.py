@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from hyperdatasets.core.cached import cached_property
 from hyperdatasets.core.query.tree import Node
 from hyperdatasets.engine.bitmaps import Ordinals, to_array
 from hyperdatasets.engine.column import Column

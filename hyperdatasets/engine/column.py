@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from hyperdatasets.core.cached import cached_property
 from hyperdatasets.engine.bitmaps import Ordinals, to_array, to_bitmap, to_set, union
 from hyperdatasets.engine.dictionary import Dictionary
 from hyperdatasets.engine.numbers import Numbers, merged

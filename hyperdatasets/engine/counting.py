@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from heapq import merge
 from itertools import groupby, islice
 from operator import itemgetter
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from hyperdatasets.core.cached import cached_property
 from hyperdatasets.core.errors import LimitExceeded
 from hyperdatasets.core.query.literals import number
 from hyperdatasets.engine import spelled
@@ -24,7 +24,6 @@ from hyperdatasets.engine.deadline import check, checked
 from hyperdatasets.engine.distinct import Counts, Distinct, distinct_of, one_each, summed
 from hyperdatasets.engine.numbers import Numbers
 from hyperdatasets.engine.table import Table
-from hyperdatasets.engine.tallies import Tally
 
 LISTED = 100_000  # distinct texts that are compared by themselves; more by a hash of 64 bits
 MOST_NUMBERS = 20_000_000  # distinct numbers that are kept
@@ -72,7 +71,7 @@ class Counted:
             return
         if "string" in kinds:
             ready = found.table.tallies(found.name) if found.whole else None
-            counts = _tallied(ready, found.frames) if ready else held(found.table, column, found.elements)
+            counts = held(found.table, column, found.elements) if ready is None else ready.among(found.frames)
             self._add_texts(column, *counts)
         for kind, numbers in zip(("integer", "number"), column.numbers, strict=True):
             if kind in kinds:
@@ -238,12 +237,12 @@ class Counted:
         """A text among the first of all is among the first of every part that has it, so few are looked at."""
         elements, frames, places = self._totals
         often = elements if by == "elements" else frames
-        found: dict[str, Count] = {}
+        found: dict[int, Count] = {}
         for part, mine in zip(self.texts, places, strict=True):
             first = np.lexsort((part.codes, -often[mine]))[:limit]
             for code, place in zip(part.codes[first].tolist(), mine[first].tolist(), strict=True):
-                text = part.column.texts[code]
-                found[text] = Count(text, int(elements[place]), int(frames[place]))
+                if place not in found:
+                    found[place] = Count(part.column.texts[code], int(elements[place]), int(frames[place]))
         return list(found.values())
 
     def _top_numbers(self, limit: int, by: str) -> list[Count]:
@@ -252,12 +251,6 @@ class Counted:
             for part in self._numbers
             for place in np.argsort(-getattr(part, by), kind="stable")[:limit].tolist()
         ]
-
-
-def _tallied(tallies: Sequence[Tally], frames: BitMap) -> tuple[Counts, Counts]:
-    """For each text, how many elements of these frames hold it, and how many of the frames; shape (distinct,)."""
-    elements = np.array([each.among(frames) for each in tallies])
-    return elements, np.array([each.holding.intersection_cardinality(frames) for each in tallies])
 
 
 def held(table: Table, column: Column, elements: BitMap) -> tuple[Counts, Counts]:

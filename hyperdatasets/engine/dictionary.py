@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from hashlib import blake2b
 from itertools import pairwise
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hyperdatasets.core.cached import cached_property
 from hyperdatasets.core.query.dates import moment
 from hyperdatasets.core.query.text import tokens
 from hyperdatasets.engine.packed import Packed
@@ -19,7 +20,7 @@ from hyperdatasets.engine.packed import Packed
 Codes = NDArray[np.int64]
 LARGE = 4_096  # texts; of more the words are searched for in the bytes and not listed
 
-_LONG = 1 << 16  # bytes; more are packed in a file
+_LONG = 1 << 16  # bytes; more are packed in a file, and not listed in memory
 _MIXED = 1_024  # bytes; longer texts are hashed one by one
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd, so that nothing is lost
 _WORD = np.zeros(256, bool)  # bytes that belong to words of ASCII texts
@@ -69,7 +70,13 @@ class Dictionary:
         return len(self.starts) - 1
 
     def __getitem__(self, code: int) -> str:
-        return self._encoded(code).decode()
+        return self._encoded(code).decode() if self._listed is None else self._listed[code]
+
+    @cached_property
+    def _listed(self) -> list[str] | None:
+        """All texts, where they take little memory."""
+        small = isinstance(self.data, np.ndarray) and len(self.data) <= _LONG and len(self) <= LARGE
+        return list(self) if small else None
 
     def __iter__(self) -> Iterator[str]:
         data = self._whole.tobytes()
@@ -81,6 +88,8 @@ class Dictionary:
 
     def position(self, text: str, *, after: bool = False) -> int:
         """How many texts stand before this one, or (`after`) at or before it."""
+        if self._listed is not None:
+            return (bisect_right if after else bisect_left)(self._listed, text)
         wanted = text.encode()
         low, high = 0, len(self)
         while low < high:
@@ -94,7 +103,7 @@ class Dictionary:
 
     def code(self, text: str) -> int | None:
         place = self.position(text)
-        return place if place < len(self) and self._encoded(place) == text.encode() else None
+        return place if place < len(self) and self[place] == text else None
 
     @cached_property
     def words(self) -> dict[str, list[int]]:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import groupby
 
 from pyroaring import BitMap
 
+from hyperdatasets.core.cached import cached_property
 from hyperdatasets.core.query.tree import Node
 from hyperdatasets.engine import spelled
 from hyperdatasets.engine.bitmaps import union

@@ -9,7 +9,6 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import pairwise
 from typing import Any, cast
 
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from hyperdatasets.core.cached import cached_property
 from hyperdatasets.engine.bitmaps import Mask, Ordinals, everything, from_mask, to_array, to_bitmap, to_mask
 
 _INTS = (np.int8, np.int16, np.int32, np.int64)

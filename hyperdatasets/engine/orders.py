@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hyperdatasets.core.cached import cached_property
 from hyperdatasets.core.order import Everything, Lookup, SiteOrder
 from hyperdatasets.core.pinned import PinnedView
 from hyperdatasets.core.units import FrameKeys, Kind, UnitTable, clips, sequence

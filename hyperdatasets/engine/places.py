@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from hyperdatasets.core.cached import cached_property
 from hyperdatasets.engine.bitmaps import to_array
 
 Numbers = NDArray[np.int64]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from hyperdatasets.core.cached import cached_property
 from hyperdatasets.engine.bitmaps import Mask, Ordinals, from_mask, to_array, to_bitmap, to_mask, to_set, union
 
 DENSE = 256  # a text with so many elements keeps a Roaring bitmap

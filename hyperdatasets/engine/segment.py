@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from itertools import chain
 from typing import Any
 
 import numpy as np
 from pyroaring import BitMap
 
+from hyperdatasets.core.cached import cached_property
 from hyperdatasets.core.errors import InvalidQuery
 from hyperdatasets.core.frames import Frame
 from hyperdatasets.core.query.tree import All, And, Exists, Leaf, Node, Not, Nothing, Or, Range, Scope, Some, Term

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from hyperdatasets.core.cached import cached_property
 from hyperdatasets.core.query.tree import Node
 from hyperdatasets.engine import measures
 from hyperdatasets.engine.chosen import chosen

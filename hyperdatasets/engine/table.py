@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, reduce
+from functools import reduce
 from itertools import chain
 from operator import itemgetter
 from types import NoneType
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from hyperdatasets.core.cached import cached_property
 from hyperdatasets.core.query.tree import Exists, Field, Leaf, Node, Term
 from hyperdatasets.engine.bitmaps import (
     Mask,
@@ -114,18 +115,19 @@ class Table:
         ready = self.ready.get(name)
         return None if ready is None else ready.get(code)
 
-    def tallies(self, name: str) -> list[Tally] | None:
-        """Of each text of a column; None unless the texts are few, and all of them frequent.
+    def tallies(self, name: str) -> Tallies | None:
+        """Of all texts of a column; None unless they are few, and all of them frequent.
 
         What does not stand ready is made when it is first asked for, and kept as long as the table is.
         """
         column = self.columns.get(name)
         if column is None or not 0 < len(column.texts) <= MOST or len(column.postings.dense.codes) < len(column.texts):
             return None
-        ready = self.ready.get(name) or self._made.get(name)
-        if ready is None:
-            ready = self._made[name] = self.tallied(column)
-        return [tally for code in range(len(column.texts)) if (tally := ready.get(code))]
+        if name in self.ready:
+            return self.ready[name]
+        if name not in self._made:
+            self._made[name] = self.tallied(column)
+        return self._made[name]
 
     def tallied(self, column: Column) -> Tallies:
         """Of the frequent texts of a column."""

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from hyperdatasets.core.cached import cached_property
 from hyperdatasets.engine.bitmaps import from_mask, union
 from hyperdatasets.engine.postings import Bitmaps
 
 _DIGITS = 64  # of a number, at most
+Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +58,7 @@ class Tally:
 
 
 class Tallies:
-    """Those of the texts of a column, by code."""
+    """Those of the frequent texts of a column, by code."""
 
     def __init__(self, digits: Bitmaps) -> None:
         self._digits = digits
@@ -88,3 +89,17 @@ class Tallies:
             places = self._digits.between(code * _DIGITS, (code + 1) * _DIGITS)
             found = self._read[code] = Tally([self._digits[place] for place in places])
         return found
+
+    def among(self, frames: BitMap) -> tuple[Counts, Counts]:
+        """For each text, by code, how many elements of these frames hold it, and how many of the frames; shape (n,)."""
+        digits, weights, starts, holding = self._side_by_side
+        held = np.fromiter(map(frames.intersection_cardinality, digits), np.int64, len(digits))
+        frame_counts = np.fromiter(map(frames.intersection_cardinality, holding), np.int64, len(holding))
+        return np.add.reduceat(held * weights, starts), frame_counts
+
+    @cached_property
+    def _side_by_side(self) -> tuple[list[BitMap], Counts, Counts, list[BitMap]]:
+        """All digits, what each counts, where those of each text begin; and the frames that hold each text."""
+        codes, places = np.divmod(self._digits.codes, _DIGITS)
+        tallies = [tally for code in np.unique(codes).tolist() if (tally := self.get(code))]
+        return self._digits.all(), 1 << places, np.flatnonzero(places == 0), [each.holding for each in tallies]

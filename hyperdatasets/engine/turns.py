@@ -1,8 +1,9 @@
-"""Who computes now: as many calls at once as there are cores, the others in the order in which they came.
+"""Who computes now: one call, or a few, and the others in the order in which they came.
 
 Python computes in one thread at a time, and a thread that was interrupted waits long for its next go: many calls at
 once take far longer together than one after the other, and the short ones suffer most. A call that computes for long
-gives its place to the next one now and then; one that waits for something else does not keep it.
+gives its place up now and then, and goes on behind those that have just come, though it is not passed over for ever;
+one that waits for something else does not keep its place, and one that does not come to giving it up loses it.
 """
 
 from __future__ import annotations
@@ -15,26 +16,31 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 _QUANTUM_S = 0.02  # of computing, after which others are let in
-_PATIENCE_S = 1.0  # after so long a call computes beside the others: turns are a courtesy, and never a deadlock
+_PASSED_OVER = 4  # times that those who came later may go first
+_STALLED_S = 0.1  # so long without a look at who waits, and the place is another's: turns are never a deadlock
 
 
 class Turns:
     """`places`: how many calls compute at once."""
 
     def __init__(self, places: int) -> None:
-        self._free = places
-        self._waiting: deque[threading.Event] = deque()
+        self._places = places
+        self._computing: dict[_Turn, float] = {}  # since when
+        self._fresh: deque[_Turn] = deque()
+        self._long: deque[_Turn] = deque()  # that computed for long before
+        self._passed_over = 0  # how often in a row the first of the long ones was
         self._lock = threading.Lock()
 
     @property
     def awaited(self) -> bool:
         """Whether somebody waits for a turn."""
-        return bool(self._waiting)
+        return bool(self._fresh or self._long)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """The caller's turn, in this context."""
         mine = _Turn(self)
+        mine.take()
         before = _MINE.set(mine)
         try:
             yield
@@ -42,29 +48,36 @@ class Turns:
             _MINE.reset(before)
             mine.give()
 
-    def take(self) -> bool:
-        """Waits for a place; False if it took too long, and the caller goes on without one."""
+    def take(self, mine: _Turn, *, again: bool) -> None:
+        """Waits for a place, and gives up the one that the caller has; `again`: it computed for long before."""
         with self._lock:
-            if self._free:
-                self._free -= 1
-                return True
-            called = threading.Event()
-            self._waiting.append(called)
-        if called.wait(_PATIENCE_S):
-            return True
-        with self._lock:
-            if called.is_set():
-                return True
-            self._waiting.remove(called)
-        return False
+            self._computing.pop(mine, None)
+            (self._long if again else self._fresh).append(mine)
+            self._call()
+        while not mine.called.wait(_STALLED_S):
+            with self._lock:
+                now = time.monotonic()
+                self._computing = {each: since for each, since in self._computing.items() if now - since < _STALLED_S}
+                self._call()
 
-    def give(self) -> None:
-        """To who waits longest."""
+    def give(self, mine: _Turn) -> None:
+        """To who waits longest of those that have just come, or of the others."""
         with self._lock:
-            if self._waiting:
-                self._waiting.popleft().set()
-            else:
-                self._free += 1
+            self._computing.pop(mine, None)
+            self._call()
+
+    def _call(self) -> None:
+        while len(self._computing) < self._places and self.awaited:
+            first = self._first()
+            self._computing[first] = time.monotonic()
+            first.called.set()
+
+    def _first(self) -> _Turn:
+        if self._fresh and (not self._long or self._passed_over < _PASSED_OVER):
+            self._passed_over += bool(self._long)
+            return self._fresh.popleft()
+        self._passed_over = 0
+        return self._long.popleft()
 
 
 class _Turn:
@@ -72,21 +85,19 @@ class _Turn:
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
-        self.take()
+        self.called = threading.Event()
 
-    def take(self) -> None:
-        self._held = self._turns.take()
+    def take(self, *, again: bool = False) -> None:
+        self.called.clear()
+        self._turns.take(self, again=again)
         self._since = time.monotonic()
 
     def pass_on(self) -> None:
         if self._turns.awaited and time.monotonic() - self._since > _QUANTUM_S:
-            self.give()
-            self.take()
+            self.take(again=True)
 
     def give(self) -> None:
-        if self._held:
-            self._held = False
-            self._turns.give()
+        self._turns.give(self)
 
 
 _MINE: ContextVar[_Turn | None] = ContextVar("turn", default=None)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 from pyroaring import BitMap
 
+from hyperdatasets.core.cached import cached_property
 from hyperdatasets.core.dataview import ViewSpec
 from hyperdatasets.core.errors import NotFound
 from hyperdatasets.core.pinned import KnownVersion, PinnedView, pin

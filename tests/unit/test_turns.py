@@ -51,11 +51,17 @@ def test_as_many_compute_as_there_are_places(start: Callable[..., Future[Any]]) 
     assert not all_turns.awaited
 
 
+@pytest.fixture
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody loses its place, however slow the machine is."""
+    monkeypatch.setattr(turns, "_STALLED_S", _SOON_S)
+
+
+@pytest.mark.usefixtures("_patient")
 def test_who_computes_for_long_lets_others_in(
     start: Callable[..., Future[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(turns, "_QUANTUM_S", 0.0)
-    monkeypatch.setattr(turns, "_PATIENCE_S", _SOON_S)
     all_turns, begun, done = Turns(1), threading.Event(), threading.Event()
 
     def long() -> None:
@@ -73,10 +79,39 @@ def test_who_computes_for_long_lets_others_in(
         each.result(_SOON_S)
 
 
-def test_who_waits_for_another_gives_its_turn_to_it(
+@pytest.mark.usefixtures("_patient")
+def test_those_that_have_just_come_go_first_and_the_long_one_has_its_turn_in_the_end(
     start: Callable[..., Future[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns, "_PATIENCE_S", _SOON_S)
+    monkeypatch.setattr(turns, "_QUANTUM_S", 0.0)
+    all_turns, begun, go_on = Turns(1), threading.Event(), threading.Event()
+    order: list[str] = []
+
+    def long() -> None:
+        with all_turns.turn():
+            begun.set()
+            assert go_on.wait(_SOON_S)
+            deadline.check()
+            order.append("long")
+
+    def short(name: str) -> None:
+        with all_turns.turn():
+            order.append(name)
+
+    calls = [start(long)]
+    assert begun.wait(_SOON_S)
+    for number in range(6):
+        calls.append(start(short, f"short {number}"))
+        while len(all_turns._fresh) <= number:
+            assert not calls[-1].done()
+    go_on.set()
+    for each in calls:
+        each.result(_SOON_S)
+    assert order == ["short 0", "short 1", "short 2", "short 3", "long", "short 4", "short 5"]
+
+
+@pytest.mark.usefixtures("_patient")
+def test_who_waits_for_another_gives_its_turn_to_it(start: Callable[..., Future[Any]]) -> None:
     all_turns, begun, made = Turns(1), threading.Event(), threading.Event()
 
     def waiting() -> None:
@@ -96,19 +131,33 @@ def test_who_waits_for_another_gives_its_turn_to_it(
         assert not all_turns.awaited
 
 
-def test_without_a_turn_after_a_while_and_none_is_lost(
+def test_who_never_looks_up_loses_its_place_and_waits_for_another_later(
     start: Callable[..., Future[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    all_turns = Turns(1)
-    monkeypatch.setattr(turns, "_PATIENCE_S", 0.01)
+    monkeypatch.setattr(turns, "_STALLED_S", 0.01)
+    monkeypatch.setattr(turns, "_QUANTUM_S", 0.0)
+    all_turns, lock, begun, held = Turns(1), threading.Lock(), threading.Event(), threading.Event()
+
+    def stalled() -> None:
+        """Waits, in its turn, for a lock whose owner waits for a turn."""
+        assert held.wait(_SOON_S)
+        with all_turns.turn():
+            begun.set()
+            with lock:
+                deadline.check()
+
+    def owner() -> None:
+        with lock:
+            held.set()
+            assert begun.wait(_SOON_S)
+            with all_turns.turn():
+                pass
+
+    for each in (start(stalled), start(owner)):
+        each.result(_SOON_S)
     with all_turns.turn():
-        assert not start(all_turns.take).result(_SOON_S)
-        assert not all_turns.awaited
-    monkeypatch.setattr(turns, "_PATIENCE_S", _SOON_S)
-    assert all_turns.take()
-    next_one = start(all_turns.take)
-    all_turns.give()
-    assert next_one.result(_SOON_S)
+        assert len(all_turns._computing) == 1
+    assert not all_turns._computing
 
 
 def test_time_that_is_not_the_evaluations_own_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
