@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
-import signal
 import sys
-import threading
 from dataclasses import fields
 
 from hyperdatasets.core.errors import HyperdatasetsError
 from hyperdatasets.log_lines import to_stderr
+from hyperdatasets.stopping import told_to_stop
 from metadata_service.config import ServiceConfig, load
 from metadata_service.server import Service
 
@@ -34,13 +33,11 @@ def main() -> int:
         return 1
     gc.freeze()
     gc.set_threshold(1_000_000, 50, 50)  # bulk writes make many short-lived objects and no cycles
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
-    if service.first_token:
-        print(f"token of the first admin, shown this once: {service.first_token}", flush=True)
-    print(f"ready on {service.address}", flush=True)
-    stopped.wait()
+    with told_to_stop() as wait:
+        if service.first_token:
+            print(f"token of the first admin, shown this once: {service.first_token}", flush=True)
+        print(f"ready on {service.address}", flush=True)
+        wait()
     service.stop()
     return 0
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
-import signal
 import sys
-import threading
 from pathlib import Path
 
 from hyperdatasets import allocator
 from hyperdatasets.core.errors import HyperdatasetsError
 from hyperdatasets.log_lines import to_stderr
+from hyperdatasets.stopping import told_to_stop
 from node.server import Node
 
 
@@ -27,12 +26,10 @@ def main() -> int:
     except HyperdatasetsError as error:
         print(f"error: {error.message}", file=sys.stderr)
         return 1
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
     gc.freeze()
-    print(f"ready on {node.address}", flush=True)
-    stopped.wait()
+    with told_to_stop() as wait:
+        print(f"ready on {node.address}", flush=True)
+        wait()
     node.stop()
     return 0
 

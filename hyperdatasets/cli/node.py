@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +14,7 @@ from hyperdatasets.cli.output import Json, console, done, say, show, warn
 from hyperdatasets.client.node import NodeClient, local_node
 from hyperdatasets.core.errors import FailedPrecondition, InvalidArgument
 from hyperdatasets.log_lines import to_stderr
+from hyperdatasets.stopping import told_to_stop
 from hyperdatasets.v1 import node_service_pb2 as pb
 from node import audit as audit_log
 from node import backup as backups
@@ -77,11 +76,9 @@ def serve(folder: Folder) -> None:
         say(f"node of site `{node.config.site}`: {node.address}, {how}")
         if node.config.profile == "strict" and not (folder / policy.FILE).exists():
             warn("no policy.toml: nothing is served")
-        say("press Ctrl-C to stop")
-        stopped = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stopped.set())
-        stopped.wait()
+        with told_to_stop() as wait:
+            say("press Ctrl-C to stop")
+            wait()
     say("stopped")
 
 

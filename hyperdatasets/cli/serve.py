@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import gc
 import logging
-import signal
-import threading
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -17,6 +15,7 @@ from hyperdatasets.client.config import ClientConfig, home
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.core.errors import InvalidConfig
 from hyperdatasets.log_lines import to_stderr
+from hyperdatasets.stopping import told_to_stop
 from metadata_service.config import load
 from metadata_service.server import Service
 from node import setup
@@ -88,13 +87,8 @@ def _local_node(root: Path, service: str) -> Node:
 
 
 def _until_stopped() -> None:
-    stopped = threading.Event()
-    before: dict[int, Any] = {
-        number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    gc.freeze()
-    gc.set_threshold(1_000_000, 50, 50)  # bulk writes make many short-lived objects and no cycles
-    say("press Ctrl-C to stop")
-    stopped.wait()
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    with told_to_stop() as wait:
+        gc.freeze()
+        gc.set_threshold(1_000_000, 50, 50)  # bulk writes make many short-lived objects and no cycles
+        say("press Ctrl-C to stop")
+        wait()

@@ -1,0 +1,19 @@
+"""A process that serves ends when it is told to, whatever it is doing at that moment."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.processes import end, start
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_service_that_is_told_at_once_stops_in_order(number: signal.Signals, tmp_path: Path) -> None:
+    process, _ = start("metadata_service", "--data", str(tmp_path / "s"), "--port", "0")
+    process.send_signal(signal.SIGWINCH)  # concerns nobody
+    assert end(process, number) == 0
