@@ -12,8 +12,9 @@ from contextlib import contextmanager
 def told_to_stop() -> Iterator[Callable[[], None]]:
     """Gives what waits until the process is told to stop, also if it was told before; for the main thread.
 
-    Python runs handlers between the steps of the main thread, so one that sets an event may find the main thread
-    half-way into waiting for it, holding its lock, and neither goes on. A pipe has no lock.
+    A handler in Python is run by the main thread alone. While that waits for an event it does not notice a signal that
+    the system handed to another thread, as happens under load, and while it begins to wait, a handler that sets the
+    event finds its lock held. What writes into the pipe is no handler in Python, and a pipe has no lock.
     """
     told, tell = os.pipe()
     os.set_blocking(tell, False)
