@@ -19,7 +19,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-MAGIC = b"hdindex4"
+MAGIC = b"hdindex5"
 _ALIGN = 16
 _SHORT = 64  # numbers that are written as they are in any case
 Key = tuple[str, ...]

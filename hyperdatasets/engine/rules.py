@@ -18,10 +18,10 @@ from hyperdatasets.core.split import split_places
 from hyperdatasets.engine.bitmaps import complement, everything, from_mask, to_array, union
 from hyperdatasets.engine.column import Column
 from hyperdatasets.engine.segment import Segment
-from hyperdatasets.engine.tallies import Tally
+from hyperdatasets.engine.tallies import Tally, TallyArray, narrow
 
-_KEPT = 8  # tallies of rules; a bit a frame and digit each
-_TALLIES: WeakKeyDictionary[Segment, OrderedDict[tuple[RoiRule, ...], Tally]] = WeakKeyDictionary()
+_KEPT = 8  # tallies of rules; a byte a frame each
+_TALLIES: WeakKeyDictionary[Segment, OrderedDict[tuple[RoiRule, ...], TallyArray]] = WeakKeyDictionary()
 
 
 def rois_of_rule(segment: Segment, rule: RoiRule) -> BitMap:
@@ -36,7 +36,7 @@ def rois_of_rule(segment: Segment, rule: RoiRule) -> BitMap:
     return column.floats.between(-math.inf if low is None else low, math.inf if high is None else high, found)
 
 
-def rois_per_frame(segment: Segment, rules: tuple[RoiRule, ...]) -> Tally:
+def rois_per_frame(segment: Segment, rules: tuple[RoiRule, ...]) -> Tally | TallyArray:
     """How many ROIs each frame has that any of these rules asks for.
 
     The last few are kept: choosing frames and reporting ROIs ask for the same.
@@ -47,7 +47,7 @@ def rois_per_frame(segment: Segment, rules: tuple[RoiRule, ...]) -> Tally:
     kept = _TALLIES.setdefault(segment, OrderedDict())
     found = kept.pop(rules, None)
     if found is None:
-        found = segment.rois.tally(union(rois_of_rule(segment, rule) for rule in rules))
+        found = TallyArray(narrow(segment.rois.counts(union(rois_of_rule(segment, rule) for rule in rules))))
     kept[rules] = found
     while len(kept) > _KEPT:
         kept.popitem(last=False)
@@ -69,21 +69,11 @@ def _at_hand(segment: Segment, rule: RoiRule) -> Tally | None:
 
 def frames_of_rule(segment: Segment, rule: RoiRule) -> BitMap:
     """Revisions with so many such ROIs; with `exclude` those without any."""
-    low, high = rule.count
-    if rule.exclude:
-        frames = complement(_holding(segment, rule), segment.size)
-    elif low == 1 and high is None:
-        frames = _holding(segment, rule)
-    else:
-        frames = _at_least(segment, rule, low or 0)
-        if high is not None:
-            frames = frames - _at_least(segment, rule, high + 1)
+    low, high = (None, 0) if rule.exclude else rule.count
+    frames = _at_least(segment, rule, low or 0)
+    if high is not None:
+        frames = frames - _at_least(segment, rule, high + 1)
     return segment.to_revisions(frames)
-
-
-def _holding(segment: Segment, rule: RoiRule) -> BitMap:
-    ready = _at_hand(segment, rule)
-    return segment.rois.frames_of(rois_of_rule(segment, rule)) if ready is None else ready.holding
 
 
 def _at_least(segment: Segment, rule: RoiRule, least: int) -> BitMap:

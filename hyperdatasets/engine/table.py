@@ -136,7 +136,7 @@ class Table:
 
     def tally(self, elements: BitMap) -> Tally:
         """How many of these elements each frame has."""
-        return Tally([elements]) if self.alone else Tally.of(self.counts(elements))
+        return Tally(elements, ()) if self.alone else Tally.of(self.counts(elements))
 
     @cached_property
     def of_all(self) -> Tally:
