@@ -54,6 +54,17 @@ def test_tallies_are_kept_as_arrays(counts: dict[int, list[int]]) -> None:
             assert [tally.among(BitMap([frame])) for frame in range(len(counts[code]) + 1)] == [1, *counts[code]]
 
 
+@pytest.mark.parametrize("size", [0, 1, 7, 4_096, 5_003, 8_200, 65_536, 65_537, 73_000, 150_000])
+@pytest.mark.parametrize("share", [0, 0.0001, 0.01, 0.06, 0.07, 0.5, 0.95, 1])
+@pytest.mark.parametrize("base", [0, 3 << 16])
+def test_the_places_of_a_mask(size: int, share: float, base: int) -> None:
+    mask = np.random.default_rng(size).random(size) < share
+    found = from_mask(mask, base)
+    assert found == BitMap((np.flatnonzero(mask) + base).tolist())
+    kinds = found.get_statistics()
+    assert kinds["n_values_bitset_containers"] >= 4_097 * kinds["n_bitset_containers"]
+
+
 @pytest.mark.parametrize("twice", [False, True])
 def test_many_texts_in_a_row(*, twice: bool) -> None:
     """Codes are compared where each element holds one text at most, and united where one holds two."""
