@@ -82,7 +82,7 @@ def to_set(values: NDArray[np.integer], size: int) -> BitMap:
     if len(values) * _DENSE < size:
         return to_bitmap(np.sort(values))
     mask = np.zeros(size, bool)
-    mask[values] = True
+    mask[values.astype(np.intp)] = True  # NumPy takes longer to convert them on the way
     return from_mask(mask)
 
 
