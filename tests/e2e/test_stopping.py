@@ -27,7 +27,7 @@ import signal, threading
 from hyperdatasets.stopping import told_to_stop
 
 with told_to_stop() as wait:
-    threading.Thread(target=lambda: signal.pthread_kill(threading.get_ident(), signal.SIGTERM)).start()
+    threading.Timer(0.3, lambda: signal.pthread_kill(threading.get_ident(), signal.SIGTERM)).start()  # while it waits
     wait()
     print("told")
 """
