@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from hyperdatasets.client.dataview import DataView, IterationOrder
     from hyperdatasets.client.experiment import Experiment
     from hyperdatasets.client.frames import FrameGroup, ImageAnnotation, SingleFrame
-    from hyperdatasets.client.loading import import_frames, register
+    from hyperdatasets.client.importing import import_frames
     from hyperdatasets.client.metadata import MetadataClient, connect
     from hyperdatasets.client.node import NodeClient
+    from hyperdatasets.client.registering import register
     from hyperdatasets.client.task import Task
     from hyperdatasets.client.version import DatasetVersion
 
@@ -34,8 +35,8 @@ _MODULES = {
     "SingleFrame": "frames",
     "Task": "task",
     "connect": "metadata",
-    "import_frames": "loading",
-    "register": "loading",
+    "import_frames": "importing",
+    "register": "registering",
 }
 
 __all__ = [

@@ -16,6 +16,8 @@ from hyperdatasets.client import admin
 from hyperdatasets.client.config import ClientConfig
 from hyperdatasets.client.metadata import MetadataClient, use
 from hyperdatasets.client.node import NodeClient
+from hyperdatasets.client.registering import ledger_of
+from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.v1 import node_service_pb2 as pb
 from metadata_service.config import ServiceConfig
 from metadata_service.server import Service
@@ -30,12 +32,9 @@ class RunningNode:
     node: Node
     client: NodeClient
 
-    def register(self, path: str, *, dataset: str, format: str = "") -> pb.RegisterResponse:  # noqa: A002  # the SDK's name
-        """Registers a folder (`<root alias>/…`); returns the last progress, with all problems."""
-        answers = list(self.client.register(pb.RegisterRequest(path=path, dataset=dataset, format=format)))
-        last = answers[-1]
-        last.problems.extend(problem for answer in answers[:-1] for problem in answer.problems)
-        return last
+    def register(self, path: str, *, dataset: str, format: str = "") -> Ledger:  # noqa: A002  # the SDK's name
+        """Registers a folder (`<root alias>/…`); returns the ledger, with everything that was not kept."""
+        return ledger_of(self.client.register(pb.RegisterRequest(path=path, dataset=dataset, format=format)))
 
 
 @dataclass

@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from hyperdatasets.client import bulk
 from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.canonical import canonical_bytes, frame_digest, site_part
-from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument, InvalidFrame, NotFound
+from hyperdatasets.core.errors import InvalidArgument, InvalidFrame, NotFound
 from hyperdatasets.core.names import split_dataset
-from hyperdatasets.core.normalise import normalise
-from hyperdatasets.formats import reading
-from hyperdatasets.formats.entry import LEFT_OUT, Entry, Problem
-from hyperdatasets.formats.media import Media, UnreadableMedia, probe, thumbnail
-from node import columns
+from hyperdatasets.formats.entry import Entry
+from hyperdatasets.formats.folder import Folder
+from hyperdatasets.formats.intake import DISAPPEARED, LEFT_OUT, PRUNED, STORED_KEPT, Counted, Intake, Options
+from hyperdatasets.formats.ledger import Ledger
+from hyperdatasets.formats.media.previews import PreviewPool
 from node.centre import Centre
 from node.config import NodeConfig
-from node.content import digest
 from node.keys import Keys
-from node.sources.local import Identity, LocalRoot, read
-from node.store import NodeStore, Registered, StoredFile
+from node.leaving import Leaving
+from node.scanning import Scanned, Scanner
+from node.site_table import SiteTable, TableOrder
+from node.sources.local import LocalRoot
+from node.store import KnownFrame, NodeStore, Registered
 
 _BATCH = 500  # frames that are read, remembered and sent together
 _WORKERS = 2
-MAX_FILE = 8 << 30  # bytes
-_IN_MEMORY = 256 << 20  # bytes; a larger file is read in pieces, and gets no small picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +40,31 @@ class Order:
 
     path: str
     dataset: str
-    format: str = ""
     version: str = ""
+    options: Options = field(default_factory=Options)
+    table: TableOrder = field(default_factory=TableOrder)
     replace_annotations: bool = False
-    context_column: str = ""
-    timestamp_column: str = ""
-    columns_file: str = ""
+    prune: bool = False
+    dry_run: bool = False
 
 
 @dataclass(slots=True)
 class Progress:
+    """How far a registration is; `ledger` is set when it is done."""
+
     scanned: int = 0
     added: int = 0
     updated: int = 0
     unchanged: int = 0
-    problems: list[Problem] = field(default_factory=list)
+    ledger: Ledger | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """A file that was read once: what it is, and where it lies below its root."""
+class _Target:
+    """Where frames go."""
 
-    file: StoredFile
-    media: Media
-    thumbnail: bytes
+    dataset: Dataset
+    draft: DatasetVersion
 
 
 class Registration:
@@ -81,39 +79,66 @@ class Registration:
         store: NodeStore,
         centre: Centre,
     ) -> None:
-        self._order, self._config, self._keys, self._store, self._centre = order, config, keys, store, centre
-        self._root, self._folder = _located(order.path, roots)
-        self._below = os.fsencode(self._folder.relative_to(self._root.folder.resolve()))
-        self._columns_file = self._located_columns(order.columns_file) if order.columns_file else None
-        self._columns = columns.read(self._columns_file) if self._columns_file else {}
+        """Raises InvalidArgument: the format cannot be told, or the table does not have what was asked for."""
+        self._order, self._config, self._store, self._centre = order, config, store, centre
+        self._root, folder = _located(order.path, roots)
+        below = os.fsencode(folder.relative_to(self._root.folder.resolve()))
+        self._below = b"" if below == b"." else below + b"/"
+        self._intake = Intake(Folder(folder, lambda path: self._root.file(self.path(path))), order.options)
+        self._ledger = self._intake.ledger
+        self._table = SiteTable.read(order.table, self._intake.reading, self._root, self._below)
+        self._leaving = Leaving(config, keys, self._root.alias, self._intake, self.path)
+        self._counted, self._progress = Counted(self._ledger), Progress()
+        self._known: Mapping[bytes, KnownFrame] = {}  # by path
+        self._seen: set[str] = set()  # ids of frames
+        self._changes: dict[str, int] = {}
+
+    def path(self, path: str) -> bytes:
+        """The path below the root of a path below the folder."""
+        return self._below + os.fsencode(path)
 
     def run(self) -> Iterator[Progress]:
-        """Registers all files; yields after each batch, the last time when all is done."""
-        progress = Progress()
-        dataset, draft = self._draft()
-        entries = reading.read(self._folder, self._order.format)
-        known = self._store.same_files(self._root.alias)
-        with ThreadPoolExecutor(_WORKERS, thread_name_prefix="register") as pool:
+        """Registers all files; yields after each batch, the last time when all is done.
+
+        Raises:
+            FailedPrecondition: known frames would get other context ids; nothing was written.
+        """
+        target = self._target()
+        self._known = self._store.known_frames(target.dataset.id, self._root.alias, self._below) if target else {}
+        if target:
+            self._check_table(target.dataset.id)
+        with PreviewPool(_WORKERS) as previews, ThreadPoolExecutor(_WORKERS, thread_name_prefix="register") as pool:
+            known = self._store.same_files(self._root.alias)
+            scanner = Scanner(self._root, self.path, known, previews, strict=self._config.profile == "strict")
+            entries = (entry for entry in self._intake.entries() if entry.path != self._table.path)
             while batch := list(islice(entries, _BATCH)):
-                found = list(pool.map(lambda entry: self._taken(entry, known), batch))
-                self._send(dataset, draft, batch, found, progress)
-                yield progress
-                progress.problems = []
-        yield progress
+                self._take(target, batch, list(pool.map(scanner.scan, batch)))
+                yield self._progress
+        self._finish(target)
+        yield self._progress
 
-    def _is_columns_file(self, entry: Entry) -> bool:
-        return self._columns_file is not None and self._folder / entry.path == self._columns_file
+    def _check_table(self, dataset: str) -> None:
+        contexts = {os.fsdecode(path.removeprefix(self._below)): each.context for path, each in self._known.items()}
+        self._table.check_contexts(contexts, self._store.context_ids(dataset))
+        self._table.check_types(self._store.column_types(dataset))
 
-    def _located_columns(self, name: str) -> Path:
-        """The CSV file, beside the data or below the root; it is no data itself."""
-        for folder in (self._folder, self._root.folder):
-            path = (folder / name).resolve()
-            if path.is_file() and path.is_relative_to(self._root.folder.resolve()):
-                return path
-        raise NotFound(f"there is no file {name} beside the data or below the root", kind="file", name=name)
+    def _finish(self, target: _Target | None) -> None:
+        ledger, progress = self._ledger, self._progress
+        if target is None:
+            ledger.about.append("Dry run: nothing was kept or sent.")
+        else:
+            self._store.keep_column_types(target.dataset.id, self._table.types)
+            if self._order.options.limit is None and not self._order.options.classes:
+                self._disappeared(target)
+            ledger.frames = {
+                "added": progress.added, "updated": progress.updated, "unchanged": progress.unchanged, **self._changes,
+            }  # fmt: skip
+        progress.ledger = self._intake.finish()
 
-    def _draft(self) -> tuple[Dataset, DatasetVersion]:
-        """The dataset and its draft; both are made if there is none."""
+    def _target(self) -> _Target | None:
+        """The dataset and its draft; both are made if there is none. None in a dry run."""
+        if self._order.dry_run:
+            return None
         project, name = split_dataset(self._order.dataset)
         client = self._centre.client
         try:
@@ -126,118 +151,69 @@ class Registration:
                 dataset_id=dataset.id, version_name=_free_name(dataset, client), parent_version_ids=[version.id],
                 client=client,
             )  # fmt: skip
-        return dataset, version
+        return _Target(dataset, version)
 
-    def _taken(self, entry: Entry, known: dict[bytes, dict[str, Any]]) -> _Read | str:
-        """Reads the file once; or the reason why it is left out."""
-        if entry.frame is not None:
-            return "left out: frames in JSON lines have no file here; use `import` for them"
-        if entry.left_out or self._is_columns_file(entry):
-            return ""
-        path = b"/".join(part for part in (self._below.removeprefix(b"."), os.fsencode(entry.path)) if part)
-        try:
-            descriptor, identity = self._root.open(path)
-        except HyperdatasetsError as error:
-            return f"left out: {error.message}"
-        try:
-            return self._file(descriptor, identity, path, entry.path, known.get(path))
-        except UnreadableMedia as error:
-            return f"left out: {error}"
-        except OSError as error:
-            return f"left out: it cannot be read: {error.strerror}"
-        finally:
-            os.close(descriptor)
-
-    def _file(self, descriptor: int, identity: Identity, path: bytes, name: str, known: dict[str, Any] | None) -> _Read:
-        if identity.size > MAX_FILE:
-            raise UnreadableMedia(f"{identity.size} bytes; at most {MAX_FILE} are allowed")
-        content = bytearray(min(identity.size, _IN_MEMORY))
-        read(descriptor, memoryview(content))
-        whole = identity.size <= _IN_MEMORY
-        with io.BytesIO(content) if whole else os.fdopen(os.dup(descriptor), "rb") as opened:
-            opened.seek(0)
-            media = probe(opened, name, identity.size)
-        unchanged = known is not None and known["inode"] == identity.inode and known["mtime_ns"] == identity.mtime_ns
-        if known and unchanged:
-            sha256 = known["sha256"]
-        else:
-            sha256 = hashlib.sha256(content).digest() if whole else digest(descriptor)
-        small = b""
-        if media.width and whole and not unchanged:
-            small = thumbnail(bytes(content))
-        file = StoredFile(
-            "default", self._root.alias, path, identity.size, identity.mtime_ns, identity.ctime_ns, identity.inode,
-            sha256,
-        )  # fmt: skip
-        return _Read(file, media, small)
-
-    def _send(
-        self,
-        dataset: Dataset,
-        draft: DatasetVersion,
-        entries: Sequence[Entry],
-        found: Sequence[_Read | str],
-        progress: Progress,
-    ) -> None:
-        frames, registered = [], []
-        for entry, each in zip(entries, found, strict=True):
-            progress.scanned += 1
+    def _take(self, target: _Target | None, entries: Sequence[Entry], scanned: Sequence[Scanned | str]) -> None:
+        """Keeps a batch here, then sends it."""
+        made = []
+        for entry, each in zip(entries, scanned, strict=True):
+            self._progress.scanned += 1
             if isinstance(each, str):
-                dropped = [problem for problem in entry.problems if problem.reason.startswith(LEFT_OUT)]
-                progress.problems += [*dropped, *([Problem(entry.path, each)] if each else [])]
-                continue
-            progress.problems += entry.problems
-            try:
-                frame, private = self._frame(entry, each, progress.problems)
-            except InvalidFrame as error:
-                progress.problems.append(Problem(entry.path, f"left out: {error.message}"))
-                continue
-            frames.append(frame)
-            part = frame_digest(canonical_bytes(site_part(frame)))
-            registered.append(Registered(frame["id"], [each.file], private, part, each.thumbnail))
-        self._store.register(dataset.id, dataset.address, registered)
+                self._intake.leave_out(entry, LEFT_OUT, each)
+            elif (registered := self._registered(entry, each)) is not None:
+                made.append(registered)
+        if target is not None:
+            self._send(target, made)
+
+    def _registered(self, entry: Entry, scanned: Scanned) -> tuple[Any, Registered] | None:
+        """The frame as it leaves the site, and what is kept here."""
+        known = None if entry.fragment else self._known.get(scanned.file.path)
+        try:
+            left = self._leaving.frame(entry, scanned, self._table.row(entry.path), self._table.columns, known)
+        except InvalidFrame as error:
+            self._intake.leave_out(entry, "frames that are not valid", error.message)
+            return None
+        self._counted.add(left.kept)
+        self._seen.add(left.frame["id"])
+        part = frame_digest(canonical_bytes(site_part(left.frame)))
+        files = [scanned.file, *scanned.masks]
+        kept = Registered(
+            left.frame["id"], files, left.private, part, scanned.preview, left.context, left.timestamp
+        )  # fmt: skip
+        return left.frame, kept
+
+    def _send(self, target: _Target, made: Sequence[tuple[Any, Registered]]) -> None:
+        dataset, draft = target.dataset, target.draft
+        self._store.register(dataset.id, dataset.address, [kept for _, kept in made])
         mode = "register_replacing_annotations" if self._order.replace_annotations else "register"
+        frames = [frame for frame, _ in made]
         result = bulk.write(self._centre.client, frames, dataset=dataset.id, version=draft.id, mode=mode)
+        progress, first = self._progress, len(self._counted) - len(made)
         progress.added += result.added
         progress.updated += result.updated
         progress.unchanged += result.unchanged
-        progress.problems += [Problem(failed.id, f"left out by the service: {failed.message}") for failed in result]
+        for what, count in result.changes.items():
+            self._changes[what] = self._changes.get(what, 0) + count
+        for failed in result:
+            self._counted.refused(first + failed.index, self._shown(made[failed.index][1]), failed.message)
+        for each in result.differences:
+            self._ledger.notice("frames", self._shown(made[each.index][1]), STORED_KEPT, each.part)
 
-    def _frame(self, entry: Entry, taken: _Read, problems: list[Problem]) -> tuple[Any, dict[str, Any]]:
-        """The frame as it leaves the site, and what stays here."""
-        is_open = self._config.profile == "open"
-        path = os.fsdecode(taken.file.path)
-        shown = quote(path) if is_open else self._keys.opaque("path", f"{self._root.alias}/{path}")
-        plain, dropped = entry.to_frame(f"site://{self._config.site}/{quote(self._root.alias)}/{shown}", taken.media)
-        problems += dropped
-        shown_digest = f"sha256:{taken.file.sha256.hex()}"
-        if not is_open:
-            shown_digest = f"hmac-sha256:{self._keys.opaque('digest', taken.file.sha256.hex())}"
-            plain["annotations"] = [
-                {key: value for key, value in each.items() if key != "meta"} for each in plain["annotations"]
-            ]
-        plain["site"] = self._config.site
-        plain["sources"][0]["digest"] = shown_digest
-        private = {
-            **plain.pop("meta", {}),
-            **self._columns.get(entry.path, self._columns.get(Path(entry.path).name, {})),
-        }
-        self._group(plain, private, is_open=is_open)
-        published = {key: value for key, value in private.items() if is_open or key in self._config.publish_fields}
-        if published:
-            plain["meta"] = {"site": published}
-        return normalise(plain)[0], {**private, "path": path}
+    def _shown(self, registered: Registered) -> str:
+        return os.fsdecode(registered.files[0].path.removeprefix(self._below))
 
-    def _group(self, plain: dict[str, Any], private: dict[str, Any], *, is_open: bool) -> None:
-        context = private.get(self._order.context_column)
-        if context is not None:
-            text = str(context)
-            plain["context_id"] = text if is_open else self._keys.opaque("context", text)
-        timestamp = private.get(self._order.timestamp_column)
-        if timestamp is not None:
-            if isinstance(timestamp, bool) or not isinstance(timestamp, int):
-                raise InvalidArgument(f"column `{self._order.timestamp_column}`: expected whole milliseconds")
-            plain["timestamp"] = timestamp
+    def _disappeared(self, target: _Target) -> None:
+        """Frames of this folder in the draft that were not read now."""
+        gone = {each.frame_id: path for path, each in self._known.items() if each.frame_id not in self._seen}
+        if not gone:
+            return
+        there = target.draft.held(gone)
+        for frame_id in there:
+            place = os.fsdecode(gone[frame_id].removeprefix(self._below))
+            note = self._ledger.skip if self._order.prune else self._ledger.notice
+            note("frames", place, PRUNED if self._order.prune else DISAPPEARED)
+        if there and self._order.prune:
+            self._changes["pruned"] = target.draft.delete_frames(there)
 
 
 def _located(path: str, roots: dict[str, LocalRoot]) -> tuple[LocalRoot, Path]:

@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import grpc
+import orjson
 
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument, Refused, Unimplemented
 from hyperdatasets.core.order import MAX_POSITION
+from hyperdatasets.formats.agreement import Agreement, boxes_as
+from hyperdatasets.formats.intake import Options
 from hyperdatasets.v1 import node_service_pb2 as pb
 from hyperdatasets.version import __version__
 from hyperdatasets.wire.errors import to_status
@@ -26,6 +29,7 @@ from node.config import NodeConfig
 from node.keys import Keys
 from node.registration import Order, Registration
 from node.sessions import Session, Sessions
+from node.site_table import TableOrder
 from node.sources.local import LocalRoot
 from node.store import NodeStore
 from node.streaming import Streaming
@@ -34,6 +38,7 @@ from node.streams import Streams
 LOCAL = clients.Client("local")  # the client of an open node on loopback
 MAX_TEXT = 1_000  # characters of what a client says about itself
 MAX_READERS = 1 << 20  # workers, and positions in a block
+_LEDGER_PIECE = 1 << 20  # bytes
 _LOG = logging.getLogger("node")
 
 
@@ -136,24 +141,23 @@ class NodeServicer:
 
     def Register(self, request: pb.RegisterRequest, context: grpc.ServicerContext) -> Iterator[pb.RegisterResponse]:
         self._check_operator(context)
-        order = Order(
-            request.path, request.dataset, request.format, request.version, request.replace_annotations,
-            request.context_column, request.timestamp_column, request.columns_file,
-        )  # fmt: skip
         site = self._site
-        registration = Registration(order, site.config, site.keys, site.roots, site.store, site.centre)
-        last = pb.RegisterResponse()
+        registration = Registration(_order(request), site.config, site.keys, site.roots, site.store, site.centre)
+        last, ledger = pb.RegisterResponse(), None
         for progress in registration.run():
+            ledger = progress.ledger
             last = pb.RegisterResponse(
-                scanned=progress.scanned, added=progress.added, updated=progress.updated,
-                unchanged=progress.unchanged,
-                problems=[pb.RegisterProblem(file=each.file, reason=each.reason) for each in progress.problems],
-            )  # fmt: skip
+                scanned=progress.scanned, added=progress.added, updated=progress.updated, unchanged=progress.unchanged
+            )
             yield last
-        site.audit.add("registered", dataset=request.dataset, scanned=last.scanned, added=last.added)
-        yield pb.RegisterResponse(
-            scanned=last.scanned, added=last.added, updated=last.updated, unchanged=last.unchanged, done=True
-        )
+        if not request.dry_run:
+            site.audit.add("registered", dataset=request.dataset, scanned=last.scanned, added=last.added)
+        text = orjson.dumps(ledger.to_plain()) if ledger else b""
+        for start in range(0, len(text), _LEDGER_PIECE):
+            yield pb.RegisterResponse(
+                scanned=last.scanned, added=last.added, updated=last.updated, unchanged=last.unchanged,
+                done=start + _LEDGER_PIECE >= len(text), ledger=text[start : start + _LEDGER_PIECE],
+            )  # fmt: skip
 
     def GetStatus(self, request: pb.GetStatusRequest, context: grpc.ServicerContext) -> pb.GetStatusResponse:
         self._client(context)
@@ -201,6 +205,19 @@ class NodeServicer:
         end = session.count if session.count >= 0 else MAX_POSITION
         if not 0 <= position < end:
             raise InvalidArgument(f"position {position}: the session has positions from 0 to before {end}")
+
+
+def _order(request: pb.RegisterRequest) -> Order:
+    agreement = Agreement(scale=request.scale_annotations, boxes_as=boxes_as(request.boxes_as))
+    return Order(
+        request.path, request.dataset, request.version,
+        options=Options(request.format, frozenset(request.classes), request.limit or None, agreement),
+        table=TableOrder(
+            request.columns_file, request.context_column, request.timestamp_column, dict(request.column_types),
+            request.context_as, request.rename_contexts,
+        ),
+        replace_annotations=request.replace_annotations, prune=request.prune, dry_run=request.dry_run,
+    )  # fmt: skip
 
 
 def handlers(servicer: NodeServicer) -> grpc.GenericRpcHandler:

@@ -46,6 +46,13 @@ _SCHEMA = """
     CREATE TABLE IF NOT EXISTS reports (
         session_id TEXT PRIMARY KEY, payload BLOB NOT NULL, signature BLOB NOT NULL, sent INTEGER NOT NULL
     ) STRICT;
+    CREATE TABLE IF NOT EXISTS grouping (
+        dataset TEXT NOT NULL, frame_id TEXT NOT NULL, context TEXT NOT NULL, timestamp INTEGER,
+        PRIMARY KEY (dataset, frame_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS column_types (
+        dataset TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, PRIMARY KEY (dataset, name)
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
 """
 
@@ -73,6 +80,18 @@ class Registered:
     private: Mapping[str, Any]
     part: bytes
     thumbnail: bytes
+    context: str = ""
+    timestamp: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFrame:
+    """What earlier registrations know of a file: its frame, its private columns, context and time."""
+
+    frame_id: str
+    private: Mapping[str, Any]
+    context: str
+    timestamp: int | None
 
 
 class NodeStore:
@@ -102,6 +121,40 @@ class NodeStore:
                 columns = orjson.dumps(dict(frame.private)).decode()
                 self._execute("INSERT OR REPLACE INTO private VALUES (?, ?, ?)", (dataset, frame.frame_id, columns))
                 self._execute("INSERT OR IGNORE INTO sent VALUES (?, ?, ?)", (dataset, frame.frame_id, frame.part))
+                self._execute(
+                    "INSERT OR REPLACE INTO grouping VALUES (?, ?, ?, ?)",
+                    (dataset, frame.frame_id, frame.context, frame.timestamp),
+                )
+
+    def known_frames(self, dataset: str, root: str, below: bytes) -> dict[bytes, KnownFrame]:
+        """Path -> the frame of a file below a folder; `below` is the folder's path with `/`, empty for the root."""
+        rows = self._query(
+            "SELECT f.path, f.frame_id, p.columns_json, g.context, g.timestamp FROM files AS f "
+            "LEFT JOIN private AS p USING (dataset, frame_id) LEFT JOIN grouping AS g USING (dataset, frame_id) "
+            "WHERE f.dataset = ? AND f.root = ? AND f.source = 'default' AND substr(f.path, 1, ?) = ?",
+            (dataset, root, len(below), below),
+        )
+        return {
+            row["path"]: KnownFrame(
+                row["frame_id"], orjson.loads(row["columns_json"] or "{}"), row["context"] or "", row["timestamp"]
+            )
+            for row in rows
+        }
+
+    def context_ids(self, dataset: str) -> set[str]:
+        """The context ids of a dataset's frames, as the site's tables write them."""
+        rows = self._query("SELECT DISTINCT context FROM grouping WHERE dataset = ? AND context != ''", (dataset,))
+        return {row["context"] for row in rows}
+
+    def column_types(self, dataset: str) -> dict[str, str]:
+        """Private column -> its type in the last table that had it."""
+        rows = self._query("SELECT name, type FROM column_types WHERE dataset = ?", (dataset,))
+        return {row["name"]: row["type"] for row in rows}
+
+    def keep_column_types(self, dataset: str, types: Mapping[str, str]) -> None:
+        with self._writing():
+            for name, kind in types.items():
+                self._execute("INSERT OR REPLACE INTO column_types VALUES (?, ?, ?)", (dataset, name, kind))
 
     def files(self, dataset: str, frame_id: str) -> dict[str, StoredFile]:
         """Source id -> file."""

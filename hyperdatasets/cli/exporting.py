@@ -4,36 +4,50 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hyperdatasets.cli.output import show, warn
-from hyperdatasets.client.exports import FORMATS, Exported
+from hyperdatasets.cli.ledgers import Report, Strict, finish
+from hyperdatasets.client.exports import FORMATS
 from hyperdatasets.core.errors import InvalidArgument
+from hyperdatasets.formats.ledger import Ledger
 
 Format = Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}.")]
 Output = Annotated[
     Path | None,
-    typer.Option("--output", "-o", help="New file (croissant: folder) to write; default: standard output."),
+    typer.Option(
+        "--output", "-o", help="New file (or folder, for formats of several files); default: standard output."
+    ),
 ]
+Media = Annotated[str, typer.Option(help="copy or link: put pictures beside their annotations, in a folder.")]
+SplitBy = Annotated[str, typer.Option(help="Field whose values divide the export, such as meta.split.")]
+UriPrefix = Annotated[str, typer.Option(help="URIs below it keep their path: `import --uri-prefix` reads them again.")]
+
+__all__ = ["Format", "Media", "Output", "Report", "SplitBy", "Strict", "UriPrefix", "run_export"]
 
 
-def run_export(write: Callable[..., Exported], *, format_name: str, output: Path | None, as_json: bool) -> None:
+def run_export(
+    write: Callable[..., Ledger], *, format_name: str, output: Path | None, media: str, split_by: str, uri_prefix: str,
+    report: Path | None, strict: bool, as_json: bool,
+) -> None:  # fmt: skip
     """Writes, and says what was written unless that went to standard output itself."""
     if output is None and as_json:
         raise InvalidArgument("--json tells what was written: give --output too")
+    shown = output is not None and not as_json
     try:
-        done = write(output or sys.stdout.buffer, format=format_name, progress=output is not None and not as_json)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the ledger is printed instead
+            ledger = write(
+                output or sys.stdout.buffer, format=format_name, media=media, split_by=split_by, uri_prefix=uri_prefix,
+                progress=shown,
+            )  # fmt: skip
     except BrokenPipeError:  # who reads the standard output, such as `head`, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that nothing is flushed into it at the end
         return
-    told = done.left_out | ({"frames that come again in the order, written once": done.again} if done.again else {})
-    told |= {"frames that were withdrawn, left out": done.withdrawn} if done.withdrawn else {}
-    if not as_json:
-        for what, count in told.items():
-            warn(f"{count} {what}")
-    if output is not None:
-        show({"output": str(output)} | done.to_plain(), as_json=as_json)
+    finish(
+        ledger, report=report, strict=strict, as_json=as_json, to_stderr=output is None, about={"output": str(output)}
+    )

@@ -2,37 +2,53 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hyperdatasets.cli.output import Json, show, warn
-from hyperdatasets.client.loading import import_frames
-from hyperdatasets.formats.reading import detect
+from hyperdatasets.cli.ledgers import (
+    BoxesAs,
+    Classes,
+    DryRun,
+    Format,
+    Limit,
+    Prune,
+    Replace,
+    Report,
+    Scale,
+    Strict,
+    finish,
+)
+from hyperdatasets.cli.output import Json
+from hyperdatasets.client.importing import import_frames
 
 
 def import_command(
-    path: Annotated[Path, typer.Argument(help="Folder with the data.")],
+    path: Annotated[Path, typer.Argument(help="Folder with the data; or a zip or tar file, JSON lines, Parquet.")],
     dataset: Annotated[str, typer.Option(help="`project/name`; made if it does not exist.")],
-    format_name: Annotated[
-        str, typer.Option("--format", help="voc, coco, yolo, jsonl, imagefolder, files or auto.")
-    ] = "auto",
+    format_name: Format = "auto",
     uri_prefix: Annotated[str, typer.Option(help="What stands before each file's path in its URI.")] = "",
+    classes: Classes = "",
+    limit: Limit = None,
+    replace_annotations: Replace = False,
+    prune: Prune = False,
+    dry_run: DryRun = False,
+    strict: Strict = False,
+    scale_annotations: Scale = False,
+    boxes_as: BoxesAs = "",
+    report: Report = None,
     as_json: Json = False,
 ) -> None:
     """Write the metadata of a folder as frames without a site; run again it goes on where it was."""
     project, _, name = dataset.rpartition("/")
-    result = import_frames(
-        path, dataset_name=name, dataset_project=project, format=format_name, uri_prefix=uri_prefix,
-        progress=not as_json,
-    )  # fmt: skip
-    failed = [{"index": each.index, "id": each.id, "reason": each.message} for each in result]
-    used = detect(path) if format_name == "auto" else format_name
-    counts = {"format": used, "added": result.added, "updated": result.updated, "unchanged": result.unchanged}
-    if as_json:
-        show(counts | {"failed": failed, "warnings": result.warnings}, as_json=True)
-        return
-    for text in [*result.warnings, *(f"{each['id']}: {each['reason']}" for each in failed)]:
-        warn(text)
-    show(counts, as_json=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the ledger is printed instead
+        ledger = import_frames(
+            path, dataset_name=name, dataset_project=project, format=format_name, uri_prefix=uri_prefix,
+            classes=[each.strip() for each in classes.split(",") if each.strip()], limit=limit,
+            replace_annotations=replace_annotations, prune=prune, dry_run=dry_run,
+            scale_annotations=scale_annotations, boxes_as=boxes_as, progress=not as_json,
+        )  # fmt: skip
+    finish(ledger, report=report, strict=strict, as_json=as_json)

@@ -10,8 +10,22 @@ from typing import Annotated, Any
 
 import typer
 
-from hyperdatasets.cli.output import Json, console, done, say, show, warn
+from hyperdatasets.cli.ledgers import (
+    BoxesAs,
+    Classes,
+    DryRun,
+    Format,
+    Limit,
+    Prune,
+    Replace,
+    Report,
+    Scale,
+    Strict,
+    finish,
+)
+from hyperdatasets.cli.output import Json, console, done, errors, pairs, say, show, warn
 from hyperdatasets.client.node import NodeClient, local_node
+from hyperdatasets.client.registering import ledger_of
 from hyperdatasets.core.errors import FailedPrecondition, InvalidArgument
 from hyperdatasets.log_lines import to_stderr
 from hyperdatasets.stopping import told_to_stop
@@ -87,40 +101,42 @@ def register(
     folder: Folder,
     path: Annotated[str, typer.Argument(help="<root alias>/<path below it>, or an absolute path below a root.")],
     dataset: Annotated[str, typer.Option(help="`project/name`; made if it does not exist.")],
-    format_name: Annotated[str, typer.Option("--format", help="voc, coco, yolo, imagefolder, files or auto.")] = "auto",
+    format_name: Format = "auto",
     version: Annotated[str, typer.Option(help="A draft; default: the newest.")] = "",
-    columns: Annotated[str, typer.Option(help="CSV file with private columns; its first column names the file.")] = "",
+    columns: Annotated[str, typer.Option(help="CSV, Parquet or Excel file with private columns of the files.")] = "",
     context_column: Annotated[str, typer.Option(help="Column that groups frames, such as a patient.")] = "",
-    timestamp_column: Annotated[str, typer.Option(help="Column with milliseconds that order frames.")] = "",
-    replace_annotations: Annotated[bool, typer.Option("--replace-annotations", help="Also of known frames.")] = False,
+    timestamp_column: Annotated[str, typer.Option(help="Column with milliseconds or dates that order frames.")] = "",
+    column_type: Annotated[list[str] | None, typer.Option(
+        help="name=text|integer|number|boolean|date: the type of a column; repeat for several."
+    )] = None,
+    context_as: Annotated[str, typer.Option(help="integer or text: context ids that are spelled like numbers.")] = "",
+    rename_contexts: Annotated[bool, typer.Option(
+        "--rename-contexts", help="Known frames may get another context id."
+    )] = False,
+    classes: Classes = "",
+    limit: Limit = None,
+    replace_annotations: Replace = False,
+    prune: Prune = False,
+    dry_run: DryRun = False,
+    strict: Strict = False,
+    scale_annotations: Scale = False,
+    boxes_as: BoxesAs = "",
+    report: Report = None,
     as_json: Json = False,
-) -> None:
+) -> None:  # fmt: skip
     """Register a folder: metadata goes to the service, data stays. Run again it goes on where it was."""
     request = pb.RegisterRequest(
         path=path, dataset=dataset, format="" if format_name == "auto" else format_name, version=version,
         columns_file=columns, context_column=context_column, timestamp_column=timestamp_column,
-        replace_annotations=replace_annotations,
+        column_types=pairs("--column-type", column_type), context_as=context_as, rename_contexts=rename_contexts,
+        classes=[each.strip() for each in classes.split(",") if each.strip()], limit=limit or 0,
+        replace_annotations=replace_annotations, prune=prune, dry_run=dry_run, scale_annotations=scale_annotations,
+        boxes_as=boxes_as,
     )  # fmt: skip
-    problems: list[dict[str, str]] = []
-    last = pb.RegisterResponse()
-    with console.status("registering…") as status:
-        for answer in _operator(folder).register(request, operator_secret=(folder / "operator.secret").read_text()):
-            problems += [{"file": each.file, "reason": each.reason} for each in answer.problems]
-            last = answer
-            status.update(f"registering… {answer.scanned} files looked at")
-    counts: dict[str, Any] = {
-        "scanned": last.scanned,
-        "added": last.added,
-        "updated": last.updated,
-        "unchanged": last.unchanged,
-    }
-    if as_json:
-        show(counts | {"problems": problems}, as_json=True)
-        return
-    for problem in problems:
-        warn(f"{problem['file']}: {problem['reason']}")
-    done(f"{folder.name}: {counts.pop('scanned')} files looked at; "
-         + ", ".join(f"{count} {what}" for what, count in counts.items()), counts, as_json=False)  # fmt: skip
+    with errors.status("registering…") as status:
+        answers = _operator(folder).register(request, operator_secret=(folder / "operator.secret").read_text())
+        ledger = ledger_of(answers, lambda scanned: status.update(f"registering… {scanned} files looked at"))
+    finish(ledger, report=report, strict=strict, as_json=as_json)
 
 
 @app.command()

@@ -11,7 +11,7 @@ import orjson
 import typer
 from rich.tree import Tree
 
-from hyperdatasets.cli.exporting import Format, Output, run_export
+from hyperdatasets.cli.exporting import Format, Media, Output, Report, SplitBy, Strict, UriPrefix, run_export
 from hyperdatasets.cli.given_version import Dataset, VersionArgument, given_version
 from hyperdatasets.cli.output import Json, console, done, say, show
 from hyperdatasets.client.dataset import Dataset as DatasetHandle
@@ -152,11 +152,14 @@ def delete(
 def export(
     dataset: Dataset, version: VersionArgument = "",
     query: Annotated[str, typer.Option(help="Frame query: only the frames that match.")] = "",
-    format_name: Format = "jsonl", output: Output = None, as_json: Json = False,
+    format_name: Format = "jsonl", output: Output = None, media: Media = "", split_by: SplitBy = "",
+    uri_prefix: UriPrefix = "", report: Report = None, strict: Strict = False, as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Write the metadata of the frames of a version, by context, time and id."""
-    write = partial(given_version(dataset, version).export, frame_query=query)
-    run_export(write, format_name=format_name, output=output, as_json=as_json)
+    """Write the frames of a version, by context, time and id."""
+    run_export(
+        partial(given_version(dataset, version).export, frame_query=query), format_name=format_name, output=output,
+        media=media, split_by=split_by, uri_prefix=uri_prefix, report=report, strict=strict, as_json=as_json,
+    )  # fmt: skip
 
 
 @app.command()

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from hyperdatasets.cli.exporting import Format, Output, run_export
+from hyperdatasets.cli.exporting import Format, Media, Output, Report, SplitBy, Strict, UriPrefix, run_export
 from hyperdatasets.cli.output import Json, done, say, show, warn
 from hyperdatasets.client.dataview import DataView
 from hyperdatasets.core.errors import NotFound
@@ -144,9 +144,15 @@ def compare(
 
 
 @app.command()
-def export(view: Name, format_name: Format = "jsonl", output: Output = None, as_json: Json = False) -> None:
-    """Write the metadata of the selected frames, in the view's order."""
-    run_export(DataView.get(name=view).export, format_name=format_name, output=output, as_json=as_json)
+def export(
+    view: Name, format_name: Format = "jsonl", output: Output = None, media: Media = "", split_by: SplitBy = "",
+    uri_prefix: UriPrefix = "", report: Report = None, strict: Strict = False, as_json: Json = False,
+) -> None:  # fmt: skip
+    """Write the selected frames, in the view's order."""
+    run_export(
+        DataView.get(name=view).export, format_name=format_name, output=output, media=media, split_by=split_by,
+        uri_prefix=uri_prefix, report=report, strict=strict, as_json=as_json,
+    )  # fmt: skip
 
 
 def _plain(view: DataView) -> dict[str, Any]:

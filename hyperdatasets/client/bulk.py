@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -47,13 +48,29 @@ class FailedFrame:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A part of a frame (`annotations`, `meta.<name>`) that was not taken, since something else was stored."""
+
+    index: int
+    id: str
+    part: str
+
+
 class WriteResult(list[FailedFrame]):
-    """The frames that failed; with how many were added, updated and unchanged, and what was noticed."""
+    """The frames that failed; with how many were added, updated and unchanged, and what was noticed.
+
+    Attributes:
+        changes: of a registration: what changed in frames that were there -> in how many.
+        differences: of a registration: what was not taken.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.added = self.updated = self.unchanged = 0
         self.warnings: list[str] = []
+        self.changes: Counter[str] = Counter()
+        self.differences: list[Difference] = []
 
 
 @dataclass(slots=True)
@@ -120,6 +137,10 @@ class _Writer:
             FailedFrame(sent.indexes[each.index], each.frame_id, each.reason, each.message) for each in answer.failures
         )
         self.result.warnings += [f"{each.where}: {each.message}" for each in answer.warnings]
+        self.result.changes.update(answer.changes)
+        self.result.differences += [
+            Difference(sent.indexes[each.index], each.frame_id, each.part) for each in answer.differences
+        ]
         progress(len(sent.indexes))
 
 

@@ -12,7 +12,7 @@ import orjson
 import yaml
 
 from hyperdatasets.client import json_text
-from hyperdatasets.client.exports import Exported, Subject, export
+from hyperdatasets.client.exports import How, Subject, export
 from hyperdatasets.client.label_query import LabelQuery
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.node import NodeClient, local_node
@@ -22,6 +22,7 @@ from hyperdatasets.client.view_reading import ViewReader
 from hyperdatasets.core.dataview_text import from_plain, from_yaml, to_plain
 from hyperdatasets.core.errors import InvalidView, ViewPublished
 from hyperdatasets.core.selection import SiteSelection
+from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.v1 import dataview_service_pb2 as pb
 
 
@@ -389,22 +390,28 @@ class DataView:
         found = self.get_iterator(projection=projection)
         return [[frame.plain for frame in clip] for clip in found] if self._clips else [each.plain for each in found]
 
-    def export(self, to: str | Path | BinaryIO, *, format: str = "jsonl", progress: bool = False) -> Exported:
-        """Writes what the view selects, metadata only: each frame of one pass once, in order, labels mapped.
+    def export(
+        self, to: str | Path | BinaryIO, *, format: str = "jsonl", media: str = "", split_by: str = "",
+        uri_prefix: str = "", progress: bool = False,
+    ) -> Ledger:  # fmt: skip
+        """Writes what the view selects: each frame of one pass once, in order, labels mapped.
 
         Args:
-            to: a new file (for croissant: a new folder), or a stream of bytes.
-            format: `jsonl` (our own importer reads it back), `coco`, or `croissant`.
+            to: a new file, a stream of bytes, or (for formats of several files) a new folder.
+            format: as `docs/formats.md` lists them.
+            media: `copy` or `link` puts pictures beside their annotations, in a folder; empty: metadata only.
+            split_by: field whose values divide the export, such as `meta.split`.
+            uri_prefix: URIs below it keep their path, so that `import_frames(uri_prefix=…)` gives the same frames.
 
         Returns:
-            How many frames were written, and what the format cannot hold.
+            What was written, and what the format cannot hold; each kind of loss is a warning, too.
 
         Raises:
             AlreadyExists: there is something in that place; nothing is ever overwritten.
         """
-        subject = self._subject()
         place = Path(to) if isinstance(to, str) else to
-        return export(self._client, subject, place, format_name=format, progress=progress)
+        how = How(format, media, split_by, uri_prefix)
+        return export(self._client, self._subject(), place, how, progress=progress)
 
     def compare(self, other: DataView, *, examples: int = 10) -> dict[str, Any]:
         """What differs between two views.

@@ -12,7 +12,9 @@ from hyperdatasets.client import json_text
 from hyperdatasets.client.dataview import DataView
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.core.errors import AlreadyExists, FailedPrecondition, VersionNotPublished
+from hyperdatasets.formats.media.pixels import RULES as DECODER_RULES
 from hyperdatasets.v1 import experiment_service_pb2 as pb
+from hyperdatasets.version import __version__
 
 
 class UnpinnedWarning(UserWarning):
@@ -47,8 +49,9 @@ class Experiment:
         if taken := current(client).config.experiment:
             return cls.get(experiment_id=taken, client=client).take_up(parameters)
         request = pb.CreateExperimentRequest(
-            project=project, name=name, parameters_json=json_text.write(parameters), notes=notes, tags=tags
-        )
+            project=project, name=name, parameters_json=json_text.write(parameters), notes=notes, tags=tags,
+            environment_json=json_text.write({"hyperdatasets": __version__, "decoder_rules": DECODER_RULES}),
+        )  # fmt: skip
         experiment = cls(current(client).send(request).experiment, client)
         return experiment.set_state("running")
 

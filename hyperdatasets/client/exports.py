@@ -1,31 +1,32 @@
-"""Exports of what a view or version selects: metadata only, streamed, each frame once, in the view's order."""
+"""Exports of what a view or version selects: streamed, each frame once, in the view's order."""
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-import orjson
 from pyroaring import BitMap
 
+from hyperdatasets.client.export_files import MEDIA, Media, Names, opened
+from hyperdatasets.client.frames import local_copy
+from hyperdatasets.client.ledgers import told
 from hyperdatasets.client.long_reads import ViewRest, long_read
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.progress import bar
 from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.frames import Frame
 from hyperdatasets.core.names import did_you_mean, nearest
-from hyperdatasets.formats import croissant, jsonl
-from hyperdatasets.formats.coco_writer import CocoWriter
-from hyperdatasets.new_file import check_free, new_file, written
+from hyperdatasets.formats import writing
+from hyperdatasets.formats.ledger import Ledger
+from hyperdatasets.formats.registry import WRITTEN
+from hyperdatasets.formats.writing import Placed
 from hyperdatasets.v1 import dataview_service_pb2 as pb
 from hyperdatasets.wire.frames import from_message
 
-FORMATS = ("jsonl", "coco", "croissant")
+FORMATS = tuple(WRITTEN)
+WITHOUT = "unassigned"  # the split of frames that have no value
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Subject:
         identifier: `view@sha256:…` of a published view; else empty.
         published: its date in ISO form; else empty.
         rois_apart: a frame comes once for each of its ROIs (`output_rois: frame_per_roi`).
+        mask_labels: what the colours of masks mean.
     """
 
     target: pb.ViewOrSpec
@@ -45,60 +47,66 @@ class Subject:
     identifier: str = ""
     published: str = ""
     rois_apart: bool = False
+    mask_labels: Sequence[Mapping[str, Any]] = ()
 
 
-@dataclass(slots=True)
-class Exported:
-    """What an export wrote.
+@dataclass(frozen=True, slots=True)
+class How:
+    """How an export is written.
 
     Attributes:
-        frames: frames (with `frame_per_roi`: ROIs) in it.
-        again: positions of the view whose frame was there already, since a weighted order may repeat frames.
-        withdrawn: frames without content, since they were withdrawn.
-        left_out: in words, what the format cannot hold or holds otherwise -> how often.
+        format: name of a format.
+        media: `copy` or `link` puts the pictures beside their annotations; empty: metadata only.
+        split_by: field (`meta.split`, `site`) whose values divide the export; empty: as the format has splits.
+        uri_prefix: URIs below it keep their path, so that `import --uri-prefix` gives the same frames again.
     """
 
     format: str
-    frames: int = 0
-    again: int = 0
-    withdrawn: int = 0
-    left_out: dict[str, int] = field(default_factory=dict)
+    media: str = ""
+    split_by: str = ""
+    uri_prefix: str = ""
 
-    def to_plain(self) -> dict[str, Any]:
-        return {"format": self.format, "frames": self.frames, "again": self.again, "withdrawn": self.withdrawn,
-                "left_out": self.left_out}  # fmt: skip
+    def __post_init__(self) -> None:
+        if self.format not in WRITTEN:
+            close = did_you_mean(nearest(self.format, WRITTEN)) or f" There are: {', '.join(WRITTEN)}."
+            raise InvalidArgument(f"there is no export format `{self.format}`.{close}")
+        if self.media not in MEDIA:
+            raise InvalidArgument(f"media: expected `copy` or `link`, got {self.media!r}")
 
 
 def export(
-    client: MetadataClient, subject: Subject, to: Path | BinaryIO, *, format_name: str, progress: bool = False
-) -> Exported:
-    """Writes the frames that a view selects.
+    client: MetadataClient, subject: Subject, to: Path | BinaryIO, how: How, *, progress: bool = False
+) -> Ledger:
+    """Write the frames that a view selects.
 
     Args:
-        to: a file that is not there yet (for croissant: a folder), or a stream of bytes.
-        format_name: jsonl, coco or croissant.
+        to: a file that is not there yet, a stream of bytes, or, for formats of several files, a new folder.
+
+    Returns:
+        What was written, and what the format cannot hold; `frames` has how many frames were `written`, came `again` in
+        the order, or are `withdrawn`.
 
     Raises:
-        AlreadyExists: the file is there already; nothing is ever overwritten.
+        AlreadyExists: there is something in that place already; nothing is ever overwritten.
         InvalidArgument: there is no such format, or it needs a folder.
     """
-    if format_name not in FORMATS:
-        close = did_you_mean(nearest(format_name, FORMATS)) or f" There are: {', '.join(FORMATS)}."
-        raise InvalidArgument(f"there is no export format `{format_name}`.{close}")
-    if format_name == "croissant":
-        if not isinstance(to, Path):
-            raise InvalidArgument("croissant is a folder of two files: say where it is to be made")
-        with _new_folder(to):
-            reading = _Reading(client, subject, Exported(format_name), progress)
-            _croissant(reading, to)
-    elif isinstance(to, Path):
-        with new_file(to) as file:
-            reading = _Reading(client, subject, Exported(format_name), progress)
-            _WRITERS[format_name](reading, file)
-    else:
-        reading = _Reading(client, subject, Exported(format_name), progress)
-        _WRITERS[format_name](reading, to)
-    return reading.exported
+    form = WRITTEN[how.format]
+    if subject.rois_apart and not form.holds_rois_apart:
+        can = ", ".join(each.name for each in WRITTEN.values() if each.holds_rois_apart)
+        raise InvalidArgument(f"this view gives a frame for each ROI; {form.title} cannot hold that, {can} can")
+    in_folder = not form.single or bool(how.media) or bool(how.split_by)
+    with opened(to, folder=in_folder) as output:
+        reading = _Reading(client, subject, Ledger(how.format, writes=True), progress)
+        names = Names(form, how.uri_prefix, in_folder=in_folder, ledger=reading.ledger)
+        media = Media(how.media, output, local_copy, reading.ledger)
+        writer = form.start(output, reading.subject(), reading.ledger)
+        for key, frame in reading.frames():
+            named = names.of(frame)
+            media.put(frame, named)
+            writer.add(Placed(frame, named, _split(frame, how, form, reading.ledger), key))
+        writer.finish()
+    told(reading.ledger, stacklevel=4)
+    return reading.ledger
 
 
 @dataclass
@@ -106,21 +114,24 @@ class _Reading:
     """One pass over the view, each frame once; counts as it goes."""
 
     client: MetadataClient
-    subject: Subject
-    exported: Exported
+    described: Subject
+    ledger: Ledger
     progress: bool
     _frames: dict[str, BitMap] = field(default_factory=dict)  # by dataset: revisions that came
     _rois: set[tuple[str, int, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        parts = ("sources", "annotations") if self.exported.format == "coco" else ()  # no more needs to travel
-        request = pb.ReadDataViewRequest(target=self.subject.target, projection=parts)
+        self.ledger.frames = {"written": 0, "again": 0, "withdrawn": 0}
+        request = pb.ReadDataViewRequest(target=self.described.target)
         self._answers = long_read(self.client, ViewRest(request))
         self._first: pb.ReadDataViewResponse = next(self._answers)
 
-    @property
-    def labels(self) -> dict[str, int]:
-        return dict(self._first.labels)
+    def subject(self) -> writing.Subject:
+        given = self.described
+        colours = {"_all_": [dict(each) for each in given.mask_labels]}
+        return writing.Subject(
+            given.name, dict(self._first.labels), given.description, colours, given.identifier, given.published
+        )
 
     def frames(self) -> Iterator[tuple[Hashable, Frame]]:
         """Frames with what tells them apart where one comes several times; None elsewhere."""
@@ -131,16 +142,17 @@ class _Reading:
                     if entry.position >= length:  # of a view that repeats without end
                         return
                     if self._is_new(entry):
-                        self.exported.frames += 1
-                        key = (entry.dataset_id, entry.frame.revision) if self.subject.rois_apart else None
+                        self.ledger.frames["written"] += 1
+                        key = (entry.dataset_id, entry.frame.revision) if self.described.rois_apart else None
                         yield key, cast("Frame", from_message(entry.frame.frame))
                 advance(len(answer.entries))
 
     def _is_new(self, entry: pb.ViewEntry) -> bool:
         if entry.frame.withdrawn:
-            self.exported.withdrawn += 1
+            self.ledger.frames["withdrawn"] += 1
+            self.ledger.skip("frames", f"position {entry.position}", "frames that were withdrawn")
             return False
-        if self.subject.rois_apart:
+        if self.described.rois_apart:
             roi = (entry.dataset_id, entry.frame.revision, entry.frame.frame.annotations[0].id)
             known = roi in self._rois
             self._rois.add(roi)
@@ -148,62 +160,29 @@ class _Reading:
             came = self._frames.setdefault(entry.dataset_id, BitMap())
             known = entry.frame.revision in came
             came.add(entry.frame.revision)
-        self.exported.again += known
+        self.ledger.frames["again"] += known
         return not known
 
 
-def _jsonl(reading: _Reading, file: BinaryIO) -> None:
-    file.writelines(jsonl.write(frame for _, frame in reading.frames()))
+def _split(frame: Frame, how: How, form: writing.WrittenFormat, ledger: Ledger) -> str:
+    """The part of the export that a frame belongs to."""
+    if not how.split_by:
+        split = frame.get("meta", {}).get("split")
+        return split if isinstance(split, str) and not form.file_for_each_split else ""
+    value = _value(frame, how.split_by.split("."))
+    if value is None:
+        ledger.notice("frames", frame["id"], f"frames without `{how.split_by}`, in the part `{WITHOUT}`")
+        return WITHOUT
+    return writing.file_safe(value)
 
 
-def _coco(reading: _Reading, file: BinaryIO) -> None:
-    with tempfile.TemporaryFile() as waiting:
-        writer = CocoWriter(reading.labels, _info(reading.subject), waiting)
-        file.writelines(writer.write(reading.frames()))
-    reading.exported.left_out = dict(writer.left_out)
-
-
-_WRITERS = {"jsonl": _jsonl, "coco": _coco}
-
-
-def _info(subject: Subject) -> dict[str, str]:
-    named = {"description": subject.description or subject.name, "version": subject.identifier,
-             "date_created": subject.published}  # fmt: skip
-    return {key: text for key, text in named.items() if text}
-
-
-def _croissant(reading: _Reading, folder: Path) -> None:
-    digest, size, keys = hashlib.sha256(), 0, set[str]()
-    with new_file(folder / croissant.RECORDS) as file:
-        for line in jsonl.write(_noting(reading, keys)):
-            file.write(line)
-            digest.update(line)
-            size += len(line)
-    subject = reading.subject
-    content = croissant.describe(
-        subject.name, description=subject.description, identifier=subject.identifier, published=subject.published,
-        records=croissant.RecordsFile(digest.hexdigest(), size, keys),
-    )  # fmt: skip
-    with new_file(folder / croissant.METADATA) as file:
-        file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2))
-
-
-def _noting(reading: _Reading, keys: set[str]) -> Iterator[Frame]:
-    """The frames; `keys` gets those that any of them has."""
-    for _, frame in reading.frames():
-        keys.update(frame)
-        yield frame
-
-
-@contextmanager
-def _new_folder(path: Path) -> Iterator[None]:
-    """A folder that goes away if nothing is made in it."""
-    with written(path):
-        if not path.is_dir() or any(path.iterdir()):
-            check_free(path)
-        path.mkdir(exist_ok=True)
-        try:
-            yield
-        finally:
-            if not any(path.iterdir()):
-                path.rmdir()
+def _value(plain: Any, path: Sequence[str]) -> str | None:
+    """The text of a field; of a list that of its first element; None if it is absent."""
+    if isinstance(plain, list):
+        return _value(plain[0], path) if plain else None
+    if path:
+        name = "annotations" if path[0] == "rois" else "labels" if path[0] == "label" else path[0]
+        return _value(plain.get(name), path[1:]) if isinstance(plain, dict) else None
+    if plain is None or isinstance(plain, dict):
+        return None
+    return str(plain).lower() if isinstance(plain, bool) else str(plain)

@@ -263,13 +263,13 @@ class SingleFrame(_Annotated):
         """
         if self.blob is not None:
             return _cached(f"blob:{hashlib.sha256(self.blob).hexdigest()}", lambda: self.blob)
-        return _local(self.site, self.source)
+        return local_copy(self.site, self.source)
 
     def get_local_mask_source(self, mask_id: str | None = None) -> str:
         masks = self.masks_source
         if not masks:
             raise NotFound("the frame has no mask", kind="mask", name=mask_id or "")
-        return _local(self.site, masks[mask_id or next(iter(masks))])
+        return local_copy(self.site, masks[mask_id or next(iter(masks))])
 
     @property
     def _first(self) -> dict[str, Any]:
@@ -371,7 +371,13 @@ def read_uri(uri: str) -> bytes:
     )
 
 
-def _local(site: str, uri: str) -> str:
+def local_copy(site: str, uri: str) -> str:
+    """Path of a local file with the content of a URI.
+
+    Raises:
+        NoLocalSource: the bytes of a site's frame come from its node.
+        SourceUnreadable: there is no such file.
+    """
     if site:
         raise NoLocalSource(f"the bytes of site `{site}` come from its node: `view.open()` there")
     parts = urlsplit(uri)

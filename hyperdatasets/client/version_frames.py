@@ -11,7 +11,7 @@ from hyperdatasets.client import bulk, explore, json_text, writing
 from hyperdatasets.client import vectors as vectors_client
 from hyperdatasets.client.bulk import FailedFrame, WriteResult
 from hyperdatasets.client.explore import FrameSet, Sample
-from hyperdatasets.client.exports import Exported, Subject, export
+from hyperdatasets.client.exports import How, Subject, export
 from hyperdatasets.client.frames import SingleFrame
 from hyperdatasets.client.long_reads import FramesRest, long_read
 from hyperdatasets.client.metadata import MetadataClient, current
@@ -22,10 +22,13 @@ from hyperdatasets.client.vectors import Neighbours
 from hyperdatasets.client.writing import AnyFrame
 from hyperdatasets.core.errors import NotFound
 from hyperdatasets.core.query.syntax import check_characters
+from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.v1 import dataview_service_pb2 as views_pb
 from hyperdatasets.v1 import frame_service_pb2 as frames_pb
 from hyperdatasets.v1 import version_service_pb2 as pb
 from hyperdatasets.wire.frames import from_message
+
+_IDS = 200  # frames asked for by id at once
 
 
 class VersionFrames:
@@ -198,22 +201,32 @@ class VersionFrames:
                 yield SingleFrame.from_plain(from_message(stored.frame))
 
     def export(
-        self, to: str | Path | BinaryIO, *, format: str = "jsonl", frame_query: str = "", progress: bool = False
-    ) -> Exported:
-        """Writes the frames (metadata only) by context, time and id: see `DataView.export`."""
+        self, to: str | Path | BinaryIO, *, format: str = "jsonl", frame_query: str = "", media: str = "",
+        split_by: str = "", uri_prefix: str = "", progress: bool = False,
+    ) -> Ledger:  # fmt: skip
+        """Writes the frames by context, time and id: see `DataView.export`."""
         rule = {"dataset": self.dataset_id, "version": self.id, "frame_query": frame_query}
+        masks = [{"value": list(each.value), "labels": list(each.labels)} for each in self._message.mask_labels]
         subject = Subject(
             views_pb.ViewOrSpec(spec=json_text.write({"rules": [rule]})), self.name,
-            description=self.comment, identifier=self.digest if not frame_query else "",
+            description=self.comment, identifier=self.digest if not frame_query else "", mask_labels=masks,
         )  # fmt: skip
         place = Path(to) if isinstance(to, str) else to
-        return export(self._client, subject, place, format_name=format, progress=progress)
+        return export(self._client, subject, place, How(format, media, split_by, uri_prefix), progress=progress)
 
     def get_frame(self, frame_id: str) -> AnyFrame:
         answer = self._client.send(frames_pb.BatchGetFramesRequest(**self._named, frame_ids=[frame_id]))
         if not answer.frames:
             raise NotFound(f"version `{self.name}` has no frame `{frame_id}`", kind="frame", name=frame_id)
         return SingleFrame.from_plain(from_message(answer.frames[0].frame))
+
+    def held(self, frame_ids: Iterable[str]) -> list[str]:
+        """Which of these frames the version has."""
+        ids, found = iter(frame_ids), list[str]()
+        while part := list(islice(ids, _IDS)):
+            answer = self._client.send(frames_pb.BatchGetFramesRequest(**self._named, frame_ids=part))
+            found += [each.frame.id for each in answer.frames]
+        return found
 
     def set_vectors(self, field: str, vectors: Mapping[str, Sequence[float]]) -> WriteResult:
         """Gives frames of this version (draft or published) a vector each, by frame id; written once.

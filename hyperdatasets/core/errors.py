@@ -93,6 +93,17 @@ class InvalidConfig(InvalidArgument):
     reason = "INVALID_CONFIG"
 
 
+class Incomplete(HyperdatasetsError):
+    """Something was lost where nothing may be (`strict`); `ledger` has all of it."""
+
+    reason = "INCOMPLETE"
+    status = "FAILED_PRECONDITION"
+
+    def __init__(self, message: str, ledger: object = None, **fields: object) -> None:
+        super().__init__(message, **fields)
+        self.ledger = ledger
+
+
 class NotFound(HyperdatasetsError, LookupError):
     """Fields: `kind` (dataset, version, …), `name`, and `nearest` (names the caller may list)."""
 

@@ -193,7 +193,7 @@ def _nodes(demo: Demo, client: MetadataClient, tap: Tap, raw: dict[str, digits.S
         setup.init(
             folder, site=site, service=tap.address, roots={"scans": raw[site].folder}, listen=f"127.0.0.1:{port}"
         )
-        _publish_field(folder, ["split", "second_reader"])
+        _publish_field(folder, ["folder_labels", "split", "second_reader"])
         fingerprint = setup.enrol(folder, token=token)
         admin.approve_site(site, fingerprint=fingerprint, client=client)
         (folder / "policy.toml").write_text(_POLICY, encoding="utf-8")

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
+
+from hyperdatasets.formats import croissant_reader
+from hyperdatasets.formats.counting import kept_of
+from hyperdatasets.formats.jsonl import line_of
+from hyperdatasets.formats.ledger import Ledger
+from hyperdatasets.formats.reading import Format
+from hyperdatasets.formats.writing import Output, Placed, Subject, Writer, WrittenFormat
 
 METADATA, RECORDS = "metadata.json", "frames.jsonl"
 
@@ -92,3 +102,41 @@ def _described(field: _Field) -> dict[str, Any]:
         "dataType": field.kind, "source": source,
     }  # fmt: skip
     return plain | ({"repeated": True} if field.path else {})
+
+
+class _CroissantWriter:
+    """Writes the records as they come, and the description of them at the end."""
+
+    def __init__(self, output: Output, subject: Subject, ledger: Ledger) -> None:
+        self._output, self._subject, self._ledger = output, subject, ledger
+        self._file, self._digest = output.file(RECORDS), hashlib.sha256()
+        self._size, self._keys = 0, set[str]()
+
+    def add(self, placed: Placed) -> None:
+        line = line_of(placed.frame)
+        self._file.write(line)
+        self._digest.update(line)
+        self._size += len(line)
+        self._keys.update(placed.frame)
+        for kind, count in kept_of(placed.frame).items():
+            self._ledger.keep(kind, count)
+
+    def finish(self) -> None:
+        self._file.close()
+        subject = self._subject
+        content = describe(
+            subject.name, description=subject.description, identifier=subject.identifier, published=subject.published,
+            records=RecordsFile(self._digest.hexdigest(), self._size, self._keys),
+        )  # fmt: skip
+        with self._output.file(METADATA) as file:
+            file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2))
+
+
+def _start(output: Output, subject: Subject, ledger: Ledger) -> Writer:
+    return _CroissantWriter(output, subject, ledger)
+
+
+FORMAT = Format("croissant", "Croissant descriptions", croissant_reader.recognise, croissant_reader.read)
+WRITTEN = WrittenFormat(
+    "croissant", "frames with a Croissant description", pictures="", single=False, start=_start, holds_rois_apart=True
+)

@@ -1,73 +1,148 @@
-"""What readers of annotation formats yield: one file with what is known of it, and what was wrong."""
+"""What readers of annotation formats yield: one file with what is known of it; and the frame that it becomes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from hyperdatasets.core.errors import InvalidFrame
 from hyperdatasets.core.normalise import normalise_annotation
 from hyperdatasets.core.plain import meta_object
+from hyperdatasets.formats import agreement
+from hyperdatasets.formats.agreement import Agreement
+from hyperdatasets.formats.ledger import Kind, Ledger
 from hyperdatasets.formats.media import Media
 
-LEFT_OUT = "left out"  # how the reason begins if a whole file is
+
+class Item(NamedTuple):
+    """An annotation as it was read.
+
+    Attributes:
+        plain: in its plain form, unchecked.
+        kind: what it counts as.
+        place: where it was read, for messages: `instances.json, annotation 12`.
+        from_folder: its label is the name of a folder.
+    """
+
+    plain: dict[str, Any]
+    kind: Kind
+    place: str
+    from_folder: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that was left out or looks wrong; `file` is relative to the folder."""
+class MaskFile(NamedTuple):
+    """A mask picture; `path` is relative to the folder."""
 
-    file: str
-    reason: str
+    id: str
+    path: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
-    """A file of the folder with its annotations in plain form, unchecked; `path` is relative, with `/`.
+    """A file of the folder, or a part of one, with its annotations.
 
-    `frame` is set instead where the format holds whole frames.
+    Attributes:
+        path: relative, with `/`.
+        fragment: of a part of a file, what names it in the URI: `char=0,120`; empty for a whole file.
+        items: annotations.
+        meta: metadata of the frame.
+        split: the split it belongs to; becomes `meta.split`.
+        masks: mask pictures beside it.
+        id, context_id, timestamp: as in a frame.
+        stated: width and height that the annotations were made for, where the format says so.
+        shares: coordinates are shares of the picture's sides, from 0 to 1, not pixels.
+        frame: set instead of all of this where the format holds whole frames in their plain form.
+        place: where it is described, for messages; empty = its path.
     """
 
     path: str
-    annotations: list[dict[str, Any]] = field(default_factory=list)
+    fragment: str = ""
+    items: list[Item] = field(default_factory=list)
     meta: dict[str, Any] = field(default_factory=dict)
-    masks: list[dict[str, Any]] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    split: str = ""
+    masks: list[MaskFile] = field(default_factory=list)
+    id: str = ""
+    context_id: str = ""
+    timestamp: int | None = None
+    stated: tuple[int, int] | None = None
+    shares: bool = False
     frame: dict[str, Any] | None = None
+    place: str = ""
 
     @property
-    def left_out(self) -> bool:
-        """Whether a problem stands for the whole file."""
-        return any(problem.reason.startswith(LEFT_OUT) for problem in self.problems)
+    def where(self) -> str:
+        return self.place or self.path
 
-    def to_frame(self, uri: str, media: Media) -> tuple[dict[str, Any], list[Problem]]:
-        """The plain frame of the file under this URI; annotations that are wrong are dropped and told."""
-        source = {"id": "default", "uri": uri, **media.to_plain()}
-        if self.masks:
-            source["masks"] = self.masks
-        problems: list[Problem] = []
-        annotations = [kept for each in self.annotations if (kept := self._checked(each, source, problems))]
-        frame: dict[str, Any] = {"sources": [source], "annotations": annotations}
-        if self.meta:
-            try:
-                frame["meta"] = meta_object(self.meta, "meta")
-            except InvalidFrame as error:
-                problems.append(Problem(self.path, f"metadata left out: {error.message}"))
-        return frame, problems
 
-    def _checked(
-        self, annotation: dict[str, Any], source: dict[str, Any], problems: list[Problem]
-    ) -> dict[str, Any] | None:
+class Made(NamedTuple):
+    """A frame in its plain form, and what of it was kept, by kind."""
+
+    frame: dict[str, Any]
+    kept: dict[Kind, int]
+
+
+def to_frame(
+    entry: Entry, media: Media, *, uri_of: Callable[[str], str], ledger: Ledger, agreement_rules: Agreement
+) -> Made:
+    """The plain frame of a file; what cannot be kept is written into the ledger.
+
+    Args:
+        uri_of: relative path -> URI.
+    """
+    source: dict[str, Any] = {"id": "default", "uri": uri_of(entry.path), **media.to_plain()}
+    if entry.fragment:
+        source["uri"] += f"#{entry.fragment}"
+    if entry.masks:
+        source["masks"] = [{"id": mask.id, "uri": uri_of(mask.path)} for mask in entry.masks]
+    kept: dict[Kind, int] = {"frames": 1}
+    frame: dict[str, Any] = {"sources": [source], "annotations": []}
+    for item in agreement.placed(entry, media, agreement_rules, ledger):
+        if (plain := _checked(item, source, ledger)) is not None:
+            frame["annotations"].append(plain)
+            _count(kept, item.kind)
+            _count(kept, "attributes", len(plain.get("meta", ())))
+    _count(kept, "masks", len(entry.masks))
+    _add_meta(frame, entry, kept, ledger)
+    own = {"id": entry.id, "context_id": entry.context_id, "timestamp": entry.timestamp}
+    frame |= {name: value for name, value in own.items() if value not in {"", None}}
+    return Made(frame, kept)
+
+
+def _add_meta(frame: dict[str, Any], entry: Entry, kept: dict[Kind, int], ledger: Ledger) -> None:
+    meta: dict[str, Any] = {}
+    for name, value in entry.meta.items():
         try:
-            plain, warnings = normalise_annotation(annotation, [source])
+            meta |= meta_object({name: value}, "meta")
         except InvalidFrame as error:
-            problems.append(Problem(self.path, f"{_named(annotation)} left out: {error.message}"))
-            return None
-        problems += [Problem(self.path, warning) for warning in warnings]
-        return plain if plain["id"] else {key: value for key, value in plain.items() if key != "id"}
+            ledger.lose("attributes", entry.where, "metadata that cannot be kept", error.message)
+    captions = len(meta["captions"]) if isinstance(meta.get("captions"), list) else 0
+    _count(kept, "captions", captions)
+    _count(kept, "attributes", len(meta) - ("captions" in meta))
+    if entry.split:
+        meta["split"] = entry.split
+        _count(kept, "splits")
+    if meta:
+        frame["meta"] = meta
+
+
+def _checked(item: Item, source: dict[str, Any], ledger: Ledger) -> dict[str, Any] | None:
+    try:
+        plain, warnings = normalise_annotation(item.plain, [source])
+    except InvalidFrame as error:
+        ledger.lose(item.kind, item.place, "annotations that are not valid", f"{_named(item.plain)}: {error.message}")
+        return None
+    for warning in warnings:
+        ledger.notice(item.kind, item.place, "annotations that look wrong", f"{_named(item.plain)}: {warning}")
+    return plain if plain["id"] else {key: value for key, value in plain.items() if key != "id"}
+
+
+def _count(kept: dict[Kind, int], kind: Kind, count: int = 1) -> None:
+    if count:
+        kept[kind] = kept.get(kind, 0) + count
 
 
 def _named(annotation: Any) -> str:
     labels = annotation.get("labels") if isinstance(annotation, dict) else annotation
     shown = ", ".join(map(str, labels)) if isinstance(labels, list) else str(labels)
-    return f"annotation `{shown[:60]}`"
+    return f"`{shown[:60]}`"

@@ -1,93 +1,140 @@
-"""Plain files: with sidecars (`scan.png.json` or `scan.json` beside `scan.png`), or in a folder per label."""
+"""Plain files: each is a frame, with a sidecar (`scan.png.json` or `scan.json` beside `scan.png`) or without."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import orjson
+from hyperdatasets.formats.entry import Entry, Item
+from hyperdatasets.formats.folder import Folder, Unreadable, decoded, split_of, suffix
+from hyperdatasets.formats.json_lines import exact
+from hyperdatasets.formats.ledger import Kind, Ledger
+from hyperdatasets.formats.reading import Evidence, Format, Reading
+from hyperdatasets.formats.rows import kept
+from hyperdatasets.formats.suffixes import ANNOTATIONS
 
-from hyperdatasets.formats.entry import Entry, Problem
-
-IMAGES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
-_KEYS = frozenset({"labels", "annotations", "meta"})
-
-
-def walk(folder: Path) -> Iterator[str]:
-    """Paths of all files below a folder, relative with `/`, sorted; hidden ones and links out of it are left out."""
-    root = os.fspath(folder)
-    for current, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith("."):
-                yield os.path.relpath(os.path.join(current, name), root).replace(os.sep, "/")  # noqa: PTH118  # fast
+LIKELY = "looks like annotations, but no known format fits; not made a frame"
+BROKEN = "a sidecar that cannot be read"
+UNKNOWN = "keys that a sidecar does not have; it has labels, annotations, meta"
+UNKNOWN_OF_ANNOTATION = "keys that an annotation does not have; its own values belong into `meta`"
+SAME_ID = "ids of annotations that occur twice; the later one gets another id"
+SHARED = "one sidecar for several files; each has its annotations"
+_KEYS = frozenset({"id", "labels", "confidence", "origin", "geometry", "sources", "meta"})
+_KINDS: dict[str, Kind] = {
+    "box": "boxes", "polygon": "polygons", "ellipse": "ellipses", "keypoints": "key points", "mask": "masks",
+    "span": "spans", "points3d": "3-D shapes", "polygon3d": "3-D shapes", "box3d": "3-D shapes",
+}  # fmt: skip
 
 
-def problem_of_name(path: str) -> Problem | None:
-    """A name that no address can hold, such as one that is not UTF-8."""
+def _recognise(_folder: Folder) -> Evidence | None:
+    return None  # it is taken where nothing else fits
+
+
+def _read(reading: Reading) -> Iterator[Entry]:
+    folder, ledger = reading.folder, reading.ledger
+    likely = set(folder.with_suffix(*ANNOTATIONS))
+    sidecars = _sidecars(folder, likely)
+    used = set(sidecars.values())
+    _tell_shared(sidecars, ledger)
+    for path in sorted(likely - used):
+        ledger.lose("annotation files", path, LIKELY)
+    for path in folder.files:
+        if path not in likely:
+            yield _entry(folder, path, sidecars.get(path, ""), ledger)
+    reading.used |= used
+    reading.rest(set(folder.files))
+
+
+def _sidecars(folder: Folder, likely: set[str]) -> dict[str, str]:
+    """Path -> its sidecar."""
+    beside = {path[: -len(".json")] + ".json": path for path in likely if suffix(path) == ".json"}
+    found: dict[str, str] = {}
+    for path in folder.files:
+        if path in likely:
+            continue
+        candidates = (f"{path}.json", f"{path[: len(path) - len(suffix(path))]}.json")
+        if side := next((beside[each] for each in candidates if each in beside), ""):
+            found[path] = side
+    return found
+
+
+def _tell_shared(sidecars: Mapping[str, str], ledger: Ledger) -> None:
+    of: dict[str, list[str]] = {}
+    for path, side in sidecars.items():
+        of.setdefault(side, []).append(path)
+    for side, paths in of.items():
+        if len(paths) > 1:
+            ledger.notice("frames", side, SHARED, ", ".join(paths), count=len(paths))
+
+
+def _entry(folder: Folder, path: str, sidecar: str, ledger: Ledger) -> Entry:
+    entry = Entry(path, split=split_of(path))
+    if not sidecar:
+        return entry
     try:
-        path.encode()
-    except UnicodeEncodeError:
-        shown = path.encode("utf-8", "backslashreplace").decode()
-        return Problem(shown, "left out: the file name is not UTF-8; rename the file")
-    if any(ord(char) < 32 for char in path):
-        shown = path.encode("unicode_escape").decode()
-        return Problem(shown, "left out: the file name has control characters; rename the file")
-    return None
+        plain = exact(decoded(folder.read(sidecar)).encode())
+    except (Unreadable, ValueError) as error:
+        ledger.unreadable(sidecar, BROKEN, str(error))
+        return entry
+    if not isinstance(plain, dict):
+        ledger.unreadable(sidecar, BROKEN, f"expected an object with labels, annotations, meta, got {plain!r:.60}")
+        return entry
+    for key, value in plain.items():
+        _add(entry, key, value, sidecar, ledger)
+    return entry
 
 
-def images(folder: Path) -> list[str]:
-    return [path for path in walk(folder) if Path(path).suffix.lower() in IMAGES]
+def _add(entry: Entry, key: str, value: Any, sidecar: str, ledger: Ledger) -> None:
+    if key not in {"labels", "annotations", "meta"}:
+        ledger.lose("attributes", sidecar, UNKNOWN, f"`{key[:60]}`")
+    elif value is None or value in ([], {}):
+        return
+    elif key == "labels":
+        entry.items.append(Item({"labels": value}, "labels", sidecar))
+    elif key == "annotations":
+        _add_annotations(entry, value, sidecar, ledger)
+    elif isinstance(value, dict):
+        _add_meta(entry, value, sidecar, ledger)
+    else:
+        ledger.lose("attributes", sidecar, "metadata of a sidecar that is no object", f"{value!r:.60}")
 
 
-def read(folder: Path) -> Iterator[Entry]:
-    """Every file that is no sidecar."""
-    there = set(walk(folder))
-    sidecars = {path: side for path in there if (side := _sidecar(path, there))}
-    for path in sorted(there - set(sidecars.values())):
-        yield _entry(folder, path, sidecars.get(path))
-
-
-def detect_labelled(folder: Path) -> bool:
-    """All pictures lie in folders, one level deep, and at least two folders have some."""
-    found = images(folder)
-    return bool(found) and all(path.count("/") == 1 for path in found) and len({p.split("/")[0] for p in found}) > 1
-
-
-def read_labelled(folder: Path) -> Iterator[Entry]:
-    """Each file carries the name of its folder as the label of the frame."""
-    for path in walk(folder):
-        if problem := problem_of_name(path):
-            yield Entry(path, problems=[problem])
-        elif "/" in path:
-            yield Entry(path, annotations=[{"labels": [path.split("/")[-2]]}])
+def _add_annotations(entry: Entry, value: Any, sidecar: str, ledger: Ledger) -> None:
+    if not isinstance(value, list):
+        ledger.lose("labels", sidecar, "annotations of a sidecar that are no list", f"{value!r:.60}")
+        return
+    seen: set[str] = set()
+    for number, each in enumerate(value):
+        place = f"{sidecar}, annotation {number}"
+        if isinstance(each, dict):
+            entry.items.append(Item(_known(each, seen, place, ledger), _kind(each), place))
         else:
-            yield Entry(path, problems=[Problem(path, "it lies in no folder of a label; kept without one")])
+            ledger.lose("labels", place, "annotations of a sidecar that are no objects", f"{each!r:.60}")
 
 
-def _sidecar(path: str, there: set[str]) -> str | None:
-    candidates = (f"{path}.json", f"{path.rpartition('.')[0]}.json")
-    return next((side for side in candidates if side in there and side != path), None)
+def _known(annotation: dict[str, Any], seen: set[str], place: str, ledger: Ledger) -> dict[str, Any]:
+    """The annotation without keys that there are not, and without an id that another one of the file has."""
+    for key in sorted(annotation.keys() - _KEYS):
+        ledger.lose("attributes", place, UNKNOWN_OF_ANNOTATION, f"`{key[:60]}`")
+    found = {key: value for key, value in annotation.items() if key in _KEYS}
+    if isinstance(name := found.get("id"), str) and name:
+        if name in seen:
+            ledger.notice(_kind(annotation), place, SAME_ID, f"`{name[:60]}`")
+            del found["id"]
+        seen.add(name)
+    return found
 
 
-def _entry(folder: Path, path: str, sidecar: str | None) -> Entry:
-    if problem := problem_of_name(path):
-        return Entry(path, problems=[problem])
-    if sidecar is None:
-        return Entry(path)
-    try:
-        plain = orjson.loads((folder / sidecar).read_bytes())
-    except (OSError, ValueError) as error:
-        return Entry(path, problems=[Problem(sidecar, f"cannot be read as JSON: {error}; kept without annotations")])
-    if not isinstance(plain, dict) or not plain.keys() <= _KEYS:
-        listed = ", ".join(sorted(_KEYS))
-        return Entry(path, problems=[Problem(sidecar, f"expected an object with {listed}; kept without annotations")])
-    annotations: Any = plain.get("annotations") or []
-    if not isinstance(annotations, list):
-        problem = Problem(sidecar, "annotations: expected a list of objects; kept without annotations")
-        return Entry(path, problems=[problem])
-    if plain.get("labels"):
-        annotations.append({"labels": plain["labels"]})
-    return Entry(path, annotations=annotations, meta=plain.get("meta") or {})
+def _add_meta(entry: Entry, value: dict[str, Any], sidecar: str, ledger: Ledger) -> None:
+    entry.meta |= kept(value, sidecar, ledger)
+    if isinstance(split := entry.meta.get("split"), str) and split:
+        entry.split = entry.meta.pop("split")
+
+
+def _kind(annotation: Mapping[str, Any]) -> Kind:
+    geometry = annotation.get("geometry")
+    shape = next(iter(geometry), "") if isinstance(geometry, dict) else ""
+    return _KINDS.get(shape, "labels")
+
+
+FORMAT = Format("files", "plain files", _recognise, _read)

@@ -1,61 +1,89 @@
-"""Folders of data in any known layout: found out, and read entry by entry.
-
-| format | layout |
-|---|---|
-| voc | `*.xml` in Pascal VOC form, beside the pictures or in `Annotations/` |
-| coco | one or more `*.json` with `images` and `annotations` |
-| yolo | `data.yaml` or `classes.txt`, a `.txt` per picture in `labels/` or beside it |
-| jsonl | `*.jsonl`, a frame in its plain form per line |
-| imagefolder | a folder per label |
-| files | any files, each perhaps with `<name>.json` beside it (labels, spans, meta) |
-"""
+"""Folders of data in any known layout: recognised, and read entry by entry."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from hyperdatasets.core.errors import InvalidArgument, NotFound
-from hyperdatasets.core.names import did_you_mean, nearest
-from hyperdatasets.formats import coco, files, jsonl, voc, yolo
 from hyperdatasets.formats.entry import Entry
+from hyperdatasets.formats.folder import Folder
+from hyperdatasets.formats.ledger import Ledger, listed
 
-Reader = Callable[[Path], Iterator[Entry]]
-
-READERS: dict[str, Reader] = {
-    "voc": voc.read,
-    "coco": coco.read,
-    "yolo": yolo.read,
-    "jsonl": jsonl.read,
-    "imagefolder": files.read_labelled,
-    "files": files.read,
-}
-_DETECTORS: tuple[tuple[str, Callable[[Path], bool]], ...] = (
-    ("jsonl", jsonl.detect),
-    ("yolo", yolo.detect),
-    ("voc", voc.detect),
-    ("coco", coco.detect),
-    ("imagefolder", files.detect_labelled),
-)
+Colour = tuple[int, int, int]
+MaskLabels = dict[str, dict[Colour, list[str]]]
+"""Mask id -> RGB value -> labels."""
 
 
-def read(folder: Path, format_name: str = "auto") -> Iterator[Entry]:
-    """The entries of a folder, by path; files that are there without annotations come too.
+class Evidence(NamedTuple):
+    """What speaks for a format in a folder.
 
-    Raises:
-        NotFound: there is no such folder.
-        InvalidArgument: the format is unknown.
+    Attributes:
+        annotated: how many data files it gives annotations or labels.
+        used: annotation files that it reads.
+        told: in words: `364 XML files beside their pictures`.
+        weight: below 1 if the evidence is weak, such as names of folders.
     """
-    if not folder.is_dir():
-        raise NotFound(f"there is no folder {folder}", kind="folder", name=str(folder))
-    name = format_name if format_name not in {"", "auto"} else detect(folder)
-    reader = READERS.get(name)
-    if reader is None:
-        close = did_you_mean(nearest(name, READERS)) or f" There are: {', '.join(READERS)}."
-        raise InvalidArgument(f"there is no format `{name}`.{close}")
-    return reader(folder)
+
+    annotated: int
+    used: Sequence[str]
+    told: str
+    weight: float = 1.0
+
+    @property
+    def score(self) -> tuple[float, int]:
+        return self.annotated * self.weight, len(self.used)
 
 
-def detect(folder: Path) -> str:
-    """The format of a folder; `files` if nothing speaks for another."""
-    return next((name for name, holds in _DETECTORS if holds(folder)), "files")
+@dataclass(slots=True)
+class Reading:
+    """One run of a reader over a folder.
+
+    Attributes:
+        mask_labels: what the colours of masks mean; complete when all entries were read.
+        used: annotation files that were read.
+        unread: annotation files of other formats, which are named apart.
+    """
+
+    folder: Folder
+    ledger: Ledger
+    mask_labels: MaskLabels = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+    unread: Mapping[str, str] = field(default_factory=dict)
+
+    def rest(self, data: Sequence[str] | set[str], *, reason: str = "files that are no data of this format") -> None:
+        """Names the files that are neither data nor annotations; called once, at the end."""
+        known = self.used.union(data, self.unread)
+        for path in self.folder.files:
+            if path not in known:
+                self.ledger.skip("other files", path, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A layout of annotations that is read.
+
+    Attributes:
+        name: as `--format` takes it; title: for people.
+        recognise: what speaks for it; None if nothing does. Opens few files, however many there are.
+        read: yields entries by path; writes into the ledger what it does not keep.
+    """
+
+    name: str
+    title: str
+    recognise: Callable[[Folder], Evidence | None]
+    read: Callable[[Reading], Iterator[Entry]]
+
+
+def sample(paths: Sequence[str], size: int = 48) -> Sequence[str]:
+    """A few of many paths, evenly spaced."""
+    step = max(1, len(paths) // size)
+    return paths[::step][:size]
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """`1 file`, `2 files`."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+__all__ = ["Colour", "Evidence", "Format", "MaskLabels", "Reading", "counted", "listed", "sample"]

@@ -249,10 +249,60 @@ class WriteFailure(_message.Message):
 Global___WriteFailure: _TypeAlias = WriteFailure  # noqa: Y015
 
 @_typing.final
+class WriteDifference(_message.Message):
+    """Part of a frame in which what came differs from what was stored; what was stored is kept."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INDEX_FIELD_NUMBER: _builtins.int
+    FRAME_ID_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
+    index: _builtins.int
+    """0-based index in the batch."""
+    frame_id: _builtins.str
+    """Id of the frame."""
+    part: _builtins.str
+    """`annotations`, or `meta.<name>`."""
+    def __init__(
+        self,
+        *,
+        index: _builtins.int = ...,
+        frame_id: _builtins.str = ...,
+        part: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frame_id", b"frame_id", "index", b"index", "part", b"part"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WriteDifference: _TypeAlias = WriteDifference  # noqa: Y015
+
+@_typing.final
 class WriteFramesResponse(_message.Message):
     """Acknowledgement of one batch: what it says is durable."""
 
     DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ChangesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ADDED_FIELD_NUMBER: _builtins.int
@@ -261,6 +311,8 @@ class WriteFramesResponse(_message.Message):
     FAILURES_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     VERSION_ETAG_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    DIFFERENCES_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The batch."""
     added: _builtins.int
@@ -279,6 +331,14 @@ class WriteFramesResponse(_message.Message):
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Warning]:
         """What was accepted but may not be meant, with `where` = the frame id."""
 
+    @_builtins.property
+    def changes(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """Of registrations: what changed in frames that were there, such as `annotations added` -> in how many frames."""
+
+    @_builtins.property
+    def differences(self) -> _containers.RepeatedCompositeFieldContainer[Global___WriteDifference]:
+        """Of registrations: what was not taken, since something else was stored."""
+
     def __init__(
         self,
         *,
@@ -289,10 +349,12 @@ class WriteFramesResponse(_message.Message):
         failures: _abc.Iterable[Global___WriteFailure] | None = ...,
         warnings: _abc.Iterable[_common_pb2.Warning] | None = ...,
         version_etag: _builtins.str = ...,
+        changes: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        differences: _abc.Iterable[Global___WriteDifference] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["added", b"added", "failures", b"failures", "request_id", b"request_id", "unchanged", b"unchanged", "updated", b"updated", "version_etag", b"version_etag", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["added", b"added", "changes", b"changes", "differences", b"differences", "failures", b"failures", "request_id", b"request_id", "unchanged", b"unchanged", "updated", b"updated", "version_etag", b"version_etag", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -541,6 +541,26 @@ class RegisterRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class ColumnTypesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     PATH_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
     DATASET_FIELD_NUMBER: _builtins.int
@@ -549,6 +569,15 @@ class RegisterRequest(_message.Message):
     CONTEXT_COLUMN_FIELD_NUMBER: _builtins.int
     TIMESTAMP_COLUMN_FIELD_NUMBER: _builtins.int
     COLUMNS_FILE_FIELD_NUMBER: _builtins.int
+    CLASSES_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    PRUNE_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    SCALE_ANNOTATIONS_FIELD_NUMBER: _builtins.int
+    BOXES_AS_FIELD_NUMBER: _builtins.int
+    COLUMN_TYPES_FIELD_NUMBER: _builtins.int
+    CONTEXT_AS_FIELD_NUMBER: _builtins.int
+    RENAME_CONTEXTS_FIELD_NUMBER: _builtins.int
     path: _builtins.str
     """Folder: `<root alias>/<path below it>`."""
     format: _builtins.str
@@ -564,7 +593,29 @@ class RegisterRequest(_message.Message):
     timestamp_column: _builtins.str
     """Column that becomes `timestamp`."""
     columns_file: _builtins.str
-    """CSV file beside the data, below the same root, with private columns; its first column names the file."""
+    """Table (CSV, Parquet, Excel) beside the data, below the same root, with private columns."""
+    limit: _builtins.int
+    """Read so many frames and stop; 0 = all."""
+    prune: _builtins.bool
+    """Remove frames from the draft whose files have disappeared."""
+    dry_run: _builtins.bool
+    """Read everything, keep and send nothing."""
+    scale_annotations: _builtins.bool
+    """Scale annotations that were made for a proportional size of their picture."""
+    boxes_as: _builtins.str
+    """`stored` or `shown`: how boxes were drawn on turned pictures where no size tells; empty = shown, and it is noted."""
+    context_as: _builtins.str
+    """`integer` or `text`: how context ids are read that are spelled like numbers."""
+    rename_contexts: _builtins.bool
+    """Known frames may get another `context_id`."""
+    @_builtins.property
+    def classes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only annotations with one of these labels, and only frames that have one; empty = all."""
+
+    @_builtins.property
+    def column_types(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Column of the table -> `text`, `integer`, `number`, `boolean` or `date`."""
+
     def __init__(
         self,
         *,
@@ -576,40 +627,23 @@ class RegisterRequest(_message.Message):
         context_column: _builtins.str = ...,
         timestamp_column: _builtins.str = ...,
         columns_file: _builtins.str = ...,
+        classes: _abc.Iterable[_builtins.str] | None = ...,
+        limit: _builtins.int = ...,
+        prune: _builtins.bool = ...,
+        dry_run: _builtins.bool = ...,
+        scale_annotations: _builtins.bool = ...,
+        boxes_as: _builtins.str = ...,
+        column_types: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        context_as: _builtins.str = ...,
+        rename_contexts: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns_file", b"columns_file", "context_column", b"context_column", "dataset", b"dataset", "format", b"format", "path", b"path", "replace_annotations", b"replace_annotations", "timestamp_column", b"timestamp_column", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["boxes_as", b"boxes_as", "classes", b"classes", "column_types", b"column_types", "columns_file", b"columns_file", "context_as", b"context_as", "context_column", b"context_column", "dataset", b"dataset", "dry_run", b"dry_run", "format", b"format", "limit", b"limit", "path", b"path", "prune", b"prune", "rename_contexts", b"rename_contexts", "replace_annotations", b"replace_annotations", "scale_annotations", b"scale_annotations", "timestamp_column", b"timestamp_column", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RegisterRequest: _TypeAlias = RegisterRequest  # noqa: Y015
-
-@_typing.final
-class RegisterProblem(_message.Message):
-    """Something that was left out or looks wrong."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    FILE_FIELD_NUMBER: _builtins.int
-    REASON_FIELD_NUMBER: _builtins.int
-    file: _builtins.str
-    """File, relative to the folder."""
-    reason: _builtins.str
-    """For a person."""
-    def __init__(
-        self,
-        *,
-        file: _builtins.str = ...,
-        reason: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "reason", b"reason"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___RegisterProblem: _TypeAlias = RegisterProblem  # noqa: Y015
 
 @_typing.final
 class RegisterResponse(_message.Message):
@@ -622,8 +656,8 @@ class RegisterResponse(_message.Message):
     ADDED_FIELD_NUMBER: _builtins.int
     UPDATED_FIELD_NUMBER: _builtins.int
     UNCHANGED_FIELD_NUMBER: _builtins.int
-    PROBLEMS_FIELD_NUMBER: _builtins.int
     DONE_FIELD_NUMBER: _builtins.int
+    LEDGER_FIELD_NUMBER: _builtins.int
     scanned: _builtins.int
     """Files looked at."""
     total: _builtins.int
@@ -636,10 +670,8 @@ class RegisterResponse(_message.Message):
     """Frames that were there already, equal."""
     done: _builtins.bool
     """True in the last message."""
-    @_builtins.property
-    def problems(self) -> _containers.RepeatedCompositeFieldContainer[Global___RegisterProblem]:
-        """Files that were left out or looked wrong since the last message."""
-
+    ledger: _builtins.bytes
+    """At the end: a piece of the ledger, which is JSON text; the pieces of all messages follow each other."""
     def __init__(
         self,
         *,
@@ -648,12 +680,12 @@ class RegisterResponse(_message.Message):
         added: _builtins.int = ...,
         updated: _builtins.int = ...,
         unchanged: _builtins.int = ...,
-        problems: _abc.Iterable[Global___RegisterProblem] | None = ...,
         done: _builtins.bool = ...,
+        ledger: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["added", b"added", "done", b"done", "problems", b"problems", "scanned", b"scanned", "total", b"total", "unchanged", b"unchanged", "updated", b"updated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["added", b"added", "done", b"done", "ledger", b"ledger", "scanned", b"scanned", "total", b"total", "unchanged", b"unchanged", "updated", b"updated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,7 +25,7 @@ except ImportError:  # an extra
 
 _KNOWN = {
     "id": "text", "labels": "a list of texts", "confidence": "a number", "origin": "text",
-    "box": "a list of fixed size 4 of numbers: x, y, width, height",
+    "box": "a list of 4 numbers: x, y, width, height",
 }  # fmt: skip
 _SIDES = 4  # x, y, width, height
 
@@ -42,8 +42,10 @@ class Rois:
     def of(cls, column: Array) -> Rois:
         """The ROIs of a column of lists that passed `check`."""
         structs, counts = column.flatten(), _lengths(column)
-        names = [each.name for each in structs.type]
-        return cls(dict(zip(names, structs.flatten(), strict=True)), counts, np.repeat(np.arange(len(counts)), counts))
+        columns = dict(zip([each.name for each in structs.type], structs.flatten(), strict=True))
+        if "box" in columns:
+            columns["box"] = _of_four(columns["box"])
+        return cls(columns, counts, np.repeat(np.arange(len(counts)), counts))
 
     def column(self, name: str) -> Array:
         return self.columns[name] if name in self.columns else pa.nulls(len(self.rows), pa.string())
@@ -56,6 +58,18 @@ class Rois:
         sides = box.values.slice(_SIDES * box.offset, _SIDES * len(box)).cast(pa.float64(), safe=False)
         numbers: NDArray[np.float64] = sides.fill_null(np.nan).to_numpy().reshape(-1, _SIDES) + 0.0
         return numbers, mask(box.is_valid())
+
+
+def _of_four(boxes: Array) -> Array:
+    """Lists of any length as lists of fixed size 4, since Parquet files cannot hold the latter with gaps."""
+    if pa.types.is_fixed_size_list(boxes.type):
+        return boxes
+    known, lengths = mask(boxes.is_valid()), _lengths(boxes)
+    if (lengths[known] != _SIDES).any():
+        raise InvalidArgument("columns: `box` of a ROI: expected 4 numbers, x, y, width, height")
+    sides = np.full((len(boxes), _SIDES), np.nan)
+    sides[known] = boxes.flatten().cast(pa.float64(), safe=False).fill_null(np.nan).to_numpy().reshape(-1, _SIDES)
+    return pa.FixedSizeListArray.from_arrays(pa.array(sides.ravel()), _SIDES, mask=pa.array(~known))
 
 
 def check(kind: Any) -> None:
@@ -163,7 +177,8 @@ def _fits(name: str, kind: Any) -> bool:
     if name == "labels":
         return _is_list(kind) and _fits("label", _without_dictionary(kind.value_type))
     if name == "box":
-        return pa.types.is_fixed_size_list(kind) and kind.list_size == _SIDES and _is_number(kind.value_type)
+        fixed = pa.types.is_fixed_size_list(kind)
+        return (kind.list_size == _SIDES if fixed else _is_list(kind)) and _is_number(kind.value_type)
     return bool(pa.types.is_null(kind)) or (_is_number(kind) if name == "confidence" else text.is_text(kind))
 
 

@@ -23,6 +23,7 @@ from metadata_service.catalog.batch import Batch
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.contents import Contents
 from metadata_service.catalog.outcomes import Failure, Outcome
+from metadata_service.catalog.registering import registered
 from metadata_service.catalog.rows import frame_of, row_of
 from metadata_service.catalog.tombstones import withdrawn, withdrawn_ids
 from metadata_service.catalog.versions import Edit, edit
@@ -147,7 +148,7 @@ def _take(
     if etag is not None and (current is None or current["revision"] != etag):
         now = "gone" if current is None else f"revision {current['revision']} by now"
         raise EtagMismatch(f"the frame is {now}; read it again and repeat", etag=current and current["revision"])
-    row = _new(caller, row, mode) if current is None else _changed(caller, row, current, mode)
+    row = _new(caller, row, mode) if current is None else _changed(caller, row, current, mode, outcome)
     changes.seen.add(frame_id)
     if current is None:
         outcome.added += 1
@@ -169,7 +170,7 @@ def _new(caller: Caller, row: Row, mode: Mode) -> Row:
     return row
 
 
-def _changed(caller: Caller, row: Row, current: Row, mode: Mode) -> Row:
+def _changed(caller: Caller, row: Row, current: Row, mode: Mode, outcome: Outcome) -> Row:
     """The frame as this caller may write it: a site's part is the site's own, the rest the centre's."""
     owner = current["site"]
     if mode == "shared_part":
@@ -182,12 +183,10 @@ def _changed(caller: Caller, row: Row, current: Row, mode: Mode) -> Row:
         raise SiteOwnedField(f"sources, grouping and `meta.site` belong to site `{owner}`; leave them as they are")
     if mode == "upsert":
         return row
-    frame, kept = frame_of(row), shared_part(frame_of(current))
-    if mode == "register_replacing_annotations":
-        kept.pop("annotations", None)
-        if "annotations" in frame:
-            kept["annotations"] = frame["annotations"]
-    return row_of(join_parts(site_part(frame), kept))
+    done = registered(frame_of(row), frame_of(current), replace=mode == "register_replacing_annotations")
+    outcome.changes.update(done.changes)
+    outcome.differences += [(row["frame_id"], part) for part in done.kept]
+    return row_of(done.frame)
 
 
 def _check_owner(caller: Caller, row: Row) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from hyperdatasets.core.errors import HyperdatasetsError
@@ -26,4 +27,6 @@ class Outcome:
     unchanged: int = 0
     failures: list[Failure] = field(default_factory=list)
     warnings: list[tuple[str, str]] = field(default_factory=list)  # frame id, message
+    changes: Counter[str] = field(default_factory=Counter)  # of registrations: what changed -> in how many frames
+    differences: list[tuple[str, str]] = field(default_factory=list)  # frame id, part that was not taken
     version: Row = field(default_factory=dict)

@@ -93,12 +93,21 @@ def _kept(
         return pb.WriteFramesResponse(
             request_id=request.request_id, added=outcome.added, updated=outcome.updated, unchanged=outcome.unchanged,
             failures=failures, warnings=[common.Warning(message=text, where=where) for where, text in outcome.warnings],
-            version_etag=str(outcome.version["generation"]),
+            version_etag=str(outcome.version["generation"]), changes=outcome.changes,
+            differences=_differences(batch, outcome),
         )  # fmt: skip
 
     return once(
         writing, caller, now_ms, target=version["id"], request=request, response=pb.WriteFramesResponse, work=work
     )
+
+
+def _differences(batch: Batch, outcome: Outcome) -> list[pb.WriteDifference]:
+    places = {row["frame_id"]: place for place, row in batch.rows.items()} if outcome.differences else {}
+    return [
+        pb.WriteDifference(index=places[frame_id], frame_id=frame_id, part=part)
+        for frame_id, part in outcome.differences
+    ]
 
 
 def _vectors(

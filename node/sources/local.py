@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import threading
 from collections import OrderedDict
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from hyperdatasets.core.errors import InvalidArgument, NotFound, SourceUnreadable
 
@@ -49,11 +50,26 @@ class LocalRoot:
             with self._lock:
                 descriptor = self._opened(folder, name)
         except OSError as error:
-            raise SourceUnreadable(f"a file of root `{self.alias}` cannot be read: {error.strerror}") from None
+            reason = "it is a link, or lies behind one; links are not followed" if error.errno == errno.ELOOP else None
+            raise SourceUnreadable(
+                f"a file of root `{self.alias}` cannot be read: {reason or error.strerror}"
+            ) from None
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise SourceUnreadable(f"a file of root `{self.alias}` is no regular file")
         return descriptor, identity_of(descriptor)
+
+    def file(self, path: bytes) -> BinaryIO:
+        """The same as an open file, for readers of annotations and tables.
+
+        Raises:
+            OSError: it cannot be read; its `strerror` says why.
+        """
+        try:
+            descriptor, _ = self.open(path)
+        except (SourceUnreadable, InvalidArgument) as error:
+            raise OSError(errno.EACCES, error.message) from None
+        return os.fdopen(descriptor, "rb")
 
     def below(self, path: str) -> Path:
         """The folder at a path below the root, or at an absolute path that lies below it.

@@ -152,8 +152,8 @@ def test_register_and_status_of_a_running_node(
         (site.data / "rbc" / "broken.png").write_bytes(b"")
         assert run(["node", "register", str(site.folder), "scans", "--dataset", "clinic/cells"]) == 0
         captured = capsys.readouterr()
-        assert "13 files looked at; 12 added" in captured.out
-        assert "broken.png: left out: the file is empty" in captured.err
+        assert "added: 12" in captured.out
+        assert "rbc/broken.png (the file is empty)" in captured.err
         assert "frames: 12" in ok(capsys, "node", "status", str(site.folder))
         assert "registered" in ok(capsys, "node", "audit", str(site.folder))
 
@@ -163,7 +163,7 @@ def test_a_name_that_no_address_can_hold_is_left_out(capsys: pytest.CaptureFixtu
     assert run(["import", str(folder), "--dataset", "home/pets"]) == 0
     captured = capsys.readouterr()
     assert "added: 6" in captured.out
-    assert "format: imagefolder" in captured.out
+    assert "files in a folder per label" in captured.out
     assert "control characters" in captured.err
 
 

@@ -23,7 +23,7 @@ from hyperdatasets.v1 import node_service_pb2 as pb
 from hyperdatasets.v1.node_service_pb2_grpc import NodeServiceStub
 from hyperdatasets.wire import authority
 from metadata_service.server import Service
-from node import audit, clients, registration, server, sessions, streams
+from node import audit, clients, scanning, server, sessions, streams
 from node.server import Node
 from tests.node.conftest import SiteUnderTest, made
 
@@ -167,7 +167,7 @@ def test_long_requests_are_refused_before_they_are_written_down(site: SiteUnderT
 def test_one_client_cannot_take_all_streams_or_sessions(
     site: SiteUnderTest, monkeypatch: pytest.MonkeyPatch, ended: queue.SimpleQueue[str]
 ) -> None:
-    (site.data / "rbc" / "large.bin").write_bytes(bytes(64_000_000))
+    (site.data / "raw" / "large.bin").write_bytes(bytes(64_000_000))
     site.register()
     view = site.published_view(frame_query="sources.size_bytes:64000000").reference
     session = site.reader.open(view=view)
@@ -197,7 +197,7 @@ def test_one_client_cannot_take_all_streams_or_sessions(
 
 def test_a_reader_that_was_cut_goes_on_where_it_was(site: SiteUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(20):
-        (site.data / "rbc" / f"large{number}.bin").write_bytes(os.urandom(900_000))
+        (site.data / "raw" / f"large{number}.bin").write_bytes(os.urandom(900_000))
     site.register()
     session = site.reader.open(view=site.published_view().reference)
     cut = threading.Event()
@@ -221,7 +221,7 @@ def test_a_reader_that_was_cut_goes_on_where_it_was(site: SiteUnderTest, monkeyp
 
 
 def test_a_session_that_ended_ends_the_pieces_of_large_files(site: SiteUnderTest) -> None:
-    (site.data / "rbc" / "large.bin").write_bytes(os.urandom(60_000_000))
+    (site.data / "raw" / "large.bin").write_bytes(os.urandom(60_000_000))
     site.register()
     view = site.published_view(frame_query="sources.size_bytes:60000000").reference
     session = site.reader.open(view=view)
@@ -243,7 +243,7 @@ def test_a_session_that_ended_ends_the_pieces_of_large_files(site: SiteUnderTest
 def test_broken_off_reads_of_large_files_leave_no_files_open(
     site: SiteUnderTest, ended: queue.SimpleQueue[str]
 ) -> None:
-    (site.data / "rbc" / "large.bin").write_bytes(os.urandom(20_000_000))
+    (site.data / "raw" / "large.bin").write_bytes(os.urandom(20_000_000))
     site.register()
     session = site.reader.open(view=site.published_view(frame_query="sources.size_bytes:20000000").reference)
     before = len(list(Path("/proc/self/fd").iterdir()))
@@ -258,7 +258,7 @@ def test_broken_off_reads_of_large_files_leave_no_files_open(
 
 
 def test_a_large_file_that_changes_while_it_is_read(site: SiteUnderTest) -> None:
-    path = site.data / "rbc" / "large.bin"
+    path = site.data / "raw" / "large.bin"
     path.write_bytes(os.urandom(60_000_000))
     site.register()
     session = site.reader.open(view=site.published_view(frame_query="sources.size_bytes:60000000").reference)
@@ -344,11 +344,11 @@ def test_sidecars_with_mistakes_do_not_end_a_registration(site: SiteUnderTest) -
     for number, text in enumerate(('{"meta": [1]}', '{"annotations": 5}', '{"labels": [5]}'), start=1):
         (site.data / "rbc" / f"0{number + number // 3}.png.json").write_text(text)
     done = site.register(format="files")
-    assert (done.added, len(done.problems)) == (8, 3)
+    assert (done.frames["added"], len(list(done.losses()))) == (8, 3)
 
 
 def test_a_large_file_is_read_in_pieces(site: SiteUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registration, "_IN_MEMORY", 1_000)
-    (site.data / "rbc" / "large.bin").write_bytes(os.urandom(3_000_000))
-    assert site.register().added == 13
+    monkeypatch.setattr(scanning, "_IN_MEMORY", 1_000)
+    (site.data / "raw" / "large.bin").write_bytes(os.urandom(3_000_000))
+    assert site.register().frames["added"] == 13
     assert len(list(site.reader.open(view=site.published_view().reference))) == 13

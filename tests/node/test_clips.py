@@ -32,7 +32,7 @@ def videos(site: SiteUnderTest) -> SiteUnderTest:
     lines = [f"{files[name]},{'one' if int(name) < 5 else 'two'},{int(name) * 40}" for name in sorted(files)]
     (site.data / "videos.csv").write_text("\n".join(["file,video,ms", *lines]))
     done = site.register(columns_file="videos.csv", context_column="video", timestamp_column="ms")
-    assert done.added == 12
+    assert done.frames["added"] == 12
     return site
 
 

@@ -40,7 +40,7 @@ from tests.node.conftest import SiteUnderTest
 
 def test_registered_pictures_come_back_byte_for_byte(site: SiteUnderTest) -> None:
     done = site.register()
-    assert (done.scanned, done.added, list(done.problems)) == (12, 12, [])
+    assert (done.read["frames"], done.frames["added"], done.notes) == (12, 12, [])
     view = site.published_view(frame_query="rois.label:rbc")
     with site.reader.open(view=view.reference, purpose="test") as session:
         samples = list(session)
@@ -58,18 +58,18 @@ def test_registering_again_changes_nothing_and_keeps_corrections(site: SiteUnder
     draft = DatasetVersion.get_current("clinic/cells", client=site.client)
     assert draft.update_by_query(roi_query="wbc", relabel={"wbc": "platelet"}) == 4
     again = site.register()
-    assert (again.added, again.updated, again.unchanged) == (0, 0, 12)
+    assert (again.frames["added"], again.frames["updated"], again.frames["unchanged"]) == (0, 0, 12)
     assert draft.count(roi_query="platelet") == 4
     replaced = site.register(replace_annotations=True)
-    assert replaced.updated == 4
+    assert replaced.frames["updated"] == 4
     assert draft.count(roi_query="platelet") == 0
 
 
 def test_a_published_dataset_gets_a_new_draft(site: SiteUnderTest) -> None:
     site.register()
     DatasetVersion.get_current("clinic/cells", client=site.client).publish_version("v1")
-    (site.data / "rbc" / "new.txt").write_text("a text")
-    assert site.register().added == 1
+    (site.data / "raw" / "new.txt").write_text("a text")
+    assert site.register().frames["added"] == 1
     assert DatasetVersion.get_current("clinic/cells", client=site.client).frame_count == 13
     with pytest.raises(VersionPublished):
         site.register(version="v1")
@@ -138,7 +138,7 @@ def test_epochs_of_a_repeating_view(site: SiteUnderTest) -> None:
 
 def test_large_files_come_in_pieces(site: SiteUnderTest) -> None:
     content = os.urandom(3_500_000)
-    (site.data / "rbc" / "large.bin").write_bytes(content)
+    (site.data / "raw" / "large.bin").write_bytes(content)
     site.register()
     view = site.published_view()
     sizes = {len(sample.source().bytes) for sample in site.reader.open(view=view.reference)}
@@ -149,7 +149,7 @@ def test_large_files_come_in_pieces(site: SiteUnderTest) -> None:
 
 def test_ranges_and_previews(site: SiteUnderTest) -> None:
     content = os.urandom(2_500_000)
-    (site.data / "rbc" / "large.bin").write_bytes(content)
+    (site.data / "raw" / "large.bin").write_bytes(content)
     site.register()
     session = site.reader.open(view=site.published_view(frame_query="sources.size_bytes:2500000").reference)
     assert session.read_range(0) == content
@@ -161,7 +161,7 @@ def test_ranges_and_previews(site: SiteUnderTest) -> None:
         session.read_range(0, part=3)
     with pytest.raises(Unimplemented):
         session.preview(0)
-    (site.data / "rbc" / "large.bin").write_bytes(content[::-1])
+    (site.data / "raw" / "large.bin").write_bytes(content[::-1])
     with pytest.raises(DigestMismatch):
         session.read_range(0)
     pictures = site.reader.open(view=site.published_view("pictures", frame_query="rois.label:wbc").reference)
@@ -205,7 +205,7 @@ def test_local_conditions_stay_at_the_site(site: SiteUnderTest) -> None:
     ]
     (site.data / "patients.csv").write_text("\n".join(lines))
     done = site.register(columns_file="patients.csv", context_column="age")
-    assert done.added == 12
+    assert done.frames["added"] == 12
     view = site.published_view(local_query="age:>=25 AND consent:true", frame_query="rois.label:(rbc OR wbc)")
     session = site.reader.open(view=view.reference)
     assert {sample.context_id for sample in session} == {"26", "28", "30"}
@@ -247,10 +247,10 @@ def test_paths_outside_of_a_root_are_refused(site: SiteUnderTest, path: str) -> 
 def test_links_out_of_a_root_are_not_followed(site: SiteUnderTest, tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("secret")
-    (site.data / "rbc" / "link.txt").symlink_to(secret)
+    (site.data / "raw" / "link.txt").symlink_to(secret)
     done = site.register()
-    assert done.added == 12
-    assert any("link.txt" in problem.file for problem in done.problems)
+    assert done.frames["added"] == 12
+    assert any("link.txt" in note.place for note in done.losses())
 
 
 def test_bad_files_are_reported_and_the_others_kept(site: SiteUnderTest) -> None:
@@ -261,8 +261,11 @@ def test_bad_files_are_reported_and_the_others_kept(site: SiteUnderTest) -> None
     (folder / "text.jpg").write_text("no picture")
     (folder / os.fsdecode(b"bad\xff.png")).write_bytes(good)
     done = site.register()
-    assert done.added == 12
-    reasons = {problem.file.rpartition("/")[2]: problem.reason for problem in done.problems}
+    assert done.frames["added"] == 12
+    reasons: dict[str, str] = {}
+    for note in done.losses():
+        name = note.place.rpartition("/")[2]
+        reasons[name] = f"{reasons.get(name, '')} {note}"
     assert "empty" in reasons["empty.png"]
     assert "picture" in reasons["cut.png"]
     assert "content is none" in reasons["text.jpg"]

@@ -10,10 +10,13 @@ from pathlib import Path
 import orjson
 import pytest
 
+from hyperdatasets.client.dataview import DataView
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.node import NodeClient
+from hyperdatasets.client.registering import ledger_of
 from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.errors import AlreadyExists, HyperdatasetsError, Refused
+from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.v1 import node_service_pb2 as pb
 from metadata_service.catalog.records import Signer
 from metadata_service.server import Service
@@ -28,7 +31,7 @@ POLICY = '[[allow]]\ndatasets = ["clinic/cells"]\nprincipals = ["trainer"]\npurp
 
 @pytest.fixture
 def strict(tmp_path: Path, service: Service, client: MetadataClient) -> Iterator[SiteUnderTest]:
-    under_test = made(tmp_path, service, client, profile="strict")
+    under_test = made(tmp_path, service, client, profile="strict", publish=("folder_labels",))
     with under_test.node:
         yield under_test
 
@@ -42,9 +45,34 @@ def reader(site: SiteUnderTest, name: str = "trainer") -> NodeClient:
     )
 
 
-def register(site: SiteUnderTest) -> None:
-    request = pb.RegisterRequest(path="scans", dataset="clinic/cells")
-    list(reader(site).register(request, operator_secret=(site.folder / "operator.secret").read_text()))
+def register(site: SiteUnderTest, **more: object) -> Ledger:
+    request = pb.RegisterRequest(path="scans", dataset="clinic/cells", **more)
+    secret = (site.folder / "operator.secret").read_text()
+    return ledger_of(reader(site).register(request, operator_secret=secret))
+
+
+def test_names_of_folders_leave_only_if_they_are_listed(
+    tmp_path: Path, service: Service, client: MetadataClient
+) -> None:
+    """A folder for each patient must not become labels at the centre."""
+    site = made(tmp_path, service, client, profile="strict")
+    (site.data / "train").mkdir()
+    (site.data / "wbc").rename(site.data / "train" / "Miller, John")
+    with site.node:
+        ledger = register(site)
+        draft = DatasetVersion.get_current("clinic/cells", client=client)
+        assert b"Miller" not in b"".join(path.read_bytes() for path in (tmp_path / "service").rglob("*.db*"))
+        assert all(not frame.annotations and not frame.meta for frame in draft.frames())
+        kept = {note.reason: note.weight for note in ledger.notes}
+        assert kept["labels from names of folders, kept private; `folder_labels` in publish_fields lets them out"]
+        assert kept["splits kept private; `split` in publish_fields lets them out"] == "skipped"
+        assert ledger.complete
+        snapshot = DatasetVersion.create_snapshot("clinic/cells", publish_name="v1", client=client)
+        view = DataView("johns", project="clinic", client=client)
+        view.add_rule(dataset="clinic/cells", version=snapshot.name, local_query='folder_labels:"Miller, John"')
+        (site.folder / "policy.toml").write_text(POLICY + 'local_columns = ["*"]\n')
+        session = reader(site).open(view=view.publish().reference, purpose="research")
+        assert len(list(session)) == 4
 
 
 def test_names_stay_hidden_and_nothing_is_served_without_a_policy(strict: SiteUnderTest) -> None:

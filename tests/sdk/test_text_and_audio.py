@@ -33,7 +33,7 @@ def test_a_text_and_a_recording_at_a_site(tmp_path: Path) -> None:
     (data / "breath.json").write_text(json.dumps({"labels": ["wheeze"], "meta": {"device": "a"}}))
     with testing.deployment(tmp_path) as deployment:
         node = deployment.add_site("ward", {"files": data})
-        assert node.register("files", dataset="ward/notes").added == 2
+        assert node.register("files", dataset="ward/notes").frames["added"] == 2
         draft = hd.DatasetVersion.get_current("ward/notes")
         assert draft.count(frame_query="sources.content_type.keyword:audio/wav AND sources.meta.duration_ms:1500") == 1
         (text,) = draft.frames(roi_query="symptom AND start:>=10 AND end:<40")

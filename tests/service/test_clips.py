@@ -136,4 +136,4 @@ def test_the_sdk_declares_them_and_says_what_is_wrong() -> None:
 
 
 def test_exports_of_clips_hold_their_frames(tmp_path: Any) -> None:
-    assert view_of().export(tmp_path / "x.jsonl").frames == 20
+    assert view_of().export(tmp_path / "x.jsonl").frames["written"] == 20

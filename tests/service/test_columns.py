@@ -170,7 +170,7 @@ def test_wrong_rows_are_told_and_the_others_kept(client: MetadataClient) -> None
         (pa.table({"uri": ["u"], "meta.a": [1], "meta.a.b": [1]}), "other columns take it for an object"),
         (pa.table({"uri": ["u"], "rois": [[{"label": "x"}]]}), "a ROI has no `label`"),
         (pa.table({"uri": ["u"], "rois": [[{"confidence": 1.0}]]}), "needs `labels`"),
-        (pa.table({"uri": ["u"], "rois": [[{"labels": ["a"], "box": [1.0, 2.0]}]]}), "fixed size 4"),
+        (pa.table({"uri": ["u"], "rois": [[{"labels": ["a"], "box": [1.0, 2.0]}]]}), "expected 4 numbers"),
         (
             pa.table({"uri": ["u"], "rois": [[{"labels": [1]}]]}),
             "`labels` of a ROI is list<item: int64>; expected a list",

@@ -14,7 +14,7 @@ from hyperdatasets.core.dataview_text import from_yaml
 from metadata_service import pages
 from metadata_service.catalog import requests
 from metadata_service.config import ServiceConfig
-from node import admission, registration, servicer, sessions, streams
+from node import admission, scanning, servicer, sessions, streams
 from node import server as node_server
 from node.config import NodeConfig
 
@@ -64,7 +64,7 @@ def test_every_setting_is_listed(config: type) -> None:
         ("streams that a client", [streams.PER_CLIENT, streams.IN_ALL]),
         ("a message that waits", [streams.STALLED_S]),
         ("what was admitted", [admission.GRANT_MS // 3_600_000]),
-        ("a file that is registered", [registration.MAX_FILE >> 30]),
+        ("a file that is registered", [scanning.MAX_FILE >> 30]),
         ("a batch of written frames", [given.MAX_BATCH]),
         ("a frame: sources", [
             normalise.MAX_SOURCES, normalise.MAX_ANNOTATIONS, plain.MAX_META >> 20, normalise.MAX_BLOB >> 20,

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import io
 import struct
+import sys
+import tracemalloc
+import warnings
 import wave
 import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import av
+import nibabel
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
+from hyperdatasets.core.normalise import normalise
 from hyperdatasets.formats.media import Media, UnreadableMedia, probe, probe_file, thumbnail
 
 
@@ -78,6 +91,8 @@ def test_a_picture_that_claims_a_billion_pixels_is_not_decoded() -> None:
         (encoded(PICTURE, "PNG")[:-20], "x.png", "cut"),
         (b"just text", "x.jpg", "content is none"),
         (b"just text", "x.wav", "is none"),
+        (encoded(PICTURE, "PPM")[:-1], "x.ppm", "cut"),
+        (encoded(PICTURE, "AVIF")[:-5], "x.avif", "cut"),
         (b"RIFF\x00\x00\x00\x00WAVEnonsense", "x.wav", "cannot be read"),
     ],
 )
@@ -97,9 +112,406 @@ def test_sound_text_and_anything_else() -> None:
     with pytest.raises(UnreadableMedia, match="cut"):
         looked_at(out.getvalue()[:-1_000], "a.wav")
     assert looked_at("größe".encode(), "a.md") == Media("text/markdown", 7, characters=5)
-    assert looked_at(b"\0\1\2", "a.bin") == Media("application/octet-stream", 3)
-    assert looked_at("ö".encode("latin-1"), "a.txt").content_type == "application/octet-stream"
+    assert looked_at(b"\0\1\2", "a.bin") == Media("application/octet-stream", 3, unknown=True)
 
 
 def test_a_file_that_cannot_be_read_is_a_reason(tmp_path: Path) -> None:
     assert probe_file(tmp_path / "nothing") == (None, "cannot be read: No such file or directory")
+
+
+def animated(kind: str) -> bytes:
+    frames = [Image.new("RGB", (40, 30), (value, 0, 0)) for value in (0, 90, 200)]
+    return encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+
+
+@pytest.mark.parametrize(
+    ("kind", "content_type", "extra"),
+    [
+        ("GIF", "image/gif", {"frames": 3}),
+        ("PNG", "image/png", {"frames": 3}),
+        ("WEBP", "image/webp", {"frames": 3}),
+        ("AVIF", "image/avif", {"frames": 3}),
+        ("TIFF", "image/tiff", {"pages": 3}),
+    ],
+)
+def test_frames_and_pages_are_counted(kind: str, content_type: str, extra: dict[str, int]) -> None:
+    media = looked_at(animated(kind), "x")
+    assert (media.content_type, media.width, media.height, media.extra) == (content_type, 40, 30, extra)
+    assert media.to_plain()["meta"] == extra
+
+
+@pytest.mark.parametrize(
+    ("kind", "content_type"),
+    [
+        ("BMP", "image/bmp"),
+        ("PPM", "image/x-portable-anymap"),
+        ("JPEG2000", "image/jp2"),
+        ("AVIF", "image/avif"),
+        ("HEIF", "image/heic"),
+    ],
+)
+def test_more_kinds_of_pictures_are_told_by_their_content(kind: str, content_type: str) -> None:
+    pillow_heif.register_heif_opener()
+    media = looked_at(encoded(PICTURE.resize((64, 48)), kind), "x.bin")
+    assert media == Media(content_type, media.size_bytes, 64, 48)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP"])
+def test_a_plain_picture_has_no_metadata_so_that_digests_stay(kind: str) -> None:
+    content = encoded(PICTURE, kind)
+    plain = looked_at(content).to_plain()
+    assert plain == {
+        "content_type": f"image/{kind.lower()}", "size_bytes": len(content), "width": 40, "height": 30,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_orientation_and_the_stored_size_are_kept(kind: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    media = looked_at(encoded(PICTURE, kind, exif=exif))
+    assert (media.orientation, media.stored_size) == (orientation, (40, 30))
+    assert (media.width, media.height) == ((30, 40) if orientation > 4 else (40, 30))
+
+
+def png_chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def test_an_orientation_behind_the_pixels_of_a_png_is_found() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    plain = encoded(PICTURE, "PNG")
+    late = plain[:-12] + png_chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0")) + plain[-12:]
+    assert (looked_at(late).width, looked_at(late).orientation) == (30, 6)
+
+
+def test_data_behind_the_end_of_a_picture_is_allowed() -> None:
+    tail = b"\0\0\0\x18ftypmp42" + bytes(8_000)
+    for kind in ("JPEG", "PNG"):
+        assert looked_at(encoded(PICTURE, kind) + tail).width == 40
+
+
+def test_the_small_picture_in_exif_is_not_taken_for_the_end() -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "\xff\xd9 is in here"
+    segment = b"\xff\xe1" + struct.pack(">H", 6) + b"\xff\xd9\xff\xd9"
+    plain = encoded(PICTURE, "JPEG")
+    with pytest.raises(UnreadableMedia, match="cut"):
+        looked_at(plain[:2] + segment + plain[2:-10])
+    assert looked_at(plain[:2] + segment + plain[2:] + bytes(9_000)).width == 40
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"BMI,age\n23.1,40\n",
+        b"BMW parked at the gate\n",
+        b"GIF89a is a format\n",
+        b"GIF89a is a f",
+        b"P5 is a road\n",
+        b"P6 12 13 14 is our route\n",
+        b"RIFF is WAVE\n",
+        b"OggS is a container, fLaC a codec\n",
+        b"ID3 tags\n",
+        b"The ftyp box comes first\n",
+        b"ply wood\n",
+        b"VERSION 1\nFIELDS of wheat\n",
+    ],
+)
+def test_texts_that_begin_like_something_else_are_texts(content: bytes) -> None:
+    assert looked_at(content, "note.txt") == Media("text/plain", len(content), characters=len(content))
+
+
+def wav(codec: int, bits: int, *, channels: int = 1, extension: bytes = b"", chunks: bytes = b"") -> bytes:
+    size = max(1, channels * bits // 8)
+    form = struct.pack("<HHIIHH", codec, channels, 8_000, 8_000 * size, size, bits) + extension
+    data = bytes(800 * size)
+    body = b"WAVEfmt " + struct.pack("<I", len(form)) + form + chunks + b"data" + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+GUID = b"\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71"
+
+
+@pytest.mark.parametrize(
+    ("content", "codec"),
+    [
+        (wav(1, 24, channels=2), None),
+        (wav(3, 32), "float"),
+        (wav(6, 8), "A-law"),
+        (wav(7, 8), "mu-law"),
+        (wav(0xFFFE, 16, extension=struct.pack("<HHIH", 22, 16, 4, 1) + GUID), None),
+        (wav(0xFFFE, 32, extension=struct.pack("<HHIH", 22, 32, 4, 3) + GUID), "float"),
+        (wav(0x11, 4, extension=struct.pack("<HH", 2, 1), chunks=b"fact" + struct.pack("<II", 4, 800)), "IMA ADPCM"),
+    ],
+)
+def test_recordings_with_every_codec(content: bytes, codec: str | None) -> None:
+    media = looked_at(content, "x.wav")
+    assert (media.content_type, media.duration_ms, media.extra.get("codec")) == ("audio/wav", 100, codec)
+    assert media.extra["sample_rate"] == 8_000
+    with pytest.raises(UnreadableMedia, match="cut"):
+        looked_at(content[:-1], "x.wav")
+
+
+def test_long_recordings() -> None:
+    plain = wav(1, 16)
+    at = plain.index(b"data")
+    ds64 = b"ds64" + struct.pack("<IQQQI", 28, len(plain), 1_600, 800, 0)
+    rf64 = b"RF64\xff\xff\xff\xffWAVE" + ds64 + plain[12:at] + b"data\xff\xff\xff\xff" + plain[at + 8 :]
+    assert looked_at(rf64, "x.wav").duration_ms == 100
+    tail = bytes.fromhex("f3acd3118cd100c04f8edb8a")
+    form, data = plain[20:36], plain[at + 8 :]
+    chunks = b"fmt " + tail + struct.pack("<Q", 40) + form + b"data" + tail + struct.pack("<Q", 24 + len(data)) + data
+    w64 = bytes.fromhex("726966662e91cf11a5d628db04c10000") + struct.pack("<Q", 40 + len(chunks)) + b"wave" + tail
+    assert looked_at(w64 + chunks, "x.w64").duration_ms == 100
+    streamed = plain[: at + 4] + b"\xff\xff\xff\xff" + plain[at + 8 :]
+    assert looked_at(streamed, "x.wav").duration_ms == 100
+    assert looked_at(streamed, "x.wav").notes
+
+
+def sound(kind: str, codec: str, rate: int = 48_000) -> bytes:
+    out = io.BytesIO()
+    with av.open(out, "w", format=kind) as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.layout = "stereo"
+        samples = (np.sin(np.arange(rate) / 20) * 9_000).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(np.repeat(samples, 2).reshape(1, -1), format="s16", layout="stereo")
+        frame.sample_rate = rate
+        for part in [
+            *av.AudioResampler(stream.format, "stereo", rate, 960 if codec == "libopus" else 1_024).resample(frame)
+        ]:
+            container.mux(stream.encode(part))
+        container.mux(stream.encode(None))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("kind", "codec", "content_type"),
+    [
+        ("flac", "flac", "audio/flac"),
+        ("mp3", "libmp3lame", "audio/mpeg"),
+        ("ogg", "libopus", "audio/ogg"),
+        ("ipod", "aac", "audio/mp4"),
+        ("adts", "aac", "audio/aac"),
+        ("aiff", "pcm_s16be", "audio/aiff"),
+        ("mp4", "aac", "audio/mp4"),
+    ],
+)
+def test_compressed_sound(kind: str, codec: str, content_type: str) -> None:
+    content = sound(kind, codec)
+    media = looked_at(content, "x")
+    assert (media.content_type, media.extra) == (content_type, {"channels": 2, "sample_rate": 48_000})
+    assert media.duration_ms is not None
+    assert 900 < media.duration_ms < 1_150
+
+
+def test_damaged_sound_is_refused() -> None:
+    with pytest.raises(UnreadableMedia, match="cannot be read"):
+        looked_at(sound("flac", "flac")[:20], "x.flac")
+
+
+def video(kind: str, codec: str = "mpeg4", *, turned: bool = False, size: tuple[int, int] = (64, 48)) -> bytes:
+    out = io.BytesIO()
+    with av.open(out, "w", format=kind) as container:
+        stream = container.add_stream(codec, rate=10)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        if turned:
+            stream.set_display_rotation(90)
+        for value in range(20):
+            frame = av.VideoFrame.from_image(Image.new("RGB", size, (value * 10, 0, 0)))
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("kind", "codec", "content_type"),
+    [
+        ("mp4", "mpeg4", "video/mp4"),
+        ("mov", "mpeg4", "video/quicktime"),
+        ("matroska", "mpeg4", "video/x-matroska"),
+        ("webm", "libvpx", "video/webm"),
+        ("avi", "mpeg4", "video/x-msvideo"),
+    ],
+)
+def test_videos(kind: str, codec: str, content_type: str) -> None:
+    media = looked_at(video(kind, codec), "x")
+    assert (media.content_type, media.width, media.height, media.duration_ms) == (content_type, 64, 48, 2_000)
+    assert media.extra == {"frame_rate": 10.0, "frames": 20}
+
+
+def test_a_turned_video_has_the_size_as_shown() -> None:
+    media = looked_at(video("mp4", turned=True), "x.mp4")
+    assert (media.width, media.height) == (48, 64)
+
+
+def test_damaged_videos_are_refused() -> None:
+    content = video("mp4")
+    with pytest.raises(UnreadableMedia, match="cut"):
+        looked_at(content[:-40], "x.mp4")
+    with pytest.raises(UnreadableMedia, match="cannot be read"):
+        looked_at(content[:24] + b"\0\0\0\x08moov", "x.mp4")
+    with pytest.raises(UnreadableMedia, match="cannot be read"):
+        looked_at(video("avi")[:60], "x.avi")
+
+
+@pytest.mark.parametrize("name", ["av", "pydicom", "nibabel"])
+def test_without_an_extra_the_type_is_known_and_a_note_says_what_to_install(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, content_type, extra = {
+        "av": (video("webm", "libvpx"), "video/webm", "video"),
+        "pydicom": (dicom(), "application/dicom", "medical"),
+        "nibabel": (nifti(), "application/x-nifti", "medical"),
+    }[name]
+    for module in [name, *(module for module in sys.modules if module.startswith(f"{name}."))]:
+        monkeypatch.setitem(sys.modules, module, None)
+    media = looked_at(content, "x")
+    assert (media.content_type, media.width, media.site_only) == (content_type, None, {})
+    assert f"pip install 'hyperdatasets[{extra}]'" in media.notes[0]
+
+
+def dicom(*, rows: int = 30, columns: int = 40, syntax: str = ExplicitVRLittleEndian, **fields: object) -> bytes:
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = syntax
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = CTImageStorage, "1.2.3"
+    data = Dataset()
+    data.file_meta = meta
+    data.Rows, data.Columns, data.Modality, data.PatientName = rows, columns, "CT", "Somebody"
+    data.SamplesPerPixel, data.PhotometricInterpretation, data.PixelRepresentation = 1, "MONOCHROME2", 0
+    data.BitsAllocated, data.BitsStored, data.HighBit = 16, 12, 11
+    data.PixelSpacing, data.SliceThickness = [0.5, 0.25], 2
+    for name, value in fields.items():
+        setattr(data, name, value)
+    if "PixelData" not in fields:
+        data.PixelData = bytes(2 * 30 * 40)
+    out = io.BytesIO()
+    data.save_as(out, enforce_file_format=True)
+    return out.getvalue()
+
+
+def test_facts_of_dicom_are_for_the_site_only() -> None:
+    content = dicom(NumberOfFrames=3)
+    media = looked_at(content, "x")
+    assert (media.content_type, media.width, media.height) == ("application/dicom", 40, 30)
+    facts = {"modality": "CT", "rows": 30, "columns": 40, "slices": 3, "spacing": [0.5, 0.25, 2.0]}
+    assert media.site_only == facts
+    assert "meta" not in media.to_plain()
+
+
+def test_damaged_and_hostile_dicom() -> None:
+    with pytest.raises(UnreadableMedia, match="pixels"):
+        looked_at(dicom(rows=60_000, columns=60_000), "x.dcm")
+    assert looked_at(dicom()[:150], "x.dcm").site_only == {}
+    odd = dicom().replace(
+        struct.pack("<HH2sHH", 0x28, 0x10, b"US", 2, 30), struct.pack("<HH2sHH", 0x28, 0x10, b"US", 1, 0)
+    )
+    with pytest.raises(UnreadableMedia, match="DICOM file cannot be read"):
+        looked_at(odd, "x.dcm")
+    assert "deflated" in looked_at(dicom(syntax=DeflatedExplicitVRLittleEndian), "x.dcm").notes[0]
+
+
+def nifti(shape: tuple[int, ...] = (4, 5, 6)) -> bytes:
+    volume = nibabel.Nifti1Image(np.arange(np.prod(shape), dtype=np.int16).reshape(shape), np.diag([2, 3, 4, 1]))
+    return bytes(volume.to_bytes())
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_facts_of_volumes_are_for_the_site_only(pack: Callable[[bytes], bytes]) -> None:
+    media = looked_at(pack(nifti()), "x.nii.gz")
+    assert (media.content_type, media.width) == ("application/x-nifti", None)
+    assert media.site_only == {"rows": 5, "columns": 4, "slices": 6, "spacing": [3.0, 2.0, 4.0]}
+    second = nibabel.Nifti2Image(np.zeros((4, 5, 6, 2), np.int16), np.eye(4)).to_bytes()
+    assert looked_at(pack(second), "x.nii").site_only["volumes"] == 2
+
+
+def test_of_a_compressed_volume_only_the_header_is_unpacked() -> None:
+    bomb = gzip.compress(nifti()[:352] + bytes(200 << 20), 9)
+    tracemalloc.start()
+    try:
+        assert looked_at(bomb, "x.nii.gz").site_only["slices"] == 6
+        assert tracemalloc.get_traced_memory()[1] < 2 << 20
+    finally:
+        tracemalloc.stop()
+    assert looked_at(gzip.compress(b"\0" * 9_999), "x.gz").unknown
+    assert looked_at(gzip.compress(nifti())[:8] + b"damaged" * 9 + b"\0", "x.nii.gz").unknown
+
+
+def test_point_clouds() -> None:
+    pcd = b"# .PCD v0.7\nVERSION 0.7\nFIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nCOUNT 1 1 1\nWIDTH 2\nHEIGHT 1\nPOINTS 2\n"
+    media = looked_at(pcd + b"DATA binary\n" + bytes(24), "x")
+    assert media.content_type == "application/x-pcd"
+    assert media.extra == {"points": 2, "fields": ["x", "y", "z"], "encoding": "binary"}
+    ply = b"ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nproperty float y\nelement face 7\nend_header\n1"
+    media = looked_at(ply, "x")
+    assert media.content_type == "application/x-ply"
+    assert media.extra == {"points": 1, "fields": ["x", "y"], "encoding": "ascii", "faces": 7}
+    with pytest.raises(UnreadableMedia, match="damaged"):
+        looked_at(ply[:40], "x.ply")
+    assert normalise({"sources": [{"id": "a", "uri": "b://c", **media.to_plain()}]})[0]["sources"][0]["meta"]
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "characters", "extra"),
+    [
+        ("größe".encode(), "a.txt", 5, {}),
+        ("größe".encode("utf-8-sig"), "a.txt", 6, {}),
+        ("größe".encode("utf-16"), "a", 5, {"encoding": "utf-16"}),
+        ("größe".encode("utf-32"), "a", 5, {"encoding": "utf-32"}),
+        ("größe €".encode("cp1252"), "a.csv", 7, {"encoding": "windows-1252", "encoding_guessed": True}),
+        ("привет".encode("koi8-r"), "a.txt", None, {"encoding": "unknown-8bit", "encoding_guessed": True}),
+        (("Straße " * 9).encode("latin-1"), "a", 63, {"encoding": "windows-1252", "encoding_guessed": True}),
+    ],
+)
+def test_texts_and_their_encodings(content: bytes, name: str, characters: int | None, extra: dict[str, object]) -> None:
+    media = looked_at(content, name)
+    assert (media.characters, media.extra, media.content_type[:5]) == (characters, extra, "text/")
+    assert bool(media.notes) == ("encoding_guessed" in extra)
+
+
+def test_bytes_are_no_text() -> None:
+    rng = np.random.default_rng(7)
+    for content in (rng.bytes(5_000), b"\xff\xfe\0\0\1\2\3", b"\xff\xfeab\0", b"\xff\xfb\x90d" + bytes(50)):
+        assert looked_at(content, "a.bin").unknown
+
+
+def test_pictures_in_name_only_are_refused_whatever_they_are() -> None:
+    for content in (wav(1, 16), video("mp4"), nifti()):
+        with pytest.raises(UnreadableMedia, match="named like a picture, but its content is none"):
+            looked_at(content, "x.jpg")
+
+
+def test_warnings_are_as_before_after_threads_have_probed() -> None:
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(4) as pool:
+        assert len(list(pool.map(looked_at, [encoded(PICTURE, "TIFF")] * 200))) == 200
+    assert warnings.filters == before
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_damaged_files_are_described_or_refused(seed: int) -> None:
+    """Bytes that are changed or cut raise nothing but `UnreadableMedia`."""
+    rng = np.random.default_rng(seed)
+    samples = [encoded(PICTURE, kind) for kind in ("JPEG", "PNG", "GIF", "TIFF", "WEBP", "BMP", "AVIF", "JPEG2000")]
+    for content in (*samples, wav(2, 16), dicom(), nifti(), video("mp4"), sound("flac", "flac", 8_000)):
+        changed = bytearray(content)
+        for at in rng.integers(0, min(len(changed), 400), 6):
+            changed[at] = rng.integers(256)
+        cut = bytes(changed[: rng.integers(1, len(changed))]) if seed % 2 else bytes(changed)
+        with contextlib.suppress(UnreadableMedia):
+            looked_at(cut, "x")
+
+
+def test_a_webp_that_claims_a_huge_canvas_is_refused_before_memory_is_taken_for_it() -> None:
+    frames = [Image.new("RGB", (40, 30), (value, 0, 0)) for value in (0, 90)]
+    animation = bytearray(encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:]))
+    animation[24:30] = b"\xff\xff\x00\xff\xff\x00"
+    lossless = bytearray(encoded(PICTURE, "WEBP", lossless=True))
+    lossless[21:25] = b"\xff\xff\xff\x0f"
+    lossy = bytearray(encoded(PICTURE, "WEBP"))
+    lossy[26:30] = b"\xff\x3f\xff\x3f"
+    for content in (animation, lossless, lossy):
+        with pytest.raises(UnreadableMedia, match="pixels; at most"):
+            looked_at(bytes(content), "x.webp")

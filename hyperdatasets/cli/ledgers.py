@@ -1,0 +1,79 @@
+"""Ledgers on the command line: options of all importers, and how a run ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+from rich.console import Console
+
+from hyperdatasets.cli.output import console, errors, show, warn
+from hyperdatasets.formats.ledger import Ledger
+from hyperdatasets.formats.registry import READ
+from hyperdatasets.new_file import new_file
+
+Format = Annotated[str, typer.Option("--format", help=f"auto, or one of {', '.join(READ)}.")]
+Classes = Annotated[
+    str, typer.Option(help="Only annotations with these labels, separated by commas, and their frames.")
+]
+Limit = Annotated[int | None, typer.Option(help="Stop after so many frames.")]
+Replace = Annotated[bool, typer.Option("--replace-annotations", help="Annotations of the files replace stored ones.")]
+Prune = Annotated[bool, typer.Option("--prune", help="Remove frames whose files have disappeared from the draft.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Read everything, write nothing.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Fail if anything is lost.")]
+Scale = Annotated[
+    bool, typer.Option("--scale-annotations", help="Scale annotations that were made for a proportional size.")
+]
+BoxesAs = Annotated[
+    str, typer.Option(help="stored or shown: how boxes were drawn on turned pictures where no size tells.")
+]
+Report = Annotated[Path | None, typer.Option(help="New file for the whole ledger, as JSON.")]
+
+
+def finish(
+    ledger: Ledger, *, report: Path | None, strict: bool, as_json: bool, to_stderr: bool = False,
+    about: Mapping[str, str] | None = None,
+) -> None:  # fmt: skip
+    """Prints the ledger; exits with 1 if the run failed, or was to be strict and lost something.
+
+    Args:
+        to_stderr: standard output is taken.
+        about: what else is told of the run.
+    """
+    if report is not None:
+        with new_file(report) as file:
+            file.write(orjson.dumps(ledger.to_plain(), option=orjson.OPT_INDENT_2))
+    if as_json:
+        show({**(about or {}), **_plain(ledger)}, as_json=True)
+    else:
+        _print(ledger, console if not to_stderr else errors)
+    if problem := ledger.failed or ("something was lost (--strict)" if strict and not ledger.complete else ""):
+        errors.print(f"error: {problem}", style="red", highlight=False, markup=False, soft_wrap=True)
+        raise typer.Exit(1)
+
+
+def _plain(ledger: Ledger) -> dict[str, object]:
+    """The ledger with the counts of frames at the top."""
+    warnings = [str(note) for note in ledger.notes if note.weight != "skipped"]
+    failed = [str(note) for note in ledger.losses() if note.kind == "frames"]
+    return ledger.to_plain() | ledger.frames | {"warnings": warnings, "failed": failed}
+
+
+def _print(ledger: Ledger, out: Console) -> None:
+    def say(text: str) -> None:
+        out.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    for sentence in ledger.about:
+        say(sentence)
+    for line in ledger.lines():
+        if line.startswith(" "):
+            errors.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
+        else:
+            warn(line)
+    for kind, read, kept in ledger.table():
+        say(f"{kind}: {read} read, {kept} kept")
+    if ledger.frames:
+        say(", ".join(f"{what}: {count}" for what, count in ledger.frames.items()))

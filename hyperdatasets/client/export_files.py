@@ -1,0 +1,177 @@
+"""Where the files of an export go, how pictures are called in it, and pictures that come along."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, cast
+from urllib.parse import unquote, urlsplit
+
+from hyperdatasets.client.storage import local_path
+from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument
+from hyperdatasets.core.frames import Frame
+from hyperdatasets.formats.ledger import Ledger
+from hyperdatasets.formats.writing import WrittenFormat, file_safe
+from hyperdatasets.new_file import check_free, new_file, written
+
+MEDIA = ("", "copy", "link")
+Fetch = Callable[[str, str], str]
+"""Site and URI -> path of a local copy."""
+
+
+class StreamOutput:
+    """One file, or a stream."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def main(self, name: str) -> BinaryIO:  # noqa: ARG002  # the target has its own name
+        return self._stream
+
+    def file(self, path: str) -> BinaryIO:
+        raise InvalidArgument(f"this export has several files ({path}): give a folder as the target")
+
+
+class FolderOutput:
+    """Files below a new folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._open = ExitStack()
+
+    def main(self, name: str) -> BinaryIO:
+        return self.file(name)
+
+    def file(self, path: str) -> BinaryIO:
+        target = self.folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return self._open.enter_context(target.open("xb"))
+
+    def close(self) -> None:
+        self._open.close()
+
+
+@contextmanager
+def opened(to: Path | BinaryIO, *, folder: bool) -> Iterator[StreamOutput | FolderOutput]:
+    """The place of an export; what is not whole goes away again.
+
+    Raises:
+        AlreadyExists: there is something of that name; nothing is ever overwritten.
+    """
+    if not isinstance(to, Path):
+        if folder:
+            raise InvalidArgument("this export is a folder of several files: say where it is to be made")
+        yield StreamOutput(to)
+    elif folder:
+        with _new_folder(to) as output:
+            yield output
+    else:
+        with new_file(to) as file:
+            yield StreamOutput(file)
+
+
+@contextmanager
+def _new_folder(path: Path) -> Iterator[FolderOutput]:
+    with written(path):
+        if not path.is_dir() or any(path.iterdir()):
+            check_free(path)
+        path.mkdir(exist_ok=True)
+        output = FolderOutput(path)
+        try:
+            yield output
+        except BaseException:
+            output.close()
+            for each in path.iterdir():  # all of it was made here
+                shutil.rmtree(each) if each.is_dir() else each.unlink()
+            path.rmdir()
+            raise
+        output.close()
+
+
+class Names:
+    """The names of pictures and masks in an export: unique, relative, with `/`."""
+
+    def __init__(self, form: WrittenFormat, prefix: str, *, in_folder: bool, ledger: Ledger) -> None:
+        """
+        Args:
+            prefix: URIs below it keep their path, as `import --uri-prefix` reads them.
+            in_folder: pictures get places in the export; else they are called by their path or URI.
+        """
+        self._form, self._prefix, self._in_folder, self._ledger = form, prefix.rstrip("/"), in_folder, ledger
+        self._given: dict[str, str] = {}  # URI -> name
+        self._taken: set[str] = set()
+
+    def of(self, frame: Frame) -> dict[str, str]:
+        """Source id, or `source id/mask id` -> name."""
+        names = {}
+        for source in frame["sources"]:
+            names[source["id"]] = self._named(source["uri"], self._form.pictures, frame["id"])
+            for mask in source.get("masks", ()):
+                names[f"{source['id']}/{mask['id']}"] = self._named(mask["uri"], file_safe(mask["id"]), frame["id"])
+        return names
+
+    def _named(self, uri: str, folder: str, frame_id: str) -> str:
+        if uri not in self._given:
+            name = self._relative(uri)
+            if name is None and not self._in_folder:
+                return unquote(urlsplit(uri).path) if urlsplit(uri).scheme == "file" else uri
+            self._given[uri] = self._unique(name or f"{folder}/{_file_name(uri)}".lstrip("/"), frame_id)
+        return self._given[uri]
+
+    def _relative(self, uri: str) -> str | None:
+        if not self._prefix or not uri.startswith(f"{self._prefix}/"):
+            return None
+        name = unquote(uri.removeprefix(f"{self._prefix}/").partition("#")[0])
+        return name if name and ".." not in name.split("/") and not name.startswith("/") else None
+
+    def _unique(self, name: str, frame_id: str) -> str:
+        path, number, unique = PurePosixPath(name), 2, name
+        while unique in self._taken:
+            unique = str(path.with_name(f"{path.stem}-{number}{path.suffix}"))
+            number += 1
+        if unique != name:
+            self._ledger.notice("frames", frame_id, "files of one name, numbered in the export", f"{name} is {unique}")
+        self._taken.add(unique)
+        return unique
+
+
+class Media:
+    """Pictures that are put beside their annotations."""
+
+    def __init__(self, how: str, output: StreamOutput | FolderOutput, fetch: Fetch, ledger: Ledger) -> None:
+        self._how, self._output, self._fetch, self._ledger = how, output, fetch, ledger
+
+    def put(self, frame: Frame, names: Mapping[str, str]) -> None:
+        if not self._how or not isinstance(self._output, FolderOutput):
+            return
+        for source in frame["sources"]:
+            self._put(frame, source["uri"], names[source["id"]])
+            for mask in source.get("masks", ()):
+                self._put(frame, mask["uri"], names[f"{source['id']}/{mask['id']}"])
+
+    def _put(self, frame: Frame, uri: str, name: str) -> None:
+        target = cast("FolderOutput", self._output).folder / name
+        if target.exists() or target.is_symlink():
+            return  # of a frame that came before
+        try:
+            local = (
+                Path(local_path(uri))
+                if urlsplit(uri).scheme == "file"
+                else Path(self._fetch(frame.get("site", ""), uri))
+            )
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if self._how == "link":
+                target.symlink_to(os.path.abspath(local.resolve(strict=True)))  # noqa: PTH100
+            else:
+                shutil.copyfile(local, target)
+        except (OSError, HyperdatasetsError) as error:
+            reason = getattr(error, "message", None) or getattr(error, "strerror", None) or str(error)
+            self._ledger.lose("frames", frame["id"], "pictures that did not come along", f"{name}: {reason}")
+
+
+def _file_name(uri: str) -> str:
+    parts = urlsplit(uri)
+    return PurePosixPath(unquote(parts.path)).name or "picture"

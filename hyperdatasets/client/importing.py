@@ -1,0 +1,251 @@
+"""Folders of data as frames without a site: metadata goes to the service, the files stay where they are."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from hyperdatasets.client import bulk
+from hyperdatasets.client.dataset import Dataset
+from hyperdatasets.client.ledgers import check_strict, told
+from hyperdatasets.client.metadata import MetadataClient, current
+from hyperdatasets.client.progress import bar
+from hyperdatasets.client.version import DatasetVersion
+from hyperdatasets.core.errors import NotFound
+from hyperdatasets.core.normalise import normalise
+from hyperdatasets.formats import agreement, archives
+from hyperdatasets.formats.agreement import Agreement
+from hyperdatasets.formats.entry import Entry
+from hyperdatasets.formats.folder import Folder
+from hyperdatasets.formats.intake import DISAPPEARED, LEFT_OUT, PRUNED, STORED_KEPT, Counted, Intake, Options
+from hyperdatasets.formats.ledger import Ledger
+from hyperdatasets.formats.media import Media, UnreadableMedia, probe
+
+_AHEAD = 64  # files that are read while others are sent
+_WORKERS = 2
+_IN_MEMORY = 256 << 20  # bytes; a larger file is read in pieces
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A file that was read once."""
+
+    media: Media
+    digest: str
+
+
+@dataclass(slots=True)
+class _Run:
+    """One import on its way: what was seen."""
+
+    intake: Intake
+    prefix: str
+    counted: Counted
+    replace: bool
+    prune: bool
+    seen: set[str] = field(default_factory=set)  # ids of frames
+
+    def uri_of(self, path: str) -> str:
+        return f"{self.prefix}/{quote(path)}"
+
+
+def import_frames(
+    path: str | Path,
+    *,
+    dataset_name: str,
+    dataset_project: str = "",
+    format: str = "auto",
+    uri_prefix: str = "",
+    classes: tuple[str, ...] | list[str] = (),
+    limit: int | None = None,
+    replace_annotations: bool = False,
+    prune: bool = False,
+    dry_run: bool = False,
+    strict: bool = False,
+    scale_annotations: bool = False,
+    boxes_as: str = "",
+    progress: bool = False,
+    client: MetadataClient | None = None,
+) -> Ledger:
+    """Write the metadata of a folder as frames without a site, into the draft of a dataset (made if missing).
+
+    Repeated, it goes on where it was: known files are updated and not doubled. Annotations and metadata that are
+    stored stay as they are, unless there were none.
+
+    Args:
+        path: a folder; or a zip or tar file, which is unpacked beside itself; or a file of JSON lines or Parquet.
+        format: name of a format; `auto`: found out.
+        uri_prefix: what stands before each file's path in its URI; default: `file://` and the folder.
+        classes: only annotations with one of these labels, and only frames that have one.
+        limit: stop after so many frames.
+        replace_annotations: annotations and metadata of the files take the place of stored ones.
+        prune: remove frames from the draft whose files have disappeared from the folder.
+        dry_run: read everything and write nothing.
+        strict: raise if anything is lost.
+        scale_annotations: scale annotations that were made for a proportional size of their picture.
+        boxes_as: `stored` or `shown`: how boxes were drawn on turned pictures where no size tells.
+
+    Returns:
+        What was read, kept and lost; each kind of loss is a warning, too.
+
+    Raises:
+        Incomplete: `strict`, and something was lost; what could be kept is written all the same.
+    """
+    placing = Agreement(scale=scale_annotations, boxes_as=agreement.boxes_as(boxes_as))
+    options = Options(format, frozenset(_listed(classes)), limit, placing)
+    with _folder(Path(path), dry_run=dry_run) as folder:
+        intake = Intake(folder, options)
+        prefix = (uri_prefix or f"file://{quote(str(folder.path.resolve()))}").rstrip("/")
+        run = _Run(intake, prefix, Counted(intake.ledger), replace_annotations, prune)
+        if dry_run:
+            intake.ledger.about.append("Dry run: nothing was written.")
+            for _ in _frames(run):
+                pass
+        else:
+            _write(run, dataset_name, dataset_project, current(client), progress=progress)
+        ledger = intake.finish()
+    told(ledger)
+    return check_strict(ledger, strict=strict)
+
+
+def _write(run: _Run, name: str, project: str, client: MetadataClient, *, progress: bool) -> None:
+    dataset = Dataset.create(name, dataset_project=project, client=client)
+    draft = DatasetVersion.get_version(dataset_id=dataset.id, client=client)
+    mode = "register_replacing_annotations" if run.replace else "register"
+    with bar("frames", shown=progress) as advance:
+        result = bulk.write(client, _frames(run), dataset=dataset.id, version=draft.id, mode=mode, progress=advance)
+    ledger = run.intake.ledger
+    for failed in result:
+        run.counted.refused(failed.index, failed.id, failed.message)
+    for each in result.differences:
+        ledger.notice("frames", each.id, STORED_KEPT, each.part)
+    ledger.frames = {
+        "added": result.added, "updated": result.updated, "unchanged": result.unchanged, "refused": len(result),
+        **result.changes,
+    }  # fmt: skip
+    if run.intake.reading.mask_labels:
+        _set_mask_labels(draft, run)
+    if run.intake.options.limit is None and not run.intake.options.classes:
+        _disappeared(draft, run)
+
+
+def _frames(run: _Run) -> Iterator[dict[str, Any]]:
+    """Frames as they are read; files are read ahead in threads."""
+    entries = run.intake.entries()
+    folder = run.intake.reading.folder
+    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="import") as pool:
+        while batch := list(islice(entries, _AHEAD)):
+            measured = pool.map(lambda entry: entry.frame is None and measure(folder, entry.path), batch)
+            for entry, each in zip(batch, measured, strict=True):
+                frame = _whole(run, entry) if entry.frame is not None else _frame(run, entry, each)  # type: ignore[arg-type]
+                if frame is not None:
+                    run.seen.add(frame["id"])
+                    yield frame
+
+
+def _whole(run: _Run, entry: Entry) -> dict[str, Any] | None:
+    made = run.intake.whole_frame(entry)
+    if made is not None:
+        run.counted.add(made.kept)
+    return made and made.frame
+
+
+def _frame(run: _Run, entry: Entry, measured: Measured | str) -> dict[str, Any] | None:
+    if isinstance(measured, str):
+        run.intake.leave_out(entry, LEFT_OUT, measured)
+        return None
+    made = run.intake.frame(entry, measured.media, run.uri_of)
+    made.frame["sources"][0]["digest"] = measured.digest
+    frame = normalise(made.frame)[0]
+    run.counted.add(made.kept)
+    return dict(frame)
+
+
+def measure(folder: Folder, path: str) -> Measured | str:
+    """Content type, size and digest of a file that is read once; or why it is left out."""
+    try:
+        with folder.open(path) as file:
+            size = file.seek(0, io.SEEK_END)
+            file.seek(0)
+            if size > _IN_MEMORY:
+                media = probe(file, path, size)
+                file.seek(0)
+                return Measured(media, f"sha256:{_sha256(file)}")
+            content = file.read()
+        return Measured(probe(io.BytesIO(content), path, size), f"sha256:{hashlib.sha256(content).hexdigest()}")
+    except UnreadableMedia as error:
+        return str(error)
+    except OSError as error:
+        return f"it cannot be read: {error.strerror or error}"
+
+
+def _sha256(file: Any) -> str:
+    state = hashlib.sha256()
+    while piece := file.read(_PIECE):
+        state.update(piece)
+    return state.hexdigest()
+
+
+def _set_mask_labels(draft: DatasetVersion, run: _Run) -> None:
+    """What colours mean; where a colour has other labels already, these stay."""
+    listed = draft.get_metadata().get("mask_labels", {}).get("_all_", [])
+    known: dict[Sequence[int], list[str]] = {tuple(each["value"]): each["labels"] for each in listed}
+    before = dict(known)
+    for mask, colours in run.intake.reading.mask_labels.items():
+        for colour, labels in colours.items():
+            if known.setdefault(colour, labels) != labels:
+                detail = f"{colour}: `{', '.join(known[colour])}` is kept, not `{', '.join(labels)}`"
+                run.intake.ledger.lose("masks", mask, "colours of masks that have other labels already", detail)
+    if known != before:
+        draft.set_masks_labels(known)
+
+
+def _disappeared(draft: DatasetVersion, run: _Run) -> None:
+    """Frames of this folder in the draft that were not read now."""
+    query = f"sources.uri.keyword:{_escaped(run.prefix)}\\/*"
+    if draft.count(frame_query=query) <= len(run.seen):
+        return
+    gone = [frame for frame in draft.frames(frame_query=query) if frame.id not in run.seen]
+    if not gone:
+        return
+    for frame in gone:
+        note = run.intake.ledger.skip if run.prune else run.intake.ledger.notice
+        note("frames", frame.to_plain()["sources"][0]["uri"], PRUNED if run.prune else DISAPPEARED, frame.id)
+    if run.prune:
+        run.intake.ledger.frames["pruned"] = draft.delete_frames([frame.id for frame in gone])
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([^A-Za-z0-9])", r"\\\1", text)
+
+
+def _listed(classes: tuple[str, ...] | list[str] | str) -> list[str]:
+    return [classes] if isinstance(classes, str) else list(classes)
+
+
+@contextmanager
+def _folder(path: Path, *, dry_run: bool) -> Iterator[Folder]:
+    """The folder of a path, which may be an archive or a file of frames."""
+    if archives.is_archive(path):
+        if not dry_run:
+            yield Folder(archives.unpacked(path))
+            return
+        with tempfile.TemporaryDirectory(prefix="hyperdatasets-") as place:
+            yield Folder(archives.unpacked(path, Path(place) / "content"))
+    elif path.is_file():
+        yield Folder(path.parent, only=path.name)
+    elif path.is_dir():
+        yield Folder(path)
+    else:
+        raise NotFound(f"there is no folder or file {path}", kind="folder", name=str(path))

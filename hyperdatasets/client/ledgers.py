@@ -1,0 +1,30 @@
+"""Ledgers as users of the SDK meet them: warnings, and an error where nothing may be lost."""
+
+from __future__ import annotations
+
+import warnings
+
+from hyperdatasets.core.errors import Incomplete
+from hyperdatasets.formats.ledger import SHOWN, Ledger
+
+
+def told(ledger: Ledger, *, stacklevel: int = 3) -> None:
+    """One warning for each reason, with the first places."""
+    for (weight, kind, reason), notes in ledger.groups().items():
+        if weight != "skipped":
+            places = "; ".join(f"{note.place}" + (f" ({note.detail})" if note.detail else "") for note in notes[:SHOWN])
+            more = f"; and {len(notes) - SHOWN} more" if len(notes) > SHOWN else ""
+            total = sum(note.count for note in notes)
+            warnings.warn(f"{total} {kind} {weight}: {reason}: {places}{more}", stacklevel=stacklevel)
+
+
+def check_strict(ledger: Ledger, *, strict: bool) -> Ledger:
+    """The ledger.
+
+    Raises:
+        Incomplete: `strict`, and something was lost.
+    """
+    if strict and not ledger.complete:
+        lost = ", ".join(f"{count} {kind}" for kind, count in ledger.lost.items())
+        raise Incomplete(f"not everything was kept: {lost}", ledger=ledger)
+    return ledger

@@ -1,0 +1,83 @@
+"""Folders of data into datasets through the node of this site."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import orjson
+
+from hyperdatasets.client.ledgers import check_strict, told
+from hyperdatasets.client.node import local_node
+from hyperdatasets.core.errors import Unavailable
+from hyperdatasets.formats.ledger import Ledger
+from hyperdatasets.v1 import node_service_pb2 as pb
+
+
+def register(
+    path: str | Path,
+    *,
+    dataset_name: str,
+    dataset_project: str = "",
+    format: str = "auto",
+    version_name: str = "",
+    columns: str = "",
+    context_column: str = "",
+    timestamp_column: str = "",
+    column_types: Mapping[str, str] | None = None,
+    context_as: str = "",
+    rename_contexts: bool = False,
+    classes: Sequence[str] = (),
+    limit: int | None = None,
+    replace_annotations: bool = False,
+    prune: bool = False,
+    dry_run: bool = False,
+    strict: bool = False,
+    scale_annotations: bool = False,
+    boxes_as: str = "",
+    node: str = "",
+) -> Ledger:
+    """Register a folder at the node on this machine; the data stays where it is, and so does the ledger.
+
+    Args:
+        path: `<root alias>/<path below it>`, or an absolute path below a root of the node.
+        columns: table (CSV, Parquet, Excel) with private columns; see `docs/site-tables.md`.
+        context_column, timestamp_column: columns of it that become `context_id` and `timestamp`.
+        column_types: column -> `text`, `integer`, `number`, `boolean` or `date`.
+        context_as: `integer` or `text`: how context ids are read that are spelled like numbers.
+        rename_contexts: known frames may get another context id.
+        classes, limit, replace_annotations, prune, dry_run, scale_annotations, boxes_as: see `import_frames`.
+        strict: raise if anything is lost.
+        node: address of the node; default: as configured, or on loopback.
+
+    Returns:
+        What was read, kept and lost; each kind of loss is a warning, too.
+
+    Raises:
+        Incomplete: `strict`, and something was lost; what could be kept is written all the same.
+    """
+    dataset = f"{dataset_project}/{dataset_name}" if dataset_project else dataset_name
+    request = pb.RegisterRequest(
+        path=str(path), format="" if format == "auto" else format, dataset=dataset, version=version_name,
+        columns_file=columns, context_column=context_column, timestamp_column=timestamp_column,
+        column_types=column_types, context_as=context_as, rename_contexts=rename_contexts,
+        classes=[classes] if isinstance(classes, str) else classes, limit=limit or 0,
+        replace_annotations=replace_annotations, prune=prune, dry_run=dry_run, scale_annotations=scale_annotations,
+        boxes_as=boxes_as,
+    )  # fmt: skip
+    ledger = ledger_of(local_node(node).register(request))
+    told(ledger)
+    return check_strict(ledger, strict=strict)
+
+
+def ledger_of(answers: Iterator[pb.RegisterResponse], progress: Callable[[int], None] = lambda _: None) -> Ledger:
+    """The ledger at the end of a registration; `progress` is called with the number of files looked at so far."""
+    pieces: list[bytes] = []
+    done = False
+    for answer in answers:
+        pieces.append(answer.ledger)
+        done = answer.done
+        progress(answer.scanned)
+    if not done:
+        raise Unavailable("the node stopped before the registration was done; register again to go on")
+    return Ledger.from_plain(orjson.loads(b"".join(pieces)))

@@ -1,0 +1,173 @@
+"""A COCO annotation as ours, and ours as a COCO annotation. Reading what was written gives the same, or it is known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from hyperdatasets.core.frames import Annotation, Geometry
+from hyperdatasets.core.geometry import area, bounding_box
+from hyperdatasets.formats import raster
+from hyperdatasets.formats.coco.shapes import RUNS, Lost, area_apart, shape_of
+from hyperdatasets.formats.extension import OWN, seal_of
+from hyperdatasets.formats.ledger import Kind
+
+_RESERVED = frozenset({
+    "id", "image_id", "category_id", "bbox", "area", "segmentation", "keypoints", "num_keypoints", "score", "caption",
+    "segments_info", "file_name", OWN,
+})  # fmt: skip
+_FROM_ELSEWHERE = frozenset(
+    {"visibility", "keypoint_names", "skeleton", "supercategory", "category", "encoding", "box", "polygon"}
+)
+"""Metadata that other fields of COCO hold."""
+_OF_CATEGORY = frozenset({"id", "name", "keypoints", "skeleton", "supercategory"})
+_VISIBLE = 2
+
+
+class Read(NamedTuple):
+    """An annotation that was read; `plain` is None if nothing of it is kept."""
+
+    plain: dict[str, Any] | None
+    kind: Kind
+    lost: Sequence[Lost] = ()
+
+
+def given_kind(content: Mapping[str, Any]) -> Kind:
+    """What an annotation counts as, by the fields that it has."""
+    if "caption" in content:
+        return "captions"
+    if content.get("keypoints"):
+        return "key points"
+    if content.get("segments_info") is not None or isinstance(content.get("segmentation"), Mapping):
+        return "masks"
+    return "polygons" if content.get("segmentation") else "boxes" if content.get("bbox") else "labels"
+
+
+def read_annotation(content: Mapping[str, Any], category: Mapping[str, Any], origin: str = "") -> Read:
+    """An annotation with its label, its most specific shape, and everything else as metadata."""
+    labelled = described(content, category, origin)
+    if isinstance(labelled, Lost):
+        return Read(None, labelled.kind, [labelled])
+    shape = shape_of(content, category)
+    if not shape.geometry and shape.lost:
+        return Read(None, shape.kind, shape.lost)
+    if not shape.geometry and content.get("keypoints"):
+        return Read(None, "key points", [Lost("key points", "key points none of which is labelled", "")])
+    meta = labelled.pop("meta", {}) | shape.meta
+    if shape.geometry:
+        labelled["geometry"] = shape.geometry
+        meta |= area_apart(content, shape.geometry)
+    return Read(labelled | ({"meta": meta} if meta else {}), shape.kind, shape.lost)
+
+
+def described(content: Mapping[str, Any], category: Mapping[str, Any], origin: str) -> dict[str, Any] | Lost:
+    """Label, confidence, origin and metadata of an annotation or a panoptic segment."""
+    name = category.get("name")
+    if name is None or name == "":
+        detail = f"category {content.get('category_id')} is not listed"
+        return Lost(given_kind(content), "annotations of a category that is not listed", detail)
+    plain: dict[str, Any] = {"labels": [str(name)]}
+    if content.get("score") is not None:
+        plain["confidence"] = content["score"]
+    if origin:
+        plain["origin"] = origin
+    meta = {key: value for key, value in content.items() if key not in _RESERVED and value not in (None, {}, [])}
+    if meta.get("iscrowd") == 0:
+        del meta["iscrowd"]
+    meta |= _of_category(category)
+    return plain | ({"meta": meta} if meta else {})
+
+
+def written(annotation: Annotation, size: tuple[int, int] | None) -> tuple[dict[str, Any], str] | None:
+    """The fields of COCO that show an annotation, and what is told of them; None if none of its fields can.
+
+    Args:
+        size: width and height of the picture, which run lengths need.
+    """
+    geometry = annotation.get("geometry")
+    box = bounding_box(geometry) if geometry else None
+    if geometry is None or box is None or not geometry.keys() & {"box", "polygon", "ellipse", "keypoints"}:
+        return None
+    meta = annotation.get("meta", {})
+    shown: dict[str, Any] = {key: value for key, value in meta.items() if key not in _RESERVED | _FROM_ELSEWHERE}
+    shown["iscrowd"] = 1 if meta.get("iscrowd") else 0
+    shown["bbox"] = meta["box"] if _is_box(meta.get("box")) else list(box)
+    shown["area"] = meta["area"] if _is_number(meta.get("area")) else _area(geometry, box)
+    if "confidence" in annotation:
+        shown["score"] = annotation["confidence"]
+    if "keypoints" in geometry:
+        return shown | _points(geometry, meta), ""
+    segmentation, told = _segmentation(geometry, meta, size)
+    return shown | ({"segmentation": segmentation} if segmentation else {}), told
+
+
+def sealed(content: Mapping[str, Any], category: Mapping[str, Any]) -> str:
+    """The seal of what other tools may change; numbers of images, annotations and categories do not count."""
+    numbered = {"id", "image_id", "category_id", OWN}
+    said = {key: value for key, value in content.items() if key not in numbered}
+    return seal_of([category.get("name"), said])
+
+
+def _points(geometry: Geometry, meta: Mapping[str, Any]) -> dict[str, Any]:
+    points = geometry["keypoints"]
+    count = len(points) // 2
+    visibility = meta.get("visibility")
+    if not isinstance(visibility, list) or len(visibility) != count:
+        visibility = [_VISIBLE] * count
+    flat = [part for x, y, seen in zip(points[::2], points[1::2], visibility, strict=True) for part in (x, y, seen)]
+    shown = {"keypoints": flat, "num_keypoints": sum(bool(seen) for seen in visibility)}
+    return shown | ({"segmentation": meta["polygon"]} if isinstance(meta.get("polygon"), list) else {})
+
+
+def _segmentation(geometry: Geometry, meta: Mapping[str, Any], size: tuple[int, int] | None) -> tuple[Any, str]:
+    """Rings or run lengths; and what other tools see instead of the geometry."""
+    if "ellipse" in geometry:
+        return None, "ellipses, shown as their boxes"
+    if "box" in geometry:
+        turned = len(geometry["box"]) > 4
+        return ([corners(geometry["box"])], "turned boxes, shown as polygons") if turned else (None, "")
+    rings = geometry["polygon"]
+    filled = math.isclose(sum(area({"polygon": [ring]}) or 0 for ring in rings), area(geometry) or 0, rel_tol=1e-9)
+    runs = meta.get("encoding") == RUNS
+    if size and (runs or not filled):
+        return _run_lengths(rings, size), "" if runs else "polygons with holes, shown as masks of whole pixels"
+    return rings, "" if filled else "polygons with holes, whose holes are filled"
+
+
+def _run_lengths(rings: Sequence[Sequence[float]], size: tuple[int, int]) -> dict[str, Any]:
+    width, height = size
+    runs = raster.bitmap_to_runs(raster.bitmap_of(rings, width, height))
+    return {"size": [height, width], "counts": raster.runs_to_string(runs)}
+
+
+def corners(box: Sequence[float]) -> list[float]:
+    """The corners of a box that is turned about its middle."""
+    x, y, width, height, angle = box
+    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    ring: list[float] = []
+    for across, down in ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)):
+        dx, dy = across * width, down * height
+        ring += [x + width / 2 + dx * cos - dy * sin, y + height / 2 + dx * sin + dy * cos]
+    return ring
+
+
+def _area(geometry: Geometry, box: Sequence[float]) -> float:
+    measured = area(geometry)
+    return box[2] * box[3] if measured is None else measured
+
+
+def _is_box(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 4 and all(map(_is_number, value))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _of_category(category: Mapping[str, Any]) -> dict[str, Any]:
+    """What a category says of its objects; kept with each of them."""
+    above = category.get("supercategory")
+    meta: dict[str, Any] = {"supercategory": above} if above and above not in {"none", category.get("name")} else {}
+    others = {key: value for key, value in category.items() if key not in _OF_CATEGORY and value is not None}
+    return meta | ({"category": others} if others else {})

@@ -1,0 +1,148 @@
+"""COCO files as they lie in a folder: loaded, told apart, with pictures and categories by id."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from hyperdatasets.formats.folder import SPLITS, Folder, Unreadable, decoded, split_of, stem
+from hyperdatasets.formats.ledger import Kind, Ledger
+
+Id = int | str
+UNREADABLE = "a COCO file that cannot be read"
+_LISTS = ("images", "annotations", "categories")
+_WORDS = re.compile(r"[a-z]+")
+_START = re.compile(rb'"(images|annotations|categories)"\s*:\s*\[')
+_RESULT = re.compile(rb'^\s*\[\s*\{[^{}\[\]]*"image_id"\s*:|^\s*\[\s*\{.{0,2000}?"image_id"\s*:', re.DOTALL)
+_OBJECTS = re.compile(rb'"(images|categories)"\s*:\s*\[\s*\{')
+
+
+@dataclass(slots=True)
+class Document:
+    """One JSON file: an object with lists, or a list of results.
+
+    Attributes:
+        split: what its name or its folder says.
+        categories: by id; `twice` holds the ids that name two things.
+        origin: of a list of results the name of the model, which is that of the file.
+    """
+
+    path: str
+    images: list[Mapping[str, Any]] = field(default_factory=list)
+    annotations: list[Mapping[str, Any]] = field(default_factory=list)
+    categories: dict[Id, Mapping[str, Any]] = field(default_factory=dict)
+    split: str = ""
+    origin: str = ""
+
+    def place(self, annotation: Mapping[str, Any], number: int) -> str:
+        """Where an annotation stands, for messages; `number` counts from 0."""
+        known = annotation.get("id")
+        return f"{self.path}, annotation {known}" if known is not None else f"{self.path}, annotations[{number}]"
+
+
+def looks_like_coco(content: bytes) -> bool:
+    """Whether JSON text has what a COCO file has; keys may come in any order."""
+    found = {match[1] for match in _START.finditer(content)}
+    if b"images" in found:
+        return bool(_OBJECTS.search(content)) or b"annotations" in found
+    return {b"annotations", b"categories"} <= found or bool(_RESULT.match(content[:8192]))
+
+
+def load(folder: Folder, ledger: Ledger) -> Iterator[Document]:
+    """All COCO files of a folder; a file that cannot be read is written into the ledger."""
+    for path in folder.with_suffix(".json"):
+        try:
+            content = _utf8(folder.read(path))
+            if looks_like_coco(content):
+                yield _document(path, _json(content), ledger)
+            elif b'"images"' in content and b'"annotations"' in content:
+                detail = "expected `images`, `annotations` and `categories` to be lists of objects"
+                ledger.unreadable(path, UNREADABLE, detail)
+        except Unreadable as error:
+            ledger.unreadable(path, UNREADABLE, str(error))
+
+
+def id_of(value: Any) -> Id:
+    """An id by its value: 1, 1.0 and "1" are the same."""
+    if isinstance(value, bool) or value is None:
+        return repr(value)
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str):
+        text = value.strip()
+        return int(text) if text.isascii() and text.lstrip("-").isdigit() and str(int(text)) == text else text
+    return repr(value)
+
+
+def split_in_name(path: str) -> str:
+    """The split that the name of a file says (`instances_train2017.json`), or its folder; empty for neither."""
+    words = _WORDS.findall(stem(path).lower())
+    return next((SPLITS[word] for word in words if word in SPLITS), "") or split_of(path)
+
+
+def _document(path: str, content: Any, ledger: Ledger) -> Document:
+    if isinstance(content, list):
+        return Document(path, annotations=_objects(path, "results", content, ledger), origin=stem(path))
+    found = Document(path, split=split_in_name(path))
+    for name in _LISTS:
+        value = content.get(name)
+        if value is not None and not isinstance(value, list):
+            ledger.unreadable(path, UNREADABLE, f"`{name}`: expected a list of objects")
+    found.images = _objects(path, "images", content.get("images"), ledger)
+    found.annotations = _objects(path, "annotations", content.get("annotations"), ledger)
+    for category in _objects(path, "categories", content.get("categories"), ledger):
+        _add_category(found, category, ledger)
+    _other_keys(path, content, ledger)
+    return found
+
+
+def _add_category(document: Document, category: Mapping[str, Any], ledger: Ledger) -> None:
+    known = document.categories.setdefault(id_of(category.get("id")), category)
+    if known is not category and known.get("name") != category.get("name"):
+        detail = f"id {category.get('id')}: `{known.get('name')}` and `{category.get('name')}`"
+        ledger.lose("attributes", document.path, "a category id that is given twice; the first is used", detail)
+
+
+def _objects(path: str, name: str, listed: Any, ledger: Ledger) -> list[Mapping[str, Any]]:
+    if not isinstance(listed, list):
+        return []
+    objects: list[Mapping[str, Any]] = [each for each in listed if isinstance(each, dict)]
+    if len(objects) != len(listed):
+        kind: Kind = "frames" if name == "images" else "labels" if name != "categories" else "attributes"
+        ledger.lose(
+            kind, path, "entries that are no objects", f"`{name}`: expected lists of objects",
+            count=len(listed) - len(objects),
+        )  # fmt: skip
+    return objects
+
+
+def _other_keys(path: str, content: Mapping[str, Any], ledger: Ledger) -> None:
+    """What a file says of itself: no part of any frame."""
+    for name in sorted(content.keys() - set(_LISTS)):
+        if content[name]:
+            ledger.skip("attributes", path, "what a file says of itself, not of its pictures", f"`{name}`")
+
+
+def _utf8(content: bytes) -> bytes:
+    """Without a mark; UTF-16 with its mark is read, too."""
+    if content[:3] == b"\xef\xbb\xbf" or content[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        return decoded(content).encode()
+    return content
+
+
+def _json(content: bytes) -> Any:
+    """JSON as others write it: with NaN and whole numbers of any size, too."""
+    try:
+        return orjson.loads(content)
+    except ValueError as error:
+        try:
+            return json.loads(content)
+        except (ValueError, RecursionError):
+            raise Unreadable(f"not valid JSON: {error}") from None

@@ -1,0 +1,291 @@
+"""COCO documents on their way to pictures: each picture once, each object once, with what all documents say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from hyperdatasets.formats.coco.annotation import described, given_kind, read_annotation, sealed
+from hyperdatasets.formats.coco.documents import Document, Id, id_of, load
+from hyperdatasets.formats.coco.image import meta_of, size_of
+from hyperdatasets.formats.coco.shapes import Lost
+from hyperdatasets.formats.entry import Entry, Item, MaskFile
+from hyperdatasets.formats.extension import OWN, item_of, restored, seal_of
+from hyperdatasets.formats.folder import parent, split_of, stem
+from hyperdatasets.formats.lookup import Lookup
+from hyperdatasets.formats.reading import Reading
+
+PANOPTIC = "panoptic"  # id of the mask of a panoptic annotation
+_SAME_PX = 1.0
+_NOT_UNIQUE = "pictures that are named, but several files have that name"
+_MISSING = "pictures that are named, but missing"
+
+
+class _Said(NamedTuple):
+    """An annotation in a document."""
+
+    content: Mapping[str, Any]
+    document: Document
+    number: int
+    others: tuple[Document, ...] = ()  # which say the same object, too
+
+    @property
+    def place(self) -> str:
+        return self.document.place(self.content, self.number)
+
+
+@dataclass(slots=True)
+class Picture:
+    """What all documents say of a picture."""
+
+    entry: Entry
+    said: list[_Said] = field(default_factory=list)
+    known: dict[Id, list[int]] = field(default_factory=dict)  # annotation id -> places in `said`
+
+
+class Merger:
+    """Documents on their way to pictures."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.folder, self.ledger = reading.folder, reading.ledger
+        self.documents = list(load(reading.folder, reading.ledger))
+        reading.used.update(document.path for document in self.documents)
+        self.pictures: dict[str, Picture] = {}
+        self.masks: set[str] = set()
+        self._lookup = Lookup(reading.folder.files)
+        self._paths: dict[str, dict[Id, list[str]]] = {}  # document -> image id -> paths; empty for a missing one
+        self._everywhere: dict[Id, list[str]] = {}
+        self._categories: dict[Id, Mapping[str, Any]] = {}
+        for document in self.documents:
+            self._add_images(document)
+            self._categories = document.categories | self._categories
+        for document in self.documents:
+            self._add_annotations(document)
+
+    def _add_images(self, document: Document) -> None:
+        paths = self._paths.setdefault(document.path, {})
+        for number, image in enumerate(document.images):
+            image_id = id_of(image.get("id"))
+            path = self._located(document, image, number)
+            others = paths.setdefault(image_id, [])
+            if path and path not in others:
+                others.append(path)
+            everywhere = self._everywhere.setdefault(image_id, [])
+            if path and path not in everywhere:
+                everywhere.append(path)
+            if path:
+                self._describe(self._picture(path), document, image)
+            if len(others) > 1:
+                self.ledger.lose(
+                    "attributes", document.path, "an image id that is given twice", f"id {image.get('id')}"
+                )
+
+    def _located(self, document: Document, image: Mapping[str, Any], number: int) -> str:
+        name = image.get("file_name")
+        place = f"{document.path}, image {image.get('id', f'number {number}')}"
+        if not isinstance(name, str) or not name.strip():
+            self.ledger.lose("frames", place, "images without a `file_name`")
+            return ""
+        found = self._lookup.find(name, beside=parent(document.path), split=document.split)
+        if len(found) != 1:
+            detail = f"`{name}`" + (f": {', '.join(found[:3])}" if found else "")
+            self.ledger.lose("frames", place, _NOT_UNIQUE if found else _MISSING, detail)
+            return ""
+        return found[0]
+
+    def _picture(self, path: str) -> Picture:
+        if path not in self.pictures:
+            self.pictures[path] = Picture(Entry(path))
+        return self.pictures[path]
+
+    def _describe(self, picture: Picture, document: Document, image: Mapping[str, Any]) -> None:
+        entry, place = picture.entry, f"{document.path}, image {image.get('id')}"
+        entry.place = entry.place or place
+        stated = size_of(image)
+        if stated and entry.stated not in {None, stated}:
+            self.ledger.notice("frames", place, "files state different sizes of a picture; the first is used")
+        entry.stated = entry.stated or stated
+        own = _object(image, OWN)
+        meta = meta_of(image)
+        if isinstance(own.get("meta"), dict):
+            meta = dict(own["meta"]) if own.get("seal") == seal_of(meta) else own["meta"] | meta
+        split = meta.pop("split") if isinstance(meta.get("split"), str) else ""
+        self._take_split(entry, split or document.split or split_of(entry.path), place)
+        for key, value in meta.items():
+            if entry.meta.setdefault(key, value) != value:
+                self.ledger.lose("attributes", place, "files say different things of a picture; the first is kept", key)
+        if own:
+            self._describe_own(entry, own, place)
+
+    def _take_split(self, entry: Entry, split: str, place: str) -> None:
+        if split and entry.split and split != entry.split:
+            detail = f"{entry.path}: `{entry.split}` is kept, not `{split}`"
+            self.ledger.lose("splits", place, "a picture that is in two splits", detail)
+        entry.split = entry.split or split
+
+    def _describe_own(self, entry: Entry, own: Mapping[str, Any], place: str) -> None:
+        entry.id = str(own.get("id", ""))
+        entry.context_id = str(own.get("context_id", ""))
+        entry.timestamp = own["timestamp"] if isinstance(own.get("timestamp"), int) else None
+        for mask in _objects(own, "masks"):
+            found = self._lookup.find(str(mask.get("file_name", "")), beside=parent(place))
+            if len(found) == 1:
+                entry.masks.append(MaskFile(str(mask.get("id", "")), found[0]))
+                self.masks.add(found[0])
+            else:
+                self.ledger.lose("masks", place, "masks that are named, but missing", str(mask.get("file_name")))
+        entry.items += [item_of(each, place) for each in _objects(own, "annotations")]
+
+    def _add_annotations(self, document: Document) -> None:
+        for number, content in enumerate(document.annotations):
+            said = _Said(content, document, number)
+            path = self._picture_of(said)
+            if path and "segments_info" in content:
+                self._add_panoptic(self.pictures[path].entry, said)
+            elif path:
+                self._add(self.pictures[path], said)
+
+    def _picture_of(self, said: _Said) -> str:
+        image_id = id_of(said.content.get("image_id"))
+        own = self._paths[said.document.path]
+        paths = own.get(image_id) if image_id in own else self._everywhere.get(image_id)
+        if paths is not None and len(paths) == 1:
+            return paths[0]
+        reason = (
+            "annotations of an image that is not listed" if paths is None
+            else "annotations of an image id that names several pictures" if paths
+            else "annotations of a picture that is missing"
+        )  # fmt: skip
+        self.ledger.lose(given_kind(said.content), said.place, reason, f"image_id {said.content.get('image_id')}")
+        return ""
+
+    def _add(self, picture: Picture, said: _Said) -> None:
+        """One more annotation, unless another document has the same one: then both are one object."""
+        known = picture.known.setdefault(id_of(said.content.get("id")), [])
+        for place in known if said.content.get("id") is not None else ():
+            other = picture.said[place]
+            if other.document is not said.document and self._is_same(other, said):
+                documents = (*other.others, said.document)
+                picture.said[place] = other._replace(content=self._joined(other, said), others=documents)
+                return
+        known.append(len(picture.said))
+        picture.said.append(said)
+
+    def _is_same(self, one: _Said, other: _Said) -> bool:
+        if "caption" in one.content or "caption" in other.content:
+            return False
+        named = self._category(one).get("name") == self._category(other).get("name")
+        return named and _near(one.content.get("bbox"), other.content.get("bbox"))
+
+    def _joined(self, one: _Said, other: _Said) -> Mapping[str, Any]:
+        """Both contents; of what both say differently the first stays."""
+        joined = dict(other.content) | {key: value for key, value in one.content.items() if value not in (None, [])}
+        for key in one.content.keys() & other.content.keys() - {"id", "image_id", "category_id", "bbox", "area"}:
+            if one.content[key] not in (None, []) and joined[key] != other.content[key] not in (None, []):
+                self.ledger.lose(
+                    "attributes", other.place, "files say different things of an object; the first is kept", key
+                )
+        return joined
+
+    def _category(self, said: _Said) -> Mapping[str, Any]:
+        """The category of an annotation: of its own documents, or else of any other."""
+        category_id = id_of(said.content.get("category_id"))
+        own = said.document.categories.get(category_id)
+        if own is None:
+            return self._categories.get(category_id, {})
+        for document in said.others:
+            own = {**document.categories.get(category_id, {}), **own}
+        return own
+
+    def _add_panoptic(self, entry: Entry, said: _Said) -> None:
+        """A picture whose colours are segments: each becomes a ROI by its colour (id = R + 256 G + 65,536 B)."""
+        name = str(said.content.get("file_name", ""))
+        beside = f"{parent(said.document.path)}/{stem(said.document.path)}".lstrip("/")
+        found = self._lookup.find(name, beside=beside, split=said.document.split)
+        found = [path for path in found if path != entry.path] or found
+        segments = _objects(said.content, "segments_info")
+        if len(found) != 1 or found[0] == entry.path:
+            self.ledger.lose(
+                "masks", said.place, "masks that are named, but missing", name, count=max(1, len(segments))
+            )
+            return
+        entry.masks.append(MaskFile(PANOPTIC, found[0]))
+        self.masks.add(found[0])
+        for segment in segments:
+            self._add_segment(entry, said._replace(content=segment))
+
+    def _add_segment(self, entry: Entry, said: _Said) -> None:
+        number = said.content.get("id")
+        if not isinstance(number, int) or not 0 <= number < 1 << 24:
+            self.ledger.lose("masks", said.place, "panoptic segments without a colour", f"id {number}")
+            return
+        plain = described(said.content, self._category(said), said.document.origin)
+        if isinstance(plain, Lost):
+            self.ledger.lose("masks", said.place, plain.reason, plain.detail)
+            return
+        colour = [number & 255, number >> 8 & 255, number >> 16 & 255]
+        meta = {name: said.content[key] for name, key in (("box", "bbox"), ("area", "area")) if key in said.content}
+        plain |= {"geometry": {"mask": colour}, "meta": plain.get("meta", {}) | meta}
+        entry.items.append(Item(plain, "masks", said.place))
+
+    def entry(self, picture: Picture) -> Entry:
+        """The finished entry of a picture."""
+        captions: list[str] = []
+        for said in picture.said:
+            if "caption" in said.content:
+                self._caption(said, captions)
+            elif (item := self._item(said)) is not None:
+                picture.entry.items.append(item)
+        if captions:
+            picture.entry.meta["captions"] = [*picture.entry.meta.get("captions", []), *captions]
+        picture.said.clear()
+        return picture.entry
+
+    def _caption(self, said: _Said, captions: list[str]) -> None:
+        text = said.content["caption"]
+        if isinstance(text, str) and not said.document.origin:
+            captions.append(text)
+        else:
+            reason = "captions by a model" if said.document.origin else "captions that are no text"
+            self.ledger.lose("captions", said.place, reason)
+
+    def _item(self, said: _Said) -> Item | None:
+        """The annotation; None if nothing of it is kept, or if it is a copy that our own export wrote."""
+        category, own = self._category(said), said.content.get(OWN)
+        seal = sealed(said.content, category) if own is not None else ""
+        if isinstance(own, Mapping) and "copy" in own and own["copy"] == seal:
+            return None
+        found = read_annotation(said.content, category, said.document.origin)
+        for kind, reason, detail in found.lost:
+            self.ledger.lose(kind, said.place, reason, detail)
+        if found.plain is None:
+            return None
+        if own is not None:
+            plain = restored(found.plain, own, seal, kind=found.kind, place=said.place, ledger=self.ledger)
+            return item_of(plain, said.place)
+        if found.kind == "masks":
+            self.ledger.notice(
+                "masks", said.place, "run-length masks, kept as polygons along the edges of their pixels"
+            )
+        return Item(found.plain, found.kind, said.place)
+
+
+def _near(one: Any, other: Any) -> bool:
+    """Whether two boxes are the same; one that is missing fits any."""
+    if not one or not other:
+        return True
+    try:
+        return all(abs(a - b) <= _SAME_PX for a, b in zip(one, other, strict=True))
+    except (TypeError, ValueError):
+        return False
+
+
+def _object(plain: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = plain.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(plain: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    value = plain.get(key)
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

@@ -1,0 +1,52 @@
+"""What a whole frame holds, by the kinds of the ledger."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from hyperdatasets.core.frames import Annotation, Frame
+from hyperdatasets.core.geometry import shape
+from hyperdatasets.formats.ledger import Kind
+
+_SHAPES: dict[str, Kind] = {
+    "box": "boxes", "polygon": "polygons", "ellipse": "ellipses", "keypoints": "key points", "mask": "masks",
+    "span": "spans", "points3d": "3-D shapes", "polygon3d": "3-D shapes", "box3d": "3-D shapes",
+}  # fmt: skip
+_MEASURED = frozenset({
+    "duration_ms", "characters", "pages", "frames", "channels", "sample_rate", "codec", "encoding", "points", "fields",
+    "encoding_guessed", "frame_rate",
+})  # fmt: skip
+"""Metadata of a source that is measured from its file, not annotated."""
+_COUNTED_APART = frozenset({"captions", "split"})
+
+
+def kind_of(annotation: Annotation) -> Kind:
+    """What an annotation counts as; one without a geometry is a label of the whole frame."""
+    geometry = annotation.get("geometry")
+    return _SHAPES[shape(geometry)] if geometry else "labels"
+
+
+def kept_of(frame: Frame) -> dict[Kind, int]:
+    """Kind -> how many a normalised frame has, the frame itself included.
+
+    Captions are the texts of `meta.captions`; attributes are the other metadata of the frame (less its split), of
+    its sources (less what is measured) and of its annotations, by key.
+    """
+    kept: Counter[Kind] = Counter({"frames": 1})
+    for annotation in frame.get("annotations", ()):
+        kept[kind_of(annotation)] += 1
+        kept["attributes"] += len(annotation.get("meta", ()))
+    for source in frame["sources"]:
+        kept["masks"] += len(source.get("masks", ()))
+        kept["attributes"] += len(source.get("meta", {}).keys() - _MEASURED)
+    _count_meta(frame.get("meta", {}), kept)
+    return {kind: count for kind, count in kept.items() if count}
+
+
+def _count_meta(meta: Mapping[str, Any], kept: Counter[Kind]) -> None:
+    captions = meta.get("captions")
+    kept["captions"] += len(captions) if isinstance(captions, list) else "captions" in meta
+    kept["splits"] += "split" in meta
+    kept["attributes"] += len(meta.keys() - _COUNTED_APART)

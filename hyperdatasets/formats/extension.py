@@ -1,0 +1,147 @@
+"""What another tool's format cannot say of an annotation, carried under a key of our own, and put back on reading.
+
+A seal over what the format itself says tells whether somebody changed that since: then the format is right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import orjson
+
+from hyperdatasets.core.errors import InvalidFrame
+from hyperdatasets.core.frames import SHAPES, Annotation, Frame, Source
+from hyperdatasets.core.normalise import default_id, made_id, normalise_annotation
+from hyperdatasets.formats.counting import kind_of
+from hyperdatasets.formats.entry import Entry, Item
+from hyperdatasets.formats.ledger import Kind, Ledger
+
+OWN = "hyperdatasets"
+CHANGED = "annotations that were changed after their export; what the format itself says is taken"
+UNREADABLE = "data under `hyperdatasets` that cannot be read"
+_FIELDS = ("id", "labels", "confidence", "origin", "geometry", "sources")
+_UNSAYABLE = ("id", "confidence", "origin", "sources")  # no format has these: a change elsewhere leaves them valid
+MEASURED = frozenset({
+    "duration_ms", "characters", "pages", "frames", "channels", "sample_rate", "codec", "encoding", "points", "fields",
+    "encoding_guessed", "frame_rate",
+})  # fmt: skip
+"""Metadata of a file that import finds out again."""
+_UNNAMED_SOURCES = (["default"], None)
+
+
+def seal_of(said: Any) -> str:
+    """Eight hex digits over parsed JSON."""
+    return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()[:8]
+
+
+def without_default_id(annotation: Annotation, made: dict[str, int] | None) -> dict[str, Any]:
+    """The annotation without its id, if import gives it the same id anyway.
+
+    Args:
+        made: how often each id was made in the frame; None where a frame comes in parts, and ids are always kept.
+    """
+    plain = {key: value for key, value in annotation.items() if key != "id"}
+    if plain.get("sources") not in _UNNAMED_SOURCES:
+        del plain["sources"]  # the only source; import names it `default`
+    if made is not None:
+        counts = dict(made)
+        if made_id(orjson.dumps(plain, option=orjson.OPT_SORT_KEYS), counts) == annotation["id"]:
+            made.update(counts)
+            return plain
+    return {"id": annotation["id"], **plain}
+
+
+def carried(whole: Mapping[str, Any], said: Mapping[str, Any], seal: str) -> dict[str, Any]:
+    """What `restored` needs to make `whole` of `said`, which is what the reader takes from the format's own fields."""
+    normal = _normal(said)
+    own = {name: whole[name] for name in _FIELDS if name in whole and not _same(whole[name], normal.get(name))}
+    meta, known = whole.get("meta", {}), normal.get("meta", {})
+    if more := {name: value for name, value in meta.items() if name not in known or not _same(value, known[name])}:
+        own["meta"] = more
+    if gone := [name for name in known if name not in meta]:
+        own["gone"] = gone
+    return own | ({"seal": seal} if own else {})
+
+
+def restored(said: dict[str, Any], own: Any, seal: str, *, kind: Kind, place: str, ledger: Ledger) -> dict[str, Any]:
+    """Inverse of `carried`."""
+    if own is None:
+        return said
+    if not isinstance(own, Mapping) or not isinstance(own.get("meta", {}), dict):
+        ledger.lose("attributes", place, UNREADABLE)
+        return said
+    meta, more = said.get("meta", {}), own.get("meta", {})
+    if own.get("seal") == seal:
+        gone = own.get("gone", ())
+        kept = {name: value for name, value in meta.items() if name not in gone}
+        return _with_meta(said | {name: own[name] for name in _FIELDS if name in own}, kept | more)
+    ledger.notice(kind, place, CHANGED)
+    return _with_meta({name: own[name] for name in _UNSAYABLE if name in own} | said, more | meta)
+
+
+def frame_fields(frame: Frame, names: Mapping[str, str], apart: Sequence[Annotation]) -> dict[str, Any]:
+    """What formats have no place for of a frame with one source: a part of its `OWN` data."""
+    own: dict[str, Any] = {key: frame[key] for key in ("context_id", "timestamp") if key in frame}
+    if frame["id"] != default_id({**frame, "site": ""}):
+        own["id"] = frame["id"]
+    source = frame["sources"][0]
+    if masks := source.get("masks"):
+        own["masks"] = [{"id": mask["id"], "path": names[f"{source['id']}/{mask['id']}"]} for mask in masks]
+    if apart:
+        own["annotations"] = [without_default_id(each, None) for each in apart]
+    return own
+
+
+def lose_source_fields(source: Source, frame_id: str, ledger: Ledger) -> None:
+    """Writes into the ledger what no format can hold of a file."""
+    if count := len(source.get("meta", {}).keys() - MEASURED):
+        ledger.lose("attributes", frame_id, "metadata of files, left out", count=count)
+    if "timestamp" in source:
+        ledger.lose("attributes", frame_id, "times of files, left out")
+
+
+def item_of(annotation: Any, place: str) -> Item:
+    """An annotation in our plain form, unchecked, as an item."""
+    geometry = annotation.get("geometry") if isinstance(annotation, dict) else None
+    known = isinstance(geometry, dict) and not geometry.keys().isdisjoint(SHAPES)
+    kind = kind_of(cast("Annotation", annotation)) if known else "labels"
+    return Item(annotation if isinstance(annotation, dict) else {"labels": annotation}, kind, place)
+
+
+def add_frame_fields(entry: Entry, own: Mapping[str, Any], place: str, ledger: Ledger) -> None:
+    """Inverse of `frame_fields`, less the masks, whose files the reader finds."""
+    context, timestamp, meta = own.get("context_id", ""), own.get("timestamp"), own.get("meta", {})
+    frame_id = own.get("id", "")
+    fine = (
+        isinstance(context, str)
+        and isinstance(frame_id, str)
+        and isinstance(meta, dict)
+        and isinstance(own.get("annotations", []), list)
+    )
+    if not fine or type(timestamp) not in {int, type(None)}:
+        ledger.lose("attributes", place, UNREADABLE)
+        return
+    entry.id = frame_id or entry.id
+    entry.context_id = context or entry.context_id
+    entry.timestamp = entry.timestamp if timestamp is None else timestamp
+    entry.meta |= meta
+    entry.items += [item_of(each, place) for each in own.get("annotations", ())]
+
+
+def _normal(said: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        return normalise_annotation(said, [{"id": "default", "uri": "file:x"}])[0]
+    except InvalidFrame:
+        return {}
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal as JSON text: 1, 1.0 and true are three values."""
+    return orjson.dumps(one, option=orjson.OPT_SORT_KEYS) == orjson.dumps(other, option=orjson.OPT_SORT_KEYS)
+
+
+def _with_meta(plain: dict[str, Any], meta: dict[str, Any]) -> dict[str, Any]:
+    plain = {name: value for name, value in plain.items() if name != "meta"}
+    return plain | ({"meta": meta} if meta else {})

@@ -1,0 +1,222 @@
+"""The files below a folder, listed once: all that readers see of a disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from hyperdatasets.core.errors import NotFound
+from hyperdatasets.formats.suffixes import ANNOTATIONS, DOCUMENTS, MEDIA, NO_DATA, PICTURES, TABLES
+
+Opener = Callable[[str], BinaryIO]
+"""Opens the file at a relative path for reading; raises OSError."""
+_NEVER_DATA = ANNOTATIONS | TABLES | NO_DATA
+JUNK = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "$recycle.bin"})
+"""Files and folders that operating systems leave, in lower case; hidden ones begin with a dot."""
+ROLES = frozenset({
+    "images", "image", "img", "imgs", "labels", "label", "masks", "mask", "annotations", "annotation", "ann", "anns",
+    "jpegimages", "segmentationclass", "segmentationobject", "imagesets", "main", "data", "dataset", "datasets",
+    "frames", "pictures", "files", "obj_train_data", "default", "vocdevkit",
+})  # fmt: skip
+"""Names of folders that say what lies in them, in lower case: never labels."""
+SPLITS = {
+    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "dev": "dev",
+    "test": "test", "testing": "test", "unlabeled": "unlabeled",
+}  # fmt: skip
+"""Names of folders and lists that are splits, in lower case -> the split."""
+
+
+class Unreadable(ValueError):
+    """A file that cannot be read as what it should be; the message says why."""
+
+
+class Folder:
+    """Relative paths with `/`, sorted.
+
+    Attributes:
+        files: all that may be data or annotations.
+        junk: hidden files and folders, and what operating systems leave.
+        links: links to folders, which are not followed.
+        closed: folders that may not be read.
+    """
+
+    def __init__(self, path: Path, opener: Opener | None = None, *, only: str = "") -> None:
+        """
+        Args:
+            opener: opens files instead of the operating system, by their relative paths.
+            only: name of the one file that counts.
+        """
+        if not path.is_dir():
+            raise NotFound(f"there is no folder {path}", kind="folder", name=str(path))
+        self.path = path
+        self._opener = opener
+        self.junk: list[str] = []
+        self.links: list[str] = []
+        self.closed: list[str] = []
+        self.files: list[str] = [only] if only else sorted(self._walk(os.fspath(path), ""))
+
+    def _walk(self, folder: str, prefix: str) -> Iterator[str]:
+        try:
+            found = os.scandir(folder)
+        except OSError:
+            self.closed.append(prefix.rstrip("/") or ".")
+            return
+        with found:
+            for each in found:
+                path = f"{prefix}{each.name}"
+                if each.name.startswith(".") or each.name.lower() in JUNK:
+                    self.junk.append(path)
+                elif each.is_dir(follow_symlinks=False):
+                    yield from self._walk(each.path, f"{path}/")
+                elif each.is_symlink() and each.is_dir():
+                    self.links.append(path)
+                else:
+                    yield path
+
+    def open(self, path: str) -> BinaryIO:
+        """Raises OSError."""
+        return self._opener(path) if self._opener else (self.path / path).open("rb")
+
+    def head(self, path: str, size: int = 4_096) -> bytes:
+        """The first bytes of a file; nothing if it cannot be read."""
+        try:
+            with self.open(path) as file:
+                return file.read(size)
+        except OSError:
+            return b""
+
+    def read(self, path: str) -> bytes:
+        """Raises Unreadable."""
+        try:
+            with self.open(path) as file:
+                return file.read()
+        except OSError as error:
+            raise Unreadable(f"cannot be read: {error.strerror}") from None
+
+    def text(self, path: str) -> str:
+        """The text of a file in UTF-8 or, with a mark, UTF-16; without its mark; line ends are `\\n`.
+
+        Raises:
+            Unreadable: it cannot be read, or is in another encoding.
+        """
+        return decoded(self.read(path))
+
+    @cached_property
+    def there(self) -> frozenset[str]:
+        return frozenset(self.files)
+
+    @cached_property
+    def pictures(self) -> list[str]:
+        """Files named like pictures."""
+        return [path for path in self.files if suffix(path) in PICTURES]
+
+    @cached_property
+    def media(self) -> list[str]:
+        """Files named like pictures, recordings, videos, scans, point clouds."""
+        return [path for path in self.files if suffix(path) in MEDIA]
+
+    @cached_property
+    def data(self) -> list[str]:
+        """Media; and where a folder has none, other files that may be data: texts, arrays, files of unknown types."""
+        with_media = {parent(path) for path in self.media}
+        return [
+            path
+            for path in self.files
+            if suffix(path) in MEDIA or (parent(path) not in with_media and _may_be_data(path))
+        ]
+
+    @cached_property
+    def by_suffix(self) -> dict[str, list[str]]:
+        """Suffix in lower case, with its dot -> paths."""
+        found: dict[str, list[str]] = {}
+        for path in self.files:
+            found.setdefault(suffix(path), []).append(path)
+        return found
+
+    @cached_property
+    def by_name(self) -> dict[str, list[str]]:
+        """Bare name -> paths of media."""
+        found: dict[str, list[str]] = {}
+        for path in self.media:
+            found.setdefault(name_of(path), []).append(path)
+        return found
+
+    @cached_property
+    def by_stem(self) -> dict[str, list[str]]:
+        """Bare name without its last suffix -> paths of media."""
+        found: dict[str, list[str]] = {}
+        for path in self.media:
+            found.setdefault(stem(path), []).append(path)
+        return found
+
+    def with_suffix(self, *suffixes: str) -> list[str]:
+        return sorted(path for each in suffixes for path in self.by_suffix.get(each, ()))
+
+    def below(self, folder: str) -> Sequence[str]:
+        return [path for path in self.files if path.startswith(f"{folder}/")]
+
+
+def suffix(path: str) -> str:
+    """The last suffix in lower case, with its dot; `.nii.gz` counts as one."""
+    name = name_of(path).lower()
+    dot = name.rfind(".")
+    if name.endswith(".nii.gz"):
+        return ".nii.gz"
+    return name[dot:] if dot > 0 else ""
+
+
+def _may_be_data(path: str) -> bool:
+    return suffix(path) not in _NEVER_DATA and stem(path).lower() not in DOCUMENTS
+
+
+def name_of(path: str) -> str:
+    return path[path.rfind("/") + 1 :]
+
+
+def stem(path: str) -> str:
+    """The bare name without its last suffix."""
+    name = name_of(path)
+    return name[: len(name) - len(suffix(path))]
+
+
+def parent(path: str) -> str:
+    """The folder of a path; empty for the top."""
+    return path[: path.rfind("/")] if "/" in path else ""
+
+
+def split_of(path: str) -> str:
+    """The split that the nearest folder of a path names; empty if none does."""
+    parts = map(_unnumbered, reversed(path.lower().split("/")[:-1]))
+    return next((SPLITS[part] for part in parts if part in SPLITS), "")
+
+
+def is_role(name: str) -> bool:
+    """Whether the name of a folder says what lies in it, so that it is no label."""
+    return not ROLES.union(SPLITS).isdisjoint({name.lower(), _unnumbered(name.lower())})
+
+
+def _unnumbered(name: str) -> str:
+    """`train2017` is `train`."""
+    return name.rstrip("0123456789_-")
+
+
+def decoded(content: bytes) -> str:
+    """Text in UTF-8, or UTF-16 with its mark.
+
+    Raises:
+        Unreadable: it is in another encoding.
+    """
+    encoding = "utf-16" if content[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def posix(path: str) -> str:
+    """A path that a file names, with `/` and without `./` and empty parts."""
+    return str(PurePosixPath(path.strip().replace("\\", "/")))

@@ -1,0 +1,77 @@
+"""Labels from names of folders: `cat/1.png`, `train/cat/1.png`, `dog/1.wav`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from hyperdatasets.formats.folder import SPLITS, Folder, is_role, split_of
+from hyperdatasets.formats.ledger import Ledger, listed
+
+DEEPER = "labels from the folder directly above the file; other tools (torchvision) take the uppermost folder"
+OUTSIDE = "files in no folder of a label, kept without one"
+_CACHED = 1 << 14  # names of folders
+_WORDS = re.compile(r"[a-z]+")
+
+
+@dataclass(frozen=True, slots=True)
+class FolderLabels:
+    """The labels of files, by path; `splits`: whether some lie below a split; `deeper`: files below several folders."""
+
+    labels: Mapping[str, str]
+    below_split: bool
+    deeper: tuple[str, ...]
+
+    @property
+    def clear(self) -> bool:
+        """At least two labels, or one below a split: one folder alone may be called anything."""
+        return len(set(self.labels.values())) > 1 or (self.below_split and bool(self.labels))
+
+
+def folder_labels(folder: Folder) -> FolderLabels:
+    labels: dict[str, str] = {}
+    deeper: list[str] = []
+    below_split = False
+    for path in folder.data:
+        names = path.split("/")[:-1]
+        if not names or says_role(names[-1]):
+            continue
+        labels[path] = names[-1]
+        below_split = below_split or any(split_in(name) for name in names)
+        uppermost = next(name for name in names if not says_role(name))
+        if uppermost != names[-1]:
+            deeper.append(path)
+    return FolderLabels(labels, below_split, tuple(deeper))
+
+
+def tell(found: FolderLabels, folder: Folder, ledger: Ledger) -> None:
+    """What is special about the labels, once for all files."""
+    if found.deeper:
+        detail = f"`{found.labels[found.deeper[0]]}`: {listed(found.deeper)}"
+        ledger.notice("labels", found.deeper[0], DEEPER, detail, count=len(found.deeper))
+    for path in folder.media:
+        if path not in found.labels:
+            ledger.notice("frames", path, OUTSIDE)
+
+
+@lru_cache(_CACHED)
+def says_role(name: str) -> bool:
+    """Whether all words of a folder's name are roles or splits: `train_images`, `train2017`, `labels`."""
+    words = _WORDS.findall(name.lower())
+    return is_role(name) or (bool(words) and all(map(is_role, words)))
+
+
+@lru_cache(_CACHED)
+def split_in(name: str) -> str:
+    """The split that the name of a folder says: `train`, `train2017`, `train_images`."""
+    if split := split_of(f"{name}/x"):
+        return split
+    words = _WORDS.findall(name.lower()) if says_role(name) else []
+    return next((SPLITS[word] for word in words if word in SPLITS), "")
+
+
+def nearest_split(path: str) -> str:
+    """The split that the nearest folder of a path says; empty if none does."""
+    return next((split for name in reversed(path.split("/")[:-1]) if (split := split_in(name))), "")

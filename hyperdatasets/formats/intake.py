@@ -1,0 +1,196 @@
+"""What comes in: the entries of a folder, filtered as asked, and the frames that they become. Used by all importers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument
+from hyperdatasets.core.names import did_you_mean, nearest
+from hyperdatasets.core.normalise import normalise
+from hyperdatasets.formats import registry
+from hyperdatasets.formats.agreement import Agreement
+from hyperdatasets.formats.counting import kept_of
+from hyperdatasets.formats.detection import Found, detect
+from hyperdatasets.formats.entry import Entry, Made, to_frame
+from hyperdatasets.formats.folder import Folder, suffix
+from hyperdatasets.formats.ledger import Kind, Ledger
+from hyperdatasets.formats.media import Media
+from hyperdatasets.formats.reading import Reading
+
+NOT_ASKED_FOR = "annotations of classes that --classes does not list"
+WITHOUT_CLASSES = "frames without any of the classes that --classes lists"
+OF_ANOTHER_FORMAT = "annotations of another format, not read; import again with --format to add them"
+LEFT_OUT = "files that cannot be read, left out"
+STORED_KEPT = (
+    "stored annotations or metadata differ from the files, and were kept; --replace-annotations takes the files'"
+)
+DISAPPEARED = "frames whose files have disappeared; --prune removes them from the draft"
+PRUNED = "frames whose files have disappeared, removed from the draft (--prune)"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a folder is read.
+
+    Attributes:
+        format: name of a format; `auto` or empty: found out.
+        classes: only annotations with one of these labels, and only frames that have one; empty = all.
+        limit: read so many frames and stop; None = all.
+        agreement: how coordinates are read that do not fit their picture.
+    """
+
+    format: str = "auto"
+    classes: frozenset[str] = frozenset()
+    limit: int | None = None
+    agreement: Agreement = field(default_factory=Agreement)
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise InvalidArgument(f"limit: expected a number above 0, got {self.limit}")
+
+
+class Intake:
+    """One run over a folder; its ledger has every file and annotation that was met."""
+
+    def __init__(self, folder: Folder, options: Options) -> None:
+        """Raises InvalidArgument: the format is unknown, or cannot be told."""
+        self.options = options
+        chosen = _chosen(folder, options.format)
+        self._format = chosen.format
+        self.ledger = Ledger(self._format.name)
+        self.ledger.about += chosen.about
+        self.reading = Reading(folder, self.ledger, unread=chosen.unread)
+        self._unknown: Counter[str] = Counter()
+        _tell_of_folder(folder, self.ledger)
+
+    def entries(self) -> Iterator[Entry]:
+        """What is to become frames."""
+        count = 0
+        for entry in self._format.read(self.reading):
+            if problem := problem_of_name(entry.path):
+                self.leave_out(entry, *problem)
+                continue
+            chosen = self._of_classes(entry)
+            if chosen is None:
+                continue
+            yield chosen
+            count += 1
+            if count == self.options.limit:
+                self.ledger.about.append(f"Stopped after {count} frames (--limit); the rest was not read.")
+                return
+
+    def frame(self, entry: Entry, media: Media, uri_of: Callable[[str], str]) -> Made:
+        """The frame of a file whose content is known."""
+        for note in media.notes:
+            self.ledger.notice("frames", entry.path, note)
+        if media.unknown:
+            self._unknown[suffix(entry.path)] += 1
+        return to_frame(entry, media, uri_of=uri_of, ledger=self.ledger, agreement_rules=self.options.agreement)
+
+    def whole_frame(self, entry: Entry) -> Made | None:
+        """The frame of a format that holds whole frames; None if it is not valid."""
+        try:
+            frame, warnings = normalise(entry.frame or {})
+        except HyperdatasetsError as error:
+            self.ledger.lose("frames", entry.where, "frames that are not valid", error.message)
+            return None
+        for warning in warnings:
+            self.ledger.notice("frames", entry.where, "frames that look wrong", warning)
+        return Made(dict(frame), kept_of(frame))
+
+    def leave_out(self, entry: Entry, reason: str, detail: str = "") -> None:
+        """A file that becomes no frame, with all that was read of it."""
+        shown = entry.path.encode("utf-8", "backslashreplace").decode()
+        self.ledger.lose("frames", shown, reason, detail)
+        for kind, count in Counter(item.kind for item in entry.items).items():
+            self.ledger.lose(kind, shown, "annotations of a file that is left out", count=count)
+
+    def finish(self) -> Ledger:
+        """Called when all entries were read."""
+        for path, title in self.reading.unread.items():
+            if path not in self.reading.used:
+                self.ledger.lose("annotation files", path, OF_ANOTHER_FORMAT, title)
+        for ending, count in sorted(self._unknown.items()):
+            place = f"*{ending}" if ending else "files without a suffix"
+            self.ledger.notice("frames", place, "files of an unknown type, kept as bytes", count=count)
+        return self.ledger
+
+    def _of_classes(self, entry: Entry) -> Entry | None:
+        """The entry with the annotations that are asked for; None if it has none of them."""
+        wanted = self.options.classes
+        if not wanted:
+            return entry
+        if entry.frame is not None:
+            return self._frame_of_classes(entry)
+        kept = [item for item in entry.items if not wanted.isdisjoint(item.plain.get("labels") or ())]
+        for kind, count in Counter(item.kind for item in entry.items if item not in kept).items():
+            self.ledger.skip(kind, entry.where, NOT_ASKED_FOR, count=count)
+        if not kept:
+            self.ledger.skip("frames", entry.where, WITHOUT_CLASSES)
+            return None
+        return replace(entry, items=kept)
+
+    def _frame_of_classes(self, entry: Entry) -> Entry | None:
+        listed: Any = (entry.frame or {}).get("annotations")
+        annotations = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+        kept = [each for each in annotations if not self.options.classes.isdisjoint(each.get("labels") or ())]
+        if len(kept) < len(annotations):
+            self.ledger.skip("labels", entry.where, NOT_ASKED_FOR, count=len(annotations) - len(kept))
+        if not kept:
+            self.ledger.skip("frames", entry.where, WITHOUT_CLASSES)
+            return None
+        return replace(entry, frame={**(entry.frame or {}), "annotations": kept})
+
+
+class Counted:
+    """What was kept of each frame on its way to the service, so that it can be taken back if the frame is refused."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._kept: list[tuple[tuple[Kind, int], ...]] = []
+        self._equal: dict[tuple[tuple[Kind, int], ...], tuple[tuple[Kind, int], ...]] = {}
+
+    def add(self, kept: dict[Kind, int]) -> None:
+        counts = tuple(kept.items())
+        self._kept.append(self._equal.setdefault(counts, counts))
+        for kind, count in counts:
+            self._ledger.keep(kind, count)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def refused(self, index: int, place: str, message: str) -> None:
+        """The frame that was given `index`-th, from 0, was refused."""
+        self._ledger.take_back(dict(self._kept[index]), place, "refused by the service", message)
+
+
+def problem_of_name(path: str) -> tuple[str, str] | None:
+    """Why no address can hold the name of a file, and what to do."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return "file names that are not UTF-8", "rename the file"
+    if any(ord(char) < 32 for char in path):
+        return "file names with control characters", "rename the file"
+    return None
+
+
+def _chosen(folder: Folder, name: str) -> Found:
+    if name in {"", "auto"}:
+        return detect(folder, registry.DETECTED, registry.FALLBACK)
+    if name not in registry.READ:
+        close = did_you_mean(nearest(name, registry.READ)) or f" There are: {', '.join(registry.READ)}."
+        raise InvalidArgument(f"there is no format `{name}`.{close}")
+    return Found(registry.READ[name], [f"{registry.READ[name].title}, as asked for"])
+
+
+def _tell_of_folder(folder: Folder, ledger: Ledger) -> None:
+    for path in folder.junk:
+        ledger.skip("other files", path, "hidden files, and files that operating systems leave")
+    for path in folder.links:
+        ledger.lose("other files", path, "links to folders, which are not followed")
+    for path in folder.closed:
+        ledger.unreadable(path, "folders that may not be read")

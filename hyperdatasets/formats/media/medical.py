@@ -1,0 +1,127 @@
+"""The facts of DICOM files and NIfTI volumes: rows, columns, slices, spacing, modality. Needs the extra `medical`."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from hyperdatasets.formats.media import gzipped
+from hyperdatasets.formats.media.model import Media, UnreadableMedia, check_pixels
+from hyperdatasets.formats.media.quiet import Quiet
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+NEEDED = "its size is unknown here: install what reads it with `pip install 'hyperdatasets[medical]'`"
+DEFLATED = "a deflated DICOM file is not read, because it may expand without limit; store it uncompressed"
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+_HEADER = 1024  # bytes of a volume that hold the header
+_TAGS = [
+    "Modality",
+    "Rows",
+    "Columns",
+    "NumberOfFrames",
+    "PixelSpacing",
+    "ImagerPixelSpacing",
+    "SliceThickness",
+    "SpacingBetweenSlices",
+]
+
+
+def is_deflated(head: bytes) -> bool:
+    """Whether the file meta information names the deflated transfer syntax."""
+    return _DEFLATED.encode() in head[132:4096]
+
+
+def dicom(file: BinaryIO, size_bytes: int) -> Media:
+    """Describe a DICOM file by its header; without pydicom only its content type.
+
+    Raises:
+        UnreadableMedia: its header is damaged, or it claims more than `MAX_PIXELS`.
+    """
+    if is_deflated(file.read(4096)):
+        return Media("application/dicom", size_bytes, notes=(DEFLATED,))
+    file.seek(0)
+    try:
+        import pydicom  # noqa: PLC0415  # an extra: loaded when it is asked for
+    except ImportError:
+        return Media("application/dicom", size_bytes, notes=(NEEDED,))
+    try:
+        with Quiet():
+            header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_TAGS))
+            return _dicom_media(header, size_bytes)
+    except (UnreadableMedia, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001  # pydicom reports damage by errors of every kind
+        raise UnreadableMedia(f"the DICOM file cannot be read: {error}") from None
+
+
+def _dicom_media(header: Dataset, size_bytes: int) -> Media:
+    rows, columns = int(header.get("Rows") or 0), int(header.get("Columns") or 0)
+    facts: dict[str, Any] = {"modality": str(header.get("Modality") or "") or None}
+    if not (rows and columns):  # a report or a plan has no pixels
+        return Media("application/dicom", size_bytes, site_only=_known(facts))
+    check_pixels(columns, rows)
+    facts |= {"rows": rows, "columns": columns, "slices": int(header.get("NumberOfFrames") or 1)}
+    facts["spacing"] = _dicom_spacing(header)
+    return Media("application/dicom", size_bytes, columns, rows, site_only=_known(facts))
+
+
+def _dicom_spacing(header: Dataset) -> list[float] | None:
+    """Return the millimetres between rows, columns and, where it is given, slices."""
+    within = header.get("PixelSpacing") or header.get("ImagerPixelSpacing")
+    if not within:
+        return None
+    between = header.get("SpacingBetweenSlices") or header.get("SliceThickness")
+    return [float(value) for value in (*within, *([between] if between else []))]
+
+
+def nifti(file: BinaryIO, size_bytes: int) -> Media:
+    """Describe a NIfTI volume by its header; of a compressed one only the first bytes are unpacked.
+
+    Raises:
+        UnreadableMedia: its header is damaged.
+    """
+    content_type = "application/x-nifti"
+    try:
+        facts = nifti_facts(nifti_header(file.read(_HEADER * 4)))
+    except ImportError:
+        return Media(content_type, size_bytes, notes=(NEEDED,))
+    return Media(content_type, size_bytes, site_only=facts)
+
+
+def nifti_header(head: bytes) -> Any:
+    """Parse the header (of nibabel, untyped) that is in the first bytes of a volume, compressed or not.
+
+    Raises:
+        ImportError: nibabel is not installed.
+        UnreadableMedia: the header is damaged.
+    """
+    from nibabel.nifti1 import Nifti1Header  # noqa: PLC0415  # an extra: loaded when it is asked for
+    from nibabel.nifti2 import Nifti2Header  # noqa: PLC0415  # an extra: loaded when it is asked for
+
+    plain = gzipped.beginning(head, _HEADER) if gzipped.is_gzip(head) else head
+    kind: Any = Nifti2Header if plain[4:7] == b"n+2" else Nifti1Header
+    try:
+        with Quiet():
+            header = kind.from_fileobj(io.BytesIO(plain), check=False)  # a check would log
+            header.get_data_dtype()  # fails for a damaged header
+            return header
+    except Exception as error:  # noqa: BLE001  # nibabel reports damage by errors of every kind
+        raise UnreadableMedia(f"the volume cannot be read: {error}") from None
+
+
+def nifti_facts(header: Any) -> dict[str, Any]:
+    """Return rows, columns, slices, volumes and the spacing in millimetres (rows, columns, slices)."""
+    shape = [int(size) for size in header.get_data_shape()]
+    if not shape or min(shape) < 1:
+        raise UnreadableMedia("the volume cannot be read: it has no size")
+    columns, rows, slices, volumes = (*shape, 1, 1, 1, 1)[:4]
+    steps = [round(float(step), 6) for step in header.get_zooms()[:3]]
+    spacing = [steps[1], steps[0], *steps[2:]] if len(steps) >= 2 else None
+    facts = {"rows": rows, "columns": columns, "slices": slices, "spacing": spacing}
+    return _known(facts | {"volumes": volumes if volumes > 1 else None})
+
+
+def _known(facts: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if value is not None}

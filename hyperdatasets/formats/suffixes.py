@@ -1,0 +1,24 @@
+"""Suffixes of files that are data, in lower case: what readers look at before they open anything."""
+
+from __future__ import annotations
+
+PICTURES = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".webp", ".avif",
+    ".heic", ".heif", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2",
+})  # fmt: skip
+SOUNDS = frozenset({".wav", ".wave", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac"})
+VIDEOS = frozenset({".mp4", ".m4v", ".mkv", ".webm", ".avi", ".mov", ".mpg", ".mpeg"})
+SCANS = frozenset({".dcm", ".dicom", ".nii", ".nii.gz"})
+POINTS = frozenset({".pcd", ".ply"})
+ANNOTATIONS = frozenset({".xml", ".json", ".jsonl", ".yaml", ".yml", ".names", ".parquet", ".arrow", ".feather"})
+TABLES = frozenset({".csv", ".tsv", ".xlsx", ".xls"})
+NO_DATA = frozenset({
+    ".md", ".rst", ".py", ".pyc", ".ipynb", ".sh", ".bat", ".cfg", ".ini", ".toml", ".log", ".cache", ".lock", ".html",
+    ".htm", ".css", ".js", ".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".tmp", ".part", ".bak",
+})  # fmt: skip
+"""Documents, programs, archives and leftovers."""
+DOCUMENTS = frozenset(
+    {"readme", "license", "licence", "copying", "changelog", "notice", "citation", "authors", "makefile"}
+)
+"""Names without suffix, in lower case."""
+MEDIA = PICTURES | SOUNDS | VIDEOS | SCANS | POINTS

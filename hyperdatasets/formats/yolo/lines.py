@@ -1,0 +1,218 @@
+"""A line of a label file: a class and numbers, whose count says what they are."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from hyperdatasets.formats.ledger import Kind
+
+NO_NUMBERS = "lines that are not a class and numbers with blanks between them"
+NOT_FINITE = "lines with numbers that are NaN, infinite or enormous"
+BAD_CLASS = "lines whose class is no whole number"
+BAD_LENGTH = "lines with a count of numbers that no task of YOLO has"
+NO_SHARES = "lines with numbers that are no shares of the picture's sides, which run from 0 to 1"
+DEGENERATE = "boxes that are degenerate: their width or height is not above 0"
+POSE_BOX = "boxes of key points that have no width or height"
+BAD_CONFIDENCE = "confidences that do not lie between 0 and 1"
+TRACK = "lines of a class and six numbers, taken as a box with its confidence and track, not as a triangle"
+CONFIDENCE = "boxes followed by a whole number that may be a confidence or a track, taken as a confidence"
+ORIENTED = (
+    "lines of a class and eight numbers, taken as polygons of four points; for rotated boxes, add `task: obb` to the "
+    "YAML file"
+)
+VISIBLE = 2
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_WHOLE = re.compile(r"\+?\d{1,15}", re.ASCII)
+_NOT_FINITE = frozenset({"nan", "inf", "infinity"})
+_FAR = 2.0  # shares beyond it are pixels
+
+
+class Unfit(ValueError):
+    """A line, or a part of it, that is not kept; `detail` shows it."""
+
+    def __init__(self, reason: str, detail: str = "", kind: Kind = "boxes") -> None:
+        super().__init__(reason)
+        self.reason, self.detail, self.kind = reason, detail, kind
+
+
+class Task(NamedTuple):
+    """What decides between readings of a line.
+
+    Attributes:
+        points: of a pose: how many key points, and 2 or 3 numbers for each.
+        oriented: eight numbers are the corners of a rotated box.
+        polygons: the set certainly has polygons.
+        tracks: a whole number at the end is certainly a track.
+    """
+
+    points: tuple[int, int] | None = None
+    oriented: bool = False
+    polygons: bool = False
+    tracks: bool = False
+
+
+class Line(NamedTuple):
+    """A line as an annotation without a label, in shares of the sides.
+
+    Attributes:
+        number: of its class.
+        doubt: what was guessed; empty if nothing was.
+        lost: parts that are not kept.
+    """
+
+    number: int
+    plain: dict[str, Any]
+    kind: Kind
+    doubt: str = ""
+    lost: Sequence[Unfit] = ()
+
+
+def read_line(words: Sequence[str], task: Task) -> Line:
+    """What a line says.
+
+    Raises:
+        Unfit: nothing of it can be kept.
+    """
+    first, *values = [_number(word) for word in words]
+    kind = kind_of(len(values), task)
+    if not values:
+        raise Unfit(NO_NUMBERS, " ".join(words)[:60], kind)
+    if first != int(first):
+        raise Unfit(BAD_CLASS, words[0], kind)
+    read = _pose if _is_pose(len(values), task) else _box if len(values) < 6 or _is_track(words, task) else _polygon
+    line = read(values, words, task)
+    return line._replace(number=int(first))
+
+
+def kind_of(count: int, task: Task) -> Kind:
+    """What a line with so many numbers counts as."""
+    if _is_pose(count, task):
+        return "key points"
+    return "boxes" if count < 6 or (count == 8 and task.oriented) else "polygons"
+
+
+def looks_like_line(words: Sequence[str]) -> bool:
+    """Whether words may be a line: a whole number and at least four others."""
+    return len(words) > 4 and all(map(_NUMBER.fullmatch, words)) and float(words[0]).is_integer()
+
+
+def is_tracked(words: Sequence[str]) -> bool:
+    """Whether a line ends with a number that can only be a track."""
+    return len(words) > 5 and bool(_WHOLE.fullmatch(words[-1])) and int(words[-1]) > 1
+
+
+def _number(word: str) -> float:
+    if word.lower().lstrip("+-") in _NOT_FINITE:
+        raise Unfit(NOT_FINITE, word)
+    if not _NUMBER.fullmatch(word):
+        raise Unfit(NO_NUMBERS, f"`{word[:40]}`")
+    if not math.isfinite(value := float(word)):
+        raise Unfit(NOT_FINITE, word[:40])
+    return value
+
+
+def _is_pose(count: int, task: Task) -> bool:
+    return task.points is not None and 0 <= count - 4 - task.points[0] * task.points[1] <= 2
+
+
+def _is_track(words: Sequence[str], task: Task) -> bool:
+    """Whether six numbers are a box with confidence and track: a polygon does not end with a whole number above 1."""
+    if len(words) != 7 or not _WHOLE.fullmatch(words[-1]):
+        return False
+    return int(words[-1]) > 1 or task.tracks or not task.polygons
+
+
+def _box(values: Sequence[float], words: Sequence[str], task: Task) -> Line:
+    if len(values) < 4:
+        raise Unfit(BAD_LENGTH, f"{len(values)} numbers")
+    box, (said, lost) = _corner(values[:4]), _said(values[4:], words, task)
+    if box[2] <= 0 or box[3] <= 0:
+        raise Unfit(DEGENERATE, f"{box[2]:g} x {box[3]:g} of the sides")
+    whole = len(values) > 4 and bool(_WHOLE.fullmatch(words[-1])) and values[-1] <= 1 and not task.tracks
+    doubt = "" if not whole else TRACK if len(values) == 6 else CONFIDENCE
+    return Line(0, {"geometry": {"box": box}, **said}, "boxes", doubt, lost)
+
+
+def _polygon(values: Sequence[float], words: Sequence[str], task: Task) -> Line:
+    end = len(values)
+    if _WHOLE.fullmatch(words[-1]) and (values[-1] > 1 or task.tracks):
+        end -= 1
+    end -= end % 2
+    kind = kind_of(end, task)
+    ring, (said, lost) = _shares(values[:end], kind), _said(values[end:], words, task)
+    if end == 8 and task.oriented:
+        return Line(0, {"geometry": {"corners": ring}, **said}, "boxes", "", lost)
+    doubt = ORIENTED if end == 8 and not task.polygons else ""
+    return Line(0, {"geometry": {"polygon": [ring]}, **said}, "polygons", doubt, lost)
+
+
+def _pose(values: Sequence[float], words: Sequence[str], task: Task) -> Line:
+    count, size = task.points or (0, 2)
+    end = 4 + count * size
+    box, flat, (said, lost) = _corner(values[:4]), values[4:end], _said(values[end:], words, task)
+    points = _shares([part for place in range(0, len(flat), size) for part in flat[place : place + 2]], "key points")
+    visibility = flat[2::3] if size == 3 else []
+    sized = box[2] > 0 and box[3] > 0
+    if visibility and not any(visibility) and not any(points) and sized:
+        return Line(0, {"geometry": {"box": box}, **said}, "boxes", "", lost)
+    meta = {**said.pop("meta", {}), **({"box": box} if sized else {})}
+    if any(each != VISIBLE for each in visibility):
+        meta["visibility"] = [int(each) if each == int(each) else each for each in visibility]
+    if not sized and (box[2] or box[3]):
+        lost = (*lost, Unfit(POSE_BOX, f"{box[2]:g} x {box[3]:g} of the sides"))
+    plain = {"geometry": {"keypoints": points}, **said, **({"meta": meta} if meta else {})}
+    return Line(0, plain, "key points", "", lost)
+
+
+def _corner(box: Sequence[float]) -> list[float]:
+    """A box by its middle as one by its upper left corner."""
+    x, y, width, height = _shares(box, "boxes")
+    return [x - width / 2, y - height / 2, width, height]
+
+
+def _shares(values: Sequence[float], kind: Kind) -> list[float]:
+    far = next((value for value in values if abs(value) > _FAR), None)
+    if far is not None:
+        raise Unfit(NO_SHARES, f"{far:g}", kind)
+    return list(values)
+
+
+def _said(values: Sequence[float], words: Sequence[str], task: Task) -> tuple[dict[str, Any], Sequence[Unfit]]:
+    """What follows a shape: a confidence, a track, or both."""
+    said: dict[str, Any] = {}
+    lost: list[Unfit] = []
+    rest = list(values)
+    if rest and _WHOLE.fullmatch(words[-1]) and (len(rest) == 2 or rest[-1] > 1 or task.tracks):
+        said["meta"] = {"track": int(rest.pop())}
+    for value in rest:
+        if 0 <= value <= 1:
+            said["confidence"] = value
+        else:
+            lost.append(Unfit(BAD_CONFIDENCE, f"{value:g}", "attributes"))
+    return said, lost
+
+
+def write_line(number: int, geometry: dict[str, Any], size: tuple[int, int], extra: Sequence[float] = ()) -> str:
+    """A line of a box, a ring of corners, or key points with the box around them in `box`.
+
+    Args:
+        size: width and height of the picture.
+        extra: visibility of key points.
+    """
+    width, height = size
+    values: list[float] = []
+    if "box" in geometry:
+        x, y, w, h = geometry["box"]
+        values += [(x + w / 2) / width, (y + h / 2) / height, w / width, h / height]
+    points = geometry.get("ring") or geometry.get("keypoints") or ()
+    for place in range(0, len(points), 2):
+        values += [points[place] / width, points[place + 1] / height, *extra[place // 2 : place // 2 + 1]]
+    return " ".join([str(number), *(_digits(value) for value in values)])
+
+
+def _digits(value: float) -> str:
+    """Whole numbers without a point only where they are visibilities, which are ints."""
+    return str(value) if isinstance(value, int) else repr(value + 0.0)

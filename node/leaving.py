@@ -1,0 +1,139 @@
+"""What leaves the site of a file, and what stays: frames for the centre, private columns for the node."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from hyperdatasets.core.frames import Frame
+from hyperdatasets.core.normalise import normalise
+from hyperdatasets.formats.entry import Entry
+from hyperdatasets.formats.intake import Intake
+from hyperdatasets.formats.ledger import Kind
+from node.config import NodeConfig
+from node.keys import Keys
+from node.scanning import Scanned
+from node.store import KnownFrame
+from node.tables import Row
+
+FOLDER_LABELS = "folder_labels"
+_LABELS_PRIVATE = "labels from names of folders, kept private; `folder_labels` in publish_fields lets them out"
+_META_PRIVATE = "metadata of annotations, which does not leave a strict site"
+_ATTRIBUTES_PRIVATE = "metadata kept as private columns; publish_fields lets them out by name"
+_SPLIT_PRIVATE = "splits kept private; `split` in publish_fields lets them out"
+
+
+class Left(NamedTuple):
+    """A frame as it leaves the site, and what stays; `kept` counts what of it was kept, by kind."""
+
+    frame: Frame
+    private: dict[str, Any]
+    context: str
+    timestamp: int | None
+    kept: dict[Kind, int]
+
+
+class Leaving:
+    """The rule of the profile: *open* shows all; *strict* shows what `publish_fields` lists, and hides names."""
+
+    def __init__(
+        self, config: NodeConfig, keys: Keys, alias: str, intake: Intake, path: Callable[[str], bytes]
+    ) -> None:
+        self._config, self._keys, self._alias, self._intake, self._path = config, keys, alias, intake, path
+        self._open = config.profile == "open"
+
+    def frame(
+        self, entry: Entry, scanned: Scanned, row: Row | None, columns: Collection[str], known: KnownFrame | None
+    ) -> Left:
+        """The frame of a file.
+
+        Args:
+            row: of the site's table; where there is none, what an earlier one said of the file stays.
+            columns: private columns of the table.
+
+        Raises:
+            InvalidFrame: it cannot be one.
+        """
+        private: dict[str, Any] = dict(known.private) if known else {}
+        if row is not None:
+            private = {name: value for name, value in private.items() if name not in columns}
+        self._hide_folder_labels(entry, private)
+        made = self._intake.frame(entry, scanned.media, self._uri)
+        plain, kept = made.frame, dict(made.kept)
+        self._hide_annotations(entry, plain, kept)
+        private |= {**scanned.media.site_only, **plain.pop("meta", {}), **(row.values if row else {})}
+        private["path"] = os.fsdecode(scanned.file.path)
+        plain["site"] = self._config.site
+        plain["sources"][0]["digest"] = self._digest(scanned.file.sha256)
+        context, timestamp = self._group(plain, entry, row, known)
+        self._publish(entry, plain, private, kept)
+        if known is not None:
+            plain["id"] = known.frame_id
+        if scanned.without_preview:
+            self._intake.ledger.notice("frames", entry.path, "files without a preview", scanned.without_preview)
+        return Left(normalise(plain)[0], private, context, timestamp, kept)
+
+    def _uri(self, path: str) -> str:
+        below = os.fsdecode(self._path(path))
+        shown = quote(below) if self._open else self._keys.opaque("path", f"{self._alias}/{below}")
+        return f"site://{self._config.site}/{quote(self._alias)}/{shown}"
+
+    def _digest(self, sha256: bytes) -> str:
+        if self._open:
+            return f"sha256:{sha256.hex()}"
+        return f"hmac-sha256:{self._keys.opaque('digest', sha256.hex())}"
+
+    def _is_published(self, name: str) -> bool:
+        return name != "path" and (self._open or name in self._config.publish_fields)
+
+    def _hide_folder_labels(self, entry: Entry, private: dict[str, Any]) -> None:
+        """In a strict site the name of a folder may be that of a patient."""
+        if self._is_published(FOLDER_LABELS):
+            return
+        hidden = [item for item in entry.items if item.from_folder]
+        if hidden:
+            private[FOLDER_LABELS] = [label for item in hidden for label in item.plain["labels"]]
+            self._intake.ledger.skip("labels", entry.path, _LABELS_PRIVATE, count=len(hidden))
+            entry.items = [item for item in entry.items if not item.from_folder]
+
+    def _hide_annotations(self, entry: Entry, plain: dict[str, Any], kept: dict[Kind, int]) -> None:
+        """In a strict site labels and geometry of annotations leave, and nothing else of them."""
+        if self._open:
+            return
+        hidden = sum(len(each.pop("meta", ())) for each in plain["annotations"])
+        if hidden:
+            self._intake.ledger.skip("attributes", entry.path, _META_PRIVATE, count=hidden)
+            kept["attributes"] -= hidden
+        for each in plain["annotations"]:
+            if "origin" in each:
+                each["origin"] = self._keys.opaque("origin", each["origin"])
+
+    def _group(
+        self, plain: dict[str, Any], entry: Entry, row: Row | None, known: KnownFrame | None
+    ) -> tuple[str, int | None]:
+        """Context and time: of the table's row, or else as they are known, or as the format says."""
+        context, timestamp = entry.context_id, entry.timestamp
+        if known is not None:
+            context, timestamp = context or known.context, known.timestamp if timestamp is None else timestamp
+        if row is not None:
+            context = row.context_id or context
+            timestamp = timestamp if row.timestamp is None else row.timestamp
+        plain.pop("context_id", None)
+        if context:
+            plain["context_id"] = context if self._open else self._keys.opaque("context", context)
+        if timestamp is not None:
+            plain["timestamp"] = timestamp
+        return context, timestamp
+
+    def _publish(self, entry: Entry, plain: dict[str, Any], private: dict[str, Any], kept: dict[Kind, int]) -> None:
+        published = {name: value for name, value in private.items() if self._is_published(name)}
+        if published:
+            plain["meta"] = {"site": published}
+        if entry.split and not self._is_published("split"):
+            self._intake.ledger.skip("splits", entry.path, _SPLIT_PRIVATE)
+            kept.pop("splits", None)
+        hidden = [name for name in entry.meta if name in private and not self._is_published(name)]
+        if hidden:
+            self._intake.ledger.notice("attributes", entry.path, _ATTRIBUTES_PRIVATE, ", ".join(hidden[:5]))

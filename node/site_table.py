@@ -1,0 +1,172 @@
+"""The table of a registration: private columns, contexts and timestamps of the files of a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from hyperdatasets.core.errors import FailedPrecondition, HyperdatasetsError, InvalidArgument, NotFound
+from hyperdatasets.formats.ledger import Ledger, Note
+from hyperdatasets.formats.reading import Reading
+from node import tables
+from node.sources.local import LocalRoot
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class TableOrder:
+    """How the table is read.
+
+    Attributes:
+        file: CSV, Parquet or Excel, beside the data or below the root; empty = none.
+        context_column, timestamp_column: become `context_id` and `timestamp` of the frames.
+        column_types: column -> type, instead of the one that is found.
+        context_as: `integer` or `text`: how context ids are read that are spelled like numbers.
+        rename_contexts: known frames may get another context id.
+    """
+
+    file: str = ""
+    context_column: str = ""
+    timestamp_column: str = ""
+    column_types: Mapping[str, str] = field(default_factory=dict)
+    context_as: str = ""
+    rename_contexts: bool = False
+
+    def __post_init__(self) -> None:
+        asked = [
+            option
+            for option, value in (
+                ("--context-column", self.context_column), ("--timestamp-column", self.timestamp_column),
+                ("--column-type", self.column_types), ("--context-as", self.context_as),
+            )
+            if value
+        ]  # fmt: skip
+        if asked and not self.file:
+            raise InvalidArgument(f"{', '.join(asked)} needs a table: say which with --columns")
+
+
+class SiteTable:
+    """A table with the rows of files; without one, no file has a row.
+
+    Attributes:
+        path: of the table in the folder; empty if it lies elsewhere.
+    """
+
+    def __init__(self, order: TableOrder, matched: tables.Matched | None, path: str, ledger: Ledger) -> None:
+        self._order, self._matched, self._ledger, self.path = order, matched, ledger, path
+
+    @classmethod
+    def read(cls, order: TableOrder, reading: Reading, root: LocalRoot, below: bytes) -> SiteTable:
+        """Raises InvalidArgument, NotFound: there is no such table or column, or it cannot be read."""
+        ledger = reading.ledger
+        if not order.file:
+            return cls(order, None, "", ledger)
+        path = _located(order.file, root, below)
+        inside = os.fsdecode(path.removeprefix(below)) if path.startswith(below) else ""
+        try:
+            file = root.file(path)
+        except OSError as error:
+            raise InvalidArgument(f"{order.file} cannot be read: {error.strerror}") from None
+        with file:
+            table = tables.read(
+                file, order.file, column_types=order.column_types, context_column=order.context_column,
+                timestamp_column=order.timestamp_column, context_as=order.context_as,
+            )  # fmt: skip
+        folder = reading.folder
+        names = (str(folder.path), os.fsdecode(below).rstrip("/"))
+        matched = tables.match(table, (each for each in folder.files if each != inside), folders=names)
+        if inside:
+            reading.used.add(inside)
+        _tell(ledger, table, matched)
+        return cls(order, matched, inside, ledger)
+
+    @property
+    def columns(self) -> Collection[str]:
+        """Names of the private columns."""
+        return self._matched.table.private if self._matched else ()
+
+    @property
+    def types(self) -> Mapping[str, str]:
+        """Type of each private column that has a value."""
+        return self._matched.table.types if self._matched else {}
+
+    def row(self, path: str) -> tables.Row | None:
+        """The row of a file; None = it has none."""
+        return self._matched.row(path) if self._matched else None
+
+    def check_contexts(self, known: Mapping[str, str], everywhere: Collection[str]) -> None:
+        """Nothing is written if known frames would get other contexts, or ids differ only in how they are spelled.
+
+        Args:
+            known: path in the folder -> context id of the known frame.
+            everywhere: all context ids of the dataset.
+
+        Raises:
+            FailedPrecondition: says how many, and with which option it goes on.
+        """
+        if self._matched is None or not self._order.context_column:
+            return
+        now = self._matched.contexts
+        changes = tables.context_changes(known, now)
+        if changes.count and not self._order.rename_contexts:
+            shown = "; ".join(
+                f"{each.file}: `{each.before}` becomes `{each.now}`" for each in changes.examples[:_SHOWN]
+            )
+            raise FailedPrecondition(
+                f"registering would change the context_id of {changes.count} known frames ({shown}); nothing was "
+                "written. `--rename-contexts` renames them"
+            )
+        renamed = {known[path] for path, text in now.items() if known.get(path) and known[path] != text}
+        there = set(everywhere) - renamed
+        new = set(filter(None, now.values())) - there
+        pairs = [each for each in tables.spellings(new, there) if each.one in there]
+        if pairs and not self._order.context_as:
+            shown = ", ".join(f"`{one}` and `{other}`" for one, other in pairs[:_SHOWN])
+            raise FailedPrecondition(
+                f"{len(pairs)} context ids differ from others only in the spelling of a number ({shown}); nothing was "
+                "written. `--context-as integer` takes them as whole numbers, `--context-as text` as they are written"
+            )
+
+    def check_types(self, known: Mapping[str, str]) -> None:
+        """Names the columns that an earlier delivery had with another type."""
+        if self._matched is not None:
+            for note in tables.type_notes(tables.type_changes(known, self.types), self._matched.table.name):
+                self._ledger.add(_noted(note))
+
+
+def _tell(ledger: Ledger, table: tables.Table, matched: tables.Matched) -> None:
+    counts = matched.counts
+    without, twice = counts.no_file + counts.several_files, counts.repeated + counts.contradicting
+    ledger.about.append(
+        f"{table.name}: {counts.used} of {counts.rows} rows used; {without} fit no file; {counts.files_without_row} of "
+        f"{counts.files} files have no row; {twice} rows stand twice; {counts.bad_rows} bad rows, "
+        f"{counts.bad_cells} bad cells"
+    )
+    types = ", ".join(f"{name} {kind}" for name, kind in table.types.items())
+    ledger.about.append(f"{table.name}: columns {types or 'without any value'}")
+    ledger.keep("table rows", counts.used)
+    ledger.keep("table cells", counts.cells)
+    for note in (*table.report.notes, *matched.report.notes):
+        ledger.add(_noted(note))
+
+
+def _noted(note: tables.Note) -> Note:
+    return Note(note.kind, note.place, note.reason, note.detail, note.count, "lost" if note.lost else "noticed")
+
+
+def _located(name: str, root: LocalRoot, below: bytes) -> bytes:
+    """The path of the table below the root: beside the data, or from the root on; an absolute path below the root."""
+    if os.path.isabs(name):  # noqa: PTH117
+        top = os.fsencode(root.folder.resolve()) + b"/"
+        if os.fsencode(name).startswith(top):
+            return os.fsencode(name).removeprefix(top)
+    else:
+        for path in (below + os.fsencode(name), os.fsencode(name)):
+            try:
+                root.file(path).close()
+            except (OSError, HyperdatasetsError):
+                continue
+            return path
+    raise NotFound(f"there is no file {name} beside the data or below the root", kind="file", name=name)

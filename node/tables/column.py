@@ -1,0 +1,217 @@
+"""A column of a table: its type, found in its cells or given by the operator, and its values."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from hyperdatasets.core.query.dates import moment
+from node.tables import spelling
+from node.tables.notes import Notes, shown
+from node.tables.spelling import ABSENT, NUMERIC, Cell, Kind, Spelled, Value, spelled, text_of
+
+ColumnType = Literal["text", "integer", "number", "boolean", "date"]
+COLUMN_TYPES: tuple[ColumnType, ...] = get_args(ColumnType)
+
+BAD_CELLS = "cells that do not fit the type of their column"
+_TAKEN_FOR_MISSING = "cells that were taken for missing"
+_NO_VALUE = ABSENT | {"infinite"}
+_KEPT_AS_TEXT = "words that may mean missing are kept as text"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column with one type for the whole table.
+
+    Attributes:
+        values: one for each row; None is absent.
+        missing: words that were taken for missing, and how often.
+        bad: how many cells do not fit the type; they are absent.
+    """
+
+    name: str
+    type: ColumnType
+    values: Sequence[Value | None]
+    missing: Mapping[str, int] = field(default_factory=dict)
+    bad: int = 0
+
+    @property
+    def present(self) -> int:
+        """How many rows have a value."""
+        return sum(value is not None for value in self.values)
+
+    @property
+    def empty(self) -> int:
+        """How many cells are empty; those with a word for missing, and bad ones, do not count."""
+        return len(self.values) - self.present - sum(self.missing.values()) - self.bad
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """The cells of a column, with their row numbers; what each different text is, is found once."""
+
+    name: str
+    cells: Sequence[Cell]
+    rows: Sequence[int]
+    texts: Mapping[str, Spelled]
+
+    def spelled(self) -> Iterator[Spelled | None]:
+        """What each cell is; None for empty ones."""
+        for cell in self.cells:
+            if cell is None:
+                yield None
+            else:
+                yield self.texts[cell] if isinstance(cell, str) else spelled(cell)
+
+    def kinds(self) -> set[Kind]:
+        """All kinds that occur."""
+        plain = {spelled(cell).kind for cell in self.cells if cell is not None and not isinstance(cell, str)}
+        return {each.kind for each in self.texts.values()} | plain
+
+    def counts(self) -> Counter[Kind]:
+        """How many cells there are of each kind."""
+        return Counter(each.kind for each in self.spelled() if each is not None)
+
+    def values(self, value: Callable[[Spelled, Value], Value | None]) -> list[Value | None]:
+        """A value for each cell; what a text becomes is found once."""
+        of_text = {text: value(each, text) for text, each in self.texts.items()}
+        return [
+            None if cell is None else of_text[cell] if isinstance(cell, str) else value(spelled(cell), cell)
+            for cell in self.cells
+        ]
+
+    def words(self, kinds: frozenset[Kind]) -> Counter[str]:
+        """How often each text of some kinds occurs; NaN of a typed file is such a text."""
+        wanted = {text for text, each in self.texts.items() if each.kind in kinds}
+        found = (
+            Counter(cell for cell in self.cells if isinstance(cell, str) and cell in wanted) if wanted else Counter()
+        )
+        nan = sum(isinstance(cell, float) and math.isnan(cell) for cell in self.cells) if "missing" in kinds else 0
+        return found + Counter({"NaN": nan})
+
+    def of(self, is_wanted: Callable[[Kind], bool]) -> Iterator[tuple[int, Cell]]:
+        """Rows and cells of some kinds."""
+        for row, cell, each in zip(self.rows, self.cells, self.spelled(), strict=True):
+            if each is not None and is_wanted(each.kind):
+                yield row, cell
+
+
+def cells_of(name: str, cells: Sequence[Cell], rows: Sequence[int], *, is_spelled: bool = True) -> Cells:
+    """Args: is_spelled: somebody will ask what the cells are."""
+    different = {cell for cell in cells if isinstance(cell, str)} if is_spelled else ()
+    return Cells(name, cells, rows, {text: spelled(text) for text in different})
+
+
+def type_of(kinds: Iterable[Kind]) -> ColumnType:
+    """The type that all present cells have; text if there is none."""
+    present = set(kinds) - ABSENT - {"infinite"}
+    if present == {"integer"}:
+        return "integer"
+    if present and present <= NUMERIC:
+        return "number"
+    if present == {"boolean"}:
+        return "boolean"
+    return "date" if present == {"date"} else "text"
+
+
+def found(cells: Cells, kind: ColumnType, notes: Notes) -> Column:
+    """The column with a type that all its cells have."""
+    if kind == "text":
+        return text(cells, notes)
+    values = cells.values(lambda each, _: None if each.kind in _NO_VALUE else each.value)
+    missing = cells.words(ABSENT)
+    bad = 0
+    for row, cell in cells.of(lambda each: each == "infinite") if "infinite" in cells.kinds() else ():
+        report_bad(notes, row, cells.name, cell, "is no number")
+        bad += 1
+    _report_missing(notes, cells.name, missing, "")
+    return Column(cells.name, kind, values, missing, bad)
+
+
+def text(cells: Cells, notes: Notes) -> Column:
+    """The column as text; missing words are absent, doubtful ones are kept."""
+    values = cells.values(lambda each, cell: None if each.kind == "missing" else text_of(cell))
+    missing, doubtful = cells.words(frozenset({"missing"})), cells.words(frozenset({"doubtful"}))
+    hint = f"; `--column-type {cells.name}=text` keeps them as they are written"
+    _report_missing(notes, cells.name, missing, hint)
+    if doubtful:
+        notes.add(_KEPT_AS_TEXT, _counted(doubtful), column=cells.name, count=doubtful.total(), kind="table cells")
+    return Column(cells.name, "text", values, missing)
+
+
+def given(cells: Cells, kind: ColumnType, notes: Notes) -> Column:
+    """The column with the type that the operator gave; cells that do not fit are reported and absent."""
+    if kind == "text":
+        return Column(cells.name, kind, list(map(_as_written, cells.cells)))
+    read = _READ[kind]
+    values = cells.values(lambda each, cell: None if each.kind in ABSENT else read(cell))
+    missing = cells.words(ABSENT)
+    bad = sum(value is None for value in values) - missing.total() - sum(cell is None for cell in cells.cells)
+    if bad:
+        why = f"is no {kind}" + _IS_LIMITED.get(kind, "")
+        for row, cell in _unread(cells, values):
+            report_bad(notes, row, cells.name, cell, why)
+    _report_missing(notes, cells.name, missing, "")
+    return Column(cells.name, kind, values, missing, bad)
+
+
+def _unread(cells: Cells, values: Sequence[Value | None]) -> Iterator[tuple[int, Cell]]:
+    """Rows and cells that are neither empty nor missing, and have no value."""
+    for row, cell, value, each in zip(cells.rows, cells.cells, values, cells.spelled(), strict=True):
+        if value is None and each is not None and each.kind not in ABSENT:
+            yield row, cell
+
+
+def report_bad(notes: Notes, row: int, name: str, cell: Cell, why: str) -> None:
+    detail = f"column {shown(name)}: {shown(cell)} {why}"
+    notes.add(BAD_CELLS, detail, row=row, column=name, lost=True, kind="table cells")
+
+
+def _number(cell: Value) -> Value | None:
+    if isinstance(cell, str):
+        return spelling.any_number(cell)
+    if isinstance(cell, bool) or not math.isfinite(cell):
+        return None
+    return spelling.any_number(repr(cell))
+
+
+def _integer(cell: Value) -> Value | None:
+    number = _number(cell)
+    if isinstance(number, float):
+        return int(number) if number.is_integer() and abs(number) < 1 << 53 else None
+    return number
+
+
+def _boolean(cell: Value) -> Value | None:
+    return cell if isinstance(cell, bool) else spelling.boolean(text_of(cell))
+
+
+def _date(cell: Value) -> Value | None:
+    return cell if isinstance(cell, str) and moment(cell) is not None else None
+
+
+_READ: Mapping[ColumnType, Callable[[Value], Value | None]] = {
+    "integer": _integer, "number": _number, "boolean": _boolean, "date": _date,
+}  # fmt: skip
+_IS_LIMITED: Mapping[ColumnType, str] = {
+    "integer": " of 64 bits", "boolean": " (true or false)", "date": " (YYYY-MM-DD or RFC 3339)",
+}  # fmt: skip
+
+
+def _as_written(cell: Cell) -> str | None:
+    """The text of a cell; NaN of a typed file is an empty cell."""
+    return None if cell is None or (isinstance(cell, float) and math.isnan(cell)) else text_of(cell)
+
+
+def _report_missing(notes: Notes, name: str, missing: Counter[str], hint: str) -> None:
+    if missing:
+        detail = _counted(missing) + hint
+        notes.add(_TAKEN_FOR_MISSING, detail, column=name, count=missing.total(), kind="table cells")
+
+
+def _counted(words: Counter[str]) -> str:
+    return ", ".join(f"{shown(word)} {count} times" if count > 1 else f"{shown(word)} once" for word, count in
+                     words.most_common(20))  # fmt: skip

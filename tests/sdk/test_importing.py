@@ -1,0 +1,207 @@
+"""Folders into datasets: what comes in, what is named, and what happens when it is read again."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import hyperdatasets as hd
+from hyperdatasets import testing
+from hyperdatasets.client.importing import import_frames
+from hyperdatasets.core.errors import Incomplete, InvalidArgument
+from hyperdatasets.formats.intake import DISAPPEARED, NOT_ASKED_FOR, PRUNED, STORED_KEPT, WITHOUT_CLASSES
+from hyperdatasets.formats.ledger import Ledger
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+DATASET = "lab/cells"
+
+
+def pictures(folder: Path, *names: str) -> None:
+    for number, name in enumerate(names):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (100, 80), (number, len(name), 9)).save(path)
+
+
+def coco(folder: Path, boxes: dict[str, list[str]]) -> None:
+    """A COCO file: picture -> labels of its boxes."""
+    labels = sorted({label for each in boxes.values() for label in each})
+    content = {
+        "images": [{"id": name, "file_name": name} for name in boxes],
+        "categories": [{"id": label, "name": label} for label in labels],
+        "annotations": [
+            {"id": f"{name}{place}", "image_id": name, "category_id": label, "bbox": [place, 1, 9, 9]}
+            for name, each in boxes.items()
+            for place, label in enumerate(each)
+        ],
+    }
+    (folder / "x.json").write_text(json.dumps(content))
+
+
+def bring(folder: Path, **more: Any) -> Ledger:
+    return import_frames(folder, dataset_name="cells", dataset_project="lab", **more)
+
+
+def stored() -> dict[str, dict[str, Any]]:
+    """File name -> frame, of the draft."""
+    draft = hd.DatasetVersion.get_current(DATASET)
+    plain = [frame.to_plain() for frame in draft.frames()]
+    return {each["sources"][0]["uri"].rpartition("/")[2]: each for each in plain}
+
+
+def labels(name: str) -> list[str]:
+    return sorted(label for each in stored()[name].get("annotations", []) for label in each["labels"])
+
+
+def reasons(ledger: Ledger) -> set[str]:
+    return {note.reason for note in ledger.notes}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    data = tmp_path / "data"
+    pictures(data, "a.png", "b.png", "c.png")
+    return data
+
+
+@pytest.fixture(autouse=True)
+def _service(tmp_path: Path) -> Any:
+    with testing.deployment(tmp_path / "deployment") as running:
+        yield running
+
+
+def test_annotations_of_frames_that_had_none_are_added(folder: Path) -> None:
+    assert bring(folder, format="coco").frames == {"added": 3, "updated": 0, "unchanged": 0, "refused": 0}
+    coco(folder, {"a.png": ["cat", "dog"]})
+    ledger = bring(folder)
+    assert (ledger.frames["updated"], ledger.frames["annotations added"], ledger.frames["unchanged"]) == (1, 1, 2)
+    assert labels("a.png") == ["cat", "dog"]
+    assert bring(folder).frames["unchanged"] == 3
+
+
+def test_stored_annotations_stay_unless_they_are_replaced(folder: Path) -> None:
+    coco(folder, {"a.png": ["cat"], "b.png": ["cat"]})
+    bring(folder)
+    coco(folder, {"a.png": ["fox"], "b.png": ["cat"]})
+    ledger = bring(folder)
+    assert labels("a.png") == ["cat"]
+    (note,) = [note for note in ledger.notes if note.reason == STORED_KEPT]
+    assert note.detail == "annotations"
+    ledger = bring(folder, replace_annotations=True)
+    assert ledger.frames["annotations replaced"] == 1
+    assert (labels("a.png"), labels("b.png")) == (["fox"], ["cat"])
+
+
+def test_an_import_without_digests_gets_them_once(folder: Path) -> None:
+    draft = hd.DatasetVersion.get_current(hd.Dataset.create("cells", dataset_project="lab").address)
+    for name in ("a.png", "b.png"):
+        source = {"uri": f"file://{folder}/{name}", "content_type": "image/png", "width": 100, "height": 80,
+                  "size_bytes": (folder / name).stat().st_size}  # fmt: skip
+        draft.write([{"sources": [source]}])
+    ledger = bring(folder, format="files")
+    assert (ledger.frames["digest added"], ledger.frames["added"]) == (2, 1)
+    assert "digest added" not in bring(folder, format="files").frames
+    assert stored()["a.png"]["sources"][0]["digest"].startswith("sha256:")
+
+
+def test_a_file_that_changed_is_a_change(folder: Path) -> None:
+    bring(folder, format="files")
+    before = (folder / "a.png").stat()
+    Image.new("RGB", (40, 30)).save(folder / "a.png")
+    os.utime(folder / "a.png", ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert bring(folder, format="files").frames["file or grouping changed"] == 1
+    assert stored()["a.png"]["sources"][0]["width"] == 40
+
+
+def test_files_that_disappeared_are_named_and_removed_when_asked(folder: Path) -> None:
+    bring(folder, format="files")
+    bring(folder, format="files", uri_prefix="https://elsewhere.example/x")
+    (folder / "b.png").unlink()
+    ledger = bring(folder, format="files")
+    (note,) = [note for note in ledger.notes if note.reason == DISAPPEARED]
+    assert note.place.endswith("/data/b.png")
+    assert len(list(hd.DatasetVersion.get_current(DATASET).frames())) == 6
+    ledger = bring(folder, format="files", prune=True)
+    assert PRUNED in reasons(ledger)
+    assert ledger.frames["pruned"] == 1
+    uris = sorted(frame.source for frame in hd.DatasetVersion.get_current(DATASET).frames())
+    assert len(uris) == 5
+    assert sum(uri.startswith("https://") for uri in uris) == 3
+
+
+def test_a_dry_run_writes_nothing(folder: Path) -> None:
+    coco(folder, {"a.png": ["cat"], "gone.png": ["dog"]})
+    ledger = bring(folder, dry_run=True)
+    assert ledger.read == {"frames": 4, "boxes": 2}
+    assert ledger.kept["frames"] == 3
+    assert not hd.Dataset.list(project="lab")
+
+
+def test_classes_and_limit(folder: Path) -> None:
+    coco(folder, {"a.png": ["cat", "dog"], "b.png": ["dog"], "c.png": ["cat"]})
+    ledger = bring(folder, classes=["cat"])
+    assert {NOT_ASKED_FOR, WITHOUT_CLASSES} <= reasons(ledger)
+    assert ledger.complete
+    assert sorted(stored()) == ["a.png", "c.png"]
+    assert labels("a.png") == ["cat"]
+    assert bring(folder, limit=1, uri_prefix="x://y").frames["added"] == 1
+    for wrong in (0, -3):
+        with pytest.raises(InvalidArgument, match="above 0"):
+            bring(folder, limit=wrong)
+
+
+def test_a_strict_import_raises_and_keeps_what_it_can(folder: Path) -> None:
+    coco(folder, {"a.png": ["cat"], "gone.png": ["dog"]})
+    with pytest.raises(Incomplete, match="1 frames, 1 boxes") as raised:
+        bring(folder, strict=True)
+    assert isinstance(raised.value.ledger, Ledger)
+    assert labels("a.png") == ["cat"]
+
+
+def test_each_kind_of_loss_is_a_warning(folder: Path) -> None:
+    coco(folder, {"a.png": ["cat"], "gone.png": ["dog"]})
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        bring(folder)
+    assert any("1 frames lost: pictures that are named, but missing" in str(each.message) for each in told)
+
+
+def test_archives_and_single_files_are_read(folder: Path, tmp_path: Path) -> None:
+    coco(folder, {"a.png": ["cat"]})
+    with zipfile.ZipFile(tmp_path / "cells.zip", "w") as archive:
+        for path in folder.iterdir():
+            archive.write(path, path.name)
+    assert bring(tmp_path / "cells.zip", dry_run=True).kept["frames"] == 3
+    assert not (tmp_path / "cells").exists()
+    assert bring(tmp_path / "cells.zip").frames["added"] == 3
+    assert stored()["a.png"]["sources"][0]["uri"] == f"file://{tmp_path}/cells/a.png"
+    hd.DatasetVersion.get_current(DATASET).export(tmp_path / "frames.jsonl")
+    ledger = import_frames(tmp_path / "frames.jsonl", dataset_name="copy", dataset_project="lab")
+    assert (ledger.format, ledger.frames["added"], ledger.kept["boxes"]) == ("jsonl", 3, 1)
+
+
+def test_an_import_that_was_interrupted_ends_in_the_same_state(folder: Path, tmp_path: Path) -> None:
+    pictures(folder, *(f"{number}.png" for number in range(40)))
+    coco(folder, {f"{number}.png": ["cat"] for number in range(40)})
+    bring(folder, limit=17)
+    bring(folder)
+    digest = hd.DatasetVersion.create_snapshot(DATASET, publish_name="v1").digest
+    whole = import_frames(folder, dataset_name="whole", dataset_project="lab")
+    assert whole.frames["added"] == 43
+    assert hd.DatasetVersion.create_snapshot("lab/whole", publish_name="v1").digest == digest
+
+
+def test_frames_that_the_service_refuses_are_taken_back(folder: Path) -> None:
+    lines = [{"id": "x", "site": "north", "sources": [{"uri": "site://north/a/b"}], "annotations": [{"labels": ["c"]}]},
+             {"id": "y", "sources": [{"uri": "file:///y.png"}]}]  # fmt: skip
+    (folder / "frames.jsonl").write_text("".join(json.dumps(each) + "\n" for each in lines))
+    ledger = bring(folder / "frames.jsonl")
+    assert (ledger.kept["frames"], ledger.lost) == (1, {"frames": 1, "labels": 1})
+    assert any("belongs to site" in note.detail for note in ledger.notes)

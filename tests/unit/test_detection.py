@@ -1,0 +1,238 @@
+"""Which format a folder has: scored over the whole folder, said with its reason; and what becomes of stray files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from hyperdatasets.core.errors import InvalidArgument, NotFound
+from hyperdatasets.core.normalise import normalise
+from hyperdatasets.formats.folder import Folder
+from hyperdatasets.formats.intake import Intake, Options
+from hyperdatasets.formats.ledger import Ledger
+from hyperdatasets.formats.media import probe_file
+
+BCCD = Path(__file__).parents[3] / "shared" / "data" / "bccd"
+XML = (
+    "<annotation><filename>a.jpg</filename><object><name>cat</name><bndbox><xmin>10</xmin><ymin>10</ymin>"
+    "<xmax>30</xmax><ymax>30</ymax></bndbox></object></annotation>"
+)
+LINE = "0 .5 .5 .2 .2\n"
+
+
+def put(folder: Path, *pictures: str, **texts: str) -> None:
+    for name in pictures:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (100, 100)).save(path)
+    for name, text in texts.items():
+        write(folder / name, text)
+
+
+def write(path: Path, text: str | bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+
+
+def read(folder: Path, format_name: str = "auto") -> tuple[dict[str, list[str]], Ledger]:
+    """Path -> labels; the ledger."""
+    intake = Intake(Folder(folder), Options(format_name))
+    found = {}
+    for entry in intake.entries():
+        media, _ = probe_file(folder / entry.path)
+        if media is None:
+            continue
+        made = intake.frame(entry, media, lambda path: f"file:///{path}")
+        for kind, count in made.kept.items():
+            intake.ledger.keep(kind, count)
+        annotations = normalise(made.frame)[0].get("annotations", [])
+        found[entry.path] = sorted(label for each in annotations for label in each["labels"])
+    return found, intake.finish()
+
+
+def _voc(folder: Path) -> None:
+    put(folder, "JPEGImages/a.jpg")
+    write(folder / "Annotations/a.xml", XML)
+
+
+def _coco(folder: Path) -> None:
+    put(folder, "images/a.jpg")
+    boxes = [{"id": k, "image_id": 0, "category_id": 1, "bbox": [1, 2, 10, 10]} for k in range(900)]
+    content = {"images": [{"id": 0, "file_name": "a.jpg"}], "categories": [{"id": 1, "name": "cat"}],
+               "annotations": boxes}  # fmt: skip
+    write(folder / "ann.json", json.dumps(content, sort_keys=True))
+
+
+def _yolo(folder: Path) -> None:
+    put(folder, "images/a.jpg")
+    write(folder / "labels/a.txt", LINE)
+    write(folder / "coco128.yaml", "names: [cat, dog]\n")
+
+
+def _folders(folder: Path) -> None:
+    put(folder, "cat/a.jpg", "dog/b.jpg")
+
+
+LAYOUTS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "voc": (_voc, "JPEGImages/a.jpg"),
+    "coco": (_coco, "images/a.jpg"),
+    "yolo": (_yolo, "images/a.jpg"),
+    "imagefolder": (_folders, "cat/a.jpg"),
+}
+STRAY = {
+    "classes.txt": "cat\n",
+    "train_log.jsonl": '{"epoch": 1}\n',
+    "A.aux.xml": "<PAMDataset/>",
+    "stats.json": '{"images": 2}',
+    "README.md": "hello",
+    "Thumbs.db": "\0\1",
+    "settings.yaml": "lr: 0.1\n",
+    ".DS_Store": "x",
+    "notes.txt": "1 2 three\n",
+    "results.csv": "epoch,loss\n1,2\n",
+    "broken.xml": "<annotation>",
+    "empty.json": "",
+}
+
+
+@pytest.mark.parametrize("stray", [None, *STRAY])
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_one_stray_file_changes_nothing(tmp_path: Path, name: str, stray: str | None) -> None:
+    make, picture = LAYOUTS[name]
+    make(tmp_path)
+    if stray:
+        write(tmp_path / stray, STRAY[stray])
+    found, ledger = read(tmp_path)
+    assert ledger.format == name
+    assert set(found[picture]) == {"cat"}
+    assert not [path for path in found if path == stray]
+    if stray and not stray.startswith((".", "Thumbs", "classes")):
+        assert any(stray in note.place for note in ledger.notes), ledger.notes
+
+
+def test_the_reason_is_said(tmp_path: Path) -> None:
+    _voc(tmp_path)
+    write(tmp_path / "data.yml", "a: b\n")
+    _, ledger = read(tmp_path)
+    assert ledger.about == ["Pascal VOC: 1 XML file beside its picture", "Also seen: data.yml (ignored)"]
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        ["train/cat/1.png", "train/dog/1.png", "val/cat/1.png", "val/dog/1.png"],
+        ["images/train/cat/1.png", "images/train/dog/1.png"],
+        ["Train2017/cat/1.png", "Val2017/dog/1.png"],
+    ],
+)
+def test_roles_and_splits_are_no_labels(tmp_path: Path, layout: list[str]) -> None:
+    put(tmp_path, *layout)
+    found, ledger = read(tmp_path)
+    assert ledger.format == "imagefolder"
+    assert found == {path: [path.split("/")[-2]] for path in layout}
+
+
+@pytest.mark.parametrize(
+    "layout", [["images/1.png", "masks2/1.png"], ["train/1.png", "test/1.png"], ["a.png", "b.png"]]
+)
+def test_without_annotations_files_are_frames(tmp_path: Path, layout: list[str]) -> None:
+    put(tmp_path, *layout)
+    found, ledger = read(tmp_path)
+    assert not any(found.values())
+    assert ledger.complete
+
+
+def test_two_formats_that_fit_equally_are_named(tmp_path: Path) -> None:
+    put(tmp_path, "a.jpg", "b.jpg")
+    write(tmp_path / "a.xml", XML)
+    write(tmp_path / "b.json", json.dumps({"version": "5", "shapes": [], "imagePath": "b.jpg", "imageData": None,
+                                           "imageHeight": 100, "imageWidth": 100}))  # fmt: skip
+    with pytest.raises(InvalidArgument, match="several formats equally well") as raised:
+        read(tmp_path)
+    assert "--format voc" in str(raised.value)
+    assert "--format labelme" in str(raised.value)
+
+
+def test_annotations_of_a_format_that_is_not_read_are_a_loss(tmp_path: Path) -> None:
+    put(tmp_path, "a.jpg", "b.jpg", "c.jpg")
+    write(tmp_path / "a.xml", XML)
+    write(tmp_path / "b.txt", LINE)
+    write(tmp_path / "c.txt", LINE)
+    write(tmp_path / "classes.txt", "cat\n")
+    found, ledger = read(tmp_path)
+    assert (ledger.format, found["b.jpg"], found["a.jpg"]) == ("yolo", ["cat"], [])
+    (note,) = [note for note in ledger.losses() if note.place == "a.xml"]
+    assert note.detail == "Pascal VOC"
+
+
+def test_files_that_look_like_annotations_are_never_frames(tmp_path: Path) -> None:
+    put(tmp_path, "a.jpg", "b.jpg")
+    write(tmp_path / "a.xml", "<something><else/></something>")
+    found, ledger = read(tmp_path)
+    assert sorted(found) == ["a.jpg", "b.jpg"]
+    assert ledger.format == "files"
+    assert "no known format fits" in ledger.about[0]
+    assert not ledger.complete
+    assert any(note.place == "a.xml" for note in ledger.losses())
+
+
+def test_a_folder_of_unknown_annotations_alone_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "a.xml", "<something/>")
+    with pytest.raises(InvalidArgument, match=r"no known format fits a\.xml"):
+        read(tmp_path)
+
+
+def test_sidecars_are_no_unknown_annotations(tmp_path: Path) -> None:
+    write(tmp_path / "note.txt", "a text")
+    write(tmp_path / "note.json", '{"labels": ["x"]}')
+    put(tmp_path, "scan.png")
+    write(tmp_path / "scan.png.json", '{"labels": ["y"]}')
+    found, ledger = read(tmp_path)
+    assert (found, ledger.format) == ({"note.txt": ["x"], "scan.png": ["y"]}, "files")
+    assert ledger.complete
+
+
+def test_what_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        read(tmp_path / "nothing")
+    with pytest.raises(InvalidArgument, match="Did you mean coco"):
+        read(tmp_path, "cocoo")
+    _, ledger = read(tmp_path)
+    assert "nothing came in" in ledger.failed
+
+
+@pytest.mark.skipif(not BCCD.exists(), reason="the blood-cell pictures are not beside this checkout")
+def test_the_blood_cells() -> None:
+    found, ledger = read(BCCD)
+    assert ledger.about[0] == "Pascal VOC: 364 XML files beside their pictures"
+    assert (len(found), ledger.read["boxes"]) == (364, 4_888)
+    assert ledger.lost == {"boxes": ledger.read["boxes"] - ledger.kept["boxes"]}
+
+
+def _many(folder: Path) -> None:
+    for part in range(100):
+        (folder / f"images/{part:02}").mkdir(parents=True)
+        (folder / f"labels/{part:02}").mkdir(parents=True)
+        for number in range(10):
+            write(folder / f"images/{part:02}/{number}.jpg", b"")
+            write(folder / f"labels/{part:02}/{number}.txt", LINE)
+
+
+def test_detection_opens_few_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _many(tmp_path)
+    opened: list[str] = []
+    real = Folder.open
+
+    def counted(self: Folder, path: str) -> Any:
+        opened.append(path)
+        return real(self, path)
+
+    monkeypatch.setattr(Folder, "open", counted)
+    intake = Intake(Folder(tmp_path), Options())
+    assert intake.ledger.format == "yolo"
+    assert len(opened) < 500

@@ -1,0 +1,423 @@
+"""COCO: what its files say comes in, or is named; what we write is read by its own tools, and by us as it was."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
+
+from hyperdatasets.core.normalise import normalise
+from hyperdatasets.formats import raster
+from hyperdatasets.formats.coco import WRITTEN
+from hyperdatasets.formats.folder import Folder
+from hyperdatasets.formats.intake import Intake, Options
+from hyperdatasets.formats.ledger import Ledger
+from hyperdatasets.formats.media import probe_file
+from hyperdatasets.formats.writing import Placed, Subject
+
+CATEGORIES = [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]
+
+
+def pictures(folder: Path, *names: str, size: tuple[int, int] = (100, 80)) -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", size).save(path)
+
+
+def document(path: Path, images: Any, annotations: Any = (), categories: Any = CATEGORIES, **more: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {"images": images, "annotations": list(annotations), "categories": categories} | more
+    path.write_text(json.dumps(content))
+
+
+def read(folder: Path) -> tuple[dict[str, dict[str, Any]], Ledger]:
+    intake = Intake(Folder(folder), Options("coco"))
+    found = {}
+    for entry in intake.entries():
+        media, problem = probe_file(folder / entry.path)
+        assert media is not None, problem
+        made = intake.frame(entry, media, lambda path: f"file:///{path}")
+        found[entry.path] = normalise(made.frame)[0]
+        for kind, count in made.kept.items():
+            intake.ledger.keep(kind, count)
+    return found, intake.finish()
+
+
+def reasons(ledger: Ledger) -> str:
+    return "\n".join(map(str, ledger.notes))
+
+
+def box(number: int, image: Any, category: Any = 1, **more: Any) -> dict[str, Any]:
+    return {"id": number, "image_id": image, "category_id": category, "bbox": [1, 2, 10, 10], "iscrowd": 0} | more
+
+
+def test_ids_compare_by_value(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png", "b.png")
+    images = [{"id": "1", "file_name": "a.png"}, {"id": 2.0, "file_name": "b.png"}]
+    document(tmp_path / "x.json", images, [box(1, 1.0, "1"), box(2, "2", 2.0), box(3, 2, 1)])
+    found, ledger = read(tmp_path)
+    assert [each["labels"] for each in found["a.png"]["annotations"]] == [["cat"]]
+    assert sorted(each["labels"][0] for each in found["b.png"]["annotations"]) == ["cat", "dog"]
+    assert not ledger.notes
+
+
+def test_what_refers_to_nothing_or_to_two_things_is_named(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png", "b.png")
+    images = [{"id": 1, "file_name": "a.png"}, {"id": 1, "file_name": "b.png"}, {"id": 2, "file_name": "gone.png"}]
+    document(tmp_path / "x.json", images, [box(1, 1), box(2, 7), box(3, 2), box(4, 1, 9)])
+    found, ledger = read(tmp_path)
+    assert not any(frame.get("annotations") for frame in found.values())
+    told = reasons(ledger)
+    for part in ("id that is given twice", "names several pictures", "image that is not listed (image_id 7)",
+                 "named, but missing (`gone.png`)", "annotation 3"):  # fmt: skip
+        assert part in told
+    assert ledger.read["boxes"] == 4
+    assert ledger.lost["boxes"] == 4
+
+
+def test_instances_and_key_points_of_one_id_are_one_object(tmp_path: Path) -> None:
+    pictures(tmp_path, "val2017/a.png")
+    image = [{"id": 5, "file_name": "a.png", "width": 100, "height": 80}]
+    ring = [10, 10, 30, 10, 30, 30, 10, 30]
+    both = {"id": 9, "image_id": 5, "category_id": 1, "bbox": [10, 10, 20, 20], "segmentation": [ring], "iscrowd": 0}
+    points = {"keypoints": [12, 12, 2, 20, 20, 1, 0, 0, 0], "num_keypoints": 2}
+    person = [{"id": 1, "name": "person", "keypoints": ["nose", "eye", "ear"], "skeleton": [[1, 2]],
+               "supercategory": "human"}]  # fmt: skip
+    document(tmp_path / "annotations/instances_val2017.json", image, [both], [{"id": 1, "name": "person"}])
+    document(tmp_path / "annotations/person_keypoints_val2017.json", image, [both | points], person)
+    document(tmp_path / "annotations/captions_val2017.json", image, [{"id": 9, "image_id": 5, "caption": "a man"}], [])
+    found, ledger = read(tmp_path)
+    frame = found["val2017/a.png"]
+    (roi,) = frame["annotations"]
+    assert roi["geometry"] == {"keypoints": [12, 12, 20, 20, 0, 0]}
+    assert roi["meta"]["visibility"] == [2, 1, 0]
+    assert roi["meta"]["keypoint_names"] == ["nose", "eye", "ear"]
+    assert (roi["meta"]["polygon"], roi["meta"]["box"]) == ([ring], [10, 10, 20, 20])
+    assert frame["meta"] == {"captions": ["a man"], "split": "val"}
+    assert ledger.complete, reasons(ledger)
+    assert ledger.read == {"frames": 1, "key points": 1, "captions": 1, "attributes": 6, "splits": 1}
+
+
+def test_objects_of_other_documents_with_the_same_id_stay_apart(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png")
+    document(tmp_path / "cats.json", [{"id": 1, "file_name": "a.png"}], [box(1, 1)])
+    document(tmp_path / "dogs.json", [{"id": 4, "file_name": "a.png"}], [box(1, 4, 2), box(2, 4, bbox=[50, 50, 9, 9])])
+    found, _ = read(tmp_path)
+    assert sorted(each["labels"][0] for each in found["a.png"]["annotations"]) == ["cat", "cat", "dog"]
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_run_lengths_become_polygons_of_the_same_pixels(tmp_path: Path, *, compressed: bool) -> None:
+    pictures(tmp_path, "a.png")
+    bitmap = np.zeros((80, 100), bool)
+    bitmap[10:30, 20:60] = True
+    bitmap[15:20, 30:40] = False
+    runs: Any = raster.bitmap_to_runs(bitmap)
+    if compressed:
+        runs = coco_mask.encode(np.asfortranarray(bitmap.astype(np.uint8)))["counts"].decode()
+    mask = {"size": [80, 100], "counts": runs}
+    document(tmp_path / "x.json", [{"id": 1, "file_name": "a.png", "width": 100, "height": 80}],
+             [box(1, 1, bbox=[20, 10, 40, 20], segmentation=mask, iscrowd=1, area=int(bitmap.sum()))])  # fmt: skip
+    found, ledger = read(tmp_path)
+    (roi,) = found["a.png"]["annotations"]
+    assert (raster.bitmap_of(roi["geometry"]["polygon"], 100, 80) == bitmap).all()
+    assert roi["meta"] == {"iscrowd": 1, "encoding": "rle"}
+    assert ledger.kept["masks"] == 1
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "reason"),
+    [
+        ({"size": [80, 100], "counts": "%%%"}, "run-length masks that cannot be read"),
+        ({"size": [80, 100], "counts": [5]}, "run-length masks"),
+        ({"size": [1 << 40, 1 << 40], "counts": [1]}, "run-length masks that cannot be read"),
+        ({"counts": [1]}, "run-length masks that cannot be read"),
+        ([[1, 1, 5, 5]], "three points"),
+        ("text", "expected a list of rings"),
+    ],
+)
+def test_bad_outlines_are_named_and_the_box_is_kept(tmp_path: Path, segmentation: Any, reason: str) -> None:
+    pictures(tmp_path, "a.png")
+    document(tmp_path / "x.json", [{"id": 1, "file_name": "a.png"}], [box(1, 1, segmentation=segmentation)])
+    found, ledger = read(tmp_path)
+    (roi,) = found["a.png"]["annotations"]
+    assert roi["geometry"] == {"box": [1, 2, 10, 10]}
+    assert reason in reasons(ledger)
+    assert not ledger.complete
+
+
+@pytest.mark.parametrize("value", [float("nan"), 1e400, "x", None, [1], -(2**70)])
+@pytest.mark.parametrize("key", ["bbox", "category_id", "image_id", "segmentation", "keypoints", "score", "id", "area"])
+def test_hostile_values_never_raise(tmp_path: Path, key: str, value: Any) -> None:
+    pictures(tmp_path, "a.png")
+    listed = [value] * 6 if key in {"bbox", "segmentation", "keypoints"} else value
+    document(tmp_path / "x.json", [{"id": 1, "file_name": "a.png"}], [box(1, 1), box(2, 1) | {key: listed}])
+    found, ledger = read(tmp_path)
+    assert found["a.png"]["annotations"]
+    assert ledger.read["frames"] == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "detail"),
+    [(b'{"images": [{"id": 1', "not valid JSON"), (b'{"images": 1, "annotations": 2}', "lists of objects")],
+)
+def test_a_broken_document_fails_the_run_and_keeps_the_pictures(tmp_path: Path, content: bytes, detail: str) -> None:
+    pictures(tmp_path, "a.png")
+    (tmp_path / "x.json").write_bytes(content)
+    found, ledger = read(tmp_path)
+    assert list(found) == ["a.png"]
+    assert "could not be read" in ledger.failed
+    assert detail in reasons(ledger)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_marks_at_the_beginning_change_nothing(tmp_path: Path, encoding: str) -> None:
+    pictures(tmp_path, "a.png")
+    content = json.dumps({"images": [{"id": 1, "file_name": "a.png"}], "annotations": [box(1, 1)],
+                          "categories": CATEGORIES})  # fmt: skip
+    (tmp_path / "x.JSON").write_bytes(content.encode(encoding))
+    found, _ = read(tmp_path)
+    assert found["a.png"]["annotations"][0]["labels"] == ["cat"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a b.png", "images/a b.png", "C:\\data\\images\\a b.png", "/somewhere/else/images/a b.png", "../images/a b.png",
+     ".\\images\\a b.png"],
+)  # fmt: skip
+def test_file_names_are_looked_up(tmp_path: Path, name: str) -> None:
+    pictures(tmp_path, "images/a b.png")
+    document(tmp_path / "annotations/x.json", [{"id": 1, "file_name": name}], [box(1, 1)])
+    found, ledger = read(tmp_path)
+    assert found["images/a b.png"]["annotations"], reasons(ledger)
+
+
+def test_the_folder_of_the_split_comes_before_others(tmp_path: Path) -> None:
+    pictures(tmp_path, "train2017/1.png", "val2017/1.png")
+    for split, category in (("train", 1), ("val", 2)):
+        document(tmp_path / f"annotations/instances_{split}2017.json", [{"id": 1, "file_name": "1.png"}],
+                 [box(1, 1, category)])  # fmt: skip
+    found, ledger = read(tmp_path)
+    assert {path: frame["annotations"][0]["labels"] for path, frame in found.items()} == {
+        "train2017/1.png": ["cat"], "val2017/1.png": ["dog"],
+    }  # fmt: skip
+    assert [frame["meta"]["split"] for frame in found.values()] == ["train", "val"]
+    assert ledger.complete
+
+
+def test_two_candidates_are_an_error(tmp_path: Path) -> None:
+    pictures(tmp_path, "one/a.png", "two/a.png")
+    document(tmp_path / "x.json", [{"id": 1, "file_name": "a.png"}], [box(1, 1)])
+    _, ledger = read(tmp_path)
+    assert "several files have that name (`a.png`: one/a.png, two/a.png)" in reasons(ledger)
+    assert ledger.lost == {"frames": 1, "boxes": 1}
+
+
+def test_a_picture_in_two_splits_is_named(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png")
+    for split in ("train", "val"):
+        document(tmp_path / f"{split}.json", [{"id": 1, "file_name": "a.png"}])
+    found, ledger = read(tmp_path)
+    assert found["a.png"]["meta"]["split"] == "train"
+    assert ledger.lost == {"splits": 1}
+
+
+def test_panoptic_segments_are_rois_by_their_colour(tmp_path: Path) -> None:
+    pictures(tmp_path, "val/a.jpg", "annotations/panoptic_val/a.png")
+    segments = [{"id": 1 + 256 * 2 + 65536 * 3, "category_id": 1, "area": 9, "bbox": [1, 1, 3, 3], "iscrowd": 0},
+                {"id": 7, "category_id": 99}]  # fmt: skip
+    document(tmp_path / "annotations/panoptic_val.json", [{"id": 1, "file_name": "a.jpg"}],
+             [{"image_id": 1, "file_name": "a.png", "segments_info": segments}],
+             [{"id": 1, "name": "sky", "isthing": 0}])  # fmt: skip
+    found, ledger = read(tmp_path)
+    assert list(found) == ["val/a.jpg"]
+    (mask,) = found["val/a.jpg"]["sources"][0]["masks"]
+    assert mask["uri"] == "file:///annotations/panoptic_val/a.png"
+    (roi,) = found["val/a.jpg"]["annotations"]
+    assert (roi["geometry"], roi["labels"]) == ({"mask": [1, 2, 3]}, ["sky"])
+    assert roi["meta"] == {"category": {"isthing": 0}, "box": [1, 1, 3, 3], "area": 9}
+    assert "category 99 is not listed" in reasons(ledger)
+
+
+def test_result_files_are_predictions(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png")
+    document(tmp_path / "truth.json", [{"id": 1, "file_name": "a.png"}], [box(1, 1)])
+    results = [{"image_id": 1, "category_id": 2, "bbox": [3, 3, 5, 5], "score": 0.25},
+               {"image_id": 8, "category_id": 2, "bbox": [3, 3, 5, 5], "score": 0.5}]  # fmt: skip
+    (tmp_path / "yolox.json").write_text(json.dumps(results))
+    found, ledger = read(tmp_path)
+    (predicted,) = [each for each in found["a.png"]["annotations"] if "origin" in each]
+    assert (predicted["origin"], predicted["confidence"], predicted["labels"]) == ("yolox", 0.25, ["dog"])
+    assert ledger.lost == {"boxes": 1}
+
+
+def test_pictures_that_no_document_names_are_frames_and_are_named(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png", "b.png")
+    (tmp_path / "README.md").write_text("hello")
+    document(tmp_path / "x.json", [{"id": 1, "file_name": "a.png"}], [box(1, 1)])
+    found, ledger = read(tmp_path)
+    assert sorted(found) == ["a.png", "b.png"]
+    assert "b.png: pictures that no annotation file names" in reasons(ledger)
+    assert "README.md: files that are no data of this format" in reasons(ledger)
+    assert ledger.complete
+
+
+# --- written
+
+
+class _Memory:
+    """An output in memory."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, io.BytesIO] = {}
+
+    def main(self, name: str) -> io.BytesIO:
+        return self.file(name)
+
+    def file(self, path: str) -> io.BytesIO:
+        return self.files.setdefault(path, io.BytesIO())
+
+
+def written(frames: list[Any], labels: dict[str, int], split: str = "") -> tuple[dict[str, Any], Ledger]:
+    ledger, output = Ledger("coco", writes=True), _Memory()
+    writer = WRITTEN.start(output, Subject("made", labels), ledger)
+    for frame in frames:
+        names = {"default": frame["sources"][0]["uri"].removeprefix("file:///")}
+        masks = frame["sources"][0].get("masks", ())
+        names |= {f"default/{mask['id']}": mask["uri"].removeprefix("file:///") for mask in masks}
+        writer.add(Placed(frame, names, split))
+    writer.finish()
+    (file,) = output.files.values()
+    return json.loads(file.getvalue()), ledger
+
+
+def frame_of(*annotations: dict[str, Any], name: str = "a.png", **more: Any) -> Any:
+    source = {"uri": f"file:///{name}", "content_type": "image/png", "width": 100, "height": 80, "size_bytes": 1}
+    return normalise({"sources": [source], "annotations": list(annotations), **more})[0]
+
+
+@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
+def test_written_boxes_have_no_empty_segmentation_and_masks_can_be_drawn(tmp_path: Path) -> None:
+    rings = [[10.0, 10, 40, 10, 40, 40, 10, 40], [20.0, 20, 30, 20, 30, 30, 20, 30]]
+    turned = {"labels": ["a"], "geometry": {"box": [50, 50, 20, 10, 30]}}
+    frame = frame_of({"labels": ["a"], "geometry": {"box": [1, 1, 5, 5]}},
+                     {"labels": ["a"], "geometry": {"polygon": rings}}, turned)  # fmt: skip
+    content, ledger = written([frame], {"a": 1})
+    assert all("segmentation" not in each or each["segmentation"] for each in content["annotations"])
+    (tmp_path / "x.json").write_text(json.dumps(content))
+    coco = COCO(str(tmp_path / "x.json"))
+    drawn = {each["bbox"][0]: int(coco.annToMask(each).sum()) for each in content["annotations"]
+             if "segmentation" in each}  # fmt: skip
+    assert drawn[10] == 800
+    told = reasons(ledger)
+    assert "holes, shown as masks" in told
+    assert "turned boxes, shown as polygons" in told
+
+
+def test_what_another_tool_changed_wins_over_what_we_know(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png")
+    frame = frame_of({"id": "mine", "labels": ["a", "b"], "geometry": {"box": [1, 1, 5, 5]}, "origin": "m1"})
+    content, _ = written([frame], {"a": 1, "b": 2})
+    for each in content["annotations"]:
+        each["bbox"] = [20, 20, 9, 9]
+    (tmp_path / "x.json").write_text(json.dumps(content))
+    found, ledger = read(tmp_path)
+    kept = found["a.png"]["annotations"]
+    assert [each["geometry"]["box"] for each in kept] == [[20, 20, 9, 9]] * 2
+    assert sorted(each["labels"][0] for each in kept) == ["a", "b"]
+    assert [each for each in kept if each["id"] == "mine" and each["origin"] == "m1"]
+    assert "changed after their export" in reasons(ledger)
+
+
+def test_splits_are_files(tmp_path: Path) -> None:
+    output, ledger = _Memory(), Ledger("coco", writes=True)
+    writer = WRITTEN.start(output, Subject("made", {"a": 1}), ledger)
+    for split in ("train", "val"):
+        writer.add(Placed(frame_of(name=f"{split}.png"), {"default": f"{split}.png"}, split))
+    writer.finish()
+    assert sorted(output.files) == ["annotations/instances_train.json", "annotations/instances_val.json"]
+
+
+NUMBERS = st.floats(0, 60, allow_nan=False, width=32).map(float) | st.integers(0, 60).map(float)
+SIZES = st.floats(0.5, 20, allow_nan=False, width=32).map(float)
+VALUES = st.none() | st.booleans() | st.integers(-5, 5) | st.floats(-9, 9) | st.text("ab é", max_size=3)
+KEYS = st.sampled_from(["iscrowd", "area", "box", "encoding", "visibility", "supercategory", "attributes", "x", "id",
+                        "score", "category", "keypoint_names", "hyperdatasets", "bbox"])  # fmt: skip
+NESTED = st.lists(VALUES, max_size=4) | st.dictionaries(st.text("ab", max_size=2), VALUES)
+METAS = st.dictionaries(KEYS, VALUES | NESTED, max_size=3)
+RING = st.lists(st.tuples(NUMBERS, NUMBERS), min_size=3, max_size=5).map(lambda points: [x for p in points for x in p])
+GEOMETRIES = st.one_of(
+    st.none(),
+    st.tuples(NUMBERS, NUMBERS, SIZES, SIZES).map(lambda box: {"box": list(box)}),
+    st.tuples(NUMBERS, NUMBERS, SIZES, SIZES, NUMBERS).map(lambda box: {"box": list(box)}),
+    st.lists(RING, min_size=1, max_size=3).map(lambda rings: {"polygon": rings}),
+    st.tuples(NUMBERS, NUMBERS, SIZES, SIZES, NUMBERS).map(lambda ellipse: {"ellipse": list(ellipse)}),
+    RING.map(lambda points: {"keypoints": points}),
+    st.lists(st.integers(0, 255), min_size=3, max_size=3).map(lambda colour: {"mask": colour}),
+    st.tuples(st.integers(0, 9), st.integers(9, 20)).map(lambda span: {"span": list(span)}),
+)
+
+
+@st.composite
+def annotations(draw: Any) -> dict[str, Any]:
+    plain: dict[str, Any] = {"labels": draw(st.lists(st.sampled_from("abc"), min_size=1, max_size=3, unique=True))}
+    geometry = draw(GEOMETRIES)
+    if geometry:
+        plain["geometry"] = geometry
+    if draw(st.booleans()):
+        plain["meta"] = draw(METAS)
+    if draw(st.booleans()):
+        plain["confidence"] = draw(st.floats(0, 1))
+    if draw(st.booleans()):
+        plain["origin"] = draw(st.sampled_from(["m1", "m2"]))
+    if draw(st.booleans()):
+        plain["id"] = draw(st.sampled_from(["one", "two", "three", "0123456789abcdef"]))
+    return plain
+
+
+@st.composite
+def frames(draw: Any) -> list[Any]:
+    made = []
+    for number in range(draw(st.integers(1, 3))):
+        listed, used = [], set()
+        for each in draw(st.lists(annotations(), max_size=4)):
+            if each.get("id") not in used:
+                listed.append(each)
+                used |= {each["id"]} if "id" in each else set()
+        more: dict[str, Any] = {}
+        if draw(st.booleans()):
+            more["meta"] = draw(METAS) | draw(st.sampled_from([{}, {"split": "train"}, {"captions": ["x", "y"]}]))
+        if draw(st.booleans()):
+            more |= {"context_id": "video", "timestamp": draw(st.integers(0, 99))}
+        try:
+            made.append(frame_of(*listed, name=f"{number}.png", **more))
+        except ValueError:  # wholly outside of the picture
+            continue
+    return made
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(frames())
+def test_what_is_written_comes_back_as_it_was(tmp_path_factory: pytest.TempPathFactory, given: list[Any]) -> None:
+    folder = tmp_path_factory.mktemp("coco")
+    for frame in given:
+        pictures(folder, frame["sources"][0]["uri"].removeprefix("file:///"))
+    content, ledger = written(given, {"a": 1, "b": 2, "c": 7})
+    (folder / "x.json").write_text(json.dumps(content))
+    found, _ = read(folder)
+    for frame in given:
+        back = found[frame["sources"][0]["uri"].removeprefix("file:///")]
+        for source in (*frame["sources"], *back["sources"]):
+            source.pop("size_bytes", None)
+        assert back == frame
+    assert not ledger.lost
