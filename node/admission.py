@@ -217,7 +217,7 @@ class Admission:
             if not pinned.rule.local_query:
                 chosen.append(by_dataset)
                 continue
-            node = parse(pinned.rule.local_query, "local").node
+            node = parse(pinned.rule.local_query, "local", view.semantics).node
             kept = {number: self._private(view, number, each, node) for number, each in by_dataset.items()}
             chosen.append({number: each for number, each in kept.items() if each})
         return chosen

@@ -128,7 +128,7 @@ class _Reading:
 
     def subject(self) -> writing.Subject:
         given = self.described
-        colours = {"_all_": [dict(each) for each in given.mask_labels]}
+        colours = {"_all_": [dict(each) for each in given.mask_labels]} if given.mask_labels else {}
         return writing.Subject(
             given.name, dict(self._first.labels), given.description, colours, given.identifier, given.published
         )

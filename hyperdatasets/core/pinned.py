@@ -18,11 +18,9 @@ from hyperdatasets.core.errors import InvalidView
 from hyperdatasets.core.interleave import MAX_SUM, integer_weights
 from hyperdatasets.core.mapping import LabelRule, Mapper
 from hyperdatasets.core.order import Iteration
-from hyperdatasets.core.query.parse import parse
+from hyperdatasets.core.query.parse import SEMANTICS, parse
 from hyperdatasets.core.query.tree import All, Scope
 from hyperdatasets.core.query.unparse import unparse
-
-SEMANTICS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +70,7 @@ class PinnedView:
     Attributes:
         versions: in the order in which rules first name them.
         labels: numbers of labels; None until a view without an enumeration is published.
+        semantics: number of the rules that say what its queries select; they are those of its time, for ever.
     """
 
     versions: tuple[PinnedVersion, ...]
@@ -83,6 +82,7 @@ class PinnedView:
     iteration: Iteration = field(default_factory=Iteration)
     clip: Clip = field(default_factory=Clip)
     augmentation: tuple[Augmentation, ...] = ()
+    semantics: int = 1
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -108,7 +108,7 @@ class PinnedView:
         """What digests of its selection begin with; holds no names and no ids."""
         plain = self.to_plain()
         digests = [[self.dataset_number(i), version.content_digest] for i, version in enumerate(self.versions)]
-        return orjson.dumps(plain | {"versions": digests, "semantics": SEMANTICS}, option=orjson.OPT_SORT_KEYS)
+        return orjson.dumps(plain | {"versions": digests, "semantics": self.semantics}, option=orjson.OPT_SORT_KEYS)
 
     def to_plain(self) -> dict[str, Any]:
         rules = tuple(each.rule for each in self.rules)
@@ -126,7 +126,8 @@ class PinnedView:
         ]
         versions = [[each.dataset_id, each.version_id, each.content_digest] for each in self.versions]
         plain = {key: value for key, value in to_plain(spec).items() if key != "rules"}
-        return plain | {"rules": pinned_rules, "mapping": mapping, "versions": versions, "labels": spec.labels}
+        plain |= {"rules": pinned_rules, "mapping": mapping, "versions": versions, "labels": spec.labels}
+        return plain if self.semantics == 1 else plain | {"semantics": self.semantics}
 
 
 def pinned_from_plain(plain: MappingType[str, Any]) -> PinnedView:
@@ -138,7 +139,9 @@ def pinned_from_plain(plain: MappingType[str, Any]) -> PinnedView:
             for each in plain["mapping"]
         )
         versions = tuple(PinnedVersion(*map(str, each)) for each in plain["versions"])
-        free = {key: value for key, value in plain.items() if key not in {"rules", "mapping", "versions"}}
+        semantics = _known_semantics(plain.get("semantics", 1))
+        apart = {"rules", "mapping", "versions", "semantics"}
+        free = {key: value for key, value in plain.items() if key not in apart}
     except (KeyError, TypeError, ValueError) as error:
         raise InvalidView(f"this is not a pinned view: {error}") from None
     spec = from_plain(free | {"rules": [rule for _, _, rule in rules]})
@@ -148,8 +151,14 @@ def pinned_from_plain(plain: MappingType[str, Any]) -> PinnedView:
             PinnedRule(numbers, rule, weight) for (numbers, weight, _), rule in zip(rules, spec.rules, strict=True)
         ),
         mapping=mapping, drop_unmapped=spec.drop_unmapped, labels=spec.labels, output_rois=spec.output_rois,
-        iteration=spec.iteration, clip=spec.clip, augmentation=spec.augmentation,
+        iteration=spec.iteration, clip=spec.clip, augmentation=spec.augmentation, semantics=semantics,
     )  # fmt: skip
+
+
+def _known_semantics(number: Any) -> int:
+    if type(number) is not int or not 1 <= number <= SEMANTICS:
+        raise InvalidView(f"this view has semantics {number!r:.20}; this software knows 1 to {SEMANTICS}: upgrade it")
+    return number
 
 
 def pin(spec: ViewSpec, known: Versions) -> tuple[PinnedView, list[str]]:
@@ -171,7 +180,7 @@ def pin(spec: ViewSpec, known: Versions) -> tuple[PinnedView, list[str]]:
             PinnedMapping(pinning.mapped(each.dataset, each.version), each.rule) for each in spec.mapping
         ),
         drop_unmapped=spec.drop_unmapped, labels=spec.labels, output_rois=spec.output_rois,
-        iteration=spec.iteration, clip=spec.clip, augmentation=spec.augmentation,
+        iteration=spec.iteration, clip=spec.clip, augmentation=spec.augmentation, semantics=SEMANTICS,
     )  # fmt: skip
     return view, _weight_warnings(spec, weights, exact=exact)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import pairwise
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,6 +122,19 @@ class Dictionary:
         found = [(code, time) for code in candidates if (time := moment(self[code])) is not None]
         both = np.array(found, np.int64).reshape(-1, 2)
         return both[:, 0], both[:, 1]
+
+    @cached_property
+    def decoded(self) -> tuple[Dictionary, list[list[int]]]:
+        """The texts that have %-escapes, with these resolved; and for each the codes of the texts that it was."""
+        places = np.flatnonzero(self._whole == ord("%"))
+        codes = np.unique(np.searchsorted(self.starts, places, "right") - 1).tolist()
+        found: dict[str, list[int]] = {}
+        for code in codes:
+            text = self[code]
+            if (resolved := unquote(text)) != text:
+                found.setdefault(resolved, []).append(code)
+        texts = sorted(found)
+        return Dictionary.of(texts), [found[text] for text in texts]
 
     def hashes(self) -> NDArray[np.uint64]:
         """64 bits of each text, equal for equal texts; shape (n,). Eight bytes of all texts are mixed at once."""

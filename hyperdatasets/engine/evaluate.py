@@ -15,7 +15,7 @@ from hyperdatasets.core.query.tree import Bound, Exists, Range, Term, Test
 from hyperdatasets.engine.bitmaps import Mask
 from hyperdatasets.engine.column import Column
 from hyperdatasets.engine.deadline import checked
-from hyperdatasets.engine.dictionary import LARGE, Codes
+from hyperdatasets.engine.dictionary import LARGE, Codes, Dictionary
 from hyperdatasets.engine.words import Pattern, predicate
 
 _INT64 = (-(1 << 63), (1 << 63) - 1)
@@ -29,11 +29,11 @@ def satisfying(column: Column, test: Test, *, keyword: bool, within: BitMap | No
         case Range(low, high) if low is None and high is None:
             return column.present
         case Range():
-            return _numbers_in(column, test, within) | column.postings.any_of(_texts_in(column, test))
+            return _numbers_in(column, test, within) | column.postings.any_of(_texts_in(column.texts, test))
         case Term(text):
             return _equal(column, text, keyword=keyword, within=within)
         case _:
-            return column.postings.any_of(_fitting(column, test, exact=keyword))
+            return column.postings.any_of(_fitting(column.texts, test, exact=keyword))
 
 
 def compared(column: Column, test: Test) -> Mask | None:
@@ -41,7 +41,7 @@ def compared(column: Column, test: Test) -> Mask | None:
     if not isinstance(test, Range) or (test.low is None and test.high is None):
         return None
     if column.texts_alone:
-        return column.postings.compared(_texts_in(column, test))
+        return column.postings.compared(_texts_in(column.texts, test))
     if len(column.texts) or (len(column.ints) and len(column.floats)):
         return None
     numbers = column.ints if len(column.ints) else column.floats
@@ -57,15 +57,15 @@ def satisfying_texts(column: Column, test: Test) -> BitMap:
         case Range(low, high) if low is None and high is None:
             return column.postings.present
         case Range():
-            return column.postings.any_of(_texts_in(column, test))
+            return column.postings.any_of(_texts_in(column.texts, test))
         case Term(text):
-            return column.postings.any_of(_saying(column, text))
+            return column.postings.any_of(_saying(column.texts, text))
         case _:
-            return column.postings.any_of(_fitting(column, test, exact=False))
+            return column.postings.any_of(_fitting(column.texts, test, exact=False))
 
 
 def _equal(column: Column, text: str, *, keyword: bool, within: BitMap | None) -> BitMap:
-    found = column.postings.any_of(equal_texts(column, text, keyword=keyword))
+    found = column.postings.any_of(equal_texts(column.texts, text, keyword=keyword))
     same = Bound(text, inclusive=True)
     numbers = _numbers_in(column, Range(same, same), within)
     found = found | numbers if numbers else found
@@ -73,37 +73,53 @@ def _equal(column: Column, text: str, *, keyword: bool, within: BitMap | None) -
     return found if truth is None else found | (column.trues if truth else column.falses)
 
 
-def equal_texts(column: Column, text: str, *, keyword: bool) -> list[int]:
+def satisfying_decoded(column: Column, test: Test, *, keyword: bool) -> BitMap:
+    """Elements with a text that satisfies the test once its %-escapes are resolved."""
+    texts, codes = column.texts.decoded
+    if not len(texts):
+        return BitMap()
+    match test:
+        case Exists():
+            return BitMap()
+        case Range():
+            found = _texts_in(texts, test).tolist()
+        case Term(text):
+            found = equal_texts(texts, text, keyword=keyword)
+        case _:
+            found = _fitting(texts, test, exact=keyword)
+    return column.postings.any_of(sorted({code for each in found for code in codes[each]}))
+
+
+def equal_texts(texts: Dictionary, text: str, *, keyword: bool) -> list[int]:
     """Codes of the texts that a term means."""
     if not keyword:
-        return _saying(column, text)
-    code = column.texts.code(text)
+        return _saying(texts, text)
+    code = texts.code(text)
     return [] if code is None else [code]
 
 
-def _saying(column: Column, text: str) -> list[int]:
+def _saying(texts: Dictionary, text: str) -> list[int]:
     """Codes of texts that hold the words of the term one after the other, or lie on the day that it names."""
     wanted = tokens(text)
-    codes = set(column.texts.with_phrase(wanted)) if wanted else set()
+    codes = set(texts.with_phrase(wanted)) if wanted else set()
     span = moments(text)
     if span is not None:
-        dated, times = column.texts.dates
+        dated, times = texts.dates
         codes.update(dated[(times >= span[0]) & (times <= span[1])].tolist())
     return sorted(codes)
 
 
-def _fitting(column: Column, test: Pattern, *, exact: bool) -> list[int]:
+def _fitting(texts: Dictionary, test: Pattern, *, exact: bool) -> list[int]:
     fits = predicate(test, exact=exact)
     if exact:
-        return [code for code, text in enumerate(checked(column.texts)) if fits(text)]
-    if len(column.texts) > LARGE:
-        return [code for code, text in enumerate(checked(column.texts)) if any(map(fits, tokens(text)))]
-    return sorted({code for word, codes in checked(column.texts.words.items()) if fits(word) for code in codes})
+        return [code for code, text in enumerate(checked(texts)) if fits(text)]
+    if len(texts) > LARGE:
+        return [code for code, text in enumerate(checked(texts)) if any(map(fits, tokens(text)))]
+    return sorted({code for word, codes in checked(texts.words.items()) if fits(word) for code in codes})
 
 
-def _texts_in(column: Column, test: Range) -> Codes:
+def _texts_in(texts: Dictionary, test: Range) -> Codes:
     """Texts that are dates compare as dates if all ends are, others by code point."""
-    texts = column.texts
     if not len(texts):
         return np.arange(0)
     first = None if test.low is None else moments(test.low.text)

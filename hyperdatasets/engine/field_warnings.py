@@ -9,6 +9,7 @@ from hyperdatasets.core.query.dates import moments
 from hyperdatasets.core.query.fields import known_names
 from hyperdatasets.core.query.literals import boolean, number
 from hyperdatasets.core.query.tree import And, Leaf, Node, Not, Or, Range, Scope, Some, Term
+from hyperdatasets.core.query.unparse import DEFAULT_FIELDS
 from hyperdatasets.engine import measures
 from hyperdatasets.engine.index import DatasetIndex
 from hyperdatasets.engine.table import is_below
@@ -28,6 +29,20 @@ def warnings(index: DatasetIndex, node: Node, scope: Scope) -> list[tuple[str, i
         elif path and (kind := _wrong_kind(index, shown, leaf, scope)):
             found.append((f"{shown}: its values are {kind}; this condition matches nothing", leaf.position))
     return found
+
+
+def in_quotes(node: Node, scope: Scope) -> list[tuple[str, int]]:
+    """For a ROI query that found nothing: bare words that may be one label are better written in quotes."""
+    leaves = [child for child in node.children if isinstance(child, Leaf)] if isinstance(node, And) else []
+    words = [
+        leaf.test.text
+        for leaf in leaves
+        if leaf.field == DEFAULT_FIELDS["roi"] and isinstance(leaf.test, Term) and not leaf.test.quoted
+    ]
+    if scope != "roi" or not isinstance(node, And) or not 2 <= len(words) == len(node.children):
+        return []
+    listed, label = ", ".join(f"`{word}`" for word in words), " ".join(words)
+    return [(f'no ROI has all the labels {listed}; for the one label write it in quotes: "{label}"', leaves[0].position)]
 
 
 def unknown(index: DatasetIndex, path: str) -> list[str]:

@@ -28,7 +28,7 @@ from hyperdatasets.engine.bitmaps import (
     union,
 )
 from hyperdatasets.engine.column import Column, ColumnBuilder, merge_columns
-from hyperdatasets.engine.evaluate import compared, equal_texts, satisfying, satisfying_texts
+from hyperdatasets.engine.evaluate import compared, equal_texts, satisfying, satisfying_decoded, satisfying_texts
 from hyperdatasets.engine.numbers import few
 from hyperdatasets.engine.tallies import Tallies, Tally
 
@@ -62,7 +62,10 @@ class Table:
         if isinstance(test, Exists):
             return union(self.columns[name].present for name in self.columns if is_below(name, path))
         column = self.columns.get(path)
-        return BitMap() if column is None else satisfying(column, test, keyword=leaf.field.keyword, within=within)
+        if column is None:
+            return BitMap()
+        found = satisfying(column, test, keyword=leaf.field.keyword, within=within)
+        return found | satisfying_decoded(column, test, keyword=leaf.field.keyword) if leaf.field.decoded else found
 
     def in_all(self, leaves: Sequence[Leaf], within: BitMap | None) -> BitMap:
         """Elements of those in `within` that lie in all ranges; of several comparisons one set is made."""
@@ -70,7 +73,8 @@ class Table:
         masks: list[Mask] = []
         for leaf in leaves:
             column = self.columns.get(leaf.field.path)
-            mask = compared(column, leaf.test) if column is not None and several else None
+            alone = column is not None and not leaf.field.decoded
+            mask = compared(column, leaf.test) if several and alone else None  # type: ignore[arg-type]  # it is there
             if mask is None:
                 found = self.leaf(leaf, within)
                 within = found if within is None else within & found
@@ -85,8 +89,10 @@ class Table:
     def any_text(self, leaf: Leaf, *, leave_out: Iterable[str] = ()) -> BitMap:
         """Elements with some text, in any column but these, that satisfies the condition."""
         left_out = set(leave_out)
-        columns = (self.columns[name] for name in self.columns if name not in left_out)
-        return union(satisfying_texts(column, leaf.test) for column in columns)
+        found = [satisfying_texts(self.columns[name], leaf.test) for name in self.columns if name not in left_out]
+        if leaf.field.decoded and "uri" in self.columns:
+            found.append(satisfying_decoded(self.columns["uri"], leaf.test, keyword=False))
+        return union(found)
 
     def frames_of(self, elements: BitMap) -> BitMap:
         """The frames that these elements belong to."""
@@ -108,7 +114,7 @@ class Table:
         column = self.columns.get(name)
         if column is None or name not in self.ready or not column.texts_alone:
             return None
-        return name, equal_texts(column, node.test.text, keyword=node.field.keyword)
+        return name, equal_texts(column.texts, node.test.text, keyword=node.field.keyword)
 
     def tally_at_hand(self, name: str, code: int) -> Tally | None:
         """Of one text of a column, if it stands ready."""

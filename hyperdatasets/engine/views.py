@@ -13,7 +13,7 @@ from pyroaring import BitMap
 
 from hyperdatasets.core.dataview import Rule
 from hyperdatasets.core.pinned import PinnedView
-from hyperdatasets.core.query.parse import parse
+from hyperdatasets.core.query.parse import SEMANTICS, parse
 from hyperdatasets.core.query.tree import Field, Leaf, Term
 from hyperdatasets.engine.bitmaps import to_bitmap
 from hyperdatasets.engine.index import DatasetIndex
@@ -42,7 +42,7 @@ def select(view: PinnedView, slices: Sequence[Slice], nearest: Nearest) -> Selec
     for place, pinned in enumerate(view.rules):
         by_dataset: dict[int, BitMap] = {}
         for version in pinned.versions:
-            found = matching(pinned.rule, slices[version])
+            found = matching(pinned.rule, slices[version], view.semantics)
             if found:
                 number = view.dataset_number(version)
                 by_dataset[number] = by_dataset.get(number, BitMap()) | found
@@ -60,12 +60,12 @@ def kept(stored: Sequence[Mapping[int, BitMap]]) -> Nearest:
     }
 
 
-def matching(rule: Rule, part: Slice) -> BitMap:
+def matching(rule: Rule, part: Slice, semantics: int = SEMANTICS) -> BitMap:
     """Revisions of one version that match all parts of a rule but its vector and its local query."""
     index, found = part.index, part.revisions
     for text, scope in ((rule.frame_query, "frame"), (rule.source_query, "source")):
         if text and found:
-            found = index.search(parse(text, scope).node, scope, found)  # type: ignore[arg-type]
+            found = index.search(parse(text, scope, semantics).node, scope, found)  # type: ignore[arg-type]
     if rule.filter_by_roi == "no_rois":
         found = found & index.kept("no_rois", frames_without_rois)
     elif rule.filter_by_roi == "label_rules":

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Sequence
 
-from hyperdatasets.formats.folder import Folder, Unreadable
+from hyperdatasets.formats.folder import Folder, Unreadable, name_of
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.rows import Row
 from hyperdatasets.formats.typed_text import Value, typed
@@ -15,6 +16,8 @@ LONGER = "cells beyond the last column of the header"
 SHORTER = "rows with fewer cells than the header; the others are missing"
 NAMELESS = "columns without a name, or with the name of another one"
 _SEPARATORS = ",;\t|"
+_CELL_ENDS = re.compile(r'[,;\t|"\r\n]+')
+_FEW = 48  # of more tables each may be data itself
 
 
 def rows(folder: Folder, path: str, ledger: Ledger, *, is_text: Callable[[str], bool]) -> list[Row]:
@@ -54,6 +57,25 @@ def header(folder: Folder, path: str) -> list[str]:
     except Unreadable:
         return []
     return [name.strip() for name in found[0][1]] if found else []
+
+
+def naming_media(folder: Folder) -> list[str]:
+    """Tables whose beginning names a file of the folder, with or without its suffix."""
+    tables = folder.with_suffix(".csv", ".tsv")
+    return [path for path in tables if _names_media(folder, path)] if len(tables) <= _FEW and folder.media else []
+
+
+def _names_media(folder: Folder, path: str) -> bool:
+    cells = map(str.strip, _CELL_ENDS.split(folder.head(path).decode("utf-8", "replace")))
+    return any(
+        name_of(cell) in folder.by_name or (_may_be_stem(cell) and name_of(cell) in folder.by_stem)
+        for cell in cells if cell
+    )  # fmt: skip
+
+
+def _may_be_stem(cell: str) -> bool:
+    """Not just a word, and no number that counts something."""
+    return len(cell) > 3 and any(map(str.isdigit, cell)) and (not cell.isdigit() or cell.startswith("0"))
 
 
 def _lines(text: str) -> list[tuple[int, list[str]]]:

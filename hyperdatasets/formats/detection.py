@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hyperdatasets.core.errors import InvalidArgument
+from hyperdatasets.formats.csv_rows import naming_media
 from hyperdatasets.formats.folder import Folder, name_of
 from hyperdatasets.formats.ledger import listed
 from hyperdatasets.formats.reading import Evidence, Format
@@ -60,12 +61,14 @@ def _also(folder: Folder, best: Evidence, others: Sequence[tuple[Evidence, Forma
 
 def _none(folder: Folder, fallback: Format) -> Found:
     """Every file is data, but those that look like annotations: these are named, and never made frames."""
-    likely = like_annotations(folder)
+    likely, tables = like_annotations(folder), naming_media(folder)
     if likely and len(likely) == len(folder.files):
         raise InvalidArgument(f"{folder.path}: no known format fits {listed(likely)}. Say which it is with --format")
-    about = [f"{fallback.title}: no known format fits"] + (
-        [f"{listed(likely)} look like annotations; say which format it is with --format"] if likely else []
-    )
+    about = [f"{fallback.title}: no known format fits"]
+    if likely:
+        about.append(f"{listed(likely)} look like annotations; say which format it is with --format")
+    if tables:
+        about.append(f"{listed(tables)} {'name' if len(tables) > 1 else 'names'} files, but in no layout that is read")
     return Found(fallback, about)
 
 

@@ -16,6 +16,7 @@ from hyperdatasets.core.frames import SHAPES, Annotation, Frame, Source
 from hyperdatasets.core.normalise import default_id, made_id, normalise_annotation
 from hyperdatasets.formats.counting import kind_of
 from hyperdatasets.formats.entry import Entry, Item
+from hyperdatasets.formats.folder import split_of
 from hyperdatasets.formats.ledger import Kind, Ledger
 
 OWN = "hyperdatasets"
@@ -92,6 +93,11 @@ def frame_fields(frame: Frame, names: Mapping[str, str], apart: Sequence[Annotat
     if apart:
         own["annotations"] = [without_default_id(each, None) for each in apart]
     return own
+
+
+def without_split(path: str, split: Any) -> dict[str, str]:
+    """A part of `OWN` data: that a frame has no split, where the folder of its file would give it one."""
+    return {"split": ""} if split_of(path) and not (isinstance(split, str) and split) else {}
 
 
 def lose_source_fields(source: Source, frame_id: str, ledger: Ledger) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hyperdatasets.formats.csv_rows import naming_media
 from hyperdatasets.formats.entry import Entry, Item
 from hyperdatasets.formats.folder import Folder, Unreadable, decoded, split_of, suffix
 from hyperdatasets.formats.json_lines import exact
@@ -15,6 +16,10 @@ from hyperdatasets.formats.suffixes import ANNOTATIONS
 
 LIKELY = "looks like annotations, but no known format fits; not made a frame"
 BROKEN = "a sidecar that cannot be read"
+TABLE = (
+    "a table that names files, in no layout that is read; not made a frame. A `metadata.csv` with a column `file_name` is "
+    "read as metadata"
+)
 UNKNOWN = "keys that a sidecar does not have; it has labels, annotations, meta"
 UNKNOWN_OF_ANNOTATION = "keys that an annotation does not have; its own values belong into `meta`"
 SAME_ID = "ids of annotations that occur twice; the later one gets another id"
@@ -38,8 +43,11 @@ def _read(reading: Reading) -> Iterator[Entry]:
     _tell_shared(sidecars, ledger)
     for path in sorted(likely - used):
         ledger.lose("annotation files", path, LIKELY)
+    tables = set(naming_media(folder)) - used
+    for path in sorted(tables):
+        ledger.lose("annotation files", path, TABLE)
     for path in folder.files:
-        if path not in likely:
+        if path not in likely and path not in tables:
             yield _entry(folder, path, sidecars.get(path, ""), ledger)
     reading.used |= used
     reading.rest(set(folder.files))

@@ -14,6 +14,7 @@ from hyperdatasets.formats.suffixes import ANNOTATIONS, DOCUMENTS, MEDIA, NO_DAT
 Opener = Callable[[str], BinaryIO]
 """Opens the file at a relative path for reading; raises OSError."""
 _NEVER_DATA = ANNOTATIONS | TABLES | NO_DATA
+_TEXTS = frozenset({".txt", ".lst", ".list"})
 JUNK = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "$recycle.bin"})
 """Files and folders that operating systems leave, in lower case; hidden ones begin with a dot."""
 ROLES = frozenset({
@@ -120,12 +121,16 @@ class Folder:
 
     @cached_property
     def data(self) -> list[str]:
-        """Media; and where a folder has none, other files that may be data: texts, arrays, files of unknown types."""
+        """Media; and where a folder has none, other files that may be data: texts, arrays, files of unknown types.
+
+        Texts are data only where there are no media at all: beside media they are lists of names or label files.
+        """
         with_media = {parent(path) for path in self.media}
         return [
             path
             for path in self.files
-            if suffix(path) in MEDIA or (parent(path) not in with_media and _may_be_data(path))
+            if suffix(path) in MEDIA
+            or (parent(path) not in with_media and _may_be_data(path) and not (with_media and suffix(path) in _TEXTS))
         ]
 
     @cached_property

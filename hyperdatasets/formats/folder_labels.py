@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from hyperdatasets.formats.folder import SPLITS, Folder, is_role, split_of
+from hyperdatasets.formats.folder import SPLITS, Folder, is_role, split_of, suffix
 from hyperdatasets.formats.ledger import Ledger, listed
+from hyperdatasets.formats.suffixes import SCANS
 
+_CASES = SCANS | {""}
 DEEPER = "labels from the folder directly above the file; other tools (torchvision) take the uppermost folder"
 OUTSIDE = "files in no folder of a label, kept without one"
 _CACHED = 1 << 14  # names of folders
@@ -18,16 +20,31 @@ _WORDS = re.compile(r"[a-z]+")
 
 @dataclass(frozen=True, slots=True)
 class FolderLabels:
-    """The labels of files, by path; `splits`: whether some lie below a split; `deeper`: files below several folders."""
+    """The labels of files, by path.
+
+    Attributes:
+        below_split: whether some lie below a split.
+        deeper: files below several folders.
+    """
 
     labels: Mapping[str, str]
     below_split: bool
     deeper: tuple[str, ...]
 
+    def without(self, paths: Collection[str]) -> FolderLabels:
+        """The labels of all other files."""
+        labels = {path: label for path, label in self.labels.items() if path not in paths}
+        return FolderLabels(labels, self.below_split, self.deeper)
+
     @property
     def clear(self) -> bool:
-        """At least two labels, or one below a split: one folder alone may be called anything."""
-        return len(set(self.labels.values())) > 1 or (self.below_split and bool(self.labels))
+        """At least two labels, or one below a split: one folder alone may be called anything.
+
+        Scans in folders that all have a number (`patient-001`, `SE000002`) lie by patient, study or series.
+        """
+        names = set(self.labels.values())
+        cases = all(map(_has_digit, names)) and all(suffix(path) in _CASES for path in self.labels)
+        return (len(names) > 1 or (self.below_split and bool(names))) and not cases
 
 
 def folder_labels(folder: Folder) -> FolderLabels:
@@ -54,6 +71,10 @@ def tell(found: FolderLabels, folder: Folder, ledger: Ledger) -> None:
     for path in folder.media:
         if path not in found.labels:
             ledger.notice("frames", path, OUTSIDE)
+
+
+def _has_digit(name: str) -> bool:
+    return any(map(str.isdigit, name))
 
 
 @lru_cache(_CACHED)

@@ -9,6 +9,7 @@ from hyperdatasets.formats.entry import Entry, Item
 from hyperdatasets.formats.file_rows import FileRows
 from hyperdatasets.formats.folder import Folder
 from hyperdatasets.formats.folder_labels import FolderLabels, folder_labels, nearest_split, tell
+from hyperdatasets.formats.mask_pairs import pairs
 from hyperdatasets.formats.reading import Evidence, Format, Reading, counted
 
 WITHOUT_ROW = "files without a row of metadata"
@@ -22,6 +23,8 @@ def _recognise(folder: Folder) -> Evidence | None:
         count = metadata_files.count_described(folder, described)
         return Evidence(count, described, f"{counted(len(described), 'file')} of metadata that name files")
     found = folder_labels(folder)
+    if found.clear and (masks := pairs(folder.pictures)).near:
+        found = found.without({mask.path for mask in masks.masks})
     if not found.clear:
         return None
     names = len(set(found.labels.values()))

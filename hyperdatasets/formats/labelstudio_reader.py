@@ -238,7 +238,10 @@ class _File:
         exact = own.get("split") if isinstance(own, dict) else None
         said = data.get("split") if isinstance(data.get("split"), str) else ""
         split = exact if isinstance(exact, str) and exact == said else split_of_subset(said or "")
-        self.described.add_split(entry, split or split_of(self.path))
+        if exact == said == "":
+            self.described.take_no_split(entry)
+        else:
+            self.described.add_split(entry, split or split_of(self.path))
 
     def _add_fields(self, entry: Entry, content: Mapping[str, Any]) -> None:
         self.books += sum(not is_empty(content[name]) for name in _TASK_BOOKS & content.keys())

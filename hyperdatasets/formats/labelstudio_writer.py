@@ -11,7 +11,14 @@ from hyperdatasets.core.frames import Annotation, Frame, Source
 from hyperdatasets.core.geometry import bounding_box
 from hyperdatasets.formats.counting import kept_of, kind_of
 from hyperdatasets.formats.described import split_of_subset
-from hyperdatasets.formats.extension import OWN, carried, frame_fields, lose_source_fields, without_default_id
+from hyperdatasets.formats.extension import (
+    OWN,
+    carried,
+    frame_fields,
+    lose_source_fields,
+    without_default_id,
+    without_split,
+)
 from hyperdatasets.formats.json_text import is_empty
 from hyperdatasets.formats.labelstudio_reader import MEDIA_KEYS
 from hyperdatasets.formats.labelstudio_results import (
@@ -145,6 +152,7 @@ def _task(placed: Placed, frame: Frame, apart: Sequence[Annotation]) -> dict[str
             del meta["split"]
         data["split"] = split
         own |= {"split": split} if split_of_subset(split) != split else {}
+    own |= without_split(placed.names[source["id"]], split)
     facts = _captions(meta.pop("captions"), medium) if _are_captions(meta.get("captions")) else []
     for name in [name for name, value in meta.items() if _is_data(name, value)]:
         data[name] = meta.pop(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -64,12 +64,13 @@ def pairs(pictures: Iterable[str]) -> Pairs:
     if not in_folders and not ending:
         return Pairs()
     places = _places(others)
-    ending = {path: masks for path, masks in ending.items() if places.has_base(masks[0], path)}
+    apart = _folders_of_masks(others, ending, places)
+    ending = {path: masks for path, masks in ending.items() if parent(path) in apart or places.has_base(masks[0], path)}
     places = _places(path for path in others if path not in ending)
     found = Pairs()
     for path in every:
         if candidates := in_folders.get(path) or ending.get(path):
-            _assign(candidates, places, found)
+            _assign(candidates, places, found, apart=parent(path) in apart)
     _assign_lonely(places, found)
     return found
 
@@ -95,12 +96,29 @@ def _places(pictures: Iterable[str]) -> _Places:
     return found
 
 
-def _assign(masks: list[Mask], places: _Places, found: Pairs) -> None:
-    """To the picture in the same folders; or in those but for a split; or else of the same name anywhere."""
+def _folders_of_masks(pictures: list[str], ending: Mapping[str, list[Mask]], places: _Places) -> set[str]:
+    """Folders of at least two pictures that all end alike, as `_L`, each for one picture elsewhere, without the ending.
+
+    This is how CamVid has it: `701_StillsRaw_full/a.png` and `LabeledApproved_full/a_L.png`.
+    """
+    kinds: dict[str, list[str]] = {}
+    for path in pictures:
+        (mask,) = ending.get(path, [None])
+        alone = mask is not None and len(places.by_base.get(mask.key[1], ())) == 1
+        kinds.setdefault(parent(path), []).append(mask.kind if mask and alone else "")
+    return {folder for folder, found in kinds.items() if len(found) > 1 and found[0] and len(set(found)) == 1}
+
+
+def _assign(masks: list[Mask], places: _Places, found: Pairs, *, apart: bool) -> None:
+    """To the picture in the same folders; or in those but for a split; or else of the same name anywhere.
+
+    Args:
+        apart: the masks lie in a folder of masks, so that the name is enough.
+    """
     looked_for = (
         *((mask, places.by_key.get(mask.key), 1) for mask in masks),
         *((mask, places.by_key.get((_without_splits(mask.key[0]), mask.key[1])), 1) for mask in masks),
-        *((mask, places.by_base.get(mask.key[1]), 0) for mask in masks),
+        *((mask, places.by_base.get(mask.key[1]), int(apart)) for mask in masks),
     )
     mask, candidates, near = next((each for each in looked_for if each[1]), (masks[0], None, 0))
     if candidates and len(candidates) == 1:

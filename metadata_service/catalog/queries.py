@@ -63,6 +63,7 @@ def matching(
         found = index.search(query.node, scope, found)
         warnings += [Warned(each.message, where, each.position) for each in query.warnings]
         said = field_warnings.warnings(index, query.node, scope) if content else []
+        said += [] if found else field_warnings.in_quotes(query.node, scope)
         warnings += [Warned(message, where, position) for message, position in said]
     return Found(index, content, found, tuple(warnings))
 

@@ -159,13 +159,13 @@ class Restarting(io.BytesIO):
         super().__init__()
         self.service, self.after, self.lines = service, after, 0
 
-    def writelines(self, lines: Iterator[bytes]) -> None:  # type: ignore[override]
-        for line in lines:
-            self.write(line)
-            self.lines += 1
-            if self.lines == self.after:
-                self.service.kill()
-                self.service.start()
+    def write(self, line: Any) -> int:
+        written = super().write(line)
+        self.lines += 1
+        if self.lines == self.after:
+            self.service.kill()
+            self.service.start()
+        return written
 
 
 def test_a_service_that_stays_away_is_given_up_with_the_place(tmp_path: Path) -> None:

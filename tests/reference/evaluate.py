@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import unquote
 
 import re2
 
@@ -133,19 +134,21 @@ def _flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 def _values(field: Field, test: Test, pairs: Pairs, frame: Frame) -> list[Any]:
     if not field.path:
-        return _all_texts(pairs, frame)
+        return _all_texts(pairs, frame, decoded=field.decoded)
     if isinstance(test, Exists):
         return [value for path, value in pairs if path == field.path or path.startswith(f"{field.path}.")]
-    return [value for path, value in pairs if path == field.path]
+    found = [value for path, value in pairs if path == field.path]
+    return [*found, *map(unquote, found)] if field.decoded else found
 
 
-def _all_texts(pairs: Pairs, frame: Frame) -> list[str]:
+def _all_texts(pairs: Pairs, frame: Frame, *, decoded: bool) -> list[str]:
     """Every string of the element; of a frame also those of its sources, and its labels."""
     if any(path == "num_frames" for path, _ in pairs):
         pairs = [pair for pair in pairs if pair[0] not in {"saved", "saved_in_version"}]
         pairs = pairs + [pair for source in sources(frame) for pair in source]
         pairs = pairs + [pair for roi in rois(frame) for pair in roi if pair[0] == "label"]
-    return [value for _, value in pairs if isinstance(value, str)]
+    uris = [unquote(value) for path, value in pairs if path == "uri"] if decoded else []
+    return [value for _, value in pairs if isinstance(value, str)] + uris
 
 
 # --- one condition on one value

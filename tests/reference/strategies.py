@@ -111,7 +111,11 @@ def frames(draw: st.DrawFn, frame_id: str = "f") -> Frame:
     sources = [
         {
             "id": name,
-            "uri": draw(st.sampled_from(("site://a/b", "https://host/Car.png", "file:///bus stop.jpg"))),
+            "uri": draw(
+                st.sampled_from(
+                    ("site://a/b", "https://host/Car.png", "file:///bus stop.jpg", "file:///bus%20stop/Caf%C3%A9%2D5")
+                )
+            ),
             **({"content_type": "image/png"} if draw(st.booleans()) else {}),
             **({"width": 640, "height": 480} if draw(st.booleans()) else {}),
             **({"timestamp": draw(st.sampled_from((0, 5, 2024)))} if draw(st.booleans()) else {}),
@@ -282,16 +286,23 @@ def _tests() -> st.SearchStrategy[Test]:
     )
 
 
-def _leaf(path: str, test: Test, *, keyword: bool) -> Node:
-    return Leaf(Field(path, keyword and bool(path)), test) if path or test != Exists() else All()
+def _leaf(path: str, test: Test, *, scope: Scope, keyword: bool, decoded: bool) -> Node:
+    if not path and test == Exists():
+        return All()
+    uris = (scope == "source" and path in {"", "uri"}) or (scope == "frame" and not path)
+    return Leaf(Field(path, keyword and bool(path), decoded and uris), test)
 
 
 def trees(scope: Scope) -> st.SearchStrategy[Node]:
     """Trees such as the parser makes in this scope: grown evenly from a seed, or by hypothesis, which can shrink."""
-    leaves: st.SearchStrategy[Node] = st.builds(_leaf, _fields(scope), _tests(), keyword=st.booleans())
+    leaves: st.SearchStrategy[Node] = st.builds(
+        _leaf, _fields(scope), _tests(), scope=st.just(scope), keyword=st.booleans(), decoded=st.booleans()
+    )
     if scope == "frame":
         for elements, inner in _ELEMENTS:
-            each = st.builds(_leaf, _fields(inner), _tests(), keyword=st.booleans())
+            each = st.builds(
+                _leaf, _fields(inner), _tests(), scope=st.just(inner), keyword=st.booleans(), decoded=st.booleans()
+            )
             leaves = leaves | st.builds(Some, st.just(elements), _combined(each))
     seeds = st.integers(0, 2**32 - 1)
     return seeds.map(lambda seed: grown(scope, Random(seed))) | _combined(leaves)
@@ -309,7 +320,8 @@ def grown(scope: Scope, random: Random, depth: int = 0) -> Node:
     if random.random() < 0.05:
         return All()
     path = random.choice(random.choice(list(_paths(scope).values())))
-    return _leaf(path, _grown_test(random), keyword=random.random() < 0.5)
+    sides = {"keyword": random.random() < 0.5, "decoded": random.random() < 0.5}
+    return _leaf(path, _grown_test(random), scope=scope, **sides)
 
 
 def _grown_test(random: Random) -> Test:

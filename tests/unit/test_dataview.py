@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -196,8 +196,23 @@ def test_a_pinned_view_travels() -> None:
 
 def test_canonical_bytes_are_frozen() -> None:
     view, _ = pin(from_yaml(EXAMPLE), Catalog())
-    digest = hashlib.sha256(view.canonical_bytes()).hexdigest()
-    assert digest == "4c732ba74fd2a69799b51e11a6787fd43d419028f6d8ba2784f45cb81b039ac3"
+    digests = [hashlib.sha256(replace(view, semantics=n).canonical_bytes()).hexdigest() for n in (1, 2)]
+    assert digests == [
+        "4c732ba74fd2a69799b51e11a6787fd43d419028f6d8ba2784f45cb81b039ac3",
+        "943e5b2dc29cd30cbf437ab03b0002af977d65cc499ff2bd6a6cc15d5821480f",
+    ]
+    assert view.semantics == 2
+
+
+def test_a_view_keeps_the_number_of_its_rules() -> None:
+    view, _ = pin(from_yaml(EXAMPLE), Catalog())
+    old = replace(view, semantics=1)
+    assert "semantics" not in old.to_plain()
+    assert pinned_from_plain(old.to_plain()) == old
+    assert pinned_from_plain(view.to_plain()) == view
+    for number in (0, 3, "2", True):
+        with pytest.raises(InvalidView, match="semantics"):
+            pinned_from_plain(view.to_plain() | {"semantics": number})
 
 
 texts = st.sampled_from(("", "a", "meta.x:1", "NOT b"))

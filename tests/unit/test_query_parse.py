@@ -124,7 +124,25 @@ READINGS: list[tuple[Scope, str, Node]] = [
 
 @pytest.mark.parametrize(("scope", "text", "node"), [r for r in READINGS if r[1] != "-"])
 def test_reading(scope: Scope, text: str, node: Node) -> None:
-    assert parse(text, scope).node == node
+    assert parse(text, scope, 1).node == node
+
+
+@pytest.mark.parametrize(
+    ("scope", "text", "decoded"),
+    [
+        ("frame", "car", True), ("frame", "sources.uri:car", True), ("frame", "sources:(uri:car)", True),
+        ("frame", "sources:(car)", True), ("source", "car", True), ("source", "uri.keyword:car", True),
+        ("frame", "meta.uri:car", False), ("frame", "sources.id:car", False), ("source", "meta.uri:car", False),
+        ("roi", "car", False), ("roi", "meta.uri:car", False), ("local", "car", False), ("local", "uri:car", False),
+        ("frame", "_exists_:sources.uri", False),
+    ],
+)  # fmt: skip
+def test_uris_are_compared_in_decoded_form_too(scope: Scope, text: str, *, decoded: bool) -> None:
+    def leaf(node: Node) -> Leaf:
+        return leaf(node.child) if isinstance(node, Some) else node  # type: ignore[return-value]
+
+    assert leaf(parse(text, scope).node).field.decoded == decoded
+    assert not leaf(parse(text, scope, 1).node).field.decoded
 
 
 REFUSED = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from lark import Token, Tree
@@ -48,6 +48,11 @@ _COMPARED_WITHOUT_COLON = re.compile(r"([^\W\d][\w.]*)([<>]=?|[=!]?=)(\S+)")
 _WILDCARDS = re.compile(r"(\\.)|[*?]", re.DOTALL)
 _KEYWORD = re.compile(r"((?:\\.|[^\\])*)\.keyword", re.DOTALL)
 _MIXED = {"all_of", "negated", "required"}
+SEMANTICS = 2
+"""The number of the rules that say what a query selects; published views keep the number of their time.
+
+1: as first published. 2: URIs match in decoded form, too.
+"""
 MAX_READING = 500  # characters of a query that are shown in a warning
 
 
@@ -65,21 +70,24 @@ class Parsed:
     warnings: tuple[QueryWarning, ...] = ()
 
 
-def parse(text: str, scope: Scope) -> Parsed:
+def parse(text: str, scope: Scope, semantics: int = SEMANTICS) -> Parsed:
     """The tree of a query; the last ones are remembered, since a rule is asked of every segment.
+
+    Args:
+        semantics: by which rules it is read.
 
     Raises:
         InvalidQuery: with `position` and `expected`.
     """
-    return _parsed(text, scope)
+    return _parsed(text, scope, semantics)
 
 
 @lru_cache(maxsize=512)
-def _parsed(text: str, scope: Scope) -> Parsed:
+def _parsed(text: str, scope: Scope, semantics: int) -> Parsed:
     tree = _child(syntax(text), 0) if text.strip() else None
     if tree is None:
         return Parsed(All())
-    reading = _Reading()
+    reading = _Reading(semantics)
     node = reading.node(tree, scope, DEFAULT_FIELDS[scope])
     return Parsed(Nothing() if node is None else node, tuple(reading.warnings))
 
@@ -88,6 +96,7 @@ def _parsed(text: str, scope: Scope) -> Parsed:
 class _Reading:
     """One query on its way from the grammar's tree to ours; None stands for a word that is left out."""
 
+    semantics: int
     warnings: list[QueryWarning] = field(default_factory=list)
     clauses: int = 0
 
@@ -140,7 +149,7 @@ class _Reading:
             self._warn(f"`{test.text}` has no letter or digit and is left out", position)
             return None
         self._warn_of_trap(tree, test, target, scope)
-        return _leaf(target, test, position, scope)
+        return _leaf(target, test, position, scope, decoded=self.semantics >= 2)
 
     def _exists(self, tree: Tree[Token], scope: Scope) -> Node:
         self._count(tree)
@@ -150,7 +159,7 @@ class _Reading:
         name = str(tree.children[0])[1:-1] if tree.data == "phrase" else str(tree.children[0])
         if scope == "frame" and name in _ELEMENT_SCOPES:
             return Some(_ELEMENT_SCOPES[name][0], All())
-        return _leaf(_field(name, scope, position), Exists(), position, scope)
+        return _leaf(_field(name, scope, position), Exists(), position, scope, decoded=False)
 
     def _count(self, tree: Tree[Token]) -> None:
         self.clauses += 1
@@ -190,12 +199,21 @@ def _within_a_word(pattern: str) -> bool:
     return not spelled or tokens(spelled) == [folded] or tokens(f"a{spelled}") == [f"a{folded}"]
 
 
-def _leaf(target: Field, test: Test, position: int, scope: Scope) -> Node:
-    """In the frame scope a field of ROIs or sources holds on some of them, each condition by itself."""
+def _leaf(target: Field, test: Test, position: int, scope: Scope, *, decoded: bool) -> Node:
+    """In the frame scope a field of ROIs or sources holds on some of them, each condition by itself.
+
+    Args:
+        decoded: URIs are compared in decoded form, too.
+    """
     first, _, rest = target.path.partition(".")
     if scope == "frame" and first in _ELEMENT_SCOPES and rest:
-        return Some(_ELEMENT_SCOPES[first][0], Leaf(Field(rest, target.keyword), test, position))
-    return Leaf(target, test, position)
+        elements, inner = _ELEMENT_SCOPES[first]
+        return Some(elements, Leaf(Field(rest, target.keyword, decoded and _has_uris(rest, inner)), test, position))
+    return Leaf(replace(target, decoded=decoded and _has_uris(target.path, scope)), test, position)
+
+
+def _has_uris(path: str, scope: Scope) -> bool:
+    return (scope == "source" and path in {"", "uri"}) or (scope == "frame" and not path)
 
 
 def _field(name: str, scope: Scope, position: int) -> Field:

@@ -16,10 +16,14 @@ Elements = Literal["rois", "sources"]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A path relative to the element (`meta.city`, `label`); `""` is every text of a frame, source or row."""
+    """A path relative to the element (`meta.city`, `label`); `""` is every text of a frame, source or row.
+
+    With `decoded`, URIs are compared as they are written and with their %-escapes resolved.
+    """
 
     path: str
     keyword: bool = False
+    decoded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,8 @@ def _nested(node: Node, scope: Scope) -> str:
 
 
 def _prefix(target: Field, scope: Scope) -> str:
-    if target == DEFAULT_FIELDS[scope]:
+    default = DEFAULT_FIELDS[scope]
+    if (target.path, target.keyword) == (default.path, default.keyword):
         return ""
     path = re.sub(r"([^\w.]|\.(?=keyword$))", r"\\\1", target.path)
     return f"{path}{'.keyword' if target.keyword else ''}:"

@@ -110,8 +110,9 @@ class Merger:
         meta = meta_of(image)
         if isinstance(own.get("meta"), dict):
             meta = dict(own["meta"]) if own.get("seal") == seal_of(meta) else own["meta"] | meta
-        split = meta.pop("split") if isinstance(meta.get("split"), str) else ""
-        self._take_split(entry, split or document.split or split_of(entry.path), place)
+        split = meta.pop("split") if isinstance(meta.get("split"), str) and meta["split"] else ""
+        if split or own.get("split") != "":
+            self._take_split(entry, split or document.split or split_of(entry.path), place)
         for key, value in meta.items():
             if entry.meta.setdefault(key, value) != value:
                 self.ledger.lose("attributes", place, "files say different things of a picture; the first is kept", key)

@@ -20,7 +20,7 @@ from hyperdatasets.formats.coco.annotation import read_annotation, sealed, writt
 from hyperdatasets.formats.coco.image import meta_of
 from hyperdatasets.formats.coco.shapes import numbers
 from hyperdatasets.formats.counting import kept_of, kind_of
-from hyperdatasets.formats.extension import OWN, carried, seal_of, without_default_id
+from hyperdatasets.formats.extension import OWN, carried, seal_of, without_default_id, without_split
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.writing import Output, Placed, Subject, WrittenFormat
 
@@ -208,6 +208,8 @@ def _own(placed: Placed, source: Source, image: Mapping[str, Any], apart: Sequen
     ]
     if masks:
         own["masks"] = masks
+    if not placed.split:
+        own |= without_split(image["file_name"], frame.get("meta", {}).get("split"))
     return own | ({"annotations": list(apart)} if apart else {})
 
 

@@ -51,12 +51,18 @@ class ImageSets:
         except Unreadable as error:
             self._reading.ledger.unreadable(path, "lists of pictures that cannot be read", str(error))
             return
-        if _OF_CLASS.fullmatch(stem(path)) and all(_is_of_class(line) for line in lines if line):
+        if self._is_of_class(path, [line for line in lines if line]):
             self._reading.ledger.skip("other files", path, CLASS_LIST)
             return
         missing = [line for number, line in enumerate(lines, start=1) if line and not self._take(path, number, line)]
         if missing:
             self._reading.ledger.lose("splits", path, ABSENT, listed(missing), count=len(missing))
+
+    def _is_of_class(self, path: str, lines: Sequence[str]) -> bool:
+        """Whether it is `cat_train.txt`, or `cat_default.txt` beside `default.txt`, with 1, 0 or -1 on each line."""
+        beside = (stem(other) for other in self.lists if parent(other) == parent(path))
+        named = _OF_CLASS.fullmatch(stem(path)) or any(stem(path).endswith(f"_{split}") for split in beside)
+        return bool(named) and all(_is_of_class(line) and not self._pictures.called(line) for line in lines)
 
     def _take(self, path: str, number: int, line: str) -> bool:
         """Adds the picture of a line to the split of its list; False if there is no such picture."""
@@ -91,6 +97,10 @@ class _Pictures:
         for path in pictures:
             self._by_stem.setdefault(stem(path), []).append(path)
             self._by_name.setdefault(name_of(path), []).append(path)
+
+    def called(self, name: str) -> bool:
+        """Whether a picture has this name, with or without a suffix."""
+        return name in self._by_stem or name in self._by_name
 
     def of(self, line: str, root: str) -> list[str]:
         """The pictures that a line may mean; numbers behind the name belong to tasks such as `Layout`."""

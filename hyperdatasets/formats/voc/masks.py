@@ -94,14 +94,18 @@ def _colour(number: int) -> Colour:
     return red, green, blue
 
 
+def maps_in(folder: Folder) -> list[str]:
+    """The label maps of a folder."""
+    return [path for path in folder.with_suffix(".txt") if _MAP.fullmatch(name_of(path))]
+
+
 def name_colours(reading: Reading, masks: Masks, labels: set[str]) -> None:
     """Says what colours mean: as label maps have it, or else as in VOC's palette.
 
     Args:
         labels: of all objects; ones that VOC does not have tell that its palette is not meant.
     """
-    maps = [path for path in reading.folder.with_suffix(".txt") if _MAP.fullmatch(name_of(path))]
-    for path in maps:
+    for path in maps_in(reading.folder):
         _read_map(reading, path)
     ids = {mask.id for several in masks.of.values() for mask in several if mask.id.startswith(CLASSES)}
     for mask_id in sorted(ids - reading.mask_labels.keys()):

@@ -13,7 +13,7 @@ from hyperdatasets.formats.reading import Evidence, Format, Reading, counted, sa
 from hyperdatasets.formats.voc.documents import FOREIGN, Document, documents, looks_like_voc, root_of
 from hyperdatasets.formats.voc.elements import own_of
 from hyperdatasets.formats.voc.image_sets import TWO_SPLITS, ImageSets
-from hyperdatasets.formats.voc.masks import Masks, name_colours
+from hyperdatasets.formats.voc.masks import Masks, maps_in, name_colours
 from hyperdatasets.formats.voc.objects import read_object
 from hyperdatasets.formats.voc.pairing import pair
 from hyperdatasets.formats.voc.picture import read_picture
@@ -39,7 +39,9 @@ def recognise(folder: Folder) -> Evidence | None:
     if not annotated:
         return None
     used = [path for path in files if path not in looked_at or path in fitting]
-    return Evidence(annotated, [*used, *sorted(masks.paths)], _told(used if paired else [], len(masked)))
+    return Evidence(
+        annotated, [*used, *sorted(masks.paths), *maps_in(folder)], _told(used if paired else [], len(masked))
+    )
 
 
 def _names_picture(folder: Folder, path: str) -> bool:

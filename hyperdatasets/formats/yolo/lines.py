@@ -23,6 +23,7 @@ ORIENTED = (
     "lines of a class and eight numbers, taken as polygons of four points; for rotated boxes, add `task: obb` to the "
     "YAML file"
 )
+POINTS = "lines of key points by their visibilities 0, 1 and 2; add `kpt_shape` to the YAML file to say so"
 VISIBLE = 2
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"\+?\d{1,15}", re.ASCII)
@@ -77,6 +78,8 @@ def read_line(words: Sequence[str], task: Task) -> Line:
         Unfit: nothing of it can be kept.
     """
     first, *values = [_number(word) for word in words]
+    if guessed := _looks_like_pose(values, task):
+        task = task._replace(points=((len(values) - 4) // 3, 3))
     kind = kind_of(len(values), task)
     if not values:
         raise Unfit(NO_NUMBERS, " ".join(words)[:60], kind)
@@ -84,7 +87,7 @@ def read_line(words: Sequence[str], task: Task) -> Line:
         raise Unfit(BAD_CLASS, words[0], kind)
     read = _pose if _is_pose(len(values), task) else _box if len(values) < 6 or _is_track(words, task) else _polygon
     line = read(values, words, task)
-    return line._replace(number=int(first))
+    return line._replace(number=int(first), doubt=POINTS if guessed else line.doubt)
 
 
 def kind_of(count: int, task: Task) -> Kind:
@@ -116,6 +119,12 @@ def _number(word: str) -> float:
 
 def _is_pose(count: int, task: Task) -> bool:
     return task.points is not None and 0 <= count - 4 - task.points[0] * task.points[1] <= 2
+
+
+def _looks_like_pose(values: Sequence[float], task: Task) -> bool:
+    """Whether a box and triples follow, each with a visibility of 0, 1 or 2: a ring of shares has no 2."""
+    seen = values[6::3]
+    return task.points is None and len(values) % 3 == 1 and VISIBLE in seen[:-1] and {0, 1, VISIBLE}.issuperset(seen)
 
 
 def _is_track(words: Sequence[str], task: Task) -> bool:
