@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from hyperdatasets.core.frames import Frame
 from hyperdatasets.core.normalise import normalise
 from hyperdatasets.formats.entry import Entry
+from hyperdatasets.formats.folder import is_role
 from hyperdatasets.formats.intake import Intake
 from hyperdatasets.formats.ledger import Kind
 from node.config import NodeConfig
 from node.keys import Keys
 from node.scanning import Scanned
+from node.site_table import SiteTable
 from node.store import KnownFrame
 from node.tables import Row
 
@@ -44,21 +46,35 @@ class Leaving:
         self._config, self._keys, self._alias, self._intake, self._path = config, keys, alias, intake, path
         self._open = config.profile == "open"
 
+    def hidden(self, entry: Entry) -> Entry:
+        """The entry without names that people gave: in a strict site they leave as opaque ones."""
+        if self._open:
+            return entry
+        entry.id = ""
+        entry.masks = [
+            mask if is_role(mask.id) else mask._replace(id=self._keys.opaque("mask", mask.id)) for mask in entry.masks
+        ]
+        for item in entry.items:
+            for name in ("id", "origin"):
+                if item.plain.get(name):
+                    item.plain[name] = self._keys.opaque(name, str(item.plain[name]))
+        return entry
+
     def frame(
-        self, entry: Entry, scanned: Scanned, row: Row | None, columns: Collection[str], known: KnownFrame | None
+        self, entry: Entry, scanned: Scanned, row: Row | None, table: SiteTable, known: KnownFrame | None
     ) -> Left:
         """The frame of a file.
 
         Args:
             row: of the site's table; where there is none, what an earlier one said of the file stays.
-            columns: private columns of the table.
 
         Raises:
             InvalidFrame: it cannot be one.
         """
         private: dict[str, Any] = dict(known.private) if known else {}
+        private.pop(FOLDER_LABELS, None)
         if row is not None:
-            private = {name: value for name, value in private.items() if name not in columns}
+            private = {name: value for name, value in private.items() if name not in table.columns}
         self._hide_folder_labels(entry, private)
         made = self._intake.frame(entry, scanned.media, self._uri)
         plain, kept = made.frame, dict(made.kept)
@@ -67,7 +83,7 @@ class Leaving:
         private["path"] = os.fsdecode(scanned.file.path)
         plain["site"] = self._config.site
         plain["sources"][0]["digest"] = self._digest(scanned.file.sha256)
-        context, timestamp = self._group(plain, entry, row, known)
+        context, timestamp = self._group(plain, entry, row, table, known)
         self._publish(entry, plain, private, kept)
         if known is not None:
             plain["id"] = known.frame_id
@@ -106,20 +122,17 @@ class Leaving:
         if hidden:
             self._intake.ledger.skip("attributes", entry.path, _META_PRIVATE, count=hidden)
             kept["attributes"] -= hidden
-        for each in plain["annotations"]:
-            if "origin" in each:
-                each["origin"] = self._keys.opaque("origin", each["origin"])
 
     def _group(
-        self, plain: dict[str, Any], entry: Entry, row: Row | None, known: KnownFrame | None
+        self, plain: dict[str, Any], entry: Entry, row: Row | None, table: SiteTable, known: KnownFrame | None
     ) -> tuple[str, int | None]:
         """Context and time: of the table's row, or else as they are known, or as the format says."""
         context, timestamp = entry.context_id, entry.timestamp
         if known is not None:
             context, timestamp = context or known.context, known.timestamp if timestamp is None else timestamp
         if row is not None:
-            context = row.context_id or context
-            timestamp = timestamp if row.timestamp is None else row.timestamp
+            context = row.context_id if table.has_contexts else context
+            timestamp = row.timestamp if table.has_timestamps else timestamp
         plain.pop("context_id", None)
         if context:
             plain["context_id"] = context if self._open else self._keys.opaque("context", context)

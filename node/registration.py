@@ -12,6 +12,7 @@ from typing import Any
 
 from hyperdatasets.client import bulk
 from hyperdatasets.client.dataset import Dataset
+from hyperdatasets.client.mask_labels import set_mask_labels
 from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.canonical import canonical_bytes, frame_digest, site_part
 from hyperdatasets.core.errors import InvalidArgument, InvalidFrame, NotFound
@@ -110,7 +111,8 @@ class Registration:
         with PreviewPool(_WORKERS) as previews, ThreadPoolExecutor(_WORKERS, thread_name_prefix="register") as pool:
             known = self._store.same_files(self._root.alias)
             scanner = Scanner(self._root, self.path, known, previews, strict=self._config.profile == "strict")
-            entries = (entry for entry in self._intake.entries() if entry.path != self._table.path)
+            read = (entry for entry in self._intake.entries() if entry.path != self._table.path)
+            entries = map(self._leaving.hidden, read)
             while batch := list(islice(entries, _BATCH)):
                 self._take(target, batch, list(pool.map(scanner.scan, batch)))
                 yield self._progress
@@ -128,6 +130,7 @@ class Registration:
             ledger.about.append("Dry run: nothing was kept or sent.")
         else:
             self._store.keep_column_types(target.dataset.id, self._table.types)
+            set_mask_labels(target.draft, self._intake.reading)
             if self._order.options.limit is None and not self._order.options.classes:
                 self._disappeared(target)
             ledger.frames = {
@@ -169,7 +172,7 @@ class Registration:
         """The frame as it leaves the site, and what is kept here."""
         known = None if entry.fragment else self._known.get(scanned.file.path)
         try:
-            left = self._leaving.frame(entry, scanned, self._table.row(entry.path), self._table.columns, known)
+            left = self._leaving.frame(entry, scanned, self._table.row(entry.path), self._table, known)
         except InvalidFrame as error:
             self._intake.leave_out(entry, "frames that are not valid", error.message)
             return None

@@ -88,6 +88,14 @@ class SiteTable:
         return self._matched.table.private if self._matched else ()
 
     @property
+    def has_contexts(self) -> bool:
+        return self._matched is not None and bool(self._order.context_column)
+
+    @property
+    def has_timestamps(self) -> bool:
+        return self._matched is not None and bool(self._order.timestamp_column)
+
+    @property
     def types(self) -> Mapping[str, str]:
         """Type of each private column that has a value."""
         return self._matched.table.types if self._matched else {}

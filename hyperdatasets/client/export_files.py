@@ -14,7 +14,7 @@ from hyperdatasets.client.storage import local_path
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument
 from hyperdatasets.core.frames import Frame
 from hyperdatasets.formats.ledger import Ledger
-from hyperdatasets.formats.writing import WrittenFormat, file_safe
+from hyperdatasets.formats.writing import Output, Placed, Subject, Writer, WrittenFormat, file_safe
 from hyperdatasets.new_file import check_free, new_file, written
 
 MEDIA = ("", "copy", "link")
@@ -89,6 +89,37 @@ def _new_folder(path: Path) -> Iterator[FolderOutput]:
             path.rmdir()
             raise
         output.close()
+
+
+class _Part:
+    """The folder of a split in an export."""
+
+    def __init__(self, output: Output, split: str) -> None:
+        self._output, self._split = output, split
+
+    def main(self, name: str) -> BinaryIO:
+        return self.file(name)
+
+    def file(self, path: str) -> BinaryIO:
+        return self._output.file(f"{self._split}/{path}")
+
+
+class PerSplit:
+    """Divides an export in a format that has no splits: each is a folder with an export of its own."""
+
+    def __init__(self, form: WrittenFormat, output: Output, subject: Subject, ledger: Ledger) -> None:
+        self._form, self._output, self._subject, self._ledger = form, output, subject, ledger
+        self._writers: dict[str, Writer] = {}
+
+    def add(self, placed: Placed) -> None:
+        if placed.split not in self._writers:
+            part = _Part(self._output, placed.split)
+            self._writers[placed.split] = self._form.start(part, self._subject, self._ledger)
+        self._writers[placed.split].add(placed)
+
+    def finish(self) -> None:
+        for writer in self._writers.values():
+            writer.finish()
 
 
 class Names:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from pyroaring import BitMap
 
-from hyperdatasets.client.export_files import MEDIA, Media, Names, opened
+from hyperdatasets.client.export_files import MEDIA, Media, Names, PerSplit, opened
 from hyperdatasets.client.frames import local_copy
 from hyperdatasets.client.ledgers import told
 from hyperdatasets.client.long_reads import ViewRest, long_read
@@ -21,7 +22,7 @@ from hyperdatasets.core.names import did_you_mean, nearest
 from hyperdatasets.formats import writing
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.registry import WRITTEN
-from hyperdatasets.formats.writing import Placed
+from hyperdatasets.formats.writing import Placed, Writer
 from hyperdatasets.v1 import dataview_service_pb2 as pb
 from hyperdatasets.wire.frames import from_message
 
@@ -99,7 +100,8 @@ def export(
         reading = _Reading(client, subject, Ledger(how.format, writes=True), progress)
         names = Names(form, how.uri_prefix, in_folder=in_folder, ledger=reading.ledger)
         media = Media(how.media, output, local_copy, reading.ledger)
-        writer = form.start(output, reading.subject(), reading.ledger)
+        start = form.start if form.divides or not how.split_by else partial(PerSplit, form)
+        writer: Writer = start(output, reading.subject(), reading.ledger)
         for key, frame in reading.frames():
             named = names.of(frame)
             media.put(frame, named)
@@ -128,7 +130,8 @@ class _Reading:
 
     def subject(self) -> writing.Subject:
         given = self.described
-        colours = {"_all_": [dict(each) for each in given.mask_labels]} if given.mask_labels else {}
+        listed = [dict(each) for each in given.mask_labels]
+        colours = {"_all_": listed} if listed else {}
         return writing.Subject(
             given.name, dict(self._first.labels), given.description, colours, given.identifier, given.published
         )
@@ -167,7 +170,8 @@ class _Reading:
 def _split(frame: Frame, how: How, form: writing.WrittenFormat, ledger: Ledger) -> str:
     """The part of the export that a frame belongs to."""
     if not how.split_by:
-        split = frame.get("meta", {}).get("split")
+        meta = frame.get("meta", {})
+        split = meta.get("split", meta.get("site", {}).get("split"))
         return split if isinstance(split, str) and not form.file_for_each_split else ""
     value = _value(frame, how.split_by.split("."))
     if value is None:

@@ -6,7 +6,7 @@ import hashlib
 import io
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +18,7 @@ from urllib.parse import quote
 from hyperdatasets.client import bulk
 from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.ledgers import check_strict, told
+from hyperdatasets.client.mask_labels import set_mask_labels
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.progress import bar
 from hyperdatasets.client.version import DatasetVersion
@@ -134,8 +135,7 @@ def _write(run: _Run, name: str, project: str, client: MetadataClient, *, progre
         "added": result.added, "updated": result.updated, "unchanged": result.unchanged, "refused": len(result),
         **result.changes,
     }  # fmt: skip
-    if run.intake.reading.mask_labels:
-        _set_mask_labels(draft, run)
+    set_mask_labels(draft, run.intake.reading)
     if run.intake.options.limit is None and not run.intake.options.classes:
         _disappeared(draft, run)
 
@@ -195,20 +195,6 @@ def _sha256(file: Any) -> str:
     while piece := file.read(_PIECE):
         state.update(piece)
     return state.hexdigest()
-
-
-def _set_mask_labels(draft: DatasetVersion, run: _Run) -> None:
-    """What colours mean; where a colour has other labels already, these stay."""
-    listed = draft.get_metadata().get("mask_labels", {}).get("_all_", [])
-    known: dict[Sequence[int], list[str]] = {tuple(each["value"]): each["labels"] for each in listed}
-    before = dict(known)
-    for mask, colours in run.intake.reading.mask_labels.items():
-        for colour, labels in colours.items():
-            if known.setdefault(colour, labels) != labels:
-                detail = f"{colour}: `{', '.join(known[colour])}` is kept, not `{', '.join(labels)}`"
-                run.intake.ledger.lose("masks", mask, "colours of masks that have other labels already", detail)
-    if known != before:
-        draft.set_masks_labels(known)
 
 
 def _disappeared(draft: DatasetVersion, run: _Run) -> None:

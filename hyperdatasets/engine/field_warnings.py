@@ -42,7 +42,9 @@ def in_quotes(node: Node, scope: Scope) -> list[tuple[str, int]]:
     if scope != "roi" or not isinstance(node, And) or not 2 <= len(words) == len(node.children):
         return []
     listed, label = ", ".join(f"`{word}`" for word in words), " ".join(words)
-    return [(f'no ROI has all the labels {listed}; for the one label write it in quotes: "{label}"', leaves[0].position)]
+    return [
+        (f'no ROI has all the labels {listed}; for the one label write it in quotes: "{label}"', leaves[0].position)
+    ]
 
 
 def unknown(index: DatasetIndex, path: str) -> list[str]:

@@ -138,5 +138,11 @@ def _start(output: Output, subject: Subject, ledger: Ledger) -> Writer:
 
 FORMAT = Format("croissant", "Croissant descriptions", croissant_reader.recognise, croissant_reader.read)
 WRITTEN = WrittenFormat(
-    "croissant", "frames with a Croissant description", pictures="", single=False, start=_start, holds_rois_apart=True
+    "croissant",
+    "frames with a Croissant description",
+    pictures="",
+    single=False,
+    start=_start,
+    holds_rois_apart=True,
+    divides=False,
 )

@@ -119,10 +119,10 @@ class _Document:
         entry = self.described.at(found[0], place)
         exact = own.get("split") if isinstance(own, dict) else None
         unchanged = isinstance(exact, str) and xml_text(exact) == subset
-        if exact == subset == "":
-            self.described.take_no_split(entry)
+        if unchanged and exact is not None:
+            self.described.take_split(entry, exact)
         else:
-            self.described.add_split(entry, exact if unchanged and exact else split or split_of(self.path))
+            self.described.add_split(entry, split or split_of(self.path))
         self.described.add_size(entry, self._size(image, place), place)
         entry.items += items
         entry.meta |= {key: text for key, text in image.attrib.items() if key not in _OF_IMAGE}

@@ -9,7 +9,7 @@ from hyperdatasets.core.frames import Annotation, Frame, Source
 from hyperdatasets.formats.counting import kept_of, kind_of
 from hyperdatasets.formats.cvat_annotation import element_for, json_text, xml_text
 from hyperdatasets.formats.described import split_of_subset
-from hyperdatasets.formats.extension import OWN, frame_fields, lose_source_fields, without_default_id, without_split
+from hyperdatasets.formats.extension import OWN, frame_fields, lose_source_fields, split_apart, without_default_id
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.spool import Spool
 from hyperdatasets.formats.writing import Output, Placed, Subject, WrittenFormat, classes
@@ -97,7 +97,7 @@ class CvatWriter:
         if split:
             image.set("subset", xml_text(split))
             own |= {"split": split} if split_of_subset(image.get("subset", "")) != split else {}
-        own |= without_split(name, split)
+        own |= split_apart(name, split)
         if own := own | ({"meta": meta} if meta else {}):
             image.set(OWN, json_text(own))
         return b"  " + tostring(image).removesuffix(b" />") + b">\n"

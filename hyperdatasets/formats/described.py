@@ -41,7 +41,7 @@ class Described:
         self._entries: dict[str, Entry] = {}
         self._places: dict[str, str] = {}
         self._masks: set[str] = set()
-        self._without_split: set[str] = set()
+        self._settled: set[str] = set()
 
     def is_data(self, path: str) -> bool:
         return path in self._there
@@ -83,9 +83,10 @@ class Described:
             self.reading.ledger.lose("splits", entry.where, TWO_SPLITS, f"{entry.split} and {split}")
         entry.split = entry.split or split
 
-    def take_no_split(self, entry: Entry) -> None:
-        """Says that a file belongs to no split, whatever its folder is called."""
-        self._without_split.add(entry.path)
+    def take_split(self, entry: Entry, split: str) -> None:
+        """Says which split a file belongs to, empty for none, whatever its folder is called."""
+        self.add_split(entry, split)
+        self._settled.add(entry.path)
 
     def add_size(self, entry: Entry, size: tuple[int, int] | None, place: str) -> None:
         """Says for which width and height the annotations were made."""
@@ -115,7 +116,7 @@ class Described:
                 entry = Entry(path)
                 if self.reading.used:
                     self.reading.ledger.notice("frames", path, UNNAMED)
-            if path not in self._without_split:
+            if path not in self._settled:
                 self.add_split(entry, split_of(path))
             yield entry
         self.reading.rest({*chosen, *self._masks})

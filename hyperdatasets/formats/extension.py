@@ -95,9 +95,10 @@ def frame_fields(frame: Frame, names: Mapping[str, str], apart: Sequence[Annotat
     return own
 
 
-def without_split(path: str, split: Any) -> dict[str, str]:
-    """A part of `OWN` data: that a frame has no split, where the folder of its file would give it one."""
-    return {"split": ""} if split_of(path) and not (isinstance(split, str) and split) else {}
+def split_apart(path: str, split: Any) -> dict[str, str]:
+    """A part of `OWN` data: the split of a frame, empty for none, where the folder of its file is called otherwise."""
+    own = split if isinstance(split, str) else ""
+    return {"split": own} if split_of(path) not in {"", own} else {}
 
 
 def lose_source_fields(source: Source, frame_id: str, ledger: Ledger) -> None:

@@ -17,8 +17,8 @@ from hyperdatasets.formats.suffixes import ANNOTATIONS
 LIKELY = "looks like annotations, but no known format fits; not made a frame"
 BROKEN = "a sidecar that cannot be read"
 TABLE = (
-    "a table that names files, in no layout that is read; not made a frame. A `metadata.csv` with a column `file_name` is "
-    "read as metadata"
+    "a table that names files, in no layout that is read; not made a frame. A `metadata.csv` with a column `file_name` "
+    "is read as metadata"
 )
 UNKNOWN = "keys that a sidecar does not have; it has labels, annotations, meta"
 UNKNOWN_OF_ANNOTATION = "keys that an annotation does not have; its own values belong into `meta`"

@@ -237,11 +237,10 @@ class _File:
         own = meta.get(OWN) if isinstance(meta, dict) else None
         exact = own.get("split") if isinstance(own, dict) else None
         said = data.get("split") if isinstance(data.get("split"), str) else ""
-        split = exact if isinstance(exact, str) and exact == said else split_of_subset(said or "")
-        if exact == said == "":
-            self.described.take_no_split(entry)
+        if isinstance(exact, str) and exact == said:
+            self.described.take_split(entry, exact)
         else:
-            self.described.add_split(entry, split or split_of(self.path))
+            self.described.add_split(entry, split_of_subset(said or "") or split_of(self.path))
 
     def _add_fields(self, entry: Entry, content: Mapping[str, Any]) -> None:
         self.books += sum(not is_empty(content[name]) for name in _TASK_BOOKS & content.keys())

@@ -16,8 +16,8 @@ from hyperdatasets.formats.extension import (
     carried,
     frame_fields,
     lose_source_fields,
+    split_apart,
     without_default_id,
-    without_split,
 )
 from hyperdatasets.formats.json_text import is_empty
 from hyperdatasets.formats.labelstudio_reader import MEDIA_KEYS
@@ -152,7 +152,7 @@ def _task(placed: Placed, frame: Frame, apart: Sequence[Annotation]) -> dict[str
             del meta["split"]
         data["split"] = split
         own |= {"split": split} if split_of_subset(split) != split else {}
-    own |= without_split(placed.names[source["id"]], split)
+    own |= split_apart(placed.names[source["id"]], split)
     facts = _captions(meta.pop("captions"), medium) if _are_captions(meta.get("captions")) else []
     for name in [name for name, value in meta.items() if _is_data(name, value)]:
         data[name] = meta.pop(name)

@@ -217,5 +217,11 @@ def _start(output: Output, _subject: Subject, ledger: Ledger) -> Writer:
 
 FORMAT = Format("parquet", "tables in Parquet or Arrow files", _recognise, _read)
 WRITTEN = WrittenFormat(
-    "parquet", "frames as columns in Parquet", pictures="", single=True, start=_start, holds_rois_apart=True
+    "parquet",
+    "frames as columns in Parquet",
+    pictures="",
+    single=True,
+    start=_start,
+    holds_rois_apart=True,
+    divides=False,
 )

@@ -72,6 +72,16 @@ def test_contexts_of_known_frames_change_only_when_asked(site: SiteUnderTest) ->
     assert frames(site)["wbc/00.png"]["context_id"] == "007"
 
 
+def test_an_empty_cell_takes_a_context_away_only_when_asked(site: SiteUnderTest) -> None:
+    site.register(columns_file=table(site, "file,patient", "00.png,7", "01.png,8"), context_column="patient")
+    other = table(site, "file,patient,age", "00.png,,5", name="new.csv")
+    with pytest.raises(FailedPrecondition, match="`7` becomes ``"):
+        site.register(columns_file=other, context_column="patient")
+    site.register(columns_file=other, context_column="patient", rename_contexts=True)
+    assert "context_id" not in frames(site)["wbc/00.png"]
+    assert frames(site)["rbc/01.png"]["context_id"] == "8"
+
+
 def test_spellings_of_a_number_stop_a_registration(site: SiteUnderTest) -> None:
     site.register(columns_file=table(site, "file,patient", "00.png,5"), context_column="patient")
     other = table(site, "file,patient", "01.png,5.0", name="pandas.csv")
@@ -199,6 +209,8 @@ def test_masks_are_served_beside_their_pictures(site: SiteUnderTest) -> None:
     (site.data / "Annotations" / "01.xml").write_text(XML.format("cat"))
     ledger = site.register(format="voc")
     assert ledger.kept["masks"] == 2
+    draft = DatasetVersion.get_current("clinic/cells", client=site.client)
+    assert {"value": [64, 0, 0], "labels": ["cat"]} in draft.get_metadata()["mask_labels"]["_all_"]
     view = site.published_view(frame_query="rois.label:cat")
     (sample,) = site.reader.open(view=view.reference)
     assert sample.mask("SegmentationClass") == (site.data / "SegmentationClass" / "01.png").read_bytes()

@@ -75,6 +75,24 @@ def test_names_of_folders_leave_only_if_they_are_listed(
         assert len(list(session)) == 4
 
 
+def test_names_that_files_and_annotations_have_leave_as_opaque_ones(strict: SiteUnderTest, tmp_path: Path) -> None:
+    own = {"id": "Miller-1", "labels": ["cat"], "origin": "Miller-model"}
+    coco = {"images": [{"id": 1, "file_name": "00.png", "hyperdatasets": {"id": "frame-Miller", "annotations": [own]}}],
+            "categories": [{"id": 1, "name": "cat"}], "annotations": []}  # fmt: skip
+    (strict.data / "x.json").write_bytes(orjson.dumps(coco))
+    assert register(strict, format="coco").kept["labels"] == 1
+    for folder in ("seg/7/images", "seg/7/masks"):
+        (strict.data / folder).mkdir(parents=True)
+    for name in ("images/x.png", "masks/Miller-John.png", "masks/2.png"):
+        (strict.data / "seg/7" / name).write_bytes((strict.data / "rbc/01.png").read_bytes())
+    request = pb.RegisterRequest(path="scans/seg", dataset="clinic/cells", format="masks")
+    secret = (strict.folder / "operator.secret").read_text()
+    assert ledger_of(reader(strict).register(request, operator_secret=secret)).kept["masks"] == 2
+    stored = b"".join(path.read_bytes() for path in (tmp_path / "service").rglob("*.db*"))
+    frames = DatasetVersion.get_current("clinic/cells", client=strict.client).frames()
+    assert b"Miller" not in stored + repr([frame.to_plain() for frame in frames]).encode()
+
+
 def test_names_stay_hidden_and_nothing_is_served_without_a_policy(strict: SiteUnderTest) -> None:
     register(strict)
     draft = DatasetVersion.get_current("clinic/cells", client=strict.client)

@@ -187,6 +187,20 @@ def test_archives_and_single_files_are_read(folder: Path, tmp_path: Path) -> Non
     assert (ledger.format, ledger.frames["added"], ledger.kept["boxes"]) == ("jsonl", 3, 1)
 
 
+@pytest.mark.parametrize("name", ["jsonl", "parquet", "croissant", "coco"])
+def test_an_export_is_divided_by_any_field(folder: Path, tmp_path: Path, name: str) -> None:
+    bring(folder, format="files")
+    draft = hd.DatasetVersion.get_current(DATASET)
+    frames = list(draft.frames())
+    frames[0].meta["part"], frames[1].meta["part"] = "a/b", 5
+    draft.update_frames(frames)
+    ledger = draft.export(tmp_path / "out", format=name, split_by="meta.part")
+    assert "frames without `meta.part`, in the part `unassigned`" in reasons(ledger)
+    made = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    for part in ("a_b", "5", "unassigned"):
+        assert any(part in path for path in made), made
+
+
 def test_an_import_that_was_interrupted_ends_in_the_same_state(folder: Path, tmp_path: Path) -> None:
     pictures(folder, *(f"{number}.png" for number in range(40)))
     coco(folder, {f"{number}.png": ["cat"] for number in range(40)})

@@ -17,10 +17,10 @@ from hyperdatasets.core.frames import Annotation, Frame, Source
 from hyperdatasets.core.mapping import label_ids
 from hyperdatasets.core.normalise import default_id
 from hyperdatasets.formats.coco.annotation import read_annotation, sealed, written
-from hyperdatasets.formats.coco.image import meta_of
+from hyperdatasets.formats.coco.image import meta_of, split_in
 from hyperdatasets.formats.coco.shapes import numbers
 from hyperdatasets.formats.counting import kept_of, kind_of
-from hyperdatasets.formats.extension import OWN, carried, seal_of, without_default_id, without_split
+from hyperdatasets.formats.extension import OWN, carried, seal_of, split_apart, without_default_id
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.writing import Output, Placed, Subject, WrittenFormat
 
@@ -208,8 +208,8 @@ def _own(placed: Placed, source: Source, image: Mapping[str, Any], apart: Sequen
     ]
     if masks:
         own["masks"] = masks
-    if not placed.split:
-        own |= without_split(image["file_name"], frame.get("meta", {}).get("split"))
+    if not placed.split and not split_in(frame.get("meta", {})):
+        own |= split_apart(image["file_name"], "")
     return own | ({"annotations": list(apart)} if apart else {})
 
 
