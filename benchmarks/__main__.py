@@ -12,10 +12,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import registration, restart, streaming, vectors, writing
+from benchmarks import bringing, registration, restart, streaming, vectors, writing
 from benchmarks.measure import Figure
 
 BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
+    "import": bringing.run,
     "registration": registration.run,
     "writing": writing.run,
     "streaming": streaming.run,

@@ -190,7 +190,7 @@ class Registration:
         self._store.register(dataset.id, dataset.address, [kept for _, kept in made])
         mode = "register_replacing_annotations" if self._order.replace_annotations else "register"
         frames = [frame for frame, _ in made]
-        result = bulk.write(self._centre.client, frames, dataset=dataset.id, version=draft.id, mode=mode)
+        result = bulk.write(self._centre.client, frames, dataset=dataset.id, version=draft.id, mode=mode, normal=True)
         progress, first = self._progress, len(self._counted) - len(made)
         progress.added += result.added
         progress.updated += result.updated

@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from hyperdatasets.client.metadata import MetadataClient, new_request_id
 from hyperdatasets.core.errors import DeadlineExceeded, HyperdatasetsError, InvalidArgument, InvalidFrame, Unavailable
+from hyperdatasets.core.frames import Frame
 from hyperdatasets.core.normalise import normalise
 from hyperdatasets.v1 import frame_service_pb2 as pb
 from hyperdatasets.v1.frame_service_pb2_grpc import FrameServiceStub
@@ -151,19 +152,23 @@ def write(
     dataset: str,
     version: str,
     mode: str = "upsert",
+    normal: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> WriteResult:
     """Writes plain frames into a draft; each is kept exactly once, however often the connection breaks.
 
     Args:
         frames: any iterable; read as the service takes them.
+        normal: they are in their normal form, and need not be brought into it.
         progress: called with the number of frames that were acknowledged.
 
     Returns:
         The frames that failed; an invalid one does not stop the others.
     """
     alone: Iterable[WithVectors] = ((plain, {}) for plain in iterated(frames))
-    return write_with_vectors(client, alone, dataset=dataset, version=version, mode=mode, progress=progress)
+    return write_with_vectors(
+        client, alone, dataset=dataset, version=version, mode=mode, normal=normal, progress=progress
+    )
 
 
 def write_with_vectors(
@@ -173,13 +178,14 @@ def write_with_vectors(
     dataset: str,
     version: str,
     mode: str = "upsert",
+    normal: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> WriteResult:
     """The same with vectors beside the frames; of one whose vector is refused, the frame is kept."""
     if mode not in MODES:
         raise InvalidArgument(f"mode: expected one of {', '.join(MODES)}, got {mode!r}")
     result = WriteResult()
-    made = _batches(frames, result, dataset=dataset, version=version, mode=mode)
+    made = _batches(frames, result, dataset=dataset, version=version, mode=mode, normal=normal)
     _Writer(client, result).run(made, progress)
     result.sort(key=lambda failed: failed.index)
     return result
@@ -212,7 +218,7 @@ def _tables(table: Any, *, dataset: str, version: str, mode: str) -> Iterator[_S
 
 
 def _batches(
-    frames: Iterable[WithVectors], result: WriteResult, *, dataset: str, version: str, mode: str
+    frames: Iterable[WithVectors], result: WriteResult, *, dataset: str, version: str, mode: str, normal: bool
 ) -> Iterator[_Sent]:
     numbered = enumerate(frames)
     while part := list(islice(numbered, BATCH)):
@@ -220,7 +226,7 @@ def _batches(
         size = 0
         for index, (plain, vectors) in part:
             try:
-                fields = to_fields(normalise(_checked(plain))[0])
+                fields = to_fields(cast("Frame", plain) if normal else normalise(_checked(plain))[0])
             except HyperdatasetsError as error:
                 frame_id = str(plain.get("id", "")) if isinstance(plain, Mapping) else ""
                 result.append(FailedFrame(index, frame_id, error.reason, error.message))

@@ -22,11 +22,10 @@ from hyperdatasets.client.mask_labels import set_mask_labels
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.progress import bar
 from hyperdatasets.client.version import DatasetVersion
-from hyperdatasets.core.errors import NotFound
-from hyperdatasets.core.normalise import normalise
+from hyperdatasets.core.errors import InvalidFrame, NotFound
 from hyperdatasets.formats import agreement, archives
 from hyperdatasets.formats.agreement import Agreement
-from hyperdatasets.formats.entry import Entry
+from hyperdatasets.formats.entry import Entry, normal_frame
 from hyperdatasets.formats.folder import Folder
 from hyperdatasets.formats.intake import DISAPPEARED, LEFT_OUT, PRUNED, STORED_KEPT, Counted, Intake, Options
 from hyperdatasets.formats.ledger import Ledger
@@ -125,7 +124,9 @@ def _write(run: _Run, name: str, project: str, client: MetadataClient, *, progre
     draft = DatasetVersion.get_version(dataset_id=dataset.id, client=client)
     mode = "register_replacing_annotations" if run.replace else "register"
     with bar("frames", shown=progress) as advance:
-        result = bulk.write(client, _frames(run), dataset=dataset.id, version=draft.id, mode=mode, progress=advance)
+        result = bulk.write(
+            client, _frames(run), dataset=dataset.id, version=draft.id, mode=mode, normal=True, progress=advance
+        )
     ledger = run.intake.ledger
     for failed in result:
         run.counted.refused(failed.index, failed.id, failed.message)
@@ -167,7 +168,11 @@ def _frame(run: _Run, entry: Entry, measured: Measured | str) -> dict[str, Any] 
         return None
     made = run.intake.frame(entry, measured.media, run.uri_of)
     made.frame["sources"][0]["digest"] = measured.digest
-    frame = normalise(made.frame)[0]
+    try:
+        frame = normal_frame(made)
+    except InvalidFrame as error:
+        run.intake.leave_out(entry, "frames that are not valid", error.message)
+        return None
     run.counted.add(made.kept)
     return dict(frame)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from operator import itemgetter
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ import orjson
 from hyperdatasets.core.errors import InvalidFrame, RawInMetadata
 from hyperdatasets.core.frames import Frame, Geometry
 from hyperdatasets.core.geometry import bounding_box
-from hyperdatasets.core.plain import check_text, entries, known_keys, meta_object, text_of, whole_of
+from hyperdatasets.core.plain import INT64, check_text, entries, known_keys, meta_object, text_of, whole_of
 from hyperdatasets.core.shapes import check_geometry
 
 MAX_ID = 512  # characters
@@ -25,6 +26,7 @@ MAX_URI = 4_096  # characters
 MAX_ANNOTATIONS = 10_000
 MAX_SOURCES = 1_000
 MAX_BLOB = 1 << 20  # bytes
+_FEW = 16  # entries of metadata
 UNBOUNDED = 1e300  # pixels of a picture whose size is not known: no infinite box lies inside of it
 
 _FRAME_KEYS = frozenset({"id", "site", "context_id", "timestamp", "sources", "annotations", "meta", "blob"})
@@ -47,6 +49,7 @@ _MASK_KEYS = frozenset({"id", "uri", "content_type", "digest"})
 _ANNOTATION_KEYS = frozenset({"id", "labels", "confidence", "origin", "geometry", "sources", "meta"})
 
 _ID = itemgetter("id")
+_NUMBERS = frozenset({int, float})
 _IN_SPACE = frozenset({"points3d", "polygon3d", "box3d"})
 
 
@@ -148,7 +151,17 @@ def _masks(plain: Any, where: str) -> list[dict[str, Any]]:
     return masks
 
 
-def _annotations(plain: Any, sources: list[dict[str, Any]], warnings: list[str]) -> list[dict[str, Any]]:
+def normalise_annotations(plain: Any, sources: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
+    """All annotations of a frame with these sources, as `normalise` makes them, and what was noticed about them.
+
+    Raises:
+        InvalidFrame: one of them is not valid, there are too many, or two have one id.
+    """
+    warnings: list[str] = []
+    return _annotations(plain, sources, warnings), warnings
+
+
+def _annotations(plain: Any, sources: Sequence[Mapping[str, Any]], warnings: list[str]) -> list[dict[str, Any]]:
     entries(plain, "annotations", MAX_ANNOTATIONS)
     width, height = _smallest(sources)
     annotations = [
@@ -172,35 +185,77 @@ def _smallest(sources: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
 
 
 def _usual_annotation(plain: Any, width: float, height: float) -> dict[str, Any] | None:
-    """The same as `_annotation` for labels, confidence and an upright box inside of every picture; else None.
+    """The same as `_annotation` for labels, confidence, simple metadata and an upright box or a polygon inside of
+    every picture; else None.
 
     Nearly all annotations of large data sets are like this, and this takes a fifth of the time.
     """
     if type(plain) is not dict:
         return None
     labels, geometry, confidence = plain.get("labels"), plain.get("geometry"), plain.get("confidence")
-    box = geometry.get("box") if type(geometry) is dict and len(geometry) == 1 else None
-    if type(box) is not list or len(box) != 4 or type(labels) is not list or not labels:
+    meta, annotation_id = plain.get("meta"), plain.get("id", "")
+    keys = 2 + (confidence is not None) + ("id" in plain) + ("meta" in plain)
+    if len(plain) != keys or type(geometry) is not dict or len(geometry) != 1 or type(labels) is not list or not labels:
         return None
-    x, y, box_width, box_height = box
-    doubles = type(x) is type(y) is type(box_width) is type(box_height) is float
-    inside = doubles and x >= 0 and y >= 0 and 0 < box_width <= width - x and 0 < box_height <= height - y
-    if not inside or not _usual_labels(labels):
-        return None
-    annotation_id = plain.get("id", "")
     fine_id = type(annotation_id) is str and len(annotation_id) <= MAX_ID and annotation_id.isprintable()
     fine_confidence = confidence is None or (type(confidence) is float and 0 <= confidence <= 1)
-    keys = 2 + (confidence is not None) + ("id" in plain)
-    if not fine_id or not fine_confidence or len(plain) != keys:
+    if not fine_id or not fine_confidence or not _usual_labels(labels) or ("meta" in plain and not _usual_meta(meta)):
         return None
-    if annotation_id and x and y and confidence != 0:
+    usual = _usual_geometry(geometry, width, height)
+    if usual is None:
+        return None
+    if annotation_id and usual is geometry and confidence != 0:
         return plain  # normal as it is
-    annotation: dict[str, Any] = {
-        "id": annotation_id,
-        "labels": labels[:],
-        "geometry": {"box": [x + 0.0, y + 0.0, box_width, box_height]},
-    }
-    return annotation if confidence is None else annotation | {"confidence": confidence + 0.0}
+    annotation: dict[str, Any] = {"id": annotation_id, "labels": labels[:], "geometry": usual}
+    if confidence is not None:
+        annotation["confidence"] = confidence + 0.0
+    if meta is not None:
+        annotation["meta"] = meta
+    return annotation
+
+
+def _usual_geometry(geometry: dict[str, Any], width: float, height: float) -> dict[str, Any] | None:
+    """An upright box or a polygon inside of the picture, with doubles; the same object if it is normal as it is."""
+    box = geometry.get("box")
+    if type(box) is list and len(box) == 4:
+        if not _NUMBERS.issuperset(map(type, box)):
+            return None
+        x, y, box_width, box_height = box
+        if not (x >= 0 and y >= 0 and 0 < box_width <= width - x and 0 < box_height <= height - y):
+            return None
+        normal = x and y and type(x) is type(y) is type(box_width) is type(box_height) is float
+        return geometry if normal else {"box": [x + 0.0, y + 0.0, box_width + 0.0, box_height + 0.0]}
+    rings = geometry.get("polygon")
+    return _usual_rings(rings, width, height) if type(rings) is list and rings else None
+
+
+def _usual_rings(rings: list[Any], width: float, height: float) -> dict[str, Any] | None:
+    made, xs, ys = [], [], []
+    for ring in rings:
+        if type(ring) is not list or len(ring) < 6 or len(ring) % 2 or not _NUMBERS.issuperset(map(type, ring)):
+            return None
+        if max(ring) > UNBOUNDED:  # also whole numbers that no double holds
+            return None
+        doubles = [number + 0.0 for number in ring]
+        made.append(doubles)
+        xs += doubles[::2]
+        ys += doubles[1::2]
+    left, top = min(xs), min(ys)
+    inside = left >= 0 and top >= 0 and left + (max(xs) - left) <= width and top + (max(ys) - top) <= height
+    return {"polygon": made} if inside and isfinite(sum(xs) + sum(ys)) else None
+
+
+def _usual_meta(meta: Any) -> bool:
+    """A few short values that need no look inside."""
+    if type(meta) is not dict or not 0 < len(meta) <= _FEW:
+        return False
+    for name, value in meta.items():
+        kind = type(value)
+        short = kind is str and len(value) <= MAX_LABEL and value.isprintable()
+        number = (kind is float and isfinite(value)) or (kind is int and value in INT64)
+        if not (short or number or kind is bool) or type(name) is not str or not name.isprintable():
+            return False
+    return True
 
 
 def _usual_labels(labels: list[Any]) -> bool:

@@ -122,6 +122,8 @@ def element_for(annotation: Annotation, plain: Mapping[str, Any]) -> tuple[Eleme
     element, notice = made
     element.set("label", xml_text(annotation["labels"][0]))
     types = _add_attributes(element, annotation.get("meta", {}))
+    if element.tag != "tag" and "occluded" not in element.attrib:
+        element.set("occluded", "0")  # CVAT does not load a shape without it
     back = fromstring(tostring(element), forbid_dtd=True)
     said = _said(back, shape_of(back) if back.tag != "tag" else Shape({}, {}), Given({}), "", None)
     if own := carried(plain, said, _seal(back)):

@@ -45,7 +45,8 @@ def detect(folder: Folder, formats: Sequence[Format], fallback: Format) -> Found
             f"{each.title} (--format {each.name}): {told.told}" for told, each in scored[: len(equal) + 1]
         )
         raise InvalidArgument(f"{folder.path} fits several formats equally well: {named}. Say which with --format")
-    unread = {path: each.title for evidence, each in others for path in evidence.used if path not in set(best.used)}
+    used = set(best.used)
+    unread = {path: each.title for evidence, each in others for path in evidence.used if path not in used}
     return Found(chosen, [f"{chosen.title}: {best.told}", *_also(folder, best, others)], unread)
 
 
@@ -74,9 +75,12 @@ def _none(folder: Folder, fallback: Format) -> Found:
 
 def like_annotations(folder: Folder) -> list[str]:
     """Files that look like annotations, but for those beside a file of their name: `scan.json`, `scan.png.json`."""
+    likely = folder.with_suffix(*ANNOTATIONS)
+    if not any(path.lower().endswith(".json") for path in likely):
+        return likely
     names = {each.rpartition(".")[0] for each in folder.files if not each.lower().endswith(".json")}
     return [
         path
-        for path in folder.with_suffix(*ANNOTATIONS)
+        for path in likely
         if not (path.lower().endswith(".json") and (path[:-5] in folder.there or path[:-5] in names))
     ]

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from hyperdatasets.core.errors import InvalidFrame
-from hyperdatasets.core.normalise import normalise_annotation
+from hyperdatasets.core.frames import Frame
+from hyperdatasets.core.normalise import MAX_ANNOTATIONS, normalise, normalise_annotation, normalise_annotations
 from hyperdatasets.core.plain import meta_object
 from hyperdatasets.formats import agreement
 from hyperdatasets.formats.agreement import Agreement
 from hyperdatasets.formats.ledger import Kind, Ledger
 from hyperdatasets.formats.media import Media
+
+INVALID = "annotations that are not valid"
 
 
 class Item(NamedTuple):
@@ -96,12 +99,12 @@ def to_frame(
     if entry.masks:
         source["masks"] = [{"id": mask.id, "uri": uri_of(mask.path)} for mask in entry.masks]
     kept: dict[Kind, int] = {"frames": 1}
-    frame: dict[str, Any] = {"sources": [source], "annotations": []}
-    for item in agreement.placed(entry, media, agreement_rules, ledger):
-        if (plain := _checked(item, source, ledger)) is not None:
-            frame["annotations"].append(plain)
-            _count(kept, item.kind)
-            _count(kept, "attributes", len(plain.get("meta", ())))
+    items, annotations = _normal(agreement.placed(entry, media, agreement_rules, ledger), source, ledger)
+    for item in items:
+        kept[item.kind] = kept.get(item.kind, 0) + 1
+        if "meta" in item.plain:
+            _count(kept, "attributes", len(item.plain["meta"]))
+    frame: dict[str, Any] = {"sources": [source], "annotations": annotations}
     _count(kept, "masks", len(entry.masks))
     _add_meta(frame, entry, kept, ledger)
     own = {"id": entry.id, "context_id": entry.context_id, "timestamp": entry.timestamp}
@@ -126,15 +129,52 @@ def _add_meta(frame: dict[str, Any], entry: Entry, kept: dict[Kind, int], ledger
         frame["meta"] = meta
 
 
-def _checked(item: Item, source: dict[str, Any], ledger: Ledger) -> dict[str, Any] | None:
+def normal_frame(made: Made) -> Frame:
+    """The frame in its normal form; its annotations are in theirs.
+
+    Raises:
+        InvalidFrame: it cannot be one.
+    """
+    frame = normalise({name: value for name, value in made.frame.items() if name != "annotations"})[0]
+    if made.frame["annotations"]:
+        frame["annotations"] = made.frame["annotations"]
+    return frame
+
+
+def _normal(
+    items: Sequence[Item], source: dict[str, Any], ledger: Ledger
+) -> tuple[Sequence[Item], list[dict[str, Any]]]:
+    """The annotations that may be kept, and these in their normal form; all else is written into the ledger."""
     try:
-        plain, warnings = normalise_annotation(item.plain, [source])
-    except InvalidFrame as error:
-        ledger.lose(item.kind, item.place, "annotations that are not valid", f"{_named(item.plain)}: {error.message}")
-        return None
+        annotations, warnings = normalise_annotations([item.plain for item in items], [source])
+    except InvalidFrame:
+        items = list(_each_valid(items, source, ledger))
+        annotations, warnings = normalise_annotations([item.plain for item in items], [source])
     for warning in warnings:
-        ledger.notice(item.kind, item.place, "annotations that look wrong", f"{_named(item.plain)}: {warning}")
-    return plain if plain["id"] else {key: value for key, value in plain.items() if key != "id"}
+        place, _, text = warning.partition(".geometry: ")
+        item = items[int(place.removeprefix("annotations[").rstrip("]"))]
+        ledger.notice(item.kind, item.place, "annotations that look wrong", f"{_named(item.plain)}: {text}")
+    return items, annotations
+
+
+def _each_valid(items: Sequence[Item], source: dict[str, Any], ledger: Ledger) -> Iterator[Item]:
+    ids: set[str] = set()
+    count = 0
+    for item in items:
+        try:
+            plain, _ = normalise_annotation(item.plain, [source])
+        except InvalidFrame as error:
+            ledger.lose(item.kind, item.place, INVALID, f"{_named(item.plain)}: {error.message}")
+            continue
+        count += 1
+        if count > MAX_ANNOTATIONS:
+            ledger.lose(item.kind, item.place, f"more than {MAX_ANNOTATIONS} annotations of one frame")
+        elif plain["id"] and plain["id"] in ids:
+            ledger.notice(item.kind, item.place, "ids that occur twice in a frame; the later one gets another id")
+            yield item._replace(plain={key: value for key, value in item.plain.items() if key != "id"})
+        else:
+            ids.add(plain["id"])
+            yield item
 
 
 def _count(kept: dict[Kind, int], kind: Kind, count: int = 1) -> None:

@@ -112,12 +112,12 @@ class Folder:
     @cached_property
     def pictures(self) -> list[str]:
         """Files named like pictures."""
-        return [path for path in self.files if suffix(path) in PICTURES]
+        return self.with_suffix(*PICTURES)
 
     @cached_property
     def media(self) -> list[str]:
         """Files named like pictures, recordings, videos, scans, point clouds."""
-        return [path for path in self.files if suffix(path) in MEDIA]
+        return self.with_suffix(*MEDIA)
 
     @cached_property
     def data(self) -> list[str]:
@@ -126,12 +126,13 @@ class Folder:
         Texts are data only where there are no media at all: beside media they are lists of names or label files.
         """
         with_media = {parent(path) for path in self.media}
-        return [
+        never = MEDIA | _NEVER_DATA | (_TEXTS if with_media else frozenset())
+        more = [
             path
-            for path in self.files
-            if suffix(path) in MEDIA
-            or (parent(path) not in with_media and _may_be_data(path) and not (with_media and suffix(path) in _TEXTS))
+            for path in self.with_suffix(*(ending for ending in self.by_suffix if ending not in never))
+            if parent(path) not in with_media and stem(path).lower() not in DOCUMENTS
         ]
+        return sorted(self.media + more) if more else self.media
 
     @cached_property
     def by_suffix(self) -> dict[str, list[str]]:
@@ -166,15 +167,11 @@ class Folder:
 
 def suffix(path: str) -> str:
     """The last suffix in lower case, with its dot; `.nii.gz` counts as one."""
-    name = name_of(path).lower()
-    dot = name.rfind(".")
-    if name.endswith(".nii.gz"):
-        return ".nii.gz"
-    return name[dot:] if dot > 0 else ""
-
-
-def _may_be_data(path: str) -> bool:
-    return suffix(path) not in _NEVER_DATA and stem(path).lower() not in DOCUMENTS
+    dot = path.rfind(".")
+    if dot <= path.rfind("/") + 1:  # none in the name, or a hidden file
+        return ""
+    ending = path[dot:].lower()
+    return ".nii.gz" if ending == ".gz" and path[:dot].lower().endswith(".nii") else ending
 
 
 def name_of(path: str) -> str:

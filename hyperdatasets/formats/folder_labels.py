@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from hyperdatasets.formats.folder import SPLITS, Folder, is_role, split_of, suffix
+from hyperdatasets.formats.folder import SPLITS, Folder, is_role, parent, split_of, suffix
 from hyperdatasets.formats.ledger import Ledger, listed
 from hyperdatasets.formats.suffixes import SCANS
 
@@ -51,16 +51,27 @@ def folder_labels(folder: Folder) -> FolderLabels:
     labels: dict[str, str] = {}
     deeper: list[str] = []
     below_split = False
+    of_folder: dict[str, tuple[str, bool, bool]] = {}
     for path in folder.data:
-        names = path.split("/")[:-1]
-        if not names or says_role(names[-1]):
-            continue
-        labels[path] = names[-1]
-        below_split = below_split or any(split_in(name) for name in names)
-        uppermost = next(name for name in names if not says_role(name))
-        if uppermost != names[-1]:
-            deeper.append(path)
+        place = parent(path)
+        if place not in of_folder:
+            of_folder[place] = _label_of(place)
+        label, is_below_split, is_deeper = of_folder[place]
+        if label:
+            labels[path] = label
+            below_split = below_split or is_below_split
+            if is_deeper:
+                deeper.append(path)
     return FolderLabels(labels, below_split, tuple(deeper))
+
+
+def _label_of(folder: str) -> tuple[str, bool, bool]:
+    """The label of the files in a folder, empty for none; whether it lies below a split; and below other labels."""
+    names = folder.split("/")
+    if not folder or says_role(names[-1]):
+        return "", False, False
+    uppermost = next(name for name in names if not says_role(name))
+    return names[-1], any(split_in(name) for name in names), uppermost != names[-1]
 
 
 def tell(found: FolderLabels, folder: Folder, ledger: Ledger) -> None:

@@ -467,7 +467,7 @@ def test_what_somebody_changed_after_the_export_is_taken(tmp_path: Path) -> None
     assert annotation["labels"] == ["cat"]
     assert annotation["geometry"]["box"][0] == 0.25
     assert (annotation["confidence"], annotation["origin"]) == (0.5, "m")
-    assert annotation["meta"] == {"tags": [1], "age": 4}
+    assert annotation["meta"] == {"tags": [1], "age": 4, "occluded": False}
     assert told(ledger, "noticed") == [
         ("boxes", "annotations that were changed after their export; what the format itself says is taken", 1)
     ]

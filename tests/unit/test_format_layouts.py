@@ -22,7 +22,7 @@ import pydicom
 import pytest
 from PIL import Image
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from hyperdatasets.core.normalise import normalise
 from hyperdatasets.formats.counting import kind_of
@@ -589,7 +589,7 @@ _ROBOFLOW = {"train": 3, "valid": 2, "test": 1}
 
 
 def _of_roboflow() -> dict[str, Any]:
-    text = "\nHard Hat - v2 raw\n==============================\n\nThis dataset was exported via roboflow.com on March 1, 2024\n"
+    text = "\nHard Hat - v2 raw\n=================\n\nThis dataset was exported via roboflow.com on March 1, 2024\n"
     return {"README.dataset.txt": "# Hard Hat > raw\nhttps://universe.roboflow.com/x\n", "README.roboflow.txt": text}
 
 
@@ -903,7 +903,7 @@ def test_label_studio(tmp_path: Path) -> None:
         {"id": number, "data": {"image": f"/data/upload/1/{name}"}, "file_upload": name, "drafts": [], "meta": {},
          "predictions": [], "created_at": "2024-03-01T09:00:00.000000Z", "inner_id": number, "project": 1,
          "annotations": [{"id": number, "completed_by": 1, "result": found, "was_cancelled": False, "prediction": {},
-                          "ground_truth": False, "lead_time": 12.5, "unique_id": "9d5f0c9c-5a7b-4e4f-8d0d-0a0a0a0a0a0a"}]}
+                          "ground_truth": False, "lead_time": 12.5, "unique_id": "9d5f0c9c-5a7b-4e4f-8d0d-0a0a0a0a"}]}
         for number, (name, found) in enumerate({"3f2a1b4c-a.jpg": results, "9f2a1b4c-b.jpg": results[:1]}.items())
     ]  # fmt: skip
     found = seen(put(tmp_path, {
@@ -1125,7 +1125,7 @@ def _dicom(patient: str, number: int) -> bytes:
     content = pydicom.Dataset()
     content.file_meta = FileMetaDataset()
     content.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    content.SOPClassUID = content.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
+    content.SOPClassUID = content.file_meta.MediaStorageSOPClassUID = CTImageStorage
     name = generate_uid(entropy_srcs=[patient, str(number)])
     content.SOPInstanceUID = content.file_meta.MediaStorageSOPInstanceUID = name
     content.PatientID, content.Modality, content.InstanceNumber = patient, "CT", number

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from hyperdatasets.core.frames import Annotation, Geometry
 from hyperdatasets.core.geometry import area, bounding_box
 from hyperdatasets.formats import raster
-from hyperdatasets.formats.coco.shapes import RUNS, Lost, area_apart, shape_of
+from hyperdatasets.formats.coco.shapes import RUNS, Lost, area_apart, is_box_of, is_one_ring, shape_of
 from hyperdatasets.formats.extension import OWN, seal_of
 from hyperdatasets.formats.ledger import Kind
 
@@ -22,6 +22,8 @@ _FROM_ELSEWHERE = frozenset(
 )
 """Metadata that other fields of COCO hold."""
 _OF_CATEGORY = frozenset({"id", "name", "keypoints", "skeleton", "supercategory"})
+_USUAL = frozenset({"id", "image_id", "category_id", "bbox", "area", "iscrowd", "segmentation"})
+_ALWAYS = frozenset({"id", "name"})
 _VISIBLE = 2
 
 
@@ -44,6 +46,27 @@ def given_kind(content: Mapping[str, Any]) -> Kind:
     return "polygons" if content.get("segmentation") else "boxes" if content.get("bbox") else "labels"
 
 
+def usual(content: Mapping[str, Any], category: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The same as `read_annotation` for a box, or a polygon of one ring, of which nothing else is known; else None.
+
+    Nearly all annotations are like this, and this takes a third of the time.
+    """
+    if not content.keys() <= _USUAL or content.get("iscrowd") or not category.keys() <= _ALWAYS:
+        return None
+    label, outline, box = category.get("name"), content.get("segmentation"), content.get("bbox")
+    if type(label) is not str or not label or type(box) is not list or len(box) != 4:
+        return None
+    geometry = {"polygon": outline} if outline else {"box": box}
+    if outline and not is_one_ring(outline):
+        return None
+    try:
+        if (outline and not is_box_of(box, outline[0])) or area_apart(content, geometry):
+            return None
+    except (TypeError, OverflowError):  # no numbers
+        return None
+    return {"labels": [label], "geometry": geometry}
+
+
 def read_annotation(content: Mapping[str, Any], category: Mapping[str, Any], origin: str = "") -> Read:
     """An annotation with its label, its most specific shape, and everything else as metadata."""
     labelled = described(content, category, origin)
@@ -54,11 +77,12 @@ def read_annotation(content: Mapping[str, Any], category: Mapping[str, Any], ori
         return Read(None, shape.kind, shape.lost)
     if not shape.geometry and content.get("keypoints"):
         return Read(None, "key points", [Lost("key points", "key points none of which is labelled", "")])
-    meta = labelled.pop("meta", {}) | shape.meta
     if shape.geometry:
         labelled["geometry"] = shape.geometry
-        meta |= area_apart(content, shape.geometry)
-    return Read(labelled | ({"meta": meta} if meta else {}), shape.kind, shape.lost)
+        more = shape.meta | area_apart(content, shape.geometry)
+        if more:
+            labelled["meta"] = labelled.get("meta", {}) | more
+    return Read(labelled, shape.kind, shape.lost)
 
 
 def described(content: Mapping[str, Any], category: Mapping[str, Any], origin: str) -> dict[str, Any] | Lost:
@@ -72,11 +96,14 @@ def described(content: Mapping[str, Any], category: Mapping[str, Any], origin: s
         plain["confidence"] = content["score"]
     if origin:
         plain["origin"] = origin
-    meta = {key: value for key, value in content.items() if key not in _RESERVED and value not in (None, {}, [])}
+    meta = {key: value for key in content.keys() - _RESERVED if (value := content[key]) not in (None, {}, [])}
     if meta.get("iscrowd") == 0:
         del meta["iscrowd"]
-    meta |= _of_category(category)
-    return plain | ({"meta": meta} if meta else {})
+    if len(category) > len(_ALWAYS) or not category.keys() <= _ALWAYS:
+        meta |= _of_category(category)
+    if meta:
+        plain["meta"] = meta
+    return plain
 
 
 def written(annotation: Annotation, size: tuple[int, int] | None) -> tuple[dict[str, Any], str] | None:

@@ -69,10 +69,10 @@ def load(folder: Folder, ledger: Ledger) -> Iterator[Document]:
 
 def id_of(value: Any) -> Id:
     """An id by its value: 1, 1.0 and "1" are the same."""
+    if type(value) is int:
+        return value
     if isinstance(value, bool) or value is None:
         return repr(value)
-    if isinstance(value, int):
-        return value
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, str):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from hyperdatasets.formats.coco.annotation import described, given_kind, read_annotation, sealed
+from hyperdatasets.formats.coco.annotation import described, given_kind, read_annotation, sealed, usual
 from hyperdatasets.formats.coco.documents import Document, Id, id_of, load
 from hyperdatasets.formats.coco.image import meta_of, size_of
 from hyperdatasets.formats.coco.shapes import Lost
@@ -60,6 +60,7 @@ class Merger:
         for document in self.documents:
             self._add_images(document)
             self._categories = document.categories | self._categories
+        self._several = sum(bool(document.annotations) for document in self.documents) > 1
         for document in self.documents:
             self._add_annotations(document)
 
@@ -163,6 +164,9 @@ class Merger:
 
     def _add(self, picture: Picture, said: _Said) -> None:
         """One more annotation, unless another document has the same one: then both are one object."""
+        if not self._several:
+            picture.said.append(said)
+            return
         known = picture.known.setdefault(id_of(said.content.get("id")), [])
         for place in known if said.content.get("id") is not None else ():
             other = picture.said[place]
@@ -254,6 +258,8 @@ class Merger:
     def _item(self, said: _Said) -> Item | None:
         """The annotation; None if nothing of it is kept, or if it is a copy that our own export wrote."""
         category, own = self._category(said), said.content.get(OWN)
+        if not said.document.origin and (plain := usual(said.content, category)) is not None:
+            return Item(plain, "polygons" if "polygon" in plain["geometry"] else "boxes", said.place)
         seal = sealed(said.content, category) if own is not None else ""
         if isinstance(own, Mapping) and "copy" in own and own["copy"] == seal:
             return None

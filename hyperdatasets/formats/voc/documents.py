@@ -33,7 +33,7 @@ class Document(NamedTuple):
         path: of the XML file.
         names: of the picture, as `<filename>` and `<path>` give them; empty ones are left out.
         folder: text of `<folder>`.
-        masks: paths of mask pictures in our own data.
+        masks: mask pictures, by their paths in our own data, and by their names in LabelMe's `<segm>`.
         kinds: of its objects, in their order.
     """
 
@@ -64,8 +64,14 @@ def _document(root: Element, path: str) -> Document:
     own = own_of(root, path, Ledger()) if root.find(OWN) is not None else None
     listed = own.get("masks") if isinstance(own, dict) else None
     masks = [str(mask["path"]) for mask in listed or () if isinstance(mask, dict) and "path" in mask]
+    masks += segments_in(root)
     kinds = [kind_in(element) for element in root.iterfind("object")]
     return Document(path, names, text_in(root, "folder"), masks, kinds)
+
+
+def segments_in(root: Element) -> list[str]:
+    """Names of the pictures that hold the masks of single objects."""
+    return [text for element in root.iterfind("object/segm") if (text := text_in(element, "mask"))]
 
 
 def _tell_broken(reading: Reading, path: str, why: str) -> None:

@@ -37,12 +37,20 @@ class ImageSets:
         for path in sorted(self.lists, key=lambda path: (_TASKS.index(_task(path)), path)):
             self._read(path)
 
+    def has(self, picture: str) -> bool:
+        """Whether a list gives a picture its split."""
+        return picture in self._splits
+
     def split_of(self, picture: str) -> str:
         """The split of a picture by its list, or else by its folder; empty if it has none."""
+        by_list = self._splits.get(picture)
+        return by_list[0] if by_list else split_of(picture) or (TRAINVAL if picture in self._unions else "")
+
+    def tell_folder(self, picture: str) -> None:
+        """Writes into the ledger that a list and a folder give a picture different splits."""
         by_list, by_folder = self._splits.get(picture), split_of(picture)
         if by_list and by_folder and by_list[0] != by_folder:
             self._tell_two(picture, by_list[0], f"{by_list[0]} by {by_list[1]}, {by_folder} by its folder")
-        return by_list[0] if by_list else by_folder or (TRAINVAL if picture in self._unions else "")
 
     def _read(self, path: str) -> None:
         self._reading.used.add(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
@@ -27,6 +27,7 @@ NAMES = (
     "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
     "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
 )  # fmt: skip
+_HEADER = "# label:color_rgb:parts:actions"
 _VOID = (224, 224, 192)
 _FOLDER = re.compile(r"segmentation(class|object)\w*", re.IGNORECASE)
 _LINE = re.compile(r"(?P<name>.+):(?P<colour>\d{1,3},\d{1,3},\d{1,3})?:(?P<parts>[^:]*):(?P<actions>[^:]*)")
@@ -144,12 +145,22 @@ def _read_line(reading: Reading, mask_id: str, line: str, place: str) -> None:
             names.append(match["name"])
 
 
-def label_maps(mask_labels: Mapping[str, Sequence[Mapping[str, Any]]], ledger: Ledger) -> Iterator[tuple[str, bytes]]:
-    """The label maps of an export: names of files with their content; inverse of `name_colours`."""
+def _is_plain(name: str) -> bool:
+    return name == name.strip() != "" and name.isprintable() and not name.startswith("#") and ":" not in name
+
+
+def label_maps(
+    mask_labels: Mapping[str, Sequence[Mapping[str, Any]]], labels: Collection[str], ledger: Ledger
+) -> Iterator[tuple[str, bytes]]:
+    """The label maps of an export: names of files with their content; inverse of `name_colours`.
+
+    Args:
+        labels: of all objects. Other tools refuse labels that are neither VOC's own nor in the map.
+    """
     files: dict[str, list[str]] = {}
     for mask_id, named in mask_labels.items():
         file = "labelmap.txt" if mask_id in {CLASSES, _ALL} else f"labelmap.{quote(mask_id, safe='')}.txt"
-        lines = files.setdefault(file, ["# label:color_rgb:parts:actions"])
+        lines = files.setdefault(file, [_HEADER])
         for each in named:
             colour = ",".join(map(str, each["value"]))
             for name in each["labels"]:
@@ -157,5 +168,9 @@ def label_maps(mask_labels: Mapping[str, Sequence[Mapping[str, Any]]], ledger: L
                     ledger.lose("attributes", f"{file}, {colour}", UNWRITABLE, name[:60])
                 else:
                     lines.append(f"{name}:{colour}::")
+    coloured = {each for named in mask_labels.values() for one in named for each in one["labels"]}
+    if files or not set(NAMES).issuperset(labels):
+        names = sorted(name for name in set(labels) - coloured if _is_plain(name))
+        files.setdefault("labelmap.txt", [_HEADER]).extend(f"{name}:::" for name in names)
     for file, lines in files.items():
         yield file, "".join(f"{line}\n" for line in lines).encode()

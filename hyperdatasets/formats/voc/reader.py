@@ -10,7 +10,7 @@ from hyperdatasets.formats.extension import add_frame_fields
 from hyperdatasets.formats.folder import Folder, Unreadable, name_of, posix, stem
 from hyperdatasets.formats.nearness import nearest
 from hyperdatasets.formats.reading import Evidence, Format, Reading, counted, sample
-from hyperdatasets.formats.voc.documents import FOREIGN, Document, documents, looks_like_voc, root_of
+from hyperdatasets.formats.voc.documents import FOREIGN, Document, documents, looks_like_voc, root_of, segments_in
 from hyperdatasets.formats.voc.elements import own_of
 from hyperdatasets.formats.voc.image_sets import TWO_SPLITS, ImageSets
 from hyperdatasets.formats.voc.masks import Masks, maps_in, name_colours
@@ -80,17 +80,19 @@ class _Reader:
         splits = ImageSets(self._reading, self._pictures)
         for path in self._pictures:
             entry = Entry(path, split=splits.split_of(path), masks=self._masks.of.get(path, []))
-            if path in documents_of:
-                self._describe(entry, documents_of[path])
+            document = documents_of.get(path)
+            if document is None or not self._describe(entry, document, listed=splits.has(path)):
+                splits.tell_folder(path)
             yield entry
         self._finish()
 
-    def _describe(self, entry: Entry, document: Document) -> None:
+    def _describe(self, entry: Entry, document: Document, *, listed: bool) -> bool:
+        """Adds what an XML file says; whether our own data in it settles the split."""
         try:
             root = root_of(self._folder, document.path)
         except Unreadable as error:  # it was readable before
             self._ledger.unreadable(document.path, "XML files that changed while they were read", str(error))
-            return
+            return False
         entry.place = document.path
         said = read_picture(root, document.path, self._ledger)
         entry.meta, entry.stated = said.meta, said.size
@@ -103,7 +105,9 @@ class _Reader:
                 self._labels.update(map(str, item.plain["labels"]))
                 parts = item.plain.get("meta", {}).get("parts")
                 self._parts += len(parts) if isinstance(parts, list) else 0
-        self._add_own(entry, root)
+        segments = [{"id": stem(name), "path": name} for name in segments_in(root)]
+        entry.masks = [*entry.masks, *self._named_masks(entry, segments)]
+        return self._add_own(entry, root, listed=listed)
 
     def _take_split(self, entry: Entry) -> None:
         """An element `split` says the split, where no list does."""
@@ -116,20 +120,21 @@ class _Reader:
                 )
             entry.split = entry.split or split
 
-    def _add_own(self, entry: Entry, root: Element) -> None:
-        """What our writer put into the file for us."""
+    def _add_own(self, entry: Entry, root: Element, *, listed: bool) -> bool:
+        """What our writer put into the file for us; whether it settles the split. A list may have changed since."""
         own = own_of(root, entry.place, self._ledger)
         if own is None:
-            return
+            return False
         entry.meta = {name: value for name, value in entry.meta.items() if name not in own.get("gone", ())}
         add_frame_fields(entry, own, entry.place, self._ledger)
         if isinstance(own.get("id"), str):
             entry.id = own["id"]
-        if isinstance(own.get("split"), str):
+        if isinstance(own.get("split"), str) and not listed:
             entry.split = own["split"]
         if isinstance(own.get("masks"), list):
             named = list(self._named_masks(entry, own["masks"]))
             entry.masks = named + [mask for mask in entry.masks if mask.path not in {each.path for each in named}]
+        return isinstance(own.get("split"), str)
 
     def _named_masks(self, entry: Entry, masks: Sequence[object]) -> Iterator[MaskFile]:
         for mask in masks:

@@ -41,6 +41,7 @@ class VocWriter:
         self._files: set[str] = set()
         self._splits: dict[str, list[str]] = {}
         self._stems: Counter[str] = Counter()
+        self._labels: set[str] = set()
 
     def add(self, placed: Placed) -> None:
         if self._whole.take(placed):
@@ -51,7 +52,7 @@ class VocWriter:
             self._add(placed)
         self._whole.close()
         for path, content in (*written(self._splits, self._stems),
-                              *label_maps(self._subject.mask_labels, self._ledger)):  # fmt: skip
+                              *label_maps(self._subject.mask_labels, self._labels, self._ledger)):  # fmt: skip
             self._write(path, content)
 
     def _add(self, placed: Placed) -> None:
@@ -104,6 +105,7 @@ class VocWriter:
                 self._ledger.notice(kind_of(annotation), frame["id"], SEPARATE)
                 continue
             root.append(element)
+            self._labels.update(annotation["labels"])
             if not annotation.get("geometry", {}).keys() & {"box", "polygon"}:
                 self._ledger.notice(kind_of(annotation), frame["id"], AS_BOX)
         return apart
@@ -117,7 +119,7 @@ class VocWriter:
         self._stems[stem(path)] += 1
         if split and can_name(split) and can_list(path):
             self._splits.setdefault(split, []).append(path)
-            return None
+            return split if split_of(path) not in {"", split} else None
         return None if split == split_of(path) else split
 
     def _file(self, path: str) -> str:
