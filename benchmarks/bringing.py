@@ -89,7 +89,24 @@ def _annotations(folder: Path) -> Path:
         one = {"id": number, "image_id": number // _PER_PICTURE, "category_id": number % 80, "iscrowd": 0,
                "bbox": [round(each, 2) for each in (x, y, w, h)], "area": round(w * h, 2)}  # fmt: skip
         if number % 2:
-            ring = [x, y, x + w / 2, y, x + w, y, x + w, y + h / 2, x + w, y + h, x + w / 2, y + h, x, y + h, x, y + h / 2]
+            ring = [
+                x,
+                y,
+                x + w / 2,
+                y,
+                x + w,
+                y,
+                x + w,
+                y + h / 2,
+                x + w,
+                y + h,
+                x + w / 2,
+                y + h,
+                x,
+                y + h,
+                x,
+                y + h / 2,
+            ]
             one["segmentation"] = [[round(each, 2) for each in ring]]
         listed.append(one)
     content = {
@@ -117,7 +134,7 @@ def _detection(folder: Path, count: int) -> Figure:
     def walk() -> None:
         for current, _, names in os.walk(folder):
             for name in names:
-                os.stat(f"{current}/{name}")
+                os.stat(f"{current}/{name}")  # noqa: PTH116  # what is measured
 
     took, plain = paired(look, walk)
     return Figure(

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from hyperdatasets.cli.output import console, errors, show, warn
+from hyperdatasets.core.registering import CHANGES
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.registry import READ
 from hyperdatasets.new_file import new_file
@@ -75,5 +76,9 @@ def _print(ledger: Ledger, out: Console) -> None:
             warn(line)
     for kind, read, kept in ledger.table():
         say(f"{kind}: {read} read, {kept} kept")
-    if ledger.frames:
-        say(", ".join(f"{what}: {count}" for what, count in ledger.frames.items()))
+    counts = {what: count for what, count in ledger.frames.items() if what not in CHANGES}
+    if counts:
+        say(", ".join(f"{what}: {count}" for what, count in counts.items()))
+    for what, count in ledger.frames.items():
+        if what in CHANGES:
+            say(f"updated: {what} ({count})")

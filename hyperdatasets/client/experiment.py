@@ -93,6 +93,11 @@ class Experiment:
         return json_text.read(self._message.parameters_json) or {}
 
     @property
+    def environment(self) -> dict[str, Any]:
+        """What it ran with: the version of this package, the number of the rules by which pictures are decoded."""
+        return json_text.read(self._message.environment_json) or {}
+
+    @property
     def views(self) -> dict[str, str]:
         """Name -> `view@sha256:…` of the data views that it names; the bare name of one that is unpinned."""
         return {each.name: each.reference for each in self._message.views}

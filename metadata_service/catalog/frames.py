@@ -18,12 +18,12 @@ from hyperdatasets.core.errors import (
     NotFound,
     SiteOwnedField,
 )
+from hyperdatasets.core.registering import registered
 from metadata_service.catalog import vectors
 from metadata_service.catalog.batch import Batch
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.contents import Contents
 from metadata_service.catalog.outcomes import Failure, Outcome
-from metadata_service.catalog.registering import registered
 from metadata_service.catalog.rows import frame_of, row_of
 from metadata_service.catalog.tombstones import withdrawn, withdrawn_ids
 from metadata_service.catalog.versions import Edit, edit

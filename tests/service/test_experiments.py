@@ -27,6 +27,7 @@ from hyperdatasets.core.errors import (
     ViewNotPublished,
     ViewPublished,
 )
+from hyperdatasets.formats.media.pixels import RULES
 from hyperdatasets.v1 import experiment_service_pb2 as pb
 from metadata_service.server import Service
 
@@ -60,6 +61,11 @@ def unpinned(name: str = "look") -> Experiment:
 def taking_up(clone: Experiment, client: MetadataClient) -> MetadataClient:
     """A client as a process has it that was started with HYPERDATASETS_EXPERIMENT."""
     return MetadataClient(replace(client.config, experiment=clone.id))
+
+
+def test_an_experiment_records_the_rules_of_its_decoder(client: MetadataClient) -> None:
+    with Experiment.start(project="lab", name="run", client=client) as experiment:
+        assert experiment.environment["decoder_rules"] == RULES == 2
 
 
 def test_over_a_draft_an_experiment_runs_unpinned_and_says_why() -> None:

@@ -13,6 +13,9 @@ METADATA_ADDED = "metadata added"
 METADATA_REPLACED = "metadata replaced"
 DIGEST_ADDED = "digest added"
 FILE_CHANGED = "file or grouping changed"
+CHANGES = (
+    ANNOTATIONS_ADDED, ANNOTATIONS_REPLACED, METADATA_ADDED, METADATA_REPLACED, DIGEST_ADDED, FILE_CHANGED,
+)  # fmt: skip
 
 
 class Registered(NamedTuple):
