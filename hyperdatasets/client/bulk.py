@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, TypeVar, cast
 
 from hyperdatasets.client.metadata import MetadataClient, new_request_id
@@ -220,25 +219,22 @@ def _tables(table: Any, *, dataset: str, version: str, mode: str) -> Iterator[_S
 def _batches(
     frames: Iterable[WithVectors], result: WriteResult, *, dataset: str, version: str, mode: str, normal: bool
 ) -> Iterator[_Sent]:
-    numbered = enumerate(frames)
-    while part := list(islice(numbered, BATCH)):
-        sent = _empty(dataset, version, mode)
-        size = 0
-        for index, (plain, vectors) in part:
-            try:
-                fields = to_fields(cast("Frame", plain) if normal else normalise(_checked(plain))[0])
-            except HyperdatasetsError as error:
-                frame_id = str(plain.get("id", "")) if isinstance(plain, Mapping) else ""
-                result.append(FailedFrame(index, frame_id, error.reason, error.message))
-                continue
-            named = [pb.NamedVector(field=field, values=values) for field, values in vectors.items()]
-            size += sent.request.frames.add(frame=fields, vectors=named).ByteSize()
-            sent.indexes.append(index)
-            if size > BATCH_BYTES:
-                yield sent
-                sent, size = _empty(dataset, version, mode), 0
-        if sent.indexes:
+    sent, size = _empty(dataset, version, mode), 0
+    for index, (plain, vectors) in enumerate(frames):
+        try:
+            fields = to_fields(cast("Frame", plain) if normal else normalise(_checked(plain))[0])
+        except HyperdatasetsError as error:
+            frame_id = str(plain.get("id", "")) if isinstance(plain, Mapping) else ""
+            result.append(FailedFrame(index, frame_id, error.reason, error.message))
+            continue
+        named = [pb.NamedVector(field=field, values=values) for field, values in vectors.items()]
+        size += sent.request.frames.add(frame=fields, vectors=named).ByteSize()
+        sent.indexes.append(index)
+        if size > BATCH_BYTES or len(sent.indexes) == BATCH:
             yield sent
+            sent, size = _empty(dataset, version, mode), 0
+    if sent.indexes:
+        yield sent
 
 
 def iterated(frames: Iterable[Frames]) -> Iterable[Frames]:

@@ -17,9 +17,9 @@ Id = int | str
 UNREADABLE = "a COCO file that cannot be read"
 _LISTS = ("images", "annotations", "categories")
 _WORDS = re.compile(r"[a-z]+")
-_START = re.compile(rb'"(images|annotations|categories)"\s*:\s*\[')
+_LIST = re.compile(rb"\s*:\s*\[")
 _RESULT = re.compile(rb'^\s*\[\s*\{[^{}\[\]]*"image_id"\s*:|^\s*\[\s*\{.{0,2000}?"image_id"\s*:', re.DOTALL)
-_OBJECTS = re.compile(rb'"(images|categories)"\s*:\s*\[\s*\{')
+_OBJECTS = re.compile(rb"\s*:\s*\[\s*\{")
 
 
 @dataclass(slots=True)
@@ -47,10 +47,22 @@ class Document:
 
 def looks_like_coco(content: bytes) -> bool:
     """Whether JSON text has what a COCO file has; keys may come in any order."""
-    found = {match[1] for match in _START.finditer(content)}
-    if b"images" in found:
-        return bool(_OBJECTS.search(content)) or b"annotations" in found
-    return {b"annotations", b"categories"} <= found or bool(_RESULT.match(content[:8192]))
+    if _has_list(content, b"images", _LIST):
+        pictures = _has_list(content, b"images", _OBJECTS) or _has_list(content, b"categories", _OBJECTS)
+        return pictures or _has_list(content, b"annotations", _LIST)
+    both = _has_list(content, b"annotations", _LIST) and _has_list(content, b"categories", _LIST)
+    return both or bool(_RESULT.match(content[:8192]))
+
+
+def _has_list(content: bytes, key: bytes, value: re.Pattern[bytes]) -> bool:
+    """Whether a key stands before such a value; the key is searched for as bytes, since files are large."""
+    quoted = b'"' + key + b'"'
+    at = content.find(quoted)
+    while at >= 0:
+        if value.match(content, at + len(quoted)):
+            return True
+        at = content.find(quoted, at + 1)
+    return False
 
 
 def load(folder: Folder, ledger: Ledger) -> Iterator[Document]:

@@ -140,8 +140,14 @@ class Merger:
         entry.items += [item_of(each, place) for each in _objects(own, "annotations")]
 
     def _add_annotations(self, document: Document) -> None:
+        of_image = self._paths[document.path].items()
+        clear = {image_id: self.pictures[paths[0]].said for image_id, paths in of_image if len(paths) == 1}
         for number, content in enumerate(document.annotations):
             said = _Said(content, document, number)
+            image_id = content.get("image_id")
+            if type(image_id) is int and image_id in clear and not self._several and "segments_info" not in content:
+                clear[image_id].append(said)  # as nearly all are
+                continue
             path = self._picture_of(said)
             if path and "segments_info" in content:
                 self._add_panoptic(self.pictures[path].entry, said)
@@ -164,9 +170,6 @@ class Merger:
 
     def _add(self, picture: Picture, said: _Said) -> None:
         """One more annotation, unless another document has the same one: then both are one object."""
-        if not self._several:
-            picture.said.append(said)
-            return
         known = picture.known.setdefault(id_of(said.content.get("id")), [])
         for place in known if said.content.get("id") is not None else ():
             other = picture.said[place]
