@@ -68,7 +68,7 @@ def test_registering_again_changes_nothing_and_keeps_corrections(site: SiteUnder
 def test_a_published_dataset_gets_a_new_draft(site: SiteUnderTest) -> None:
     site.register()
     DatasetVersion.get_current("clinic/cells", client=site.client).publish_version("v1")
-    (site.data / "raw" / "new.txt").write_text("a text")
+    (site.data / "raw" / "new.bin").write_text("a text")
     assert site.register().frames["added"] == 1
     assert DatasetVersion.get_current("clinic/cells", client=site.client).frame_count == 13
     with pytest.raises(VersionPublished):
@@ -247,10 +247,10 @@ def test_paths_outside_of_a_root_are_refused(site: SiteUnderTest, path: str) -> 
 def test_links_out_of_a_root_are_not_followed(site: SiteUnderTest, tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("secret")
-    (site.data / "raw" / "link.txt").symlink_to(secret)
+    (site.data / "raw" / "link.bin").symlink_to(secret)
     done = site.register()
     assert done.frames["added"] == 12
-    assert any("link.txt" in note.place for note in done.losses())
+    assert any("link.bin" in note.place for note in done.losses())
 
 
 def test_bad_files_are_reported_and_the_others_kept(site: SiteUnderTest) -> None:
