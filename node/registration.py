@@ -19,7 +19,7 @@ from hyperdatasets.core.errors import InvalidArgument, InvalidFrame, NotFound
 from hyperdatasets.core.names import split_dataset
 from hyperdatasets.formats.entry import Entry
 from hyperdatasets.formats.folder import Folder
-from hyperdatasets.formats.intake import DISAPPEARED, LEFT_OUT, PRUNED, STORED_KEPT, Counted, Intake, Options
+from hyperdatasets.formats.intake import DISAPPEARED, LEFT_OUT, PRUNED, Counted, Intake, Options, note_difference
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.media.previews import PreviewPool
 from node.centre import Centre
@@ -27,7 +27,7 @@ from node.config import NodeConfig
 from node.keys import Keys
 from node.leaving import Leaving
 from node.scanning import Scanned, Scanner
-from node.site_table import SiteTable, TableOrder
+from node.site_table import SiteTable, TableOrder, inside
 from node.sources.local import LocalRoot
 from node.store import KnownFrame, NodeStore, Registered
 
@@ -85,7 +85,12 @@ class Registration:
         self._root, folder = _located(order.path, roots)
         below = os.fsencode(folder.relative_to(self._root.folder.resolve()))
         self._below = b"" if below == b"." else below + b"/"
-        self._intake = Intake(Folder(folder, lambda path: self._root.file(self.path(path))), order.options)
+        listed = Folder(
+            folder,
+            lambda path: self._root.file(self.path(path)),
+            without=inside(order.table, self._root, self._below),
+        )
+        self._intake = Intake(listed, order.options)
         self._ledger = self._intake.ledger
         self._table = SiteTable.read(order.table, self._intake.reading, self._root, self._below)
         self._leaving = Leaving(config, keys, self._root.alias, self._intake, self.path)
@@ -111,8 +116,7 @@ class Registration:
         with PreviewPool(_WORKERS) as previews, ThreadPoolExecutor(_WORKERS, thread_name_prefix="register") as pool:
             known = self._store.same_files(self._root.alias)
             scanner = Scanner(self._root, self.path, known, previews, strict=self._config.profile == "strict")
-            read = (entry for entry in self._intake.entries() if entry.path != self._table.path)
-            entries = map(self._leaving.hidden, read)
+            entries = map(self._leaving.hidden, self._intake.entries())
             while batch := list(islice(entries, _BATCH)):
                 self._take(target, batch, list(pool.map(scanner.scan, batch)))
                 yield self._progress
@@ -120,7 +124,7 @@ class Registration:
         yield self._progress
 
     def _check_table(self, dataset: str) -> None:
-        contexts = {os.fsdecode(path.removeprefix(self._below)): each.context for path, each in self._known.items()}
+        contexts = {self._relative(path): each.context for path, each in self._known.items()}
         self._table.check_contexts(contexts, self._store.context_ids(dataset))
         self._table.check_types(self._store.column_types(dataset))
 
@@ -200,14 +204,19 @@ class Registration:
         for failed in result:
             self._counted.refused(first + failed.index, self._shown(made[failed.index][1]), failed.message)
         for each in result.differences:
-            self._ledger.notice("frames", self._shown(made[each.index][1]), STORED_KEPT, each.part)
+            note_difference(self._ledger, self._shown(made[each.index][1]), each.part)
 
     def _shown(self, registered: Registered) -> str:
-        return os.fsdecode(registered.files[0].path.removeprefix(self._below))
+        return self._relative(registered.files[0].path)
+
+    def _relative(self, path: bytes) -> str:
+        return os.fsdecode(path.removeprefix(self._below))
 
     def _disappeared(self, target: _Target) -> None:
         """Frames of this folder in the draft that were not read now."""
-        gone = {each.frame_id: path for path, each in self._known.items() if each.frame_id not in self._seen}
+        folder = self._intake.reading.folder
+        unread = ((path, each) for path, each in self._known.items() if each.frame_id not in self._seen)
+        gone = {each.frame_id: path for path, each in unread if not folder.may_hold(self._relative(path))}
         if not gone:
             return
         there = target.draft.held(gone)

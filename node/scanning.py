@@ -11,7 +11,7 @@ from typing import Any
 
 from hyperdatasets.core.errors import HyperdatasetsError
 from hyperdatasets.formats.entry import Entry
-from hyperdatasets.formats.media import Media, UnreadableMedia, probe
+from hyperdatasets.formats.media import Media, NotShown, UnreadableMedia, probe
 from hyperdatasets.formats.media.previews import PreviewPool, has_preview
 from node.content import digest
 from node.sources.local import Identity, LocalRoot, read
@@ -95,11 +95,13 @@ class Scanner:
         return bytes(known["sha256"]) if before == identity else None
 
     def _preview(self, content: bytearray, media: Media) -> tuple[bytes, str]:
-        """A small picture; of a picture that cannot be decoded there is no frame either."""
+        """A small picture; a picture that is damaged gets no frame either."""
         if not has_preview(media.content_type) or (self._strict and media.content_type in _MEDICAL):
             return b"", ""
         try:
             return self._previews.preview(content, media.content_type), ""
+        except NotShown as error:
+            return b"", str(error)
         except UnreadableMedia as error:
             if media.content_type.startswith("image/"):
                 raise

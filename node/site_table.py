@@ -47,24 +47,29 @@ class TableOrder:
             raise InvalidArgument(f"{', '.join(asked)} needs a table: say which with --columns")
 
 
-class SiteTable:
-    """A table with the rows of files; without one, no file has a row.
+def inside(order: TableOrder, root: LocalRoot, below: bytes) -> frozenset[str]:
+    """The path of the table in the folder, if it lies there: neither data nor annotations.
 
-    Attributes:
-        path: of the table in the folder; empty if it lies elsewhere.
+    Raises:
+        NotFound: there is no such table.
     """
+    path = _located(order.file, root, below) if order.file else b""
+    return frozenset({os.fsdecode(path.removeprefix(below))} if path and path.startswith(below) else ())
 
-    def __init__(self, order: TableOrder, matched: tables.Matched | None, path: str, ledger: Ledger) -> None:
-        self._order, self._matched, self._ledger, self.path = order, matched, ledger, path
+
+class SiteTable:
+    """A table with the rows of files; without one, no file has a row."""
+
+    def __init__(self, order: TableOrder, matched: tables.Matched | None, ledger: Ledger) -> None:
+        self._order, self._matched, self._ledger = order, matched, ledger
 
     @classmethod
     def read(cls, order: TableOrder, reading: Reading, root: LocalRoot, below: bytes) -> SiteTable:
         """Raises InvalidArgument, NotFound: there is no such table or column, or it cannot be read."""
         ledger = reading.ledger
         if not order.file:
-            return cls(order, None, "", ledger)
+            return cls(order, None, ledger)
         path = _located(order.file, root, below)
-        inside = os.fsdecode(path.removeprefix(below)) if path.startswith(below) else ""
         try:
             file = root.file(path)
         except OSError as error:
@@ -76,11 +81,9 @@ class SiteTable:
             )  # fmt: skip
         folder = reading.folder
         names = (str(folder.path), os.fsdecode(below).rstrip("/"))
-        matched = tables.match(table, (each for each in folder.files if each != inside), folders=names)
-        if inside:
-            reading.used.add(inside)
+        matched = tables.match(table, folder.files, folders=names)
         _tell(ledger, table, matched)
-        return cls(order, matched, inside, ledger)
+        return cls(order, matched, ledger)
 
     @property
     def columns(self) -> Collection[str]:
@@ -166,6 +169,7 @@ def _noted(note: tables.Note) -> Note:
 
 def _located(name: str, root: LocalRoot, below: bytes) -> bytes:
     """The path of the table below the root: beside the data, or from the root on; an absolute path below the root."""
+    name = os.path.normpath(name)
     if os.path.isabs(name):  # noqa: PTH117
         top = os.fsencode(root.folder.resolve()) + b"/"
         if os.fsencode(name).startswith(top):

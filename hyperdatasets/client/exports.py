@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain, count
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from pyroaring import BitMap
 
@@ -20,7 +21,7 @@ from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.frames import Frame
 from hyperdatasets.core.names import did_you_mean, nearest
 from hyperdatasets.formats import writing
-from hyperdatasets.formats.ledger import Ledger
+from hyperdatasets.formats.ledger import Ledger, listed
 from hyperdatasets.formats.registry import WRITTEN
 from hyperdatasets.formats.writing import Placed, Writer
 from hyperdatasets.v1 import dataview_service_pb2 as pb
@@ -28,6 +29,8 @@ from hyperdatasets.wire.frames import from_message
 
 FORMATS = tuple(WRITTEN)
 WITHOUT = "unassigned"  # the split of frames that have no value
+UNSAFE = "parts whose value cannot be the name of a file, and that have another name"
+SHARED = "parts whose value would have the name of another part, and that have a number in theirs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +105,11 @@ def export(
         media = Media(how.media, output, local_copy, reading.ledger)
         start = form.start if form.divides or not how.split_by else partial(PerSplit, form)
         writer: Writer = start(output, reading.subject(), reading.ledger)
+        parts = _Parts(how, form, reading.ledger)
         for key, frame in reading.frames():
             named = names.of(frame)
             media.put(frame, named)
-            writer.add(Placed(frame, named, _split(frame, how, form, reading.ledger), key))
+            writer.add(Placed(frame, named, parts.of(frame), key))
         writer.finish()
     told(reading.ledger, stacklevel=4)
     return reading.ledger
@@ -167,26 +171,54 @@ class _Reading:
         return not known
 
 
-def _split(frame: Frame, how: How, form: writing.WrittenFormat, ledger: Ledger) -> str:
-    """The part of the export that a frame belongs to."""
-    if not how.split_by:
-        meta = frame.get("meta", {})
-        split = meta.get("split", meta.get("site", {}).get("split"))
-        return split if isinstance(split, str) and not form.file_for_each_split else ""
-    value = _value(frame, how.split_by.split("."))
-    if value is None:
-        ledger.notice("frames", frame["id"], f"frames without `{how.split_by}`, in the part `{WITHOUT}`")
-        return WITHOUT
-    return writing.file_safe(value)
+class _Value(NamedTuple):
+    text: str
+    is_text: bool  # the number 5 is another value than the text `5`
 
 
-def _value(plain: Any, path: Sequence[str]) -> str | None:
-    """The text of a field; of a list that of its first element; None if it is absent."""
+class _Parts:
+    """The parts of an export; different values never share one."""
+
+    def __init__(self, how: How, form: writing.WrittenFormat, ledger: Ledger) -> None:
+        self._how, self._form, self._ledger = how, form, ledger
+        self._named: dict[_Value, str] = {}
+        self._taken = {WITHOUT}  # names
+
+    def of(self, frame: Frame) -> str:
+        """The name of the part that a frame belongs to."""
+        field_name = self._how.split_by
+        if not field_name:
+            meta = frame.get("meta", {})
+            split = meta.get("split", meta.get("site", {}).get("split"))
+            return split if isinstance(split, str) and not self._form.file_for_each_split else ""
+        values = list(dict.fromkeys(_values(frame, field_name.split("."))))
+        if not values:
+            self._ledger.notice("frames", frame["id"], f"frames without `{field_name}`, in the part `{WITHOUT}`")
+            return WITHOUT
+        if len(values) > 1:
+            reason = f"frames with several values of `{field_name}`, in the part of the first"
+            self._ledger.notice("frames", frame["id"], reason, listed(value.text[:40] for value in values))
+        return self._named.get(values[0]) or self._new(values[0])
+
+    def _new(self, value: _Value) -> str:
+        base = writing.file_safe(value.text)
+        names = chain([base], (f"{base}-{number}" for number in count(2)))
+        self._named[value] = name = next(each for each in names if each not in self._taken)
+        self._taken.add(name)
+        if name != value.text:
+            reason = UNSAFE if name == base else SHARED
+            self._ledger.notice("splits", name, reason, f"`{self._how.split_by}` is {value.text!r:.60}")
+        return name
+
+
+def _values(plain: Any, path: Sequence[str]) -> Iterator[_Value]:
+    """The values of a field, those of lists one by one; none if it is absent."""
     if isinstance(plain, list):
-        return _value(plain[0], path) if plain else None
-    if path:
+        for each in plain:
+            yield from _values(each, path)
+    elif path:
         name = "annotations" if path[0] == "rois" else "labels" if path[0] == "label" else path[0]
-        return _value(plain.get(name), path[1:]) if isinstance(plain, dict) else None
-    if plain is None or isinstance(plain, dict):
-        return None
-    return str(plain).lower() if isinstance(plain, bool) else str(plain)
+        yield from _values(plain.get(name) if isinstance(plain, dict) else None, path[1:])
+    elif plain is not None and not isinstance(plain, dict):
+        text = str(plain).lower() if isinstance(plain, bool) else str(plain)
+        yield _Value(text, is_text=isinstance(plain, str))

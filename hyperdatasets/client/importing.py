@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from hyperdatasets.client import bulk
 from hyperdatasets.client.dataset import Dataset
@@ -22,12 +22,13 @@ from hyperdatasets.client.mask_labels import set_mask_labels
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.progress import bar
 from hyperdatasets.client.version import DatasetVersion
+from hyperdatasets.client.writing import AnyFrame
 from hyperdatasets.core.errors import InvalidFrame, NotFound
 from hyperdatasets.formats import agreement, archives
 from hyperdatasets.formats.agreement import Agreement
 from hyperdatasets.formats.entry import Entry, normal_frame
 from hyperdatasets.formats.folder import Folder
-from hyperdatasets.formats.intake import DISAPPEARED, LEFT_OUT, PRUNED, STORED_KEPT, Counted, Intake, Options
+from hyperdatasets.formats.intake import DISAPPEARED, LEFT_OUT, PRUNED, Counted, Intake, Options, note_difference
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.media import Media, UnreadableMedia, probe
 
@@ -58,6 +59,9 @@ class _Run:
 
     def uri_of(self, path: str) -> str:
         return f"{self.prefix}/{quote(path)}"
+
+    def path_of(self, uri: str) -> str:
+        return unquote(uri.removeprefix(f"{self.prefix}/").partition("#")[0])
 
 
 def import_frames(
@@ -131,7 +135,7 @@ def _write(run: _Run, name: str, project: str, client: MetadataClient, *, progre
     for failed in result:
         run.counted.refused(failed.index, failed.id, failed.message)
     for each in result.differences:
-        ledger.notice("frames", each.id, STORED_KEPT, each.part)
+        note_difference(ledger, each.id, each.part)
     ledger.frames = {
         "added": result.added, "updated": result.updated, "unchanged": result.unchanged, "refused": len(result),
         **result.changes,
@@ -207,14 +211,23 @@ def _disappeared(draft: DatasetVersion, run: _Run) -> None:
     query = f"sources.uri.keyword:{_escaped(run.prefix)}\\/*"
     if draft.count(frame_query=query) <= len(run.seen):
         return
-    gone = [frame for frame in draft.frames(frame_query=query) if frame.id not in run.seen]
+    folder = run.intake.reading.folder
+    gone = [
+        frame
+        for frame in draft.frames(frame_query=query)
+        if frame.id not in run.seen and not folder.may_hold(run.path_of(_uri(frame)))
+    ]
     if not gone:
         return
     for frame in gone:
         note = run.intake.ledger.skip if run.prune else run.intake.ledger.notice
-        note("frames", frame.to_plain()["sources"][0]["uri"], PRUNED if run.prune else DISAPPEARED, frame.id)
+        note("frames", _uri(frame), PRUNED if run.prune else DISAPPEARED, frame.id)
     if run.prune:
         run.intake.ledger.frames["pruned"] = draft.delete_frames([frame.id for frame in gone])
+
+
+def _uri(frame: AnyFrame) -> str:
+    return str(frame.to_plain()["sources"][0]["uri"])
 
 
 def _escaped(text: str) -> str:
@@ -235,6 +248,7 @@ def _folder(path: Path, *, dry_run: bool) -> Iterator[Folder]:
         with tempfile.TemporaryDirectory(prefix="hyperdatasets-") as place:
             yield Folder(archives.unpacked(path, Path(place) / "content"))
     elif path.is_file():
+        archives.check_read(path)
         yield Folder(path.parent, only=path.name)
     elif path.is_dir():
         yield Folder(path)

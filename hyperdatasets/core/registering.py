@@ -7,6 +7,8 @@ from typing import Any, NamedTuple, cast
 from hyperdatasets.core.canonical import join_parts, shared_part, site_part
 from hyperdatasets.core.frames import Frame
 
+NONE_CAME = "no annotations"
+"""The part of a frame that is kept when annotations were to be replaced and none came: a file may be missing."""
 ANNOTATIONS_ADDED = "annotations added"
 ANNOTATIONS_REPLACED = "annotations replaced"
 METADATA_ADDED = "metadata added"
@@ -35,19 +37,15 @@ def registered(came: Frame, stored: Frame, *, replace: bool) -> Registered:
     changes, kept = _site_changes(came, stored), list[str]()
     shared = shared_part(stored)
     before, after = shared.get("annotations"), came.get("annotations")
-    if before != after and (replace or not before):
-        shared = {**shared, "annotations": after} if after else _without_annotations(shared)
+    if after and before != after and (replace or not before):
+        shared = {**shared, "annotations": after}
         changes.append(ANNOTATIONS_REPLACED if before else ANNOTATIONS_ADDED)
-    elif before != after and after:
-        kept.append("annotations")
+    elif before and before != after and (after or replace):
+        kept.append("annotations" if after else NONE_CAME)
     meta = _meta(came, shared, changes, kept, replace=replace)
     if meta:
         shared = {**shared, "meta": meta}
     return Registered(join_parts(site_part(came), shared), changes, kept)
-
-
-def _without_annotations(shared: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in shared.items() if key != "annotations"}
 
 
 def _meta(came: Frame, shared: dict[str, Any], changes: list[str], kept: list[str], *, replace: bool) -> dict[str, Any]:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import lzma
+import posixpath
 import shutil
+import stat
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol, cast
 
 from hyperdatasets.core.errors import FailedPrecondition, InvalidArgument
+from hyperdatasets.formats.folder import Folder, suffix
+from hyperdatasets.formats.suffixes import ARCHIVES
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 MAX_MEMBERS = 10_000_000
@@ -19,10 +26,15 @@ _COPIED = 1 << 20
 
 
 class Member(NamedTuple):
-    """A regular file in an archive."""
+    """A regular file in an archive.
+
+    Attributes:
+        crc: its CRC-32, where the archive has it.
+    """
 
     name: str
     size: int
+    crc: int | None = None
 
 
 class _Archive(Protocol):
@@ -35,6 +47,18 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES) and path.is_file()
 
 
+def check_read(path: Path) -> None:
+    """Refuse a file that holds others, or one other, in a way that is not read here.
+
+    Raises:
+        InvalidArgument: always with what to do.
+    """
+    if suffix(path.name) in ARCHIVES:
+        raise InvalidArgument(
+            f"{path} is an archive or a compressed file of a kind that is not read; unpack it yourself"
+        )
+
+
 def unpacked(archive: Path, into: Path | None = None) -> Path:
     """The folder with the content of an archive; unpacked beside it unless it is there already.
 
@@ -42,14 +66,14 @@ def unpacked(archive: Path, into: Path | None = None) -> Path:
         into: another place for the folder.
 
     Raises:
-        InvalidArgument: it cannot be read, or a name in it would lead out of the folder.
+        InvalidArgument: it cannot be read, has a name twice, or a name in it would lead out of the folder.
         FailedPrecondition: the disk has not enough room, or the folder is there with other content.
     """
     folder = into or archive.with_name(_stem(archive))
     with _opened(archive) as content:
         members = list(_checked(archive, content))
         if folder.exists():
-            _check_same(archive, folder, members)
+            _check_same(archive, content, folder, members)
         else:
             _unpack(archive, content, members, folder)
     return folder
@@ -91,43 +115,73 @@ def _copy(archive: Path, content: _Archive, member: Member, to: Path) -> None:
 
 
 def _checked(archive: Path, content: _Archive) -> Iterator[Member]:
-    for number, member in enumerate(content.members()):
+    names: set[str] = set()
+    for member in content.members():
         parts = member.name.replace("\\", "/").split("/")
         if member.name.startswith("/") or ".." in parts or "\0" in member.name:
             raise InvalidArgument(f"{archive}: `{member.name[:80]}` would lead out of its folder; it is not unpacked")
-        if number >= MAX_MEMBERS:
+        if len(names) >= MAX_MEMBERS:
             raise InvalidArgument(f"{archive}: more than {MAX_MEMBERS} files")
+        if (name := posixpath.normpath(member.name)) in names:
+            raise InvalidArgument(
+                f"{archive}: `{name[:80]}` is in it more than once; unpack it yourself and give the folder"
+            )
+        names.add(name)
         yield member
 
 
-def _check_same(archive: Path, folder: Path, members: list[Member]) -> None:
-    """The folder of an earlier run has the same files, by name and size."""
-    other = [each.name for each in members if not _has_size(folder / each.name, each.size)]
-    if other:
+def _check_same(archive: Path, content: _Archive, folder: Path, members: list[Member]) -> None:
+    """The folder of an earlier run has the same files, by name and content, and no others."""
+    names = {posixpath.normpath(each.name) for each in members}
+    more = (name for name in Folder(folder).files if name not in names)
+    changed = (each.name for each in members if not _is_same(content, each, folder / each.name))
+    if (other := next(chain(more, changed), None)) is not None:
         raise FailedPrecondition(
-            f"{folder} is there already, and `{other[0]}` in it is not that of {archive.name}; import the folder, or "
+            f"{folder} is there already, and `{other}` in it is not that of {archive.name}; import the folder, or "
             "move it away"
         )
 
 
-def _has_size(path: Path, size: int) -> bool:
-    return path.is_file() and path.stat().st_size == size
+def _is_same(content: _Archive, member: Member, path: Path) -> bool:
+    if not path.is_file() or path.stat().st_size != member.size:
+        return False
+    with path.open("rb") as file:
+        if member.crc is not None:
+            return _crc(file) == member.crc
+        with content.open(member.name) as source:
+            return all(piece == file.read(len(piece)) for piece in iter(lambda: source.read(_COPIED), b""))
+
+
+def _crc(file: BinaryIO) -> int:
+    state = 0
+    while piece := file.read(_COPIED):
+        state = zlib.crc32(piece, state)
+    return state
+
+
+def _special(archive: Path, name: str) -> InvalidArgument:
+    detail = "is a link or a device, which is not unpacked; unpack the archive yourself"
+    return InvalidArgument(f"{archive}: `{name[:80]}` {detail}")
 
 
 class _Zip:
-    def __init__(self, file: zipfile.ZipFile) -> None:
-        self._file = file
+    def __init__(self, archive: Path, file: zipfile.ZipFile) -> None:
+        self._archive, self._file = archive, file
 
     def members(self) -> Iterator[Member]:
-        return (Member(each.filename, each.file_size) for each in self._file.infolist() if not each.is_dir())
+        for each in self._file.infolist():
+            if stat.S_IFMT(each.external_attr >> 16) not in {0, stat.S_IFREG, stat.S_IFDIR}:
+                raise _special(self._archive, each.filename)
+            if not each.is_dir():
+                yield Member(each.filename, each.file_size, each.CRC)
 
     def open(self, name: str) -> BinaryIO:
         return cast("BinaryIO", self._file.open(name))
 
 
 class _Tar:
-    def __init__(self, file: tarfile.TarFile) -> None:
-        self._file = file
+    def __init__(self, archive: Path, file: tarfile.TarFile) -> None:
+        self._archive, self._file = archive, file
         self._known: dict[str, tarfile.TarInfo] = {}
 
     def members(self) -> Iterator[Member]:
@@ -137,9 +191,7 @@ class _Tar:
                 self._known[name] = each
                 yield Member(name, each.size)
             elif not each.isdir():
-                raise InvalidArgument(
-                    f"`{name[:80]}` is a link or a device, which is not unpacked; unpack the archive yourself"
-                )
+                raise _special(self._archive, name)
 
     def open(self, name: str) -> BinaryIO:
         return cast("BinaryIO", self._file.extractfile(self._known[name]))
@@ -150,11 +202,11 @@ def _opened(archive: Path) -> Iterator[_Archive]:
     try:
         if archive.name.lower().endswith(".zip"):
             with zipfile.ZipFile(archive) as file:
-                yield _Zip(file)
+                yield _Zip(archive, file)
         else:
             with tarfile.open(archive) as tar:
-                yield _Tar(tar)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+                yield _Tar(archive, tar)
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise InvalidArgument(f"{archive} cannot be read as an archive: {error}") from None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 
 from hyperdatasets.core.normalise import MAX_ANNOTATIONS
@@ -20,12 +20,14 @@ from hyperdatasets.formats.conll_text import (
     scheme_of,
 )
 from hyperdatasets.formats.entry import Entry, Item
-from hyperdatasets.formats.folder import Folder, Unreadable
+from hyperdatasets.formats.folder import Folder, Unreadable, stem
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.reading import Evidence, Format, Reading, counted, sample
 from hyperdatasets.formats.split_names import split_of_file
+from hyperdatasets.formats.suffixes import DOCUMENTS
 
 UNREADABLE = "a CoNLL file that cannot be read"
+NOT_TAGGED = "text files whose lines mostly have no token and tag, not read"
 COLUMNS = "cells between token and tag (such as parts of speech), which have no field"
 TOO_MANY = f"entities beyond the {MAX_ANNOTATIONS} that a frame may have"
 TWO_SIGNS = "positions count each line end of this file as two characters (CRLF)"
@@ -36,6 +38,7 @@ _SUFFIXES = (
 )  # fmt: skip
 _HEAD = 1 << 14  # bytes
 _MOST = 0.8  # of the lines of a file
+_HALF = 0.5
 
 
 def _recognise(folder: Folder) -> Evidence | None:
@@ -54,23 +57,38 @@ def _likely(folder: Folder) -> list[str]:
 
 def _is_conll(folder: Folder, path: str) -> bool:
     """Whether nearly all lines at the beginning end with a tag, and some are of entities."""
+    tagged = _tagged(rows := _rows(folder, path))
+    widths = Counter(map(len, tagged))
+    usual = widths.most_common(1)[0][1] if widths else 0
+    return any(cells[-1] != "O" for cells in tagged) and usual >= _MOST * len(rows)
+
+
+def _is_mostly_tagged(folder: Folder, path: str) -> bool:
+    """Whether a file beside those that were recognised is read, too: its odd lines are lost one by one."""
+    rows = _rows(folder, path)
+    return bool(rows) and len(_tagged(rows)) >= _HALF * len(rows)
+
+
+def _rows(folder: Folder, path: str) -> list[list[str]]:
+    """The cells of the lines at the beginning; none if they are no text."""
     try:
         head = folder.head(path, _HEAD)
         lines = _decoded(head, whole=False).removeprefix("\ufeff").split("\n")
     except Unreadable:
-        return False
+        return []
     if len(head) == _HEAD:
         del lines[-1]  # cut
-    given = [line.split() for line in lines if line.strip() and not line.startswith((DOCUMENT, "#"))]
-    tagged = [cells for cells in given if len(cells) > 1 and TAG.fullmatch(cells[-1])]
-    widths = Counter(map(len, tagged))
-    usual = widths.most_common(1)[0][1] if widths else 0
-    return any(cells[-1] != "O" for cells in tagged) and usual >= _MOST * len(given)
+    return [line.split() for line in lines if line.strip() and not line.startswith((DOCUMENT, "#"))]
+
+
+def _tagged(rows: Sequence[list[str]]) -> list[list[str]]:
+    return [cells for cells in rows if len(cells) > 1 and TAG.fullmatch(cells[-1])]
 
 
 def _read(reading: Reading) -> Iterator[Entry]:
     paths = _likely(reading.folder)
-    found = [path for path in paths if _is_conll(reading.folder, path)] or paths
+    found = [path for path in paths if _is_mostly_tagged(reading.folder, path)] or paths
+    _lose_others(reading, set(paths).difference(found, reading.unread))
     for path in found:
         reading.used.add(path)
         try:
@@ -81,6 +99,13 @@ def _read(reading: Reading) -> Iterator[Entry]:
             continue
         yield from _entries(path, text, reading.ledger)
     reading.rest(found)
+
+
+def _lose_others(reading: Reading, paths: Collection[str]) -> None:
+    for path in sorted(paths):
+        if stem(path).lower() not in DOCUMENTS:
+            reading.used.add(path)
+            reading.ledger.lose("annotation files", path, NOT_TAGGED)
 
 
 def _entries(path: str, text: str, ledger: Ledger) -> Iterator[Entry]:

@@ -35,8 +35,9 @@ def add_tracks(path: str, meta: Element | None, tracks: Sequence[Element], spec:
             where = f"{place}, frame {found or '?'}"
             if shape.tag not in KINDS:
                 ledger.lose("attributes", where, "parts of a track that are not known", f"<{shape.tag[:60]}>")
-            elif shape.get("outside") == "1":
-                continue  # the end of the visible part: not an object
+            elif shape.get("outside") == "1":  # the end of the visible part: not an object, but a frame of the task
+                if found and (picture := pictures.get(int(found))):
+                    _add_facts(picture, meta, track, size, path, described)
             elif not found:
                 ledger.lose(KINDS[shape.tag], where, NO_FRAME)
             elif (picture := pictures.get(int(found))) is None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+import stat
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -13,8 +15,11 @@ from hyperdatasets.formats.suffixes import ANNOTATIONS, DOCUMENTS, MEDIA, NO_DAT
 
 Opener = Callable[[str], BinaryIO]
 """Opens the file at a relative path for reading; raises OSError."""
+NOT_REGULAR = "it is no regular file"
 _NEVER_DATA = ANNOTATIONS | TABLES | NO_DATA
 _TEXTS = frozenset({".txt", ".lst", ".list"})
+_WRITTEN = frozenset({".md", ".rst", ".html", ".htm"})
+_MANUALS = frozenset({"doc", "docs", "documentation", "wiki"})  # names of folders
 JUNK = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "$recycle.bin"})
 """Files and folders that operating systems leave, in lower case; hidden ones begin with a dot."""
 ROLES = frozenset({
@@ -41,14 +46,19 @@ class Folder:
         files: all that may be data or annotations.
         junk: hidden files and folders, and what operating systems leave.
         links: links to folders, which are not followed.
+        broken: links that lead nowhere, or to themselves.
+        outward: links to files outside of the folder; they are among `files`, too.
         closed: folders that may not be read.
     """
 
-    def __init__(self, path: Path, opener: Opener | None = None, *, only: str = "") -> None:
+    def __init__(
+        self, path: Path, opener: Opener | None = None, *, only: str = "", without: Collection[str] = ()
+    ) -> None:
         """
         Args:
             opener: opens files instead of the operating system, by their relative paths.
             only: name of the one file that counts.
+            without: paths of files that are read apart: no reader sees them.
         """
         if not path.is_dir():
             raise NotFound(f"there is no folder {path}", kind="folder", name=str(path))
@@ -56,30 +66,64 @@ class Folder:
         self._opener = opener
         self.junk: list[str] = []
         self.links: list[str] = []
+        self.broken: list[str] = []
+        self.outward: list[str] = []
         self.closed: list[str] = []
-        self.files: list[str] = [only] if only else sorted(self._walk(os.fspath(path), ""))
+        self._real_folder = cache(os.path.realpath)
+        self.files: list[str] = [only] if only else sorted(set(self._walk()).difference(without))
 
-    def _walk(self, folder: str, prefix: str) -> Iterator[str]:
+    def _walk(self) -> Iterator[str]:
+        waiting = [""]
+        while waiting:
+            prefix = waiting.pop()
+            try:
+                with os.scandir(os.path.join(self.path, prefix)) as found:  # noqa: PTH118  # half the time of Path
+                    for each in found:
+                        yield from self._placed(each, f"{prefix}{each.name}", waiting)
+            except OSError:
+                self.closed.append(prefix.rstrip("/") or ".")
+
+    def _placed(self, found: os.DirEntry[str], path: str, waiting: list[str]) -> Iterator[str]:
+        """Yield the path of a file; keep that of anything else where it belongs."""
+        if found.name.startswith(".") or found.name.lower() in JUNK:
+            self.junk.append(path)
+        elif found.is_dir(follow_symlinks=False):
+            waiting.append(f"{path}/")
+        elif not found.is_symlink() or self._leads_to_file(found.path, path):
+            yield path
+
+    def _leads_to_file(self, link: str, path: str) -> bool:
         try:
-            found = os.scandir(folder)
+            is_folder = stat.S_ISDIR(os.stat(link).st_mode)  # noqa: PTH116  # raises for a link to itself
+            is_inside = is_folder or self._is_inside(link)
         except OSError:
-            self.closed.append(prefix.rstrip("/") or ".")
-            return
-        with found:
-            for each in found:
-                path = f"{prefix}{each.name}"
-                if each.name.startswith(".") or each.name.lower() in JUNK:
-                    self.junk.append(path)
-                elif each.is_dir(follow_symlinks=False):
-                    yield from self._walk(each.path, f"{path}/")
-                elif each.is_symlink() and each.is_dir():
-                    self.links.append(path)
-                else:
-                    yield path
+            self.broken.append(path)
+            return False
+        if is_folder:
+            self.links.append(path)
+        elif not is_inside and self._opener is None:  # an opener decides itself whether it follows links
+            self.outward.append(path)
+        return not is_folder
+
+    def _is_inside(self, link: str) -> bool:
+        """Whether a link to a file stays in the folder; other folders are resolved once for all of their files."""
+        folder, name = os.path.split(os.path.join(os.path.dirname(link), os.readlink(link)))  # noqa: PTH115, PTH118, PTH120
+        target = os.path.join(self._real_folder(folder), name)  # noqa: PTH118
+        real = os.path.realpath(target) if os.path.islink(target) else target  # noqa: PTH114
+        return real.startswith(os.path.join(self._real_folder(os.fspath(self.path)), ""))  # noqa: PTH118
+
+    def may_hold(self, path: str) -> bool:
+        """Whether a file is there, or may be there where nothing can be read now."""
+        unread = (*self.closed, *self.links)
+        return path in self._there or any(place == "." or path.startswith(f"{place}/") for place in unread)
+
+    @cached_property
+    def _there(self) -> frozenset[str]:
+        return frozenset(self.files).union(self.broken)
 
     def open(self, path: str) -> BinaryIO:
-        """Raises OSError."""
-        return self._opener(path) if self._opener else (self.path / path).open("rb")
+        """Open a regular file, and never wait for a pipe. Raises OSError."""
+        return self._opener(path) if self._opener else opened(self.path / path)
 
     def head(self, path: str, size: int = 4_096) -> bytes:
         """The first bytes of a file; nothing if it cannot be read."""
@@ -124,13 +168,14 @@ class Folder:
         """Media; and where a folder has none, other files that may be data: texts, arrays, files of unknown types.
 
         Texts are data only where there are no media at all: beside media they are lists of names or label files.
+        Those that may be documentation are data only in folders that may be labels.
         """
         with_media = {parent(path) for path in self.media}
-        never = MEDIA | _NEVER_DATA | (_TEXTS if with_media else frozenset())
+        never = MEDIA | (_NEVER_DATA | _TEXTS if with_media else _NEVER_DATA - _WRITTEN)
         more = [
             path
             for path in self.with_suffix(*(ending for ending in self.by_suffix if ending not in never))
-            if parent(path) not in with_media and stem(path).lower() not in DOCUMENTS
+            if parent(path) not in with_media and not _is_document(path)
         ]
         return sorted(self.media + more) if more else self.media
 
@@ -163,6 +208,28 @@ class Folder:
 
     def below(self, folder: str) -> Sequence[str]:
         return [path for path in self.files if path.startswith(f"{folder}/")]
+
+
+def opened(path: Path) -> BinaryIO:
+    """Open a regular file for reading.
+
+    Raises:
+        OSError: it cannot be read, or is a pipe, a socket or a device, for which a reader would wait.
+    """
+    try:
+        file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115  # `Path.open` takes no opener
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a socket
+            raise OSError(errno.EINVAL, NOT_REGULAR) from None
+        raise
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, NOT_REGULAR)
+    return file
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def suffix(path: str) -> str:
@@ -198,6 +265,16 @@ def split_of(path: str) -> str:
 def is_role(name: str) -> bool:
     """Whether the name of a folder says what lies in it, so that it is no label."""
     return not ROLES.union(SPLITS).isdisjoint({name.lower(), _unnumbered(name.lower())})
+
+
+def _is_document(path: str) -> bool:
+    """Whether a file explains the others: `README.txt`; `guide.md`, but not `train/good/guide.md`."""
+    name = stem(path).lower()
+    if suffix(path) not in _WRITTEN:
+        return name in DOCUMENTS
+    folders = parent(path).lower().split("/")
+    word = name.replace("-", "_").replace(".", "_").partition("_")[0]
+    return word in DOCUMENTS or not folders[-1] or is_role(folders[-1]) or not _MANUALS.isdisjoint(folders)
 
 
 def _unnumbered(name: str) -> str:

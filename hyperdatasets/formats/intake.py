@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from hyperdatasets.core import registering
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument
 from hyperdatasets.core.names import did_you_mean, nearest
 from hyperdatasets.core.normalise import normalise
@@ -19,6 +20,7 @@ from hyperdatasets.formats.folder import Folder, suffix
 from hyperdatasets.formats.ledger import Kind, Ledger
 from hyperdatasets.formats.media import Media
 from hyperdatasets.formats.reading import Reading
+from hyperdatasets.formats.suffixes import ANNOTATIONS, ARCHIVES, MEDIA, TABLES
 
 NOT_ASKED_FOR = "annotations of classes that --classes does not list"
 WITHOUT_CLASSES = "frames without any of the classes that --classes lists"
@@ -27,7 +29,15 @@ LEFT_OUT = "files that cannot be read, left out"
 STORED_KEPT = (
     "stored annotations or metadata differ from the files, and were kept; --replace-annotations takes the files'"
 )
+NONE_CAME = (
+    "stored annotations were kept, since the files have none for these frames; delete them from the draft if that is "
+    "meant"
+)
 DISAPPEARED = "frames whose files have disappeared; --prune removes them from the draft"
+PACKED = "archives and compressed files, not unpacked"
+COMPRESSED = "compressed annotation files, not read; unpack them"
+BROKEN = "links that lead nowhere"
+OUTWARD = "links that lead out of the folder, and are followed"
 PRUNED = "frames whose files have disappeared, removed from the draft (--prune)"
 
 
@@ -145,6 +155,14 @@ class Intake:
         return replace(entry, frame={**(entry.frame or {}), "annotations": kept})
 
 
+def note_difference(ledger: Ledger, place: str, part: str) -> None:
+    """Names a part of a known frame that was not taken from the files."""
+    if part == registering.NONE_CAME:
+        ledger.notice("frames", place, NONE_CAME)
+    else:
+        ledger.notice("frames", place, STORED_KEPT, part)
+
+
 class Counted:
     """What was kept of each frame on its way to the service, so that it can be taken back if the frame is refused."""
 
@@ -192,5 +210,20 @@ def _tell_of_folder(folder: Folder, ledger: Ledger) -> None:
         ledger.skip("other files", path, "hidden files, and files that operating systems leave")
     for path in folder.links:
         ledger.lose("other files", path, "links to folders, which are not followed")
+    for path in folder.broken:
+        ledger.lose(_kind_by_name(path), path, BROKEN)
+    for path in folder.outward:
+        ledger.notice(_kind_by_name(path), path, OUTWARD)
+    for path in folder.with_suffix(*ARCHIVES):
+        if suffix(path[: -len(suffix(path))]) in ANNOTATIONS | TABLES:
+            ledger.lose("annotation files", path, COMPRESSED)
+        else:
+            ledger.notice("other files", path, PACKED)
     for path in folder.closed:
         ledger.unreadable(path, "folders that may not be read")
+
+
+def _kind_by_name(path: str) -> Kind:
+    if suffix(path) in MEDIA:
+        return "frames"
+    return "annotation files" if suffix(path) in ANNOTATIONS else "other files"

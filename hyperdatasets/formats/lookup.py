@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import posixpath
+import unicodedata
 from collections.abc import Iterable, Iterator
+from functools import cached_property
+from urllib.parse import unquote
 
 from hyperdatasets.formats.folder import SPLITS, name_of, parent, posix, split_of
 
@@ -38,6 +41,23 @@ class Lookup:
             if ends:
                 return _of_split(ends, split)
         return []
+
+    def alike(self, name: str, *, beside: str = "", split: str = "") -> list[str]:
+        """The same for names that differ by case, Unicode normalisation or %-escapes: a guess, to be told."""
+        lookup, originals = self._alike
+        found = lookup.find(_folded(posix(name)), beside=_folded(beside), split=split)
+        return sorted(path for each in found for path in originals[each])
+
+    @cached_property
+    def _alike(self) -> tuple[Lookup, dict[str, list[str]]]:
+        originals: dict[str, list[str]] = {}
+        for path in self._there:
+            originals.setdefault(_folded(path), []).append(path)
+        return Lookup(originals), originals
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", unquote(name)).casefold()
 
 
 def _of_split(paths: list[str], split: str) -> list[str]:

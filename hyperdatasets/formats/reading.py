@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hyperdatasets.formats.entry import Entry
-from hyperdatasets.formats.folder import Folder
+from hyperdatasets.formats.folder import Folder, suffix
 from hyperdatasets.formats.ledger import Ledger, listed
+from hyperdatasets.formats.suffixes import ARCHIVES
 
 Colour = tuple[int, int, int]
 MaskLabels = dict[str, dict[Colour, list[str]]]
@@ -55,7 +56,7 @@ class Reading:
         """Names the files that are neither data nor annotations; called once, at the end."""
         known = self.used.union(data, self.unread)
         for path in self.folder.files:
-            if path not in known:
+            if path not in known and suffix(path) not in ARCHIVES:  # archives are named by the intake
                 self.ledger.skip("other files", path, reason)
 
 

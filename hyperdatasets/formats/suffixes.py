@@ -12,10 +12,14 @@ SCANS = frozenset({".dcm", ".dicom", ".nii", ".nii.gz"})
 POINTS = frozenset({".pcd", ".ply"})
 ANNOTATIONS = frozenset({".xml", ".json", ".jsonl", ".yaml", ".yml", ".names", ".parquet", ".arrow", ".feather"})
 TABLES = frozenset({".csv", ".tsv", ".xlsx", ".xls"})
+ARCHIVES = frozenset({
+    ".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".7z", ".rar", ".zst", ".lz4",
+})  # fmt: skip
+"""Files that hold others, and compressed files; `.nii.gz` is a suffix of its own."""
 NO_DATA = frozenset({
     ".md", ".rst", ".py", ".pyc", ".ipynb", ".sh", ".bat", ".cfg", ".ini", ".toml", ".log", ".cache", ".lock", ".html",
-    ".htm", ".css", ".js", ".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".tmp", ".part", ".bak",
-})  # fmt: skip
+    ".htm", ".css", ".js", ".tmp", ".part", ".bak",
+}) | ARCHIVES  # fmt: skip
 """Documents, programs, archives and leftovers."""
 DOCUMENTS = frozenset(
     {"readme", "license", "licence", "copying", "changelog", "notice", "citation", "authors", "makefile"}

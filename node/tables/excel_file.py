@@ -21,6 +21,7 @@ from node.tables.times import clock_text, date_text, time_text
 _OTHER_SHEETS = "only the first sheet is read"
 _NO_ZONE = "times without a zone are taken as UTC"
 _NO_RESULT = "formulas without a stored result"
+_DURATION = "durations, which cannot be used"
 _PADDED = re.compile(r"0{2,}")  # a number format that shows 7 as 007
 _EXACT = 1 << 53
 
@@ -108,6 +109,10 @@ def _read(results: Iterator[Any], formulas: Iterator[Any], notes: Notes) -> Iter
             if value is None and cell.data_type == "f":
                 detail = f"cell {cell.coordinate}; open the file in Excel and save it"
                 notes.add(_NO_RESULT, detail, row=row, lost=True, kind="table cells")
+        for cell in cells:
+            if isinstance(cell.value, timedelta):
+                detail = f"cell {cell.coordinate}: {shown(cell.value)}; write it as a number"
+                notes.add(_DURATION, detail, row=row, lost=True, kind="table cells")
         if not has_zone_note and any(isinstance(value, str) and value.endswith("Z") for value in values):
             has_zone_note = any(isinstance(cell.value, datetime) for cell in cells)
             if has_zone_note:
@@ -122,7 +127,9 @@ def _value(cell: Any) -> Cell:
         return date_text(value) if is_day else time_text(value)
     if isinstance(value, date):
         return date_text(value)
-    if isinstance(value, time | timedelta):
+    if isinstance(value, timedelta):
+        return None
+    if isinstance(value, time):
         return clock_text(value)
     if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
         value = int(value)

@@ -16,6 +16,7 @@ from node.tables.limits import MAX_BYTES
 from node.tables.notes import Notes, Report, shown
 from node.tables.sheet import Sheet
 from node.tables.spelling import ABSENT, Cell, Value
+from node.tables.zones import report_zones
 
 RESERVED = frozenset({"path"})
 """Private columns that the node fills itself."""
@@ -27,6 +28,8 @@ _OTHER_FORMATS = (
     (b"(\xb5/\xfd", "compressed with zstd; unpack it"),
     (b"SQLite format 3", "a SQLite database; save the table as CSV"),
 )
+_NO_TABLES = {b"{": "JSON", b"[": "JSON", b"<": "XML or HTML"}  # by what the text begins with
+_MARKS = b"\xef\xbb\xbf\xff\xfe"  # of UTF-8 and UTF-16
 
 
 class Row(NamedTuple):
@@ -142,7 +145,9 @@ def _sheet(file: BinaryIO, name: str, notes: Notes) -> Sheet:
     if size > MAX_BYTES:
         raise InvalidArgument(f"{name}: {size} bytes; at most {MAX_BYTES} are allowed")
     file.seek(0)
-    start = file.read(16)
+    start = file.read(64)
+    if what := _NO_TABLES.get(start.lstrip(_MARKS).replace(b"\0", b"").lstrip()[:1]):
+        raise InvalidArgument(f"{name}: it is {what}, no table; expected CSV, Parquet or Excel (.xlsx)")
     for magic, what in _OTHER_FORMATS:
         if start.startswith(magic):
             raise InvalidArgument(f"{name}: it is {what}")
@@ -172,7 +177,9 @@ def _table(found: Grid, asked: _Asked, notes: Notes) -> Table:
         if name == asked.timestamp:
             stamps = timestamps.timestamps(cells, notes)
             cells = cells if name == asked.file else _with_stamps(cells, stamps)
-        read_columns[name] = _column(cells, asked, notes, is_typed=found.is_typed)
+        read_columns[name] = column = _column(cells, asked, notes, is_typed=found.is_typed)
+        if column.type == "date" or name == asked.timestamp:
+            report_zones(cells, notes)
     private = tuple(name for name in found.names if name and name != asked.file and name not in RESERVED)
     _report_unused(read_columns, asked.file, notes)
     report = notes.report()

@@ -18,9 +18,9 @@ def time_text(value: datetime) -> str:
     return f"{utc.isoformat()}Z"
 
 
-def clock_text(value: time | timedelta) -> str:
-    """`HH:MM:SS`, or the whole of a duration."""
-    return value.isoformat() if isinstance(value, time) else str(value)
+def clock_text(value: time) -> str:
+    """`HH:MM:SS`."""
+    return value.isoformat()
 
 
 def day_text(days: int) -> str:

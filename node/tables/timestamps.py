@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from hyperdatasets.core.plain import INT64
 from hyperdatasets.core.query.dates import moment
 from node.tables.column import Cells, report_bad
-from node.tables.notes import Notes, shown
+from node.tables.notes import SHOWN, Notes, rows_shown, shown
 from node.tables.spelling import ABSENT, Cell, Value
 
+_SOME_SECONDS = "some timestamps look like seconds, others do not; all are read as milliseconds"
+_NEGATIVE = "negative timestamps: they are before 1970"
 _LIKE_SECONDS = "timestamps look like seconds; they are read as milliseconds"
 _MILLISECONDS = re.compile(r"([+-]?\d{1,19})(?:\.0*)?", re.ASCII)
 _OF_1973 = 100_000_000_000  # milliseconds; in seconds it is the year 5138
+_OF_SECONDS = range(1_000_000_000, 10_000_000_000)  # 2001 to 2286 in seconds; early 1970 in milliseconds
+
+
+class _Number(NamedTuple):
+    row: int
+    stamp: int
+    cell: Cell
 
 
 def timestamps(cells: Cells, notes: Notes) -> list[int | None]:
@@ -25,7 +35,7 @@ def timestamps(cells: Cells, notes: Notes) -> list[int | None]:
     for row, cell, stamp, each in zip(cells.rows, cells.cells, stamps, cells.spelled(), strict=True):
         if stamp is None and each is not None and each.kind not in ABSENT:
             report_bad(notes, row, cells.name, cell, "is no timestamp (whole milliseconds, a date, or RFC 3339)")
-    _warn_of_seconds(cells, stamps, notes)
+    _warn_of_numbers(cells, stamps, notes)
     return stamps
 
 
@@ -43,16 +53,27 @@ def milliseconds(cell: Value) -> int | None:
     return None if found is None else found // 1000
 
 
-def _warn_of_seconds(cells: Cells, stamps: Sequence[int | None], notes: Notes) -> None:
-    """All of them lie in 1970 to 1973, and would lie later if they were seconds."""
-    numbers: list[tuple[int, Cell]] = [
-        (stamp, cell)
-        for stamp, cell in zip(stamps, cells.cells, strict=True)
+def _warn_of_numbers(cells: Cells, stamps: Sequence[int | None], notes: Notes) -> None:
+    """Of numbers that are perhaps no milliseconds: they lie in 1970 to 1973, and later if they were seconds."""
+    numbers = [
+        _Number(row, stamp, cell)
+        for row, stamp, cell in zip(cells.rows, stamps, cells.cells, strict=True)
         if stamp is not None and not _is_date(cell)
     ]
-    if numbers and all(100_000_000 < stamp < _OF_1973 for stamp, _ in numbers):
-        detail = f"such as {shown(numbers[0][1])}; multiply them by 1000"
+    negative = [each for each in numbers if each.stamp < 0]
+    seconds = [each for each in numbers if each.stamp in _OF_SECONDS]
+    if negative:
+        _warn(_NEGATIVE, negative, cells.name, notes)
+    if numbers and all(100_000_000 < each.stamp < _OF_1973 for each in numbers):
+        detail = f"such as {shown(numbers[0].cell)}; multiply them by 1000"
         notes.add(_LIKE_SECONDS, detail, column=cells.name, count=len(numbers), kind="table cells")
+    elif seconds:
+        _warn(_SOME_SECONDS, seconds, cells.name, notes)
+
+
+def _warn(reason: str, numbers: Sequence[_Number], column: str, notes: Notes) -> None:
+    detail = rows_shown([(each.row, each.cell) for each in numbers[:SHOWN]], len(numbers))
+    notes.add(reason, detail, column=column, count=len(numbers), kind="table cells")
 
 
 def _is_date(cell: Cell) -> bool:

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -80,6 +82,29 @@ def test_an_empty_cell_takes_a_context_away_only_when_asked(site: SiteUnderTest)
     site.register(columns_file=other, context_column="patient", rename_contexts=True)
     assert "context_id" not in frames(site)["wbc/00.png"]
     assert frames(site)["rbc/01.png"]["context_id"] == "8"
+
+
+@pytest.mark.parametrize("name", ["metadata.csv", "./metadata.csv", "rbc/../metadata.csv", "metadata.jsonl.csv"])
+def test_a_table_is_not_read_as_annotations(site: SiteUnderTest, name: str) -> None:
+    rows = ("file_name,text,note", "rbc/01.png,NA,7", "rbc/02.png,NA,8")
+    table(site, *rows, name=name.rpartition("/")[2])
+    ledger = site.register(columns_file=name)
+    assert {note.place for note in ledger.losses()} == set()
+    assert ledger.complete
+    assert not any("captions" in each["meta"] for each in frames(site).values() if "meta" in each)
+    assert len(frames(site)) == 12
+
+
+@pytest.mark.parametrize("layout", ["auto", "files", "parquet"])
+def test_a_table_in_parquet_is_not_read_as_annotations(site: SiteUnderTest, layout: str) -> None:
+    columns = {"file_name": ["rbc/01.png", "rbc/02.png"], "secret": ["x", "y"]}
+    pq.write_table(pa.table(columns), site.data / "meta.parquet")
+    for each in sorted(site.data.rglob("*.png")) if layout == "parquet" else ():
+        pq.write_table(pa.table({"file_name": [each.name]}), each.with_suffix(".parquet"))
+    ledger = site.register(columns_file="meta.parquet", format=layout)
+    assert ledger.complete
+    assert {note.reason for note in ledger.notes} == {"files without a row"}
+    assert not any("secret" in each.get("meta", {}) for each in frames(site).values())
 
 
 def test_spellings_of_a_number_stop_a_registration(site: SiteUnderTest) -> None:

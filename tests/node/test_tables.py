@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import openpyxl
 import pyarrow as pa
@@ -383,6 +383,45 @@ def test_dates_without_a_zone_are_utc_and_stay_dates_among_the_columns():
     assert found.row(0).values == {"v": "1970-01-01T00:00:01"}
 
 
+@pytest.mark.parametrize("beside", ["1700000000000", "2024-01-01", "-3"])
+def test_seconds_beside_milliseconds_are_named(beside):
+    found = column([beside, "1700000000", "1700000001.0", "5"], timestamp_column="v")
+    assert list(found.timestamps)[1:] == [1_700_000_000, 1_700_000_001, 5]
+    note = said(found.report, "look like seconds")
+    assert (note.count, note.lost, note.detail) == (2, False, "row 3 (`1700000000`), row 4 (`1700000001.0`)")
+
+
+def test_negative_timestamps_are_named():
+    found = column(["1700000000000", "-5", "1969-12-31"], timestamp_column="v")
+    assert list(found.timestamps) == [1_700_000_000_000, -5, -86_400_000]
+    note = said(found.report, "negative")
+    assert (note.count, note.place, note.detail) == (1, "meta.csv, column `v`", "row 3 (`-5`)")
+
+
+@pytest.mark.parametrize("options", [{}, {"timestamp_column": "v"}, {"column_types": {"v": "date"}}])
+def test_times_without_a_zone_are_noticed_once_a_column(options):
+    found = column(["2024-01-02T03:04:05", "2024-01-02 03:04:06", "2024-01-02"], **options)
+    note = said(found.report, "without a zone are taken as UTC")
+    assert (note.count, note.lost, note.place) == (2, False, "meta.csv, column `v`")
+    assert note.detail == "row 2 (`2024-01-02T03:04:05`), row 3 (`2024-01-02 03:04:06`)"
+
+
+def test_mixed_zones_are_noticed_once_a_column():
+    found = column(["2024-01-02T03:04:05Z", "2024-01-02T03:04:05.5", "2024-01-02T03:04:05+01:00"])
+    note = said(found.report, "with and without a zone")
+    assert (note.count, note.detail) == (1, "row 3 (`2024-01-02T03:04:05.5`)")
+    assert not column(["2024-01-02T03:04:05Z", "2024-01-02", "2024-01-02T03:04:05-01:00"]).report.notes
+
+
+@pytest.mark.parametrize(
+    "content", ['[{"file": "a.png", "v": 1}]', '\ufeff \n{"file": ["a.png"], "v": [1]}', "<a,b>\n"]
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_json_and_xml_are_no_tables(content, encoding):
+    with pytest.raises(InvalidArgument, match=r"(JSON|XML).*CSV, Parquet or Excel"):
+        table(content.encode(encoding))
+
+
 @pytest.mark.parametrize("cell", ["1.5", "01.02.2024", "x", "1e12", "true", str(2**63)])
 def test_a_bad_timestamp_is_a_bad_cell(cell):
     found = column(["2024-01-01", cell], timestamp_column="v")
@@ -490,6 +529,14 @@ def test_excel_formulas_without_a_result_are_reported():
     found = read(workbook(["file", "v"], ["a.png", "=1+1"], ["b.png", 3]), "m.xlsx")
     assert values(found) == [None, 3]
     assert said(found.report, "formulas").place == "m.xlsx, row 2"
+
+
+def test_excel_durations_are_reported_and_not_used():
+    content = workbook(["file", "v"], ["a.png", timedelta(hours=30)], ["b.png", 3], formats={"B2": "[h]:mm:ss"})
+    found = read(content, "m.xlsx")
+    assert (values(found), found.bad_cells) == ([None, 3], 1)
+    note = said(found.report, "durations")
+    assert (note.place, note.lost, "B2" in note.detail) == ("m.xlsx, row 2", True, True)
 
 
 def test_excel_rows_with_more_cells_than_the_header():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import warnings
 import zipfile
 from pathlib import Path
@@ -14,9 +15,10 @@ from PIL import Image
 
 import hyperdatasets as hd
 from hyperdatasets import testing
+from hyperdatasets.client.exports import SHARED as SHARED_PART
 from hyperdatasets.client.importing import import_frames
 from hyperdatasets.core.errors import Incomplete, InvalidArgument
-from hyperdatasets.formats.intake import DISAPPEARED, NOT_ASKED_FOR, PRUNED, STORED_KEPT, WITHOUT_CLASSES
+from hyperdatasets.formats.intake import DISAPPEARED, NONE_CAME, NOT_ASKED_FOR, PRUNED, STORED_KEPT, WITHOUT_CLASSES
 from hyperdatasets.formats.ledger import Ledger
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -97,6 +99,42 @@ def test_stored_annotations_stay_unless_they_are_replaced(folder: Path) -> None:
     ledger = bring(folder, replace_annotations=True)
     assert ledger.frames["annotations replaced"] == 1
     assert (labels("a.png"), labels("b.png")) == (["fox"], ["cat"])
+
+
+@pytest.mark.parametrize("content", [None, "{ broken", '{"images": [{"id": 1'])
+def test_annotations_that_were_not_read_replace_nothing(folder: Path, content: str | None) -> None:
+    coco(folder, {"a.png": ["cat"], "b.png": ["dog"]})
+    bring(folder)
+    (folder / "x.json").unlink()
+    if content:
+        (folder / "x.json").write_text(content)
+    ledger = bring(folder, format="coco", replace_annotations=True)
+    assert (labels("a.png"), labels("b.png")) == (["cat"], ["dog"])
+    assert sum(note.count for note in ledger.notes if note.reason == NONE_CAME) == 2
+
+
+def test_a_file_that_cannot_be_read_has_not_disappeared(folder: Path) -> None:
+    bring(folder, format="files")
+    (folder / "a.png").write_bytes(b"")
+    ledger = bring(folder, format="files", prune=True)
+    assert "pruned" not in ledger.frames
+    assert len(stored()) == 3
+
+
+@pytest.mark.parametrize("elsewhere", ["a link to nothing", "a folder behind a link"])
+def test_a_file_that_cannot_be_reached_has_not_disappeared(folder: Path, elsewhere: str) -> None:
+    (folder / "sub").mkdir()
+    shutil.copy(folder / "a.png", folder / "sub/d.png")
+    bring(folder, format="files")
+    if elsewhere == "a link to nothing":
+        (folder / "a.png").unlink()
+        (folder / "a.png").symlink_to("/nowhere/a.png")
+    else:
+        (folder / "sub").rename(folder.parent / "moved")
+        (folder / "sub").symlink_to(folder.parent / "moved")
+    ledger = bring(folder, format="files", prune=True)
+    assert "pruned" not in ledger.frames
+    assert len(stored()) == 4
 
 
 def test_an_import_without_digests_gets_them_once(folder: Path) -> None:
@@ -199,6 +237,32 @@ def test_an_export_is_divided_by_any_field(folder: Path, tmp_path: Path, name: s
     made = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file()}
     for part in ("a_b", "5", "unassigned"):
         assert any(part in path for path in made), made
+
+
+@pytest.mark.parametrize("name", ["jsonl", "coco"])
+@pytest.mark.parametrize(("values", "parts", "said"), [
+    (["a/b", "a_b", "a:b"], ["a_b", "a_b-2", "a_b-3"], SHARED_PART),
+    ([" a", "a", "b"], ["a", "a-2", "b"], SHARED_PART),
+    ([5, "5", True], ["5", "5-2", "true"], SHARED_PART),
+    (["unassigned", None, "x"], ["unassigned", "unassigned-2", "x"], SHARED_PART),
+    ([["a", "b"], "a", ["a", "a"]], ["a"], "frames with several values of `meta.part`, in the part of the first"),
+])  # fmt: skip
+def test_different_values_never_share_a_part(
+    folder: Path, tmp_path: Path, name: str, values: list, parts: list[str], said: str
+) -> None:
+    bring(folder, format="files")
+    draft = hd.DatasetVersion.get_current(DATASET)
+    frames = list(draft.frames())
+    assert len(frames) == 3
+    for frame, value in zip(frames, values, strict=True):
+        frame.meta.update({} if value is None else {"part": value})
+    draft.update_frames(frames)
+    ledger = draft.export(tmp_path / "out", format=name, split_by="meta.part")
+    assert said in reasons(ledger)
+    files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert (
+        sorted(path.stem.removeprefix("instances_") if name == "coco" else path.parent.name for path in files) == parts
+    )
 
 
 def test_an_import_that_was_interrupted_ends_in_the_same_state(folder: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from pycocotools.coco import COCO
 from hyperdatasets.core.normalise import normalise
 from hyperdatasets.formats import raster
 from hyperdatasets.formats.coco import WRITTEN
+from hyperdatasets.formats.coco.documents import _json
 from hyperdatasets.formats.folder import Folder
 from hyperdatasets.formats.intake import Intake, Options
 from hyperdatasets.formats.ledger import Ledger
@@ -421,3 +422,236 @@ def test_what_is_written_comes_back_as_it_was(tmp_path_factory: pytest.TempPathF
             source.pop("size_bytes", None)
         assert back == frame
     assert not ledger.lost
+
+
+# --- what was dropped, changed or guessed without a word
+
+
+def detected(folder: Path) -> Ledger:
+    """The ledger of a run whose format is found out."""
+    intake = Intake(Folder(folder), Options())
+    for entry in intake.entries():
+        assert entry.path
+        intake.ledger.keep("frames")
+    return intake.finish()
+
+
+def one(tmp_path: Path, *annotations: Any, image: Any = (), **more: Any) -> tuple[dict[str, Any], Ledger]:
+    """The frame of a picture with these annotations."""
+    pictures(tmp_path, "a.png")
+    document(tmp_path / "x.json", [{"id": 1, "file_name": "a.png"} | dict(image)], annotations, **more)
+    found, ledger = read(tmp_path)
+    return found["a.png"], ledger
+
+
+def test_captions_of_regions_keep_their_boxes_and_labels(tmp_path: Path) -> None:
+    whole = {"id": 3, "image_id": 1, "caption": "all", "bbox": None, "lang": "en"}
+    without = {"id": 2, "image_id": 1, "bbox": [1, 1, 5, 5], "caption": "lost"}
+    frame, ledger = one(tmp_path, box(1, 1, caption="a cat"), without, whole)
+    (roi,) = frame["annotations"]
+    assert (roi["labels"], roi["geometry"], roi["meta"]) == (["cat"], {"box": [1, 2, 10, 10]}, {"caption": "a cat"})
+    assert frame["meta"] == {"captions": ["all"]}
+    assert ledger.lost == {"boxes": 1, "attributes": 1}
+    assert "fields of captions beside their text (lang)" in reasons(ledger)
+    assert "it has no `category_id`" in reasons(ledger)
+
+
+def test_captions_of_regions_come_back_from_an_export(tmp_path: Path) -> None:
+    frame = frame_of({"labels": ["a"], "geometry": {"box": [1, 1, 5, 5]}, "meta": {"caption": "here"}})
+    content, _ = written([frame], {"a": 1})
+    pictures(tmp_path, "a.png")
+    (tmp_path / "x.json").write_text(json.dumps(content))
+    assert read(tmp_path)[0]["a.png"]["annotations"] == frame["annotations"]
+
+
+def test_data_of_our_own_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    _, ledger = one(tmp_path, image={"hyperdatasets": "text"})
+    assert "`hyperdatasets` that is not an object" in reasons(ledger)
+    _, ledger = one(tmp_path, image={"hyperdatasets": {"timestamp": "now", "masks": 1}})
+    assert "(`timestamp`)" in reasons(ledger)
+    assert "(`masks`)" in reasons(ledger)
+
+
+def test_a_field_where_captions_belong_is_named(tmp_path: Path) -> None:
+    frame, ledger = one(tmp_path, {"id": 1, "image_id": 1, "caption": "x"}, image={"captions": 5})
+    assert frame["meta"] == {"captions": ["x"]}
+    assert "where captions belong" in reasons(ledger)
+
+
+def test_results_take_categories_from_the_documents_that_list_their_image(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png", "b.png", "c.png")
+    swapped = [{"id": 1, "name": "dog"}, {"id": 2, "name": "cat"}]
+    document(tmp_path / "one.json", [{"id": 1, "file_name": "a.png"}, {"id": 3, "file_name": "c.png"}])
+    document(
+        tmp_path / "two.json", [{"id": 2, "file_name": "b.png"}, {"id": 3, "file_name": "c.png"}], categories=swapped
+    )
+    results = [{"image_id": image, "category_id": 1, "bbox": [3, 3, 5, 5], "score": 0.5} for image in (1, 2, 3)]
+    (tmp_path / "model.json").write_text(json.dumps(results))
+    found, ledger = read(tmp_path)
+    assert found["a.png"]["annotations"][0]["labels"] == ["cat"]
+    assert found["b.png"]["annotations"][0]["labels"] == ["dog"]
+    assert "annotations" not in found["c.png"] or not found["c.png"]["annotations"]
+    assert "category id names several (category 1: `cat`, `dog`)" in reasons(ledger)
+
+
+def _runs(width: int, height: int) -> dict[str, Any]:
+    return {"size": [height, width], "counts": [0, 20, width * height - 20]}
+
+
+def test_run_lengths_for_another_size_are_lost_and_the_box_is_kept(tmp_path: Path) -> None:
+    frame, ledger = one(tmp_path, box(1, 1, segmentation=_runs(50, 40)), image={"width": 100, "height": 80})
+    assert frame["annotations"][0]["geometry"] == {"box": [1, 2, 10, 10]}
+    assert "run-length masks for another size" in reasons(ledger)
+    assert "for 50 x 40, the image states 100 x 80" in reasons(ledger)
+
+
+def test_run_lengths_state_the_size_of_an_image_that_states_none(tmp_path: Path) -> None:
+    frame, ledger = one(tmp_path, box(1, 1, segmentation=_runs(50, 40)))
+    assert "polygon" in frame["annotations"][0]["geometry"]
+    assert "larger or smaller picture" in reasons(ledger)
+    _, ledger = one(tmp_path, *(box(n, 1, segmentation=_runs(50 * n, 40 * n)) for n in (1, 2)))
+    assert ledger.lost == {"masks": 2}
+    assert "its masks have several sizes" in reasons(ledger)
+
+
+@pytest.mark.parametrize("numbers", [[1, 2, 10, 10, 30], [1, 2, 3]])
+def test_boxes_that_have_not_four_numbers_are_lost(tmp_path: Path, numbers: list[int]) -> None:
+    ring = [[10, 10, 30, 10, 30, 30]]
+    frame, ledger = one(tmp_path, box(1, 1, bbox=numbers), box(2, 1, bbox=numbers, segmentation=ring))
+    (roi,) = frame["annotations"]
+    assert roi["geometry"] == {"polygon": ring}
+    assert "meta" not in roi
+    assert ledger.lost == {"boxes": 2}
+    assert f"boxes that have not four numbers ({numbers})" in reasons(ledger)
+
+
+def test_key_points_that_do_not_fit_their_names_are_named(tmp_path: Path) -> None:
+    points = {"keypoints": [12, 12, 2, 20, 20, 7], "num_keypoints": 2}
+    person = [{"id": 1, "name": "person", "keypoints": ["nose", "eye", "ear"]}]
+    frame, ledger = one(tmp_path, box(1, 1, **points), categories=person)
+    assert frame["annotations"][0]["meta"] == {"box": [1, 2, 10, 10], "visibility": [2, 7]}
+    assert "key points that are not as many as their names; names not used (2 points, 3 names)" in reasons(ledger)
+    assert "visibilities other than 0, 1, 2" in reasons(ledger)
+    assert ledger.complete
+
+
+@pytest.mark.parametrize("value", [10**30, {"deep": -(2**70)}])
+def test_a_number_past_64_bits_costs_its_field_alone(tmp_path: Path, value: Any) -> None:
+    frame, ledger = one(tmp_path, box(1, 1, good=1, bad=value), image={"size": value, "n": 2})
+    (roi,) = frame["annotations"]
+    assert (roi["meta"], frame["meta"]) == ({"good": 1}, {"n": 2})
+    assert ledger.lost == {"attributes": 2}
+
+
+def test_ids_past_64_bits_stay_apart(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png", "b.png")
+    ids = [2**70, 2**70 + 1]
+    images = [{"id": number, "file_name": name} for number, name in zip(ids, ("a.png", "b.png"), strict=True)]
+    own = {"hyperdatasets": {"copy": "x"}}  # whose seal is asked for
+    document(tmp_path / "x.json", images, [box(1, ids[0], 1), box(2, ids[1], 2, far=10**25, **own)])
+    found, ledger = read(tmp_path)
+    assert [found[name]["annotations"][0]["labels"] for name in ("a.png", "b.png")] == [["cat"], ["dog"]]
+    assert ledger.lost == {"attributes": 1}
+
+
+def test_long_fractions_are_read_as_before() -> None:
+    content = b'{"x": 0.1234567890123456789012, "y": 1e400, "z": 12345678901234567890}'
+    assert _json(content) == {"x": 0.1234567890123456789012, "y": float("inf"), "z": 12345678901234567890}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b" \n", b'{"images": [{"id": 1', b'{"imag', json.dumps({"images": {}, "annotations": []}).encode("utf-16-le"),
+     b'{"images": {"1": {}}, "annotations": [], "categories": []}', b"\xff\xfe{"],
+)  # fmt: skip
+@pytest.mark.parametrize("named", [True, False])
+def test_damaged_files_fail_the_run(tmp_path: Path, content: bytes, *, named: bool) -> None:
+    pictures(tmp_path, "a.png")
+    (tmp_path / "instances.json").write_bytes(content)
+    if content == b"\xff\xfe{" and not named:
+        return  # not even text: nothing speaks for COCO
+    ledger = read(tmp_path)[1] if named else detected(tmp_path)
+    assert "1 annotation file could not be read" in ledger.failed, reasons(ledger)
+
+
+def test_other_json_is_no_damaged_coco(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png")
+    (tmp_path / "lines.json").write_text('{"a": 1}\n{"a": 2}\n')
+    (tmp_path / "notes.json").write_text('{"a": 1}')
+    assert not read(tmp_path)[1].failed
+    assert detected(tmp_path).format == "files"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_other_encodings_are_recognised(tmp_path: Path, encoding: str) -> None:
+    pictures(tmp_path, "a.png")
+    content = json.dumps({"images": [{"id": 1, "file_name": "a.png"}], "annotations": [], "categories": CATEGORIES})
+    (tmp_path / "x.json").write_bytes(content.encode(encoding))
+    ledger = detected(tmp_path)
+    assert ledger.format == "coco"
+    assert ledger.complete
+
+
+def test_a_document_whose_pictures_are_gone_is_recognised(tmp_path: Path) -> None:
+    document(tmp_path / "x.json", [{"id": 1, "file_name": "a.png"}], [box(1, 1)])
+    ledger = detected(tmp_path)
+    assert ledger.format == "coco"
+    assert ledger.lost == {"frames": 1, "boxes": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("\u00c4.png", "A\u0308.png"),
+        ("A%20b.png", "A b.png"),
+        ("A b.png", "A%20b.png"),
+        ("IMAGES/A.PNG", "images/a.png"),
+    ],
+)
+def test_names_that_resemble_one_file_mean_it_and_are_named(tmp_path: Path, name: str, file: str) -> None:
+    pictures(tmp_path, file)
+    document(tmp_path / "x.json", [{"id": 1, "file_name": name}], [box(1, 1)])
+    found, ledger = read(tmp_path)
+    assert found[file]["annotations"]
+    assert f"Unicode normalisation or %-escapes ({name!a} is {file!a})" in reasons(ledger)
+    assert ledger.complete
+
+
+def test_names_that_resemble_a_file_of_another_image_are_lost(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png", "b.png")
+    images = [{"id": n, "file_name": name} for n, name in enumerate(("A.png", "a.png", "B.png", "b.PNG"))]
+    document(tmp_path / "x.json", images, [box(n, n) for n in range(4)])
+    found, ledger = read(tmp_path)
+    assert len(found["a.png"]["annotations"]) == 1
+    assert not found["b.png"].get("annotations")
+    assert ledger.lost == {"frames": 3, "boxes": 3}
+    assert "several names resemble" in reasons(ledger)
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [{"counts": [1]}, {"size": [80, 100]}, {"size": [80, 100], "counts": ["x", 1]}, {"size": "x", "counts": [1]},
+     {"size": [80, 100], "counts": [None]}, {"size": [80, 100], "counts": [10**30]}]
+)  # fmt: skip
+def test_reasons_are_plain_words(tmp_path: Path, mask: dict[str, Any]) -> None:
+    _, ledger = one(tmp_path, box(1, 1, segmentation=mask))
+    (note,) = ledger.losses()
+    assert note.kind == "masks"
+    assert note.detail
+    assert not any(word in note.detail for word in ("'size'", "supported", "object", "C long", "NoneType", "argument"))
+
+
+@pytest.mark.parametrize("value", [1, True, "1", 1.0, " 1"])
+def test_crowds_are_crowds_however_they_are_written(tmp_path: Path, value: Any) -> None:
+    frame, ledger = one(tmp_path, box(1, 1, iscrowd=value), box(2, 1, 2, iscrowd="0", bbox=[5, 5, 5, 5]))
+    crowds = {each["labels"][0]: each.get("meta") for each in frame["annotations"]}
+    assert crowds == {"cat": {"iscrowd": 1}, "dog": None}
+    assert type(crowds["cat"]["iscrowd"]) is int
+    assert not ledger.notes
+
+
+@pytest.mark.parametrize("size", [(-1, 80), (0, 0), ("100", "80"), (100, None)])
+def test_sizes_that_cannot_be_true_are_named(tmp_path: Path, size: Any) -> None:
+    _, ledger = one(tmp_path, box(1, 1), image={"width": size[0], "height": size[1]})
+    assert f"sizes that cannot be true, not used ({size[0]!r} x {size[1]!r})" in reasons(ledger)
+    assert ledger.complete

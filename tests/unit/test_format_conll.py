@@ -232,3 +232,21 @@ def test_entities_come_back_at_their_place(written: list[list[list[tuple[str, li
     assert all(text_of[token.start : token.end] == token.text for each in found for token in each.tokens)
     assert not bad
     assert scheme_of(documents(text_of, bad.append)) == "IOB2"
+
+
+def test_a_file_with_odd_lines_is_read(tmp_path: Path) -> None:
+    text(tmp_path / "train.txt", SENTENCES)
+    text(tmp_path / "test.txt", "Bar B-PER\nx y O\nBaz O\n\n" * 3)
+    text(tmp_path / "dev.txt", "all O\nplain O\n")
+    text(tmp_path / "few.conll", "Bar B-PER\nodd\n")
+    text(tmp_path / "prose.conll", "This is prose.\nNothing else.\n")
+    text(tmp_path / "empty.txt", "")
+    text(tmp_path / "LICENSE.txt", "Free.\n")
+    found = read_all(tmp_path, FORMAT)
+    assert set(found.frames) == {"train.txt", "test.txt", "dev.txt", "few.conll"}
+    assert found.said("lost") == {
+        conll.NOT_TAGGED: ["empty.txt", "prose.conll"],
+        conll_text.OTHER_COLUMNS: ["few.conll, line 2", *(f"test.txt, line {line}" for line in (2, 6, 10))],
+    }
+    assert found.ledger.lost["annotation files"] == 2
+    assert found.said("skipped") == {"files that are no data of this format": ["LICENSE.txt"]}

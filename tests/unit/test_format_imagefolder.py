@@ -380,3 +380,26 @@ def test_deep_nesting_never_raises(tmp_path: Path, depth: int) -> None:
         found = read_all(tmp_path, FORMAT)
         assert list(found.frames) == ["a.png"]
         assert not found.ledger.complete
+
+
+def test_texts_of_any_kind_have_the_label_of_their_folder(tmp_path: Path) -> None:
+    texts = ("train/pos/1.txt", "train/pos/5.md", "train/neg/2.rst", "train/neg/3.html")
+    for path in (
+        *texts,
+        "README.md",
+        "train/pos/README_de.md",
+        "train/neg/LICENSE.md",
+        "train/about.md",
+        "docs/use.md",
+    ):
+        text(tmp_path / path, "word")
+    found = read_all(tmp_path, FORMAT)
+    assert {path: found.labels(path) for path in found.frames} == {path: [path.split("/")[1]] for path in texts}
+    skipped = {"README.md", "train/pos/README_de.md", "train/neg/LICENSE.md", "train/about.md", "docs/use.md"}
+    assert {path for paths in found.said("skipped").values() for path in paths} == skipped
+
+
+def test_documents_beside_folders_of_media_are_no_data(tmp_path: Path) -> None:
+    labelled(tmp_path, "cat/1.png", "dog/1.png")
+    text(tmp_path / "notes" / "guide.md", "word")
+    assert set(read_all(tmp_path, FORMAT).frames) == {"cat/1.png", "dog/1.png"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from hyperdatasets.formats import mask_colours, maskfolder
 from hyperdatasets.formats.folder import Folder
@@ -190,3 +191,26 @@ def test_folders_that_may_be_labels_are_told(tmp_path: Path) -> None:
     assert masks(found, "cat/a.png") == {"mask": "cat/a_mask.png"}
     (note,) = [note for note in found.ledger.notes if note.reason == maskfolder.NOT_TAKEN]
     assert (note.count, note.detail) == (2, "`cat`, `dog`")
+
+
+def test_masks_of_another_size_than_their_picture_are_named(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for name, size, options in (
+        ("images/a.jpg", (40, 30), {"exif": exif}),
+        ("images/b.png", (40, 30), {}),
+        ("images/c.png", (40, 30), {}),
+        ("images/d.png", (40, 30), {}),
+        ("masks/a.png", (30, 40), {}),
+        ("masks/b.png", (20, 15), {}),
+        ("masks/c.png", (40, 30), {}),
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("L", size).save(tmp_path / name, **options)
+    (tmp_path / "masks/d.png").write_bytes(b"no picture")
+    ledger = read_all(tmp_path, FORMAT).ledger
+    notes = {(note.place, note.reason, note.detail) for note in ledger.notes if note.place.startswith("masks/")}
+    assert notes == {
+        ("masks/b.png", maskfolder.OTHER_SIZE, "20 x 15; images/b.png has 40 x 30"),
+        ("masks/d.png", maskfolder.NO_SIZE, "named like a picture, but its content is none"),
+    }

@@ -20,6 +20,7 @@ from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.reading import Reading
 from hyperdatasets.formats.voc import FORMAT, WRITTEN
 from hyperdatasets.formats.voc.masks import palette
+from hyperdatasets.formats.voc.writer import SAME_NAME, SAME_PICTURE
 from hyperdatasets.formats.writing import Placed, Subject
 from tests.unit.annotation_tools import (
     ELSEWHERE,
@@ -312,6 +313,96 @@ def test_other_xml_changes_nothing(tmp_path: Path) -> None:
     assert ledger.complete
 
 
+@pytest.mark.parametrize("content", [
+    f'<annotation xmlns="http://x"><filename>a.png</filename>{CAT}</annotation>',
+    f'<v:annotation xmlns:v="http://x">{CAT.replace("<", "<v:").replace("<v:/", "</v:")}</v:annotation>',
+    "<annotation>" + CAT.replace("<object>", '<object xmlns="http://x">') + "</annotation>",
+])  # fmt: skip
+def test_elements_in_a_namespace(tmp_path: Path, content: str) -> None:
+    picture(tmp_path / "a.png")
+    text(tmp_path / "a.xml", content)
+    assert FORMAT.recognise(Folder(tmp_path))
+    found, ledger = read_all(tmp_path, FORMAT)
+    (roi,) = rois(found["a.png"])
+    assert roi == {"labels": ["cat"], "geometry": {"box": [1, 2, 4, 6]}}
+    assert ledger.complete
+
+
+def test_xml_of_another_dialect_with_the_name_of_a_picture_is_lost(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        picture(tmp_path / f"{name}.png")
+    xml(tmp_path / "a.xml", CAT)
+    text(tmp_path / "B.xml", "<image><box/></image>")
+    text(tmp_path / "c.png.xml", "<image><box/></image>")
+    text(tmp_path / "list.xml", f"<all><annotation>{CAT}</annotation></all>")
+    text(tmp_path / "project.xml", "<project/>")
+    _, ledger = read_all(tmp_path, FORMAT)
+    assert sorted((note.kind, note.place, note.detail) for note in ledger.losses()) == [
+        ("annotation files", "B.xml", "its root element is `image`"),
+        ("annotation files", "c.png.xml", "its root element is `image`"),
+        ("annotation files", "list.xml", "its root element is `all`"),
+    ]  # fmt: skip
+    assert told(ledger, "skipped") == [("other files", "XML files that are no Pascal VOC", 1)]
+
+
+def test_xml_of_another_format_is_left_to_its_name(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    xml(tmp_path / "a.xml", CAT)
+    text(tmp_path / "all.xml", "<annotations/>")
+    reading = Reading(Folder(tmp_path), Ledger(), unread={"all.xml": "CVAT"})
+    list(FORMAT.read(reading))
+    assert "all.xml" not in reading.used
+    assert reading.ledger.notes == []
+
+
+_ALIKE = (
+    "XML files whose picture has a name that differs in upper and lower case or Unicode form; taken for that picture"
+)
+
+
+@pytest.mark.parametrize(("pictures", "file", "filename", "described"), [
+    (["a.jpg"], "A.xml", "", "a.jpg"), (["a.jpg"], "0001.xml", "A.JPG", "a.jpg"),
+    (["a.jpg"], "a.xml", "A.JPG", "a.jpg"),
+    (["caf\u00e9.png"], "cafe\u0301.xml", "", "caf\u00e9.png"),
+    (["caf\u00e9.png"], "1.xml", "cafe\u0301.png", "caf\u00e9.png"),
+    (["a.png", "b.png"], "a.xml", "B.png", "b.png"), (["x/a.jpg", "y/a.jpg"], "1.xml", "/data/Y/A.jpg", "y/a.jpg"),
+])  # fmt: skip
+def test_names_that_differ_in_case_or_unicode_form(
+    tmp_path: Path, pictures: list[str], file: str, filename: str, described: str
+) -> None:
+    for name in pictures:
+        picture(tmp_path / name)
+    xml(tmp_path / file, f"<filename>{filename}</filename>{CAT}")
+    assert FORMAT.recognise(Folder(tmp_path))
+    found, ledger = read_all(tmp_path, FORMAT)
+    assert [path for path, frame in found.items() if rois(frame)] == [described]
+    assert told(ledger, "noticed") == [("frames", _ALIKE, 1)]
+    assert ledger.complete
+
+
+def test_names_that_differ_in_case_from_several_pictures(tmp_path: Path) -> None:
+    for name in ("aB.jpg", "Ab.jpg"):
+        picture(tmp_path / name)
+    xml(tmp_path / "ab.xml", CAT)
+    assert told(read_all(tmp_path, FORMAT)[1], "lost") == [
+        ("boxes", "objects of an XML file that may belong to several pictures", 1)
+    ]
+
+
+@pytest.mark.parametrize(("filename", "described"), [("c.jpg", {"c.jpg": "dog", "c.png": "cat"}),
+                                                      ("", {"c.jpg": "dog", "c.png": "cat"})])  # fmt: skip
+def test_the_suffix_of_a_picture_in_the_name_of_its_file(
+    tmp_path: Path, filename: str, described: dict[str, str]
+) -> None:
+    for name in described:
+        picture(tmp_path / name)
+    xml(tmp_path / "c.xml", f"<filename>c.png</filename>{CAT}")
+    xml(tmp_path / "c.jpg.xml", f"<filename>{filename}</filename>{DOG}")
+    found, ledger = read_all(tmp_path, FORMAT)
+    assert {path: labels(frame) for path, frame in found.items()} == {path: [one] for path, one in described.items()}
+    assert told(ledger, "lost") == told(ledger, "noticed") == []
+
+
 @pytest.mark.parametrize(("files", "pairs"), [
     ({"JPEGImages/a.JPG": "", "Annotations/a.XML": ""}, {"JPEGImages/a.JPG": "Annotations/a.XML"}),
     ({"a.png": "", "b.png": "", "a.xml": ""}, {"a.png": "a.xml"}),
@@ -441,6 +532,14 @@ def test_doubts_about_splits(tmp_path: Path) -> None:
         ("splits", "lines of a list of pictures that are not there", 1),
         ("splits", "pictures in two splits; the first one is taken", 2),
     ]
+
+
+def test_lists_outside_of_a_task_are_lost(tmp_path: Path) -> None:
+    sets(tmp_path)
+    text(tmp_path / "ImageSets/val.txt", "a\n")
+    text(tmp_path / "ImageSets/readme.txt", "Lists.\n")
+    _, ledger = splits(tmp_path)
+    assert [(note.kind, note.place) for note in ledger.losses()] == [("annotation files", "ImageSets/val.txt")]
 
 
 def test_a_list_that_cannot_be_read(tmp_path: Path) -> None:
@@ -655,13 +754,28 @@ def test_another_split_than_that_of_the_export_is_lost(tmp_path: Path) -> None:
 def test_pictures_that_differ_by_their_suffix(tmp_path: Path) -> None:
     placed = [Placed(frame({"labels": [name], "geometry": {"box": [1, 2, 3, 4]}}, timestamp=number), {"default": name})
               for number, name in enumerate(("JPEGImages/a.jpg", "JPEGImages/a.png"))]  # fmt: skip
-    written(tmp_path, *placed)
+    export = written(tmp_path, *placed)
     for each in placed:
         picture(tmp_path / each.names["default"])
     found, ledger = read_all(tmp_path, FORMAT)
     assert {path: labels(frame) for path, frame in found.items()} == {name: [name] for name in found}
     assert len(found) == 2
     assert ledger.complete
+    assert told(export) == [("frames", SAME_NAME, 1)]
+
+
+def test_frames_of_one_picture(tmp_path: Path) -> None:
+    placed = [Placed(frame({"labels": [name], "geometry": {"box": [1, 2, 3, 4]}}, timestamp=number),
+                     {"default": "JPEGImages/c.jpg"}) for number, name in enumerate("xyz")]  # fmt: skip
+    export = written(tmp_path, *placed)
+    picture(tmp_path / "JPEGImages/c.jpg")
+    found, ledger = read_all(tmp_path, FORMAT)
+    assert [labels(frame) for frame in found.values()] == [["x"]]
+    assert sorted(path.name for path in (tmp_path / "Annotations").iterdir()) == [
+        "c.jpg-2.xml", "c.jpg.xml", "c.xml",
+    ]  # fmt: skip
+    assert told(export) == [("frames", SAME_PICTURE, 2)]
+    assert told(ledger, "lost") == [("boxes", "objects of a further XML file of the same picture", 2)]
 
 
 @pytest.mark.parametrize(("geometry", "reason"), [

@@ -19,6 +19,7 @@ from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.writing import Placed, Subject
 from hyperdatasets.formats.yolo import FORMAT, WRITTEN
 from hyperdatasets.formats.yolo.lines import Task, read_line, write_line
+from hyperdatasets.formats.yolo.writer import NO_SPLIT, NO_TRAIN, NO_VAL
 from tests.unit.annotation_tools import (
     ELSEWHERE,
     HEIGHT,
@@ -86,8 +87,6 @@ POSE = "names: [cat, dog]\nkpt_shape: [2, 3]\n"
      {"geometry": {"keypoints": [40, 20, 50, 25]}, "meta": {"box": [40, 15, 20, 20]}}),
     ("0 .5 .5 .2 .4 .4 .4 .5 .5 .9 3", "kpt_shape: [2, 2]",
      {"geometry": {"keypoints": [40, 20, 50, 25]}, "confidence": 0.9, "meta": {"box": [40, 15, 20, 20], "track": 3}}),
-    ("0 .5 .5 .2 .4 .4 .4 .9 .5 .5 .25", "kpt_shape: [2, 3]",
-     {"geometry": {"keypoints": [40, 20, 50, 25]}, "meta": {"box": [40, 15, 20, 20], "visibility": [0.9, 0.25]}}),
     ("0 .5 .5 .2 .4 0 0 0 0 0 0", "kpt_shape: [2, 3]", {"geometry": {"box": [40, 15, 20, 20]}}),
     ("0 .5 .5 .2 .4", "kpt_shape: [2, 3]", {"geometry": {"box": [40, 15, 20, 20]}}),
     ("0 .5 .5 .2 .4 .4 .4 2 .5 .5 2", "kpt_shape: [2, 3]\nkpt_names: {0: [nose, ear]}",
@@ -195,6 +194,79 @@ def test_a_box_of_key_points_without_a_width(tmp_path: Path) -> None:
     found, ledger = run(tmp_path, "0 .5 .5 0 .4 .4 .4 2 .5 .5 2\n", POSE)
     assert found == [{"labels": ["cat"], "geometry": {"keypoints": [40, 20, 50, 25]}}]
     assert told(ledger) == [("boxes", "boxes of key points that have no width or height", 1)]
+
+
+@pytest.mark.parametrize(("line", "found"), [
+    (f"0 .5 .5 .2 .4 {rest}", 4 + len(rest.split())) for rest in (
+        ".9", ".9 3", ".4 .4 2", ".4 .4 2 .5", ".4 .4 2 .5 .5", ".4 .4 2 .5 .5 2 1.7", ".4 .4 2 .5 .5 2 .9 .7",
+        ".4 .4 2 .5 .5 2 .9 7 7")
+] + [("0 .5 .5 .2", 3)])  # fmt: skip
+def test_lines_that_do_not_fit_kpt_shape_are_lost(tmp_path: Path, line: str, found: int) -> None:
+    rois, ledger = run(tmp_path, f"{line}\n1 .5 .5 .2 .2\n", POSE)
+    assert [each["labels"] for each in rois] == [["dog"]]
+    (note,) = ledger.notes
+    assert (note.weight, note.reason) == ("lost", "lines that do not have the numbers of `kpt_shape`")
+    assert note.detail == f"expected 4 or 10 numbers after the class, found {found}"
+
+
+@pytest.mark.parametrize("data", ["kpt_shape: 17", "task: pose"])
+def test_key_points_of_an_unknown_number_are_lost(tmp_path: Path, data: str) -> None:
+    lines = "0 .5 .5 .2 .4 .4 .4 .5 .5\n0 .5 .5 .2 .4 .4 .4 2 .5 .5 2\n1 .5 .5 .2 .2\n"
+    found, ledger = run(tmp_path, lines, f"names: [cat, dog]\n{data}\n")
+    assert sorted(next(iter(each["geometry"])) for each in found) == ["box", "keypoints"]
+    assert told(ledger, "lost") == [
+        ("key points", "lines of a set of key points whose `kpt_shape` is not known; write it into the YAML file", 1)
+    ]
+
+
+@pytest.mark.parametrize(("rest", "said"), [
+    (".9", {"confidence": 0.9}), ("7", {"track": 7}), (".9 7", {"confidence": 0.9, "track": 7}),
+])  # fmt: skip
+def test_poses_with_what_a_model_adds(tmp_path: Path, rest: str, said: dict[str, Any]) -> None:
+    (roi,), ledger = run(tmp_path, f"0 .5 .5 .2 .4 .4 .4 2 .5 .5 2 {rest}\n", POSE)
+    assert roi["geometry"] == {"keypoints": [40, 20, 50, 25]}
+    assert {name: {**roi, **roi["meta"]}.get(name) for name in said} == said
+    assert told(ledger) == []
+
+
+def test_visibilities_of_other_numbers_are_told(tmp_path: Path) -> None:
+    (roi,), ledger = run(tmp_path, "0 .5 .5 .2 .4 .4 .4 .9 .5 .5 .25\n", POSE)
+    assert roi["meta"] == {"box": [40, 15, 20, 20], "visibility": [0.9, 0.25]}
+    assert told(ledger) == [
+        ("key points", "key points with another visibility than 0, 1 or 2, which is kept as it is", 1)
+    ]
+
+
+@pytest.mark.parametrize("line", ["0 .5 .5 .2 .2 .3", "0 .5 .5 .2 .2 .3 .9", "0 .1 .2 .3 .2 .3 .6 .1",
+                                  "0 .1 .2 .3 .2 .3 .6 .1 .6 .2 .3", "0 .1 .2 .3 .2 .3 .6 .1 .6 1.5"])  # fmt: skip
+def test_rotated_boxes_are_corners_only(tmp_path: Path, line: str) -> None:
+    found, ledger = run(tmp_path, f"{line}\n1 .5 .5 .2 .4\n", "names: [cat, dog]\ntask: obb\n")
+    assert found == [{"labels": ["dog"], "geometry": {"box": [40, 15, 20, 20]}}]
+    (note,) = ledger.notes
+    assert (note.weight, note.kind) == ("lost", "boxes")
+    assert "the 8 numbers of its corners" in note.reason
+    assert note.detail == f"expected 4 or 8 numbers after the class, found {len(line.split()) - 1}"
+
+
+def test_a_rotated_box_with_confidence_and_track(tmp_path: Path) -> None:
+    (roi,), ledger = run(tmp_path, "0 .1 .2 .3 .2 .3 .6 .1 .6 .5 1\n", "names: [cat, dog]\ntask: obb\n")
+    assert roi == {
+        "labels": ["cat"], "geometry": {"box": [10, 10, 20, 20]}, "confidence": 0.5, "meta": {"track": 1},
+    }  # fmt: skip
+    assert told(ledger) == []
+
+
+@pytest.mark.parametrize(("data", "detail"), [
+    ("kpt_shape: 17", "it is `17`"), ("kpt_shape: [2, 4]", "it is a list: 2, 4"),
+    ("kpt_shape: []", "it is an empty list"),
+    ("kpt_shape: {a: 1}", "it is empty, or has keys of its own"),
+    ("kpt_names: nose", "it is `nose`"), ("kpt_names: {a: [nose]}", "`a`"), ("kpt_names: {0: nose}", "`0`"),
+    ("train: {a: images}", "`train`: it is empty, or has keys of its own"),
+    ("train: [images, [x]]", "`train`: it is a list: images, "),
+])  # fmt: skip
+def test_values_of_the_yaml_file_that_are_not_used_are_shown(tmp_path: Path, data: str, detail: str) -> None:
+    _, ledger = run(tmp_path, CAT, f"names: [cat]\n{data}\n")
+    assert [note.detail for note in ledger.notes] == [detail]
 
 
 def test_equal_lines_and_shares_a_little_outside_stay(tmp_path: Path) -> None:
@@ -357,6 +429,14 @@ def test_label_files_without_a_picture(tmp_path: Path) -> None:
     assert told(ledger, "skipped") == [("other files", "files that are no data of this format", 2)]
 
 
+def test_broken_label_files_without_a_picture_are_lost(tmp_path: Path) -> None:
+    _, ledger = run(tmp_path, CAT, labels__x_dot_txt=f"cat .5 .5 .2 .2\n{CAT}", labels__y_dot_txt="cat .5 .5 .2 .2\n",
+                    labels__readme_dot_txt="Labels of cats.\n")  # fmt: skip
+    assert sorted((note.kind, note.place, note.count) for note in ledger.losses()) == [
+        ("annotation files", "labels/y.txt", 1), ("boxes", "labels/x.txt", 2),
+    ]  # fmt: skip
+
+
 def test_pictures_that_differ_by_their_suffix_share_a_label_file(tmp_path: Path) -> None:
     picture(tmp_path / "images/a.jpg")
     _, ledger = run(tmp_path, CAT)
@@ -485,13 +565,16 @@ def frame(*annotations: dict[str, Any], **more: Any) -> dict[str, Any]:
 CLASSES = {"cat": 3, "kitten": 3, "dog": 7, "none": -1}
 
 
-def export(path: Path, *placed: Placed, names: dict[str, int] | None = None) -> Ledger:
+def export(path: Path, *placed: Placed, names: dict[str, int] | None = None, advice: bool = False) -> Ledger:
+    """`advice`: the ledger has the notes on `train` and `val` too."""
     ledger, output = Ledger(), ToFolder(path)
     writer = WRITTEN.start(output, Subject("test", CLASSES if names is None else names), ledger)
     for each in placed:
         writer.add(each)
     writer.finish()
     output.close()
+    if not advice:
+        ledger.notes = [note for note in ledger.notes if note.reason not in {NO_SPLIT, NO_TRAIN, NO_VAL}]
     for each in placed:
         for source in each.frame["sources"]:
             if not (path / each.names[source["id"]]).exists():
@@ -649,6 +732,20 @@ def test_splits_come_back(tmp_path: Path, splits_given: list[str], train: str, v
     assert told(ledger, "lost") == [("attributes", "metadata, for which YOLO has no place", len(placed))]
 
 
+@pytest.mark.parametrize(("splits_given", "reasons", "val"), [
+    (["", ""], [NO_SPLIT], "images"), (["train", "test"], [NO_VAL], "train.txt"), (["val"], [NO_TRAIN], "val.txt"),
+    (["a", "b"], [NO_TRAIN, NO_VAL], "a.txt"), (["train", "val"], [], "val.txt"), (["train", "valid"], [], "valid.txt"),
+    ([], [], "images"),
+])  # fmt: skip
+def test_training_pictures_as_val_are_told(
+    tmp_path: Path, splits_given: list[str], reasons: list[str], val: str
+) -> None:
+    placed = [Placed(frame(timestamp=n), {"default": f"images/{n}.png"}, split) for n, split in enumerate(splits_given)]
+    ledger = export(tmp_path, *placed, advice=True)
+    assert told(ledger, "noticed") == sorted(("splits", reason, 1) for reason in reasons)
+    assert yaml.safe_load((tmp_path / "data.yaml").read_text())["val"] == val
+
+
 def test_pictures_outside_of_images_without_splits(tmp_path: Path) -> None:
     export(tmp_path, Placed(frame(), {"default": "p/a.png"}))
     assert yaml.safe_load((tmp_path / "data.yaml").read_text())["train"] == "pictures.txt"
@@ -764,6 +861,7 @@ def test_frames_and_their_files(tmp_path: Path) -> None:
         ("attributes", "names of the colours of masks, for which YOLO has no place", 1),
         ("captions", "metadata, for which YOLO has no place", 2),
         ("masks", "mask pictures, for which YOLO has no place", 1),
+        ("splits", NO_TRAIN, 1),
         ("splits", "splits in the metadata that are not those of the export", 1),
     ]
 

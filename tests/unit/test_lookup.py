@@ -37,6 +37,15 @@ def test_names_are_looked_up_near_first(name: str, beside: str, split: str, foun
     assert lookup.find(name, beside=beside, split=split) == found
 
 
+def test_names_that_are_alike_are_found_apart_from_others() -> None:
+    lookup = Lookup(["x/A\u0308.jpg", "x/b c.jpg", "y/B%20C.jpg", "d.jpg"])
+    assert lookup.find("\u00c4.jpg") == []
+    assert lookup.alike("\u00e4.JPG") == ["x/A\u0308.jpg"]
+    assert lookup.alike("b%20c.jpg") == ["x/b c.jpg", "y/B%20C.jpg"]
+    assert lookup.alike("C:\\data\\D.jpg") == ["d.jpg"]
+    assert lookup.alike("e.jpg") == []
+
+
 def test_names_of_folders_that_are_roles_or_splits() -> None:
     assert all(map(is_role, ["Images", "labels", "train2017", "val", "JPEGImages", "Annotations", "test_1"]))
     assert not any(map(is_role, ["cat", "trainer", "2017", "image of a cat"]))

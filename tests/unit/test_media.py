@@ -25,7 +25,8 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 from hyperdatasets.core.normalise import normalise
-from hyperdatasets.formats.media import Media, UnreadableMedia, probe, probe_file, thumbnail
+from hyperdatasets.formats.media import Media, NotShown, UnreadableMedia, probe, probe_file, thumbnail
+from hyperdatasets.formats.media.preview_pool import PreviewPool
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -515,3 +516,84 @@ def test_a_webp_that_claims_a_huge_canvas_is_refused_before_memory_is_taken_for_
     for content in (animation, lossless, lossy):
         with pytest.raises(UnreadableMedia, match="pixels; at most"):
             looked_at(bytes(content), "x.webp")
+
+
+NOISE = Image.fromarray((np.random.default_rng(1).random((300, 401, 3)) * 255).astype(np.uint8))
+KINDS = {
+    "bmp": encoded(NOISE, "BMP"),
+    "bmp of 1 bit": encoded(NOISE.convert("1"), "BMP"),
+    "tiff": encoded(NOISE, "TIFF"),
+    "tiff of 1 bit": encoded(NOISE.convert("1"), "TIFF"),
+    "tiff of floats": encoded(NOISE.convert("F"), "TIFF"),
+    "big tiff": encoded(NOISE, "TIFF", big_tiff=True),
+    "packed tiff": encoded(NOISE, "TIFF", compression="tiff_lzw"),
+    "tiff of pages": encoded(NOISE, "TIFF", save_all=True, append_images=[NOISE, NOISE]),
+    "gif": encoded(NOISE.convert("P"), "GIF"),
+    "animation": encoded(NOISE.convert("P"), "GIF", save_all=True, append_images=[NOISE.convert("L")]),
+    "jp2": encoded(NOISE, "JPEG2000"),
+    "jp2 of tiles": encoded(NOISE, "JPEG2000", tile_size=(64, 64)),
+    "j2k": encoded(NOISE, "JPEG2000", no_jp2=True),
+    "png": encoded(NOISE, "PNG"),
+    "webp": encoded(NOISE, "WEBP"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_cut_picture_is_refused_and_one_with_data_behind_it_is_not(kind: str) -> None:
+    content = KINDS[kind]
+    assert looked_at(content, "x.tif").width == 401
+    assert looked_at(content + bytes(1_000) + b"abc", "x.tif").width == 401
+    for share in (0.1, 0.5, 0.9, 0.999):
+        with pytest.raises(UnreadableMedia):
+            looked_at(content[: int(len(content) * share)], "x.tif")
+
+
+def test_a_png_with_a_changed_byte_is_refused_but_for_its_texts() -> None:
+    content = bytearray(KINDS["png"])
+    content[len(content) // 2] ^= 1
+    with pytest.raises(UnreadableMedia, match="the checksum of a chunk `IDAT` is wrong"):
+        looked_at(bytes(content), "x.png")
+    text = png_chunk(b"tEXt", b"Title\0x")[:-1] + b"?"
+    plain = encoded(PICTURE, "PNG")
+    assert looked_at(plain[:-12] + text + plain[-12:], "x.png").width == 40
+
+
+def test_a_tiff_whose_last_strip_says_too_much_or_that_has_holes_is_whole() -> None:
+    content = encoded(PICTURE, "TIFF")
+    size = struct.pack("<I", 40 * 30 * 3)
+    assert content.count(size) == 1
+    assert looked_at(content.replace(size, struct.pack("<I", 1 << 20)), "x.tif").width == 40
+    assert looked_at(content.replace(size, bytes(4)), "x.tif").width == 40
+
+
+def test_a_cut_volume_is_refused() -> None:
+    content = nifti()
+    assert not content.startswith(b"\x1f\x8b")
+    with pytest.raises(UnreadableMedia, match="the volume is cut"):
+        looked_at(content[:-1], "x.nii")
+
+
+def test_a_dicom_file_that_begins_like_a_tiff_is_dicom_unless_it_is_named_tiff() -> None:
+    content = b"II*\0" + dicom()[4:]
+    assert looked_at(content, "x.dcm").content_type == "application/dicom"
+    with Image.open(io.BytesIO(encoded(PICTURE, "TIFF"))) as image:
+        both = bytearray(encoded(image, "TIFF", description="x" * 400))
+    both[128:132] = b"DICM"
+    assert looked_at(bytes(both), "x.tif").content_type == "image/tiff"
+
+
+def test_a_dicom_file_without_its_pixels_says_so() -> None:
+    assert "fewer bytes than its pixels need" in looked_at(dicom(NumberOfFrames=9_000), "x").notes[0]
+
+
+@pytest.mark.parametrize("mode", ["F", "I"])
+def test_a_sound_picture_that_cannot_be_shown_is_told_from_a_damaged_one(mode: str) -> None:
+    content = encoded(NOISE.convert("L").convert(mode), "TIFF")
+    with pytest.raises(NotShown, match="no fixed range"):
+        thumbnail(content)
+    with PreviewPool(1) as previews:
+        with pytest.raises(NotShown, match="no fixed range"):
+            previews.preview(content)
+        with pytest.raises(UnreadableMedia) as damaged:
+            previews.preview(content[:-900])
+    assert damaged.type is UnreadableMedia

@@ -1,9 +1,10 @@
 """What a frame may be, and what it becomes."""
 
+import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hyperdatasets.core.canonical import (
@@ -184,13 +185,14 @@ edges = st.sampled_from((-1.0, -0.0, 0.0, 0.5, 50.0, 99.5, 100.0, 101.0, math.na
     st.sampled_from((None, 0.5, 1, -0.1, math.nan, "x", True)),
     st.sampled_from((None, "", "a", "a\n", 5)),
 )
+@example([-0.0, -0.0, 0.5, 7], ["car"], 0.5, None)
 def test_the_short_way_for_usual_annotations_is_the_long_one(box, labels, confidence, annotation_id):
     plain = {"labels": labels, "geometry": {"box": box}, "confidence": confidence, "id": annotation_id}
     plain = {key: value for key, value in plain.items() if value is not None}
 
     def outcome(annotation):
         try:
-            return repr(normalise(frame(annotation)))
+            return json.dumps(normalise(frame(annotation)), sort_keys=True)
         except InvalidFrame as error:
             return str(error)
 

@@ -6,15 +6,18 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from hyperdatasets.core.errors import InvalidFrame
 from hyperdatasets.core.frames import Annotation, Geometry
 from hyperdatasets.core.geometry import area, bounding_box
+from hyperdatasets.core.plain import meta_object
 from hyperdatasets.formats import raster
 from hyperdatasets.formats.coco.shapes import RUNS, Lost, area_apart, is_box_of, is_one_ring, shape_of
 from hyperdatasets.formats.extension import OWN, seal_of
 from hyperdatasets.formats.ledger import Kind
 
+BAD_META = "metadata that cannot be kept"
 _RESERVED = frozenset({
-    "id", "image_id", "category_id", "bbox", "area", "segmentation", "keypoints", "num_keypoints", "score", "caption",
+    "id", "image_id", "category_id", "bbox", "area", "segmentation", "keypoints", "num_keypoints", "score",
     "segments_info", "file_name", OWN,
 })  # fmt: skip
 _FROM_ELSEWHERE = frozenset(
@@ -24,6 +27,10 @@ _FROM_ELSEWHERE = frozenset(
 _OF_CATEGORY = frozenset({"id", "name", "keypoints", "skeleton", "supercategory"})
 _USUAL = frozenset({"id", "image_id", "category_id", "bbox", "area", "iscrowd", "segmentation"})
 _ALWAYS = frozenset({"id", "name"})
+_OF_ROI = ("bbox", "category_id", "segmentation", "keypoints", "segments_info")
+_OF_CAPTION = frozenset({"id", "image_id", "caption"})
+_EMPTY: tuple[Any, ...] = (None, {}, [])
+_CROWD = {"1": 1, "0": 0}
 _VISIBLE = 2
 
 
@@ -33,11 +40,22 @@ class Read(NamedTuple):
     plain: dict[str, Any] | None
     kind: Kind
     lost: Sequence[Lost] = ()
+    noticed: Sequence[Lost] = ()
+
+
+def is_caption(content: Mapping[str, Any]) -> bool:
+    """Whether an annotation is a caption of the whole picture; one with a shape or a category is a ROI."""
+    return "caption" in content and all(content.get(key) in _EMPTY for key in _OF_ROI)
+
+
+def beside_caption(content: Mapping[str, Any]) -> list[str]:
+    """The names of the fields of a caption that have no place in a frame."""
+    return sorted(key for key in content.keys() - _OF_CAPTION if content[key] not in _EMPTY)
 
 
 def given_kind(content: Mapping[str, Any]) -> Kind:
     """What an annotation counts as, by the fields that it has."""
-    if "caption" in content:
+    if is_caption(content):
         return "captions"
     if content.get("keypoints"):
         return "key points"
@@ -67,12 +85,22 @@ def usual(content: Mapping[str, Any], category: Mapping[str, Any]) -> dict[str, 
     return {"labels": [label], "geometry": geometry}
 
 
-def read_annotation(content: Mapping[str, Any], category: Mapping[str, Any], origin: str = "") -> Read:
-    """An annotation with its label, its most specific shape, and everything else as metadata."""
+def read_annotation(
+    content: Mapping[str, Any],
+    category: Mapping[str, Any],
+    origin: str = "",
+    *,
+    stated: tuple[int, int] | None = None,
+) -> Read:
+    """An annotation with its label, its most specific shape, and everything else as metadata.
+
+    Args:
+        stated: width and height that the image states; run lengths for another size are lost.
+    """
     labelled = described(content, category, origin)
     if isinstance(labelled, Lost):
         return Read(None, labelled.kind, [labelled])
-    shape = shape_of(content, category)
+    shape = shape_of(content, category, stated)
     if not shape.geometry and shape.lost:
         return Read(None, shape.kind, shape.lost)
     if not shape.geometry and content.get("keypoints"):
@@ -82,28 +110,60 @@ def read_annotation(content: Mapping[str, Any], category: Mapping[str, Any], ori
         more = shape.meta | area_apart(content, shape.geometry)
         if more:
             labelled["meta"] = labelled.get("meta", {}) | more
-    return Read(labelled, shape.kind, shape.lost)
+    return Read(labelled, shape.kind, (*shape.lost, *without_bad_meta(labelled)), shape.noticed)
+
+
+def without_bad_meta(plain: dict[str, Any]) -> list[Lost]:
+    """Removes the fields of the metadata that cannot be kept, so that the annotation can be."""
+    meta = plain.get("meta")
+    if not meta or (problem := _problem(meta)) is None:
+        return []
+    bad = {key: each for key, value in meta.items() if (each := _problem({key: value})) is not None}
+    if not bad:  # too large in all
+        return [Lost("attributes", BAD_META, problem)] if plain.pop("meta") else []
+    plain["meta"] = {key: value for key, value in meta.items() if key not in bad}
+    return [Lost("attributes", BAD_META, each) for each in bad.values()] + without_bad_meta(plain)
+
+
+def _problem(meta: Mapping[str, Any]) -> str | None:
+    """Why metadata cannot be kept; None if it can."""
+    try:
+        meta_object(meta, "meta")
+    except InvalidFrame as error:
+        return error.message
+    return None
 
 
 def described(content: Mapping[str, Any], category: Mapping[str, Any], origin: str) -> dict[str, Any] | Lost:
     """Label, confidence, origin and metadata of an annotation or a panoptic segment."""
     name = category.get("name")
     if name is None or name == "":
-        detail = f"category {content.get('category_id')} is not listed"
+        number = content.get("category_id")
+        detail = "it has no `category_id`" if number is None else f"category {number} is not listed"
         return Lost(given_kind(content), "annotations of a category that is not listed", detail)
     plain: dict[str, Any] = {"labels": [str(name)]}
     if content.get("score") is not None:
         plain["confidence"] = content["score"]
     if origin:
         plain["origin"] = origin
-    meta = {key: value for key in content.keys() - _RESERVED if (value := content[key]) not in (None, {}, [])}
-    if meta.get("iscrowd") == 0:
-        del meta["iscrowd"]
+    meta = {key: value for key in content.keys() - _RESERVED if (value := content[key]) not in _EMPTY}
+    if "iscrowd" in meta:
+        _read_crowd(meta)
     if len(category) > len(_ALWAYS) or not category.keys() <= _ALWAYS:
         meta |= _of_category(category)
     if meta:
         plain["meta"] = meta
     return plain
+
+
+def _read_crowd(meta: dict[str, Any]) -> None:
+    """`iscrowd` as 1, however it is written: true, "1"; left out where it is 0."""
+    said = meta["iscrowd"]
+    crowd = _CROWD.get(said.strip(), said) if isinstance(said, str) else said
+    if crowd == 0:
+        del meta["iscrowd"]
+    else:
+        meta["iscrowd"] = 1 if crowd == 1 else said
 
 
 def written(annotation: Annotation, size: tuple[int, int] | None) -> tuple[dict[str, Any], str] | None:

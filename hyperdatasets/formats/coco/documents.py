@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,9 @@ _WORDS = re.compile(r"[a-z]+")
 _LIST = re.compile(rb"\s*:\s*\[")
 _RESULT = re.compile(rb'^\s*\[\s*\{[^{}\[\]]*"image_id"\s*:|^\s*\[\s*\{.{0,2000}?"image_id"\s*:', re.DOTALL)
 _OBJECTS = re.compile(rb"\s*:\s*\[\s*\{")
+_LONG_NUMBER = re.compile(rb"(?<![.\d])\d{19}")
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_PIECE = 1 << 24  # bytes looked through at once
 
 
 @dataclass(slots=True)
@@ -65,18 +68,42 @@ def _has_list(content: bytes, key: bytes, value: re.Pattern[bytes]) -> bool:
     return False
 
 
-def load(folder: Folder, ledger: Ledger) -> Iterator[Document]:
-    """All COCO files of a folder; a file that cannot be read is written into the ledger."""
+def load(folder: Folder, ledger: Ledger, unread: Container[str] = ()) -> Iterator[Document]:
+    """All COCO files of a folder; a file that cannot be read is written into the ledger.
+
+    Args:
+        unread: files of other formats.
+    """
     for path in folder.with_suffix(".json"):
         try:
-            content = _utf8(folder.read(path))
+            content = utf8(folder.read(path))
             if looks_like_coco(content):
                 yield _document(path, _json(content), ledger)
-            elif b'"images"' in content and b'"annotations"' in content:
-                detail = "expected `images`, `annotations` and `categories` to be lists of objects"
-                ledger.unreadable(path, UNREADABLE, detail)
+            elif path not in unread and (problem := problem_of(content)):
+                ledger.unreadable(path, UNREADABLE, problem)
         except Unreadable as error:
             ledger.unreadable(path, UNREADABLE, str(error))
+
+
+def problem_of(content: bytes) -> str:
+    """Why text that does not look like COCO may be a damaged COCO file all the same; else empty."""
+    if b'"images"' in content and b'"annotations"' in content:
+        return "expected `images`, `annotations` and `categories` to be lists of objects"
+    if not content.strip():
+        return "the file is empty"
+    try:
+        _json(content)
+    except Unreadable as error:
+        return "" if _is_json_lines(content) else str(error)
+    return ""
+
+
+def _is_json_lines(content: bytes) -> bool:
+    """Whether the first line is JSON: then it is a list of lines, and no damaged document."""
+    try:
+        return isinstance(orjson.loads(content.lstrip().partition(b"\n")[0]), dict)
+    except ValueError:
+        return False
 
 
 def id_of(value: Any) -> Id:
@@ -142,8 +169,14 @@ def _other_keys(path: str, content: Mapping[str, Any], ledger: Ledger) -> None:
             ledger.skip("attributes", path, "what a file says of itself, not of its pictures", f"`{name}`")
 
 
-def _utf8(content: bytes) -> bytes:
-    """Without a mark; UTF-16 with its mark is read, too."""
+def utf8(content: bytes) -> bytes:
+    """Without a mark; UTF-16 is read, too.
+
+    Raises:
+        Unreadable: it has the mark of UTF-16, but is not.
+    """
+    if content[:1] == b"\0" or content[1:2] == b"\0":  # UTF-16 without a mark: JSON begins with an ASCII character
+        content = (b"\xfe\xff" if content[:1] == b"\0" else b"\xff\xfe") + content
     if content[:3] == b"\xef\xbb\xbf" or content[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         return decoded(content).encode()
     return content
@@ -151,10 +184,31 @@ def _utf8(content: bytes) -> bytes:
 
 def _json(content: bytes) -> Any:
     """JSON as others write it: with NaN and whole numbers of any size, too."""
+    if _has_long_numbers(content):  # of which orjson makes floats
+        return _any_json(content)
     try:
         return orjson.loads(content)
-    except ValueError as error:
-        try:
-            return json.loads(content)
-        except (ValueError, RecursionError):
-            raise Unreadable(f"not valid JSON: {error}") from None
+    except ValueError:
+        return _any_json(content)
+
+
+def _any_json(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except json.JSONDecodeError as error:
+        raise Unreadable(f"not valid JSON: {error}") from None
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"not valid JSON: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    except RecursionError:
+        raise Unreadable("not valid JSON: nested too deeply") from None
+    except ValueError:  # of Python's limit of digits
+        raise Unreadable("not valid JSON: a number has too many digits") from None
+
+
+def _has_long_numbers(content: bytes) -> bool:
+    """Whether there may be whole numbers past 64 bits. Most files are looked through without the slow pattern."""
+    zeros = b"0" * 19
+    starts = range(0, len(content), _PIECE)
+    if not any(zeros in content[at : at + _PIECE + len(zeros)].translate(_DIGITS) for at in starts):
+        return False
+    return _LONG_NUMBER.search(content) is not None

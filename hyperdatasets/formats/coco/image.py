@@ -27,3 +27,11 @@ def size_of(image: Mapping[str, Any]) -> tuple[int, int] | None:
     if isinstance(width, int | float) and isinstance(height, int | float) and 0 < width < 1e9 and 0 < height < 1e9:
         return int(width), int(height)
     return None
+
+
+def untrue_size(image: Mapping[str, Any]) -> str:
+    """The width and height that an image states, if they cannot be true; else empty."""
+    width, height = image.get("width"), image.get("height")
+    if (width is None and height is None) or size_of(image):
+        return ""
+    return f"{width!r:.40} x {height!r:.40}"

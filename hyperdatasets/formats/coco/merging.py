@@ -2,24 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from hyperdatasets.formats.coco.annotation import described, given_kind, read_annotation, sealed, usual
+from hyperdatasets.formats.coco.annotation import (
+    beside_caption,
+    described,
+    given_kind,
+    is_caption,
+    read_annotation,
+    sealed,
+    usual,
+    without_bad_meta,
+)
 from hyperdatasets.formats.coco.documents import Document, Id, id_of, load
-from hyperdatasets.formats.coco.image import meta_of, size_of
-from hyperdatasets.formats.coco.shapes import Lost
+from hyperdatasets.formats.coco.image import meta_of, size_of, untrue_size
+from hyperdatasets.formats.coco.shapes import UNSURE, Lost, size_of_runs
 from hyperdatasets.formats.entry import Entry, Item, MaskFile
-from hyperdatasets.formats.extension import OWN, item_of, restored, seal_of
-from hyperdatasets.formats.folder import parent, split_of, stem
+from hyperdatasets.formats.extension import OWN, UNREADABLE, item_of, restored, seal_of
+from hyperdatasets.formats.folder import name_of, parent, posix, split_of, stem
 from hyperdatasets.formats.lookup import Lookup
+from hyperdatasets.formats.media.model import MAX_PIXELS
 from hyperdatasets.formats.reading import Reading
 
 PANOPTIC = "panoptic"  # id of the mask of a panoptic annotation
 _SAME_PX = 1.0
 _NOT_UNIQUE = "pictures that are named, but several files have that name"
 _MISSING = "pictures that are named, but missing"
+_ALIKE = "names that differ from their files' by case, Unicode normalisation or %-escapes"
+_NAMES_ALIKE = "pictures that are named, but several names resemble the name of one file"
+_BAD_OWN = "`hyperdatasets` that is not an object, not read"
+_SEVERAL_NAMES = "category id names several"
+
+
+class _Image(NamedTuple):
+    """An image in a document."""
+
+    content: Mapping[str, Any]
+    document: Document
+    number: int
+    id: Id
+
+    @property
+    def place(self) -> str:
+        return f"{self.document.path}, image {self.content.get('id', f'number {self.number}')}"
+
+    @property
+    def name(self) -> str:
+        return str(self.content.get("file_name"))
 
 
 class _Said(NamedTuple):
@@ -49,51 +80,80 @@ class Merger:
 
     def __init__(self, reading: Reading) -> None:
         self.folder, self.ledger = reading.folder, reading.ledger
-        self.documents = list(load(reading.folder, reading.ledger))
+        self.documents = list(load(reading.folder, reading.ledger, reading.unread))
         reading.used.update(document.path for document in self.documents)
         self.pictures: dict[str, Picture] = {}
         self.masks: set[str] = set()
         self._lookup = Lookup(reading.folder.files)
         self._paths: dict[str, dict[Id, list[str]]] = {}  # document -> image id -> paths; empty for a missing one
         self._everywhere: dict[Id, list[str]] = {}
-        self._categories: dict[Id, Mapping[str, Any]] = {}
+        self._listing: dict[Id, list[Document]] = {}  # image id -> documents that list it
+        self._doubtful: list[_Image] = []
         for document in self.documents:
             self._add_images(document)
-            self._categories = document.categories | self._categories
+        self._add_doubtful()
         self._several = sum(bool(document.annotations) for document in self.documents) > 1
         for document in self.documents:
             self._add_annotations(document)
 
     def _add_images(self, document: Document) -> None:
-        paths = self._paths.setdefault(document.path, {})
-        for number, image in enumerate(document.images):
-            image_id = id_of(image.get("id"))
-            path = self._located(document, image, number)
-            others = paths.setdefault(image_id, [])
-            if path and path not in others:
-                others.append(path)
-            everywhere = self._everywhere.setdefault(image_id, [])
-            if path and path not in everywhere:
-                everywhere.append(path)
-            if path:
-                self._describe(self._picture(path), document, image)
-            if len(others) > 1:
-                self.ledger.lose(
-                    "attributes", document.path, "an image id that is given twice", f"id {image.get('id')}"
-                )
+        self._paths[document.path] = {}
+        for number, content in enumerate(document.images):
+            image_id = id_of(content.get("id"))
+            listing = self._listing.setdefault(image_id, [])
+            if not listing or listing[-1] is not document:
+                listing.append(document)
+            image = _Image(content, document, number, image_id)
+            self._add_image(image, self._located(image))
 
-    def _located(self, document: Document, image: Mapping[str, Any], number: int) -> str:
-        name = image.get("file_name")
-        place = f"{document.path}, image {image.get('id', f'number {number}')}"
+    def _add_image(self, image: _Image, path: str) -> None:
+        others = self._paths[image.document.path].setdefault(image.id, [])
+        if path and path not in others:
+            others.append(path)
+        everywhere = self._everywhere.setdefault(image.id, [])
+        if path and path not in everywhere:
+            everywhere.append(path)
+        if path:
+            self._describe(self._picture(path), image.document, image.content)
+        if path and len(others) > 1:
+            self.ledger.lose(
+                "attributes", image.document.path, "an image id that is given twice", f"id {image.content.get('id')}"
+            )
+
+    def _located(self, image: _Image) -> str:
+        name = image.content.get("file_name")
         if not isinstance(name, str) or not name.strip():
-            self.ledger.lose("frames", place, "images without a `file_name`")
+            self.ledger.lose("frames", image.place, "images without a `file_name`")
             return ""
-        found = self._lookup.find(name, beside=parent(document.path), split=document.split)
-        if len(found) != 1:
-            detail = f"`{name}`" + (f": {', '.join(found[:3])}" if found else "")
-            self.ledger.lose("frames", place, _NOT_UNIQUE if found else _MISSING, detail)
-            return ""
-        return found[0]
+        found = self._lookup.find(name, beside=parent(image.document.path), split=image.document.split)
+        if not found:
+            self._doubtful.append(image)
+        elif len(found) > 1:
+            self._lose_image(image, found)
+        return found[0] if len(found) == 1 else ""
+
+    def _add_doubtful(self) -> None:
+        """Images whose names only resemble a file's, if no image has the very name of that file."""
+        named = set(self.pictures)
+        meant: dict[str, set[str]] = {}  # file -> names that may mean it
+        found: list[list[str]] = []
+        for image in self._doubtful:
+            near, split = parent(image.document.path), image.document.split
+            paths = [each for each in self._lookup.alike(image.name, beside=near, split=split) if each not in named]
+            found.append(paths)
+            for path in paths:
+                meant.setdefault(path, set()).add(name_of(posix(image.name)))
+        for image, paths in zip(self._doubtful, found, strict=True):
+            if len(paths) == 1 and len(meant[paths[0]]) == 1:
+                self.ledger.notice("frames", image.place, _ALIKE, f"{image.name!a} is {paths[0]!a}")
+                self._add_image(image, paths[0])
+            else:
+                self._lose_image(image, paths)
+
+    def _lose_image(self, image: _Image, found: Sequence[str]) -> None:
+        detail = f"`{image.name}`" + (f": {', '.join(found[:3])}" if found else "")
+        reason = _MISSING if not found else _NOT_UNIQUE if len(found) > 1 else _NAMES_ALIKE
+        self.ledger.lose("frames", image.place, reason, detail)
 
     def _picture(self, path: str) -> Picture:
         if path not in self.pictures:
@@ -107,10 +167,14 @@ class Merger:
         if stated and entry.stated not in {None, stated}:
             self.ledger.notice("frames", place, "files state different sizes of a picture; the first is used")
         entry.stated = entry.stated or stated
+        if untrue := untrue_size(image):
+            self.ledger.notice("frames", place, "sizes that cannot be true, not used", untrue)
         own = _object(image, OWN)
+        if not own and image.get(OWN) not in (None, {}):
+            self.ledger.lose("attributes", place, _BAD_OWN, f"{image[OWN]!r:.60}")
         meta = meta_of(image)
         if isinstance(own.get("meta"), dict):
-            meta = dict(own["meta"]) if own.get("seal") == seal_of(meta) else own["meta"] | meta
+            meta = dict(own["meta"]) if own.get("seal") == _seal(meta) else own["meta"] | meta
         split = meta.pop("split") if isinstance(meta.get("split"), str) and meta["split"] else ""
         if split or own.get("split") != "":
             self._take_split(entry, split or document.split or split_of(entry.path), place)
@@ -130,6 +194,9 @@ class Merger:
         entry.id = str(own.get("id", ""))
         entry.context_id = str(own.get("context_id", ""))
         entry.timestamp = own["timestamp"] if isinstance(own.get("timestamp"), int) else None
+        for key, kind in (("timestamp", int), ("meta", dict), ("masks", list), ("annotations", list)):
+            if not isinstance(own.get(key), kind | None):
+                self.ledger.lose("attributes", place, UNREADABLE, f"`{key}`")
         for mask in _objects(own, "masks"):
             found = self._lookup.find(str(mask.get("file_name", "")), beside=parent(place))
             if len(found) == 1:
@@ -181,10 +248,12 @@ class Merger:
         picture.said.append(said)
 
     def _is_same(self, one: _Said, other: _Said) -> bool:
-        if "caption" in one.content or "caption" in other.content:
+        if is_caption(one.content) or is_caption(other.content):
             return False
-        named = self._category(one).get("name") == self._category(other).get("name")
-        return named and _near(one.content.get("bbox"), other.content.get("bbox"))
+        first, second = self._category(one), self._category(other)
+        if isinstance(first, Lost) or isinstance(second, Lost):
+            return False
+        return first.get("name") == second.get("name") and _near(one.content.get("bbox"), other.content.get("bbox"))
 
     def _joined(self, one: _Said, other: _Said) -> Mapping[str, Any]:
         """Both contents; of what both say differently the first stays."""
@@ -196,15 +265,25 @@ class Merger:
                 )
         return joined
 
-    def _category(self, said: _Said) -> Mapping[str, Any]:
-        """The category of an annotation: of its own documents, or else of any other."""
+    def _category(self, said: _Said) -> Mapping[str, Any] | Lost:
+        """The category of an annotation: of its own documents, of those that list its image, or else of any other."""
         category_id = id_of(said.content.get("category_id"))
         own = said.document.categories.get(category_id)
         if own is None:
-            return self._categories.get(category_id, {})
+            listing = self._listing.get(id_of(said.content.get("image_id")), [])
+            return self._clear(said, category_id, listing) or self._clear(said, category_id, self.documents) or {}
         for document in said.others:
             own = {**document.categories.get(category_id, {}), **own}
         return own
+
+    def _clear(self, said: _Said, category_id: Id, documents: Sequence[Document]) -> Mapping[str, Any] | Lost | None:
+        """The category that documents give an id; None if none of them does."""
+        known = [each for document in documents if (each := document.categories.get(category_id)) is not None]
+        names = dict.fromkeys(str(each.get("name")) for each in known)
+        if len(names) > 1:
+            detail = f"category {category_id}: {', '.join(f'`{name}`' for name in names)}"
+            return Lost(given_kind(said.content), _SEVERAL_NAMES, detail)
+        return known[0] if known else None
 
     def _add_panoptic(self, entry: Entry, said: _Said) -> None:
         """A picture whose colours are segments: each becomes a ROI by its colour (id = R + 256 G + 65,536 B)."""
@@ -221,64 +300,104 @@ class Merger:
         entry.masks.append(MaskFile(PANOPTIC, found[0]))
         self.masks.add(found[0])
         for segment in segments:
-            self._add_segment(entry, said._replace(content=segment))
+            content = {"image_id": said.content.get("image_id"), **segment}
+            self._add_segment(entry, said._replace(content=content))
 
     def _add_segment(self, entry: Entry, said: _Said) -> None:
         number = said.content.get("id")
         if not isinstance(number, int) or not 0 <= number < 1 << 24:
             self.ledger.lose("masks", said.place, "panoptic segments without a colour", f"id {number}")
             return
-        plain = described(said.content, self._category(said), said.document.origin)
+        category = self._category(said)
+        plain = category if isinstance(category, Lost) else described(said.content, category, said.document.origin)
         if isinstance(plain, Lost):
             self.ledger.lose("masks", said.place, plain.reason, plain.detail)
             return
         colour = [number & 255, number >> 8 & 255, number >> 16 & 255]
         meta = {name: said.content[key] for name, key in (("box", "bbox"), ("area", "area")) if key in said.content}
         plain |= {"geometry": {"mask": colour}, "meta": plain.get("meta", {}) | meta}
+        for kind, reason, detail in without_bad_meta(plain):
+            self.ledger.lose(kind, said.place, reason, detail)
         entry.items.append(Item(plain, "masks", said.place))
 
     def entry(self, picture: Picture) -> Entry:
         """The finished entry of a picture."""
         captions: list[str] = []
+        entry, stated = picture.entry, _stated(picture)
+        entry.stated = entry.stated or (None if stated == UNSURE else stated)
         for said in picture.said:
-            if "caption" in said.content:
+            if is_caption(said.content):
                 self._caption(said, captions)
-            elif (item := self._item(said)) is not None:
-                picture.entry.items.append(item)
+            elif (item := self._item(said, stated)) is not None:
+                entry.items.append(item)
         if captions:
-            picture.entry.meta["captions"] = [*picture.entry.meta.get("captions", []), *captions]
+            self._add_captions(entry, captions)
         picture.said.clear()
-        return picture.entry
+        return entry
+
+    def _add_captions(self, entry: Entry, captions: list[str]) -> None:
+        known = entry.meta.get("captions", [])
+        if not isinstance(known, list):
+            detail = f"`captions`: {known!r:.60}"
+            self.ledger.lose("attributes", entry.where, "a field of an image where captions belong", detail)
+            known = []
+        entry.meta["captions"] = [*known, *captions]
 
     def _caption(self, said: _Said, captions: list[str]) -> None:
         text = said.content["caption"]
+        if others := beside_caption(said.content):
+            self.ledger.lose("attributes", said.place, "fields of captions beside their text", ", ".join(others))
         if isinstance(text, str) and not said.document.origin:
             captions.append(text)
         else:
             reason = "captions by a model" if said.document.origin else "captions that are no text"
             self.ledger.lose("captions", said.place, reason)
 
-    def _item(self, said: _Said) -> Item | None:
+    def _item(self, said: _Said, stated: tuple[int, int] | None) -> Item | None:
         """The annotation; None if nothing of it is kept, or if it is a copy that our own export wrote."""
         category, own = self._category(said), said.content.get(OWN)
+        if isinstance(category, Lost):
+            self.ledger.lose(category.kind, said.place, category.reason, category.detail)
+            return None
         if not said.document.origin and (plain := usual(said.content, category)) is not None:
             return Item(plain, "polygons" if "polygon" in plain["geometry"] else "boxes", said.place)
-        seal = sealed(said.content, category) if own is not None else ""
+        seal = _seal(said.content, category) if own is not None else ""
         if isinstance(own, Mapping) and "copy" in own and own["copy"] == seal:
             return None
-        found = read_annotation(said.content, category, said.document.origin)
+        found = read_annotation(said.content, category, said.document.origin, stated=stated)
         for kind, reason, detail in found.lost:
             self.ledger.lose(kind, said.place, reason, detail)
+        for kind, reason, detail in found.noticed if own is None else ():
+            self.ledger.notice(kind, said.place, reason, detail)
         if found.plain is None:
             return None
         if own is not None:
             plain = restored(found.plain, own, seal, kind=found.kind, place=said.place, ledger=self.ledger)
+            for kind, reason, detail in without_bad_meta(plain):
+                self.ledger.lose(kind, said.place, reason, detail)
             return item_of(plain, said.place)
         if found.kind == "masks":
             self.ledger.notice(
                 "masks", said.place, "run-length masks, kept as polygons along the edges of their pixels"
             )
         return Item(found.plain, found.kind, said.place)
+
+
+def _stated(picture: Picture) -> tuple[int, int] | None:
+    """The size that a picture states, or else the one of its run lengths; `UNSURE` if these have several."""
+    if picture.entry.stated:
+        return picture.entry.stated
+    runs = (each.content["segmentation"] for each in picture.said if type(each.content.get("segmentation")) is dict)
+    sizes = {size for each in runs if (size := size_of_runs(each)) and size[0] * size[1] <= MAX_PIXELS}
+    return next(iter(sizes), None) if len(sizes) < 2 else UNSURE
+
+
+def _seal(content: Mapping[str, Any], category: Mapping[str, Any] | None = None) -> str:
+    """The seal of an annotation or of metadata; empty if it holds what our own export never writes."""
+    try:
+        return seal_of(content) if category is None else sealed(content, category)
+    except TypeError:  # numbers past 64 bits
+        return ""
 
 
 def _near(one: Any, other: Any) -> bool:

@@ -3,33 +3,44 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from hyperdatasets.formats.coco.documents import looks_like_coco
+from hyperdatasets.formats.coco.documents import looks_like_coco, problem_of, utf8
 from hyperdatasets.formats.coco.merging import Merger
 from hyperdatasets.formats.entry import Entry
-from hyperdatasets.formats.folder import Folder, Unreadable, split_of
+from hyperdatasets.formats.folder import Folder, Unreadable, split_of, stem
 from hyperdatasets.formats.reading import Evidence, Format, Reading, counted, sample
+
+_LAST = 1e-9  # weight of evidence that counts only where no other format fits
 
 
 def recognise(folder: Folder) -> Evidence | None:
     """JSON files with `images`, `annotations` and `categories`, in any order."""
-    used, names, objects = [], 0, 0
+    used, damaged, names, objects = [], [], 0, 0
     for path in sample(folder.with_suffix(".json")):
         try:
-            content = folder.read(path)
+            content = utf8(folder.read(path))
         except Unreadable:  # told when it is read
             continue
         if looks_like_coco(content):
             used.append(path)
             names += content.count(b'"file_name"')
             objects += content.count(b'"image_id"')
+        elif stem(path) not in folder.by_stem and problem_of(content):
+            damaged.append(path)
     if not used:
-        return None
+        return _damaged(damaged) if folder.data == folder.media else None
     annotated = min(names, len(folder.media))
     files = counted(len(used), "JSON file that lists", "JSON files that list")
-    return Evidence(annotated, used, f"{files} {counted(objects, 'annotation')} of {counted(annotated, 'picture')}")
+    told = f"{files} {counted(objects, 'annotation')} of {counted(annotated, 'picture')}"
+    return Evidence(annotated, used, told) if annotated else Evidence(max(1, names), used, told, _LAST)
+
+
+def _damaged(paths: Sequence[str]) -> Evidence | None:
+    """Damaged files count as COCO where no other format fits, so that the run names them and fails."""
+    told = counted(len(paths), "JSON file that cannot be read", "JSON files that cannot be read")
+    return Evidence(len(paths), paths, told, _LAST) if paths else None
 
 
 def read(reading: Reading) -> Iterator[Entry]:

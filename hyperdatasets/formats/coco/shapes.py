@@ -14,6 +14,12 @@ RUNS = "rle"  # `meta.encoding` of a polygon that was a run-length mask
 _CLOSE_PX = 1.0  # a box beside a polygon that differs less is the polygon's own, rounded
 _CLOSE_AREA = 0.01
 _VISIBLE = 2
+UNSURE = (0, 0)
+"""Stands for the size of a picture that states none, and whose masks have several."""
+_VISIBILITIES = (0, 1, 2)
+_BOX_NUMBERS = 4
+_OTHER_COUNT = "key points that are not as many as their names; names not used"
+_BAD_RUNS = "run-length masks that cannot be read"
 
 
 class Lost(NamedTuple):
@@ -31,28 +37,45 @@ class Shape(NamedTuple):
     geometry: dict[str, Any]
     meta: dict[str, Any]
     lost: tuple[Lost, ...] = ()
+    noticed: tuple[Lost, ...] = ()
 
 
 NO_SHAPE = Shape("labels", {}, {})
 
 
-def shape_of(annotation: Mapping[str, Any], category: Mapping[str, Any]) -> Shape:
-    """The most specific shape that is given; the others lie in the metadata: key points, then outline, then box."""
+def shape_of(
+    annotation: Mapping[str, Any], category: Mapping[str, Any], stated: tuple[int, int] | None = None
+) -> Shape:
+    """The most specific shape that is given; the others lie in the metadata: key points, then outline, then box.
+
+    Args:
+        stated: width and height that the image states.
+    """
+    flat = _box(annotation.get("bbox"))
     if not annotation.get("segmentation") and not annotation.get("keypoints"):
-        return Shape("boxes", {"box": annotation["bbox"]}, {}) if annotation.get("bbox") else NO_SHAPE
-    outline = _outline(annotation.get("segmentation"))
+        return flat
+    outline = _outline(annotation.get("segmentation"), stated)
     points = _points(annotation.get("keypoints"), category)
-    box = annotation.get("bbox") or None
-    lost = outline.lost + points.lost
+    box = flat.geometry.get("box")
+    lost = outline.lost + points.lost + flat.lost
     if points.geometry:
         meta = points.meta | ({"box": box} if box else {}) | outline.geometry | outline.meta
-        return Shape("key points", points.geometry, meta, lost)
+        return Shape("key points", points.geometry, meta, lost, points.noticed)
     if outline.geometry:
         own = _box_apart(outline.geometry, box)
         return Shape(outline.kind, outline.geometry, outline.meta | own, lost)
     if box:
         return Shape("boxes", {"box": box}, {}, lost)
     return Shape("labels", {}, {}, lost)
+
+
+def _box(box: Any) -> Shape:
+    """A list of more or fewer than four numbers is no box: a fifth may be an angle, a score, or an error."""
+    if not box:
+        return NO_SHAPE
+    if isinstance(box, list) and len(box) != _BOX_NUMBERS:
+        return Shape("boxes", {}, {}, (Lost("boxes", "boxes that have not four numbers", f"{box!r:.120}"),))
+    return Shape("boxes", {"box": box}, {})
 
 
 def area_apart(content: Mapping[str, Any], geometry: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,11 +108,11 @@ def _ring_area(ring: list[float]) -> float:
     return float(abs(sum(map(mul, xs, ys[1:] + ys[:1])) - sum(map(mul, ys, xs[1:] + xs[:1]))) / 2)
 
 
-def _outline(segmentation: Any) -> Shape:
+def _outline(segmentation: Any, stated: tuple[int, int] | None) -> Shape:
     if not segmentation:
         return NO_SHAPE
     if isinstance(segmentation, Mapping):
-        return _mask(segmentation)
+        return _mask(segmentation, stated)
     if not isinstance(segmentation, list):
         detail = f"expected a list of rings or run lengths, got {type(segmentation).__name__}"
         return Shape("polygons", {}, {}, (Lost("polygons", "segmentations that cannot be read", detail),))
@@ -103,16 +126,33 @@ def _outline(segmentation: Any) -> Shape:
     return Shape("polygons", {"polygon": good}, {}, lost) if good else Shape("polygons", {}, {}, lost)
 
 
-def _mask(segmentation: Mapping[str, Any]) -> Shape:
+def size_of_runs(segmentation: Any) -> tuple[int, int] | None:
+    """Width and height of run lengths; None if they are none, or state no size."""
+    size = segmentation.get("size") if isinstance(segmentation, Mapping) else None
+    if not isinstance(size, list) or len(size) != 2 or not all(type(side) is int and side > 0 for side in size):
+        return None
+    return size[1], size[0]
+
+
+def _mask(segmentation: Mapping[str, Any], stated: tuple[int, int] | None) -> Shape:
     """Run lengths as the rings along the edges of their pixels, which hold exactly these pixels."""
+    size, counts = size_of_runs(segmentation), segmentation.get("counts")
+    if size is None or not isinstance(counts, str | list):
+        detail = f"expected `size` as height, width and `counts`, got size {segmentation.get('size')!r:.60}"
+        return Shape("masks", {}, {}, (Lost("masks", _BAD_RUNS, detail),))
+    width, height = size
+    if stated is not None and stated != size:
+        other = f"the image states {stated[0]} x {stated[1]}"
+        detail = f"for {width} x {height}, {'its masks have several sizes' if stated == UNSURE else other}"
+        return Shape("masks", {}, {}, (Lost("masks", "run-length masks for another size than their image's", detail),))
     try:
-        height, width = segmentation["size"]
-        counts = segmentation["counts"]
         runs = raster.string_to_runs(counts) if isinstance(counts, str) else counts
         rings = raster.rings_of(raster.runs_to_bitmap(runs, height, width))
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        detail = str(error) or type(error).__name__
-        return Shape("masks", {}, {}, (Lost("masks", "run-length masks that cannot be read", detail),))
+    except ValueError as error:
+        return Shape("masks", {}, {}, (Lost("masks", _BAD_RUNS, str(error)),))
+    except (TypeError, OverflowError):
+        detail = "`counts`: expected whole numbers from 0 that are no larger than the picture"
+        return Shape("masks", {}, {}, (Lost("masks", _BAD_RUNS, detail),))
     if not rings:
         return Shape("masks", {}, {}, (Lost("masks", "run-length masks without any pixel", ""),))
     return Shape("masks", {"polygon": rings}, {"encoding": RUNS})
@@ -130,13 +170,22 @@ def _points(keypoints: Any, category: Mapping[str, Any]) -> Shape:
     meta: dict[str, Any] = {}
     if any(each != _VISIBLE for each in visibility):
         meta["visibility"] = visibility
+    noticed = _odd_visibilities(visibility)
     names = category.get("keypoints")
     if isinstance(names, list) and names and names != numbers(len(names)):
-        meta["keypoint_names"] = names
+        if len(names) == len(visibility):
+            meta["keypoint_names"] = names
+        else:
+            noticed += (Lost("key points", _OTHER_COUNT, f"{len(visibility)} points, {len(names)} names"),)
     if category.get("skeleton"):
         meta["skeleton"] = category["skeleton"]
     points = [part for x, y in zip(keypoints[::3], keypoints[1::3], strict=True) for part in (x, y)]
-    return Shape("key points", {"keypoints": points}, meta)
+    return Shape("key points", {"keypoints": points}, meta, (), noticed)
+
+
+def _odd_visibilities(visibility: list[Any]) -> tuple[Lost, ...]:
+    odd = [each for each in visibility if each not in _VISIBILITIES]
+    return (Lost("key points", "visibilities other than 0, 1, 2, kept as they are", f"{odd!r:.60}"),) if odd else ()
 
 
 def is_one_ring(segmentation: Any) -> bool:

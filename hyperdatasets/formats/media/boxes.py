@@ -16,6 +16,11 @@ def is_cut(file: BinaryIO, size_bytes: int) -> bool:
     return any(end > size_bytes for kind, _, end in _boxes(file, 0, size_bytes) if kind in _NEEDED)
 
 
+def contents(file: BinaryIO, kind: bytes, size_bytes: int) -> Iterator[tuple[int, int]]:
+    """Yield where the contents of each outer box of a kind start and end; a cut one ends behind the file."""
+    return ((start, end) for found, start, end in _boxes(file, 0, size_bytes) if found == kind)
+
+
 def is_turned(file: BinaryIO, size_bytes: int) -> bool:
     """Whether the first video track is shown turned by 90 or 270 degrees."""
     for start, end in _inside(file, b"moov", 0, size_bytes):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hyperdatasets.formats.media import gzipped
@@ -25,7 +26,12 @@ _TAGS = [
     "ImagerPixelSpacing",
     "SliceThickness",
     "SpacingBetweenSlices",
+    "SamplesPerPixel",
+    "BitsAllocated",
+    "PhotometricInterpretation",
 ]
+_UNCOMPRESSED = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"}  # transfer syntaxes
+_SHORT = "it has fewer bytes than its pixels need: it is cut, or they are not in it"
 
 
 def is_deflated(head: bytes) -> bool:
@@ -64,7 +70,17 @@ def _dicom_media(header: Dataset, size_bytes: int) -> Media:
     check_pixels(columns, rows)
     facts |= {"rows": rows, "columns": columns, "slices": int(header.get("NumberOfFrames") or 1)}
     facts["spacing"] = _dicom_spacing(header)
-    return Media("application/dicom", size_bytes, columns, rows, site_only=_known(facts))
+    notes = (_SHORT,) if _needed(header) > size_bytes else ()
+    return Media("application/dicom", size_bytes, columns, rows, site_only=_known(facts), notes=notes)
+
+
+def _needed(header: Dataset) -> int:
+    """Return the bytes of the pixels; 0 where they are compressed."""
+    syntax = getattr(getattr(header, "file_meta", None), "TransferSyntaxUID", "")
+    if syntax not in _UNCOMPRESSED or "422" in str(header.get("PhotometricInterpretation") or ""):
+        return 0
+    sizes = (header.get(name) or 1 for name in ("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel"))
+    return math.prod(map(int, sizes)) * int(header.get("BitsAllocated") or 1) // 8
 
 
 def _dicom_spacing(header: Dataset) -> list[float] | None:
@@ -80,13 +96,17 @@ def nifti(file: BinaryIO, size_bytes: int) -> Media:
     """Describe a NIfTI volume by its header; of a compressed one only the first bytes are unpacked.
 
     Raises:
-        UnreadableMedia: its header is damaged.
+        UnreadableMedia: its header is damaged, or it is cut; that a compressed volume is cut is not seen.
     """
     content_type = "application/x-nifti"
     try:
-        facts = nifti_facts(nifti_header(file.read(_HEADER * 4)))
+        head = file.read(_HEADER * 4)
+        header = nifti_header(head)
+        facts = nifti_facts(header)
     except ImportError:
         return Media(content_type, size_bytes, notes=(NEEDED,))
+    if not gzipped.is_gzip(head) and _volume_end(header) > size_bytes:
+        raise UnreadableMedia("the volume is cut: it is shorter than it says")
     return Media(content_type, size_bytes, site_only=facts)
 
 
@@ -109,6 +129,12 @@ def nifti_header(head: bytes) -> Any:
             return header
     except Exception as error:  # noqa: BLE001  # nibabel reports damage by errors of every kind
         raise UnreadableMedia(f"the volume cannot be read: {error}") from None
+
+
+def _volume_end(header: Any) -> int:
+    """Return where the values of a volume end, which is the end of the file."""
+    values = math.prod(int(size) for size in header.get_data_shape())
+    return int(header.get_data_offset()) + values * int(header.get_data_dtype().itemsize)
 
 
 def nifti_facts(header: Any) -> dict[str, Any]:

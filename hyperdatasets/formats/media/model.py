@@ -15,6 +15,10 @@ class UnreadableMedia(ValueError):
     """The file cannot be read as what it is, or as what its name says; the message gives the reason without a path."""
 
 
+class NotShown(UnreadableMedia):
+    """The file is sound, but there is no rule by which it could be shown with 8 bits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Media:
     """The content type and the measures of a file.

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import BinaryIO
 
-from PIL import Image, PpmImagePlugin, TiffImagePlugin
+from PIL import BmpImagePlugin, Image, PpmImagePlugin, TiffImagePlugin
 
 from hyperdatasets.formats.media import boxes
+from hyperdatasets.formats.media.jpeg_2000 import jpeg_2000_is_cut
 from hyperdatasets.formats.media.model import OCTETS, Media, UnreadableMedia, shown_size
 from hyperdatasets.formats.media.opening import opened
-from hyperdatasets.formats.media.picture_ends import jpeg_is_whole, png_end
+from hyperdatasets.formats.media.picture_ends import bmp_is_whole, gif_is_whole, jpeg_is_whole, png_end
+from hyperdatasets.formats.media.sniffing import HEAD, Kind, sniff
+from hyperdatasets.formats.media.tiff_layout import tiff_is_cut
 
 _ORIENTATION = 0x0112
 _COUNTED = {"TIFF": "pages", "HEIF": "pages", "GIF": "frames", "PNG": "frames", "WEBP": "frames", "AVIF": "frames"}
@@ -27,10 +31,24 @@ def picture(file: BinaryIO, size_bytes: int, content_type: str) -> Media:
         stored = _stored_size(image)
         extra = _counts(image)
         _check_samples(image, size_bytes)
+        _check_end(image, file, size_bytes)
         kind = _content_type(image, content_type)
         orientation = _orientation(image, file, size_bytes)
     width, height = shown_size(*stored, orientation)
     return Media(kind, size_bytes, width, height, orientation=orientation, extra=extra)
+
+
+def size_as_shown(file: BinaryIO) -> tuple[int, int]:
+    """Return width and height of a picture by its header alone: whether the rest is there is not checked.
+
+    Raises:
+        UnreadableMedia: it is no picture, or its header is damaged.
+    """
+    found = sniff(file.read(HEAD))
+    file.seek(0)
+    with opened(file, found.content_type if found and found.kind is Kind.PICTURE else "") as image:
+        orientation = Image.Image.getexif(image).get(_ORIENTATION, 1) if _may_be_turned(image) else 1
+        return shown_size(*_stored_size(image), _valid(orientation))
 
 
 def _stored_size(image: Image.Image) -> tuple[int, int]:
@@ -53,6 +71,32 @@ def _check_samples(image: Image.Image, size_bytes: int) -> None:
         bits = {"1": 1, "L": 8, "I": 16, "RGB": 24}.get(image.mode, 8)
         if image.tile[0].offset + (image.width * bits + 7) // 8 * image.height > size_bytes:
             raise UnreadableMedia(_CUT)
+
+
+def _check_end(image: Image.Image, file: BinaryIO, size_bytes: int) -> None:
+    """Refuse a picture that is cut, where its lengths or marks tell; JPEG, PNG and HEIF are checked on another way."""
+    check = _CUT_CHECKS.get(image.format or "")
+    if check is None:
+        return
+    position = file.tell()
+    if check(image, file, size_bytes):
+        raise UnreadableMedia(_CUT)
+    file.seek(position)
+
+
+def _bmp_is_cut(image: Image.Image, file: BinaryIO, size_bytes: int) -> bool:
+    if not isinstance(image, BmpImagePlugin.BmpImageFile) or not image.tile:
+        return False
+    offset = image.tile[0].offset
+    return not bmp_is_whole(file, size_bytes, offset=offset, width=image.width, height=image.height)
+
+
+_CUT_CHECKS: dict[str, Callable[[Image.Image, BinaryIO, int], bool]] = {
+    "BMP": _bmp_is_cut,
+    "GIF": lambda _, file, size_bytes: not gif_is_whole(file, size_bytes),
+    "TIFF": lambda _, file, size_bytes: tiff_is_cut(file, size_bytes),
+    "JPEG2000": lambda _, file, size_bytes: jpeg_2000_is_cut(file, size_bytes),
+}
 
 
 def _content_type(image: Image.Image, sniffed: str) -> str:
@@ -85,6 +129,8 @@ def _png_orientation(image: Image.Image, file: BinaryIO, size_bytes: int) -> int
     end = png_end(file, size_bytes)
     if not end.whole:
         raise UnreadableMedia(_CUT)
+    if end.damaged:
+        raise UnreadableMedia(f"the picture is damaged: the checksum of a chunk `{end.damaged}` is wrong")
     file.seek(position)
     if end.late_orientation:
         image.load()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from hyperdatasets.formats.media import deep, dicom_pixels
-from hyperdatasets.formats.media.model import UnreadableMedia
+from hyperdatasets.formats.media.model import NotShown, UnreadableMedia
 from hyperdatasets.formats.media.opening import opened
 from hyperdatasets.formats.media.sniffing import HEAD, Kind, sniff
 
@@ -84,14 +84,14 @@ def eight_bit(image: Image.Image) -> Image.Image:
     """Return a loaded image as `RGB` or `L`.
 
     Raises:
-        UnreadableMedia: its numbers have no fixed range.
+        NotShown: its numbers have no fixed range.
     """
     if image.mode in {"RGB", "L"}:
         return image
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in {"PPM", "PNG"}):
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in {"I", "F"}:
-        raise UnreadableMedia(f"a picture of {'floating-point' if image.mode == 'F' else '32-bit'} numbers {_NO_RANGE}")
+        raise NotShown(f"a picture of {'floating-point' if image.mode == 'F' else '32-bit'} numbers {_NO_RANGE}")
     return image.convert("L" if image.mode in _GREY else "RGB")
 
 

@@ -16,10 +16,11 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self
 
-from hyperdatasets.formats.media.model import UnreadableMedia
+from hyperdatasets.formats.media.model import NotShown, UnreadableMedia
 
 REQUEST = struct.Struct("<QIH")  # length of the content, edge, length of the content type
-ANSWER = struct.Struct("<?Q")  # whether it is done, length
+ANSWER = struct.Struct("<BQ")  # one of the results below, length
+REFUSED, DONE, NOT_SHOWN = range(3)
 _START_S = 60.0  # loading the decoders takes 0.3 s, and much longer on a machine that swaps
 _END_S = 1.0  # seconds a worker gets to notice that its socket ended, before it is killed
 _CODE = """\
@@ -53,8 +54,8 @@ class PreviewPool:
     def submit(self, content: bytes | bytearray, content_type: str = "", *, edge: int = 256) -> Future[bytes]:
         """Ask for the JPEG of a file, see `previews.thumbnail`.
 
-        The result raises `UnreadableMedia` with the reason where the picture cannot be shown, and
-        `PreviewWorkerFailed` where no worker can be started.
+        The result raises `UnreadableMedia` with the reason where the picture cannot be decoded, `NotShown` where it
+        is sound, and `PreviewWorkerFailed` where no worker can be started.
         """
         return self._threads.submit(self.preview, content, content_type, edge=edge)
 
@@ -62,7 +63,8 @@ class PreviewPool:
         """Make the JPEG of a file and wait for it, in the calling thread: cheaper than `submit(...).result()`.
 
         Raises:
-            UnreadableMedia: the picture cannot be shown, or needs too much memory or time.
+            NotShown: the picture is sound, but cannot become 8 bits.
+            UnreadableMedia: the picture is damaged, or needs too much memory or time.
             PreviewWorkerFailed: no worker can be started.
         """
         worker = self._idle.get()
@@ -100,16 +102,16 @@ class _Worker:
             connection.settimeout(self._time_limit_s)
             connection.sendall(REQUEST.pack(len(content), edge, len(named)) + named)
             connection.sendall(content)
-            done, length = ANSWER.unpack(_received(connection, ANSWER.size, deadline))
+            result, length = ANSWER.unpack(_received(connection, ANSWER.size, deadline))
             answer = _received(connection, length, deadline)
         except TimeoutError:
             self.end()
             raise UnreadableMedia(f"its preview takes longer than {self._time_limit_s:g} s") from None
         except (OSError, EOFError):
             raise UnreadableMedia(f"its preview stopped the decoder ({self.end()})") from None
-        if not done:
-            raise UnreadableMedia(answer.decode())
-        return answer
+        if result == DONE:
+            return answer
+        raise (NotShown if result == NOT_SHOWN else UnreadableMedia)(answer.decode())
 
     def end(self) -> str:
         """End the process if there is one; return how it ended."""

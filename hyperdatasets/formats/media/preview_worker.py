@@ -1,7 +1,7 @@
 """The process that makes previews for `PreviewPool`: it answers one request after the other on a socket.
 
 A request is a header (length of the content, edge, length of the content type) and both texts; an answer is a byte
-(done or refused), a length, and the JPEG or the reason. The end of the socket ends the process.
+(done, refused, or not to be shown), a length, and the JPEG or the reason. The end of the socket ends the process.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hyperdatasets import allocator
-from hyperdatasets.formats.media.model import UnreadableMedia
-from hyperdatasets.formats.media.preview_pool import ANSWER, REQUEST
+from hyperdatasets.formats.media.model import NotShown, UnreadableMedia
+from hyperdatasets.formats.media.preview_pool import ANSWER, DONE, NOT_SHOWN, REFUSED, REQUEST
 from hyperdatasets.formats.media.previews import thumbnail
 from hyperdatasets.formats.media.probing import probe
 from hyperdatasets.formats.media.sniffing import HEAD, Kind, sniff
@@ -50,6 +50,8 @@ def _answer(header: bytes, requests: BinaryIO, memory_bytes: int) -> bytes:
     try:
         _load_extra(content)
         jpeg = _limited(content, edge, content_type, memory_bytes)
+    except NotShown as error:
+        return _refused(str(error), NOT_SHOWN)
     except UnreadableMedia as error:
         if not _is_memory(error):
             return _refused(_perhaps_memory(content, memory_bytes, str(error)))
@@ -58,7 +60,7 @@ def _answer(header: bytes, requests: BinaryIO, memory_bytes: int) -> bytes:
         return _refused(_needs_memory(memory_bytes))
     except Exception as error:  # noqa: BLE001  # decoders fail in many ways; the next picture must work
         return _refused(_needs_memory(memory_bytes) if _is_memory(error) else f"it cannot be decoded: {error!r:.200}")
-    return ANSWER.pack(True, len(jpeg)) + jpeg
+    return ANSWER.pack(DONE, len(jpeg)) + jpeg
 
 
 def _limited(content: bytes, edge: int, content_type: str, memory_bytes: int) -> bytes:
@@ -85,9 +87,9 @@ def _in_use() -> int:
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * _PAGE
 
 
-def _refused(reason: str) -> bytes:
+def _refused(reason: str, result: int = REFUSED) -> bytes:
     told = reason.encode()
-    return ANSWER.pack(False, len(told)) + told
+    return ANSWER.pack(result, len(told)) + told
 
 
 def _needs_memory(memory_bytes: int) -> str:

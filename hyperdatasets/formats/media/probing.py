@@ -12,14 +12,12 @@ from hyperdatasets.formats.media.opening import NotAPicture
 from hyperdatasets.formats.media.pictures import picture
 from hyperdatasets.formats.media.points import points
 from hyperdatasets.formats.media.recordings import recording
-from hyperdatasets.formats.media.sniffing import HEAD, Kind, Sniffed, sniff
+from hyperdatasets.formats.media.sniffing import HEAD, Kind, Sniffed, as_picture, sniff
 from hyperdatasets.formats.media.sounds import sound
 from hyperdatasets.formats.media.texts import text
 from hyperdatasets.formats.media.videos import video
+from hyperdatasets.formats.suffixes import PICTURES
 
-_IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".jp2", ".avif", ".heic"}
-)
 _TEXTUAL = frozenset({".wav", ".pcd", ".ply"})  # suffixes whose files are damaged, not texts
 _READERS: dict[Kind, Callable[[BinaryIO, int, str], Media]] = {
     Kind.PICTURE: picture,
@@ -43,8 +41,8 @@ def probe(file: BinaryIO, name: str, size_bytes: int) -> Media:
     head = file.read(HEAD)
     file.seek(0)
     suffix, found = _suffix(name), sniff(head)
-    if suffix in _IMAGE_SUFFIXES:
-        return _named_picture(file, size_bytes, found)
+    if suffix in PICTURES:
+        return _named_picture(file, size_bytes, as_picture(found, head))
     if suffix == ".wav" and (found is None or found.kind is not Kind.WAVE):
         raise UnreadableMedia("named like a recording (.wav), but it is none")
     if found is None:

@@ -40,16 +40,24 @@ class Sniffed:
 
 
 _JPEG = Sniffed(Kind.PICTURE, "image/jpeg")
+_DICOM = Sniffed(Kind.DICOM, "application/dicom")
 
 
 def sniff(head: bytes) -> Sniffed | None:
     """Return the kind that the first `HEAD` bytes show, or None for text and unknown files."""
     if head.startswith(b"\xff\xd8\xff"):  # the most frequent kind
         return _JPEG
+    if head[128:132] == b"DICM":  # the bytes before may be those of another format, such as TIFF
+        return _DICOM
     for look in (_picture, _riff, _boxes, _sound, _video, _medical, _points):
         if found := look(head):
             return found
     return None
+
+
+def as_picture(found: Sniffed | None, head: bytes) -> Sniffed | None:
+    """What a file with the name of a picture is: a TIFF may be a DICOM file at the same time."""
+    return _picture(head) or found if found is _DICOM else found
 
 
 def _picture(head: bytes) -> Sniffed | None:
@@ -151,8 +159,6 @@ def _video(head: bytes) -> Sniffed | None:
 
 
 def _medical(head: bytes) -> Sniffed | None:
-    if head[128:132] == b"DICM":
-        return Sniffed(Kind.DICOM, "application/dicom")
     plain = gzipped.beginning(head, 540) if gzipped.is_gzip(head) else head
     return Sniffed(Kind.NIFTI, _NIFTI) if is_nifti(plain) else None
 

@@ -11,18 +11,20 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from hyperdatasets.formats.extension import OWN
-from hyperdatasets.formats.folder import Folder, Unreadable, stem
+from hyperdatasets.formats.folder import Folder, Unreadable
 from hyperdatasets.formats.ledger import Kind, Ledger
 from hyperdatasets.formats.reading import Reading
 from hyperdatasets.formats.voc.elements import own_of, text_in
+from hyperdatasets.formats.voc.picture_names import PictureNames
 from hyperdatasets.formats.voc.shapes import kind_in
 
 BROKEN = "XML files that cannot be read"
 FOREIGN = "XML files that are no Pascal VOC"
+OTHER_ROOT = "XML files whose root element is not `annotation`, so that they are no Pascal VOC; not read"
 _ROOT = "annotation"
 _MARK = b"\xef\xbb\xbf"
 _BLANKS = b" \t\r\n"
-_BEGINNING = re.compile(rb"<annotation[\s>/]")
+_BEGINNING = re.compile(rb"<(?:[\w.-]+:)?annotation[\s>/]")
 _DECLARATION = re.compile(rb"""^<\?xml[^>]*encoding\s*=\s*["']([A-Za-z0-9._-]+)["'][^>]*\?>""")
 
 
@@ -47,15 +49,18 @@ class Document(NamedTuple):
 def documents(reading: Reading) -> dict[str, Document]:
     """VOC files by path; names in the ledger the XML files that cannot be read or are something else."""
     found: dict[str, Document] = {}
+    names = PictureNames(reading.folder.media)
     for path in reading.folder.with_suffix(".xml"):
         try:
             root = root_of(reading.folder, path)
         except Unreadable as error:
-            _tell_broken(reading, path, str(error))
+            _tell_broken(reading, path, names, str(error))
             continue
         if root.tag == _ROOT:
             reading.used.add(path)
             found[path] = _document(root, path)
+        else:
+            _tell_other(reading, path, names, root.tag)
     return found
 
 
@@ -74,26 +79,40 @@ def segments_in(root: Element) -> list[str]:
     return [text for element in root.iterfind("object/segm") if (text := text_in(element, "mask"))]
 
 
-def _tell_broken(reading: Reading, path: str, why: str) -> None:
+def _tell_broken(reading: Reading, path: str, names: PictureNames, why: str) -> None:
     """A broken file is an error if it may be VOC: by its beginning, or since a picture has its name."""
-    if looks_like_voc(reading.folder, path) or stem(path) in reading.folder.by_stem:
+    if looks_like_voc(reading.folder, path) or names.has_file_of(path):
         reading.used.add(path)
         reading.ledger.unreadable(path, BROKEN, why)
 
 
+def _tell_other(reading: Reading, path: str, names: PictureNames, tag: str) -> None:
+    """A file of another dialect is a loss if it may describe a picture; the other formats name their own files."""
+    if path not in reading.unread and (looks_like_voc(reading.folder, path) or names.has_file_of(path)):
+        reading.used.add(path)
+        reading.ledger.lose("annotation files", path, OTHER_ROOT, f"its root element is `{tag[:60]}`")
+
+
 def root_of(folder: Folder, path: str) -> Element:
-    """The root element of an XML file.
+    """The root element of an XML file; the tags of all its elements are without a namespace.
 
     Raises:
         Unreadable: it is broken, or has declarations that can do harm.
     """
     content = folder.read(path).removeprefix(_MARK).lstrip(_BLANKS)
     try:
-        return _parsed(content)
+        return _without_namespaces(_parsed(content))
     except DefusedXmlException:
         raise Unreadable("it has a DOCTYPE or entities, which are not allowed") from None
     except (ParseError, ValueError, LookupError, RecursionError) as error:
         raise Unreadable(f"{type(error).__name__}: {error}") from None
+
+
+def _without_namespaces(root: Element) -> Element:
+    """The same tree, with the bare name of each element: `{http://x}object` becomes `object`."""
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    return root
 
 
 def _parsed(content: bytes) -> Element:

@@ -9,12 +9,13 @@ from hyperdatasets.formats.folder import Unreadable, is_role, name_of, parent, s
 from hyperdatasets.formats.ledger import listed
 from hyperdatasets.formats.nearness import nearest
 from hyperdatasets.formats.reading import Reading
-from hyperdatasets.formats.suffixes import PICTURES
+from hyperdatasets.formats.suffixes import DOCUMENTS, PICTURES
 
 TWO_SPLITS = "pictures in two splits; the first one is taken"
 ABSENT = "lines of a list of pictures that are not there"
 AMBIGUOUS = "lines of a list that may mean several pictures"
 CLASS_LIST = "lists of the pictures of one class; the objects of the pictures say the same"
+ELSEWHERE = "lists of splits that lie in `ImageSets` itself, not read; move them into `ImageSets/Main`"
 TRAINVAL = "trainval"
 _TASKS = ("main", "segmentation", "layout", "action")
 _OF_CLASS = re.compile(r".+_(train|val|trainval|test)", re.IGNORECASE)
@@ -36,6 +37,7 @@ class ImageSets:
         self.lists = [path for path in reading.folder.with_suffix(".txt") if _task(path)]
         for path in sorted(self.lists, key=lambda path: (_TASKS.index(_task(path)), path)):
             self._read(path)
+        self._tell_elsewhere()
 
     def has(self, picture: str) -> bool:
         """Whether a list gives a picture its split."""
@@ -51,6 +53,14 @@ class ImageSets:
         by_list, by_folder = self._splits.get(picture), split_of(picture)
         if by_list and by_folder and by_list[0] != by_folder:
             self._tell_two(picture, by_list[0], f"{by_list[0]} by {by_list[1]}, {by_folder} by its folder")
+
+    def _tell_elsewhere(self) -> None:
+        """Lists that may give pictures their splits, but lie where no list is looked for."""
+        for path in self._reading.folder.with_suffix(".txt"):
+            inside = name_of(parent(path)).lower() == "imagesets" and stem(path).lower() not in DOCUMENTS
+            if inside and path not in self._reading.unread:
+                self._reading.used.add(path)
+                self._reading.ledger.lose("annotation files", path, ELSEWHERE)
 
     def _read(self, path: str) -> None:
         self._reading.used.add(path)

@@ -17,6 +17,7 @@ from hyperdatasets.formats.voc.masks import Masks, maps_in, name_colours
 from hyperdatasets.formats.voc.objects import read_object
 from hyperdatasets.formats.voc.pairing import pair
 from hyperdatasets.formats.voc.picture import read_picture
+from hyperdatasets.formats.voc.picture_names import PictureNames
 
 REPEATED = "elements that only repeat what the picture's file says, such as folder and path"
 PARTS = "parts of objects, kept in `parts` of the metadata of their object"
@@ -28,11 +29,11 @@ def recognise(folder: Folder) -> Evidence | None:
     """XML files with the root element of VOC that have a picture, and masks in `SegmentationClass`."""
     masks = Masks(folder, ())
     pictures = [path for path in folder.pictures if path not in masks.paths]
-    stems = set(map(stem, pictures))
+    stems, names = set(map(stem, pictures)), PictureNames(pictures)
     files = [path for path in folder.with_suffix(".xml") if not path.lower().endswith(".aux.xml")]
     looked_at = dict.fromkeys((*sample(files, _SAMPLE), *sample(files[1:], _SAMPLE)))
     fitting = [path for path in looked_at if looks_like_voc(folder, path)]
-    paired = [path for path in fitting if stem(path) in stems or _names_picture(folder, path)]
+    paired = [path for path in fitting if names.has_file_of(path) or _names_picture(folder, path, names)]
     described = len(files) * len(paired) // len(looked_at) if paired else 0
     masked = {stem(path) for path in masks.paths} & stems
     annotated = max(described, len(masked), len(paired))
@@ -44,12 +45,12 @@ def recognise(folder: Folder) -> Evidence | None:
     )
 
 
-def _names_picture(folder: Folder, path: str) -> bool:
+def _names_picture(folder: Folder, path: str, names: PictureNames) -> bool:
     try:
         named = root_of(folder, path).findtext("filename") or ""
     except Unreadable:
         return False
-    return name_of(posix(named)) in folder.by_name
+    return names.has(name_of(posix(named)))
 
 
 def _told(files: Sequence[str], masked: int) -> str:
@@ -155,8 +156,9 @@ class _Reader:
             ledger.notice("boxes", place, PARTS, count=self._parts)
         foreign = [path for path in self._folder.with_suffix(".xml") if path not in reading.used]
         for path in foreign:
-            reading.used.add(path)
-            ledger.skip("other files", path, FOREIGN)
+            if path not in reading.unread:  # a file of another format, which is named as one
+                reading.used.add(path)
+                ledger.skip("other files", path, FOREIGN)
         reading.rest({*self._pictures, *self._masks.paths})
 
 

@@ -28,6 +28,13 @@ NO_PICTURES = "sources that are no pictures, left out"
 GROUPS = "groups, written as a picture for each source"
 SEPARATE = "labels, spans and shapes kept under `hyperdatasets`, since VOC has no place for them"
 AS_BOX = "shapes that other tools see as their boxes"
+SAME_NAME = (
+    "pictures that differ by their suffix only: the later XML file has the suffix in its name, so that other tools "
+    "may not find it"
+)
+SAME_PICTURE = (
+    "pictures that two frames have: import takes the XML file with the name of the picture, not the later one"
+)
 OTHER_SPLIT = "splits in the metadata that are not those of the export"
 _PICTURES = "JPEGImages"
 
@@ -39,6 +46,7 @@ class VocWriter:
         self._output, self._subject, self._ledger = output, subject, ledger
         self._whole = Whole()
         self._files: set[str] = set()
+        self._pictures: set[str] = set()
         self._splits: dict[str, list[str]] = {}
         self._stems: Counter[str] = Counter()
         self._labels: set[str] = set()
@@ -89,7 +97,7 @@ class VocWriter:
             own["id"] = frame["id"]
         add_own(root, own, meta)
         indent(root)
-        self._write(self._file(path), tostring(root, encoding="utf-8") + b"\n")
+        self._write(self._file(path, frame["id"]), tostring(root, encoding="utf-8") + b"\n")
 
     def _add_objects(self, root: Element, frame: Frame, source: Source) -> Sequence[Annotation]:
         """Adds an element for each annotation on a source; gives back those that VOC has no element for."""
@@ -122,11 +130,18 @@ class VocWriter:
             return split if split_of(path) not in {"", split} else None
         return None if split == split_of(path) else split
 
-    def _file(self, path: str) -> str:
+    def _file(self, path: str, frame_id: str) -> str:
         """Where the XML of a picture goes; where two pictures differ by their suffix only, the second keeps it."""
         below = path.removeprefix(f"{_PICTURES}/")
         file = f"Annotations/{below[: len(below) - len(suffix(below))]}.xml"
-        return file if file not in self._files else f"Annotations/{below}.xml"
+        if file in self._files:
+            self._ledger.notice("frames", frame_id, SAME_PICTURE if path in self._pictures else SAME_NAME, path)
+        self._pictures.add(path)
+        number = 1
+        while file in self._files:
+            file = f"Annotations/{below}.xml" if number == 1 else f"Annotations/{below}-{number}.xml"
+            number += 1
+        return file
 
     def _write(self, path: str, content: bytes) -> None:
         self._files.add(path)

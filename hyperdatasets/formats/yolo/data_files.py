@@ -21,6 +21,8 @@ TWO_NAMES = "numbers of classes that are named twice; the last name was taken"
 SHARED = "names that several classes have, which become one label"
 BAD_COUNT = "`nc` is not the number of names"
 BAD_POINTS = "`kpt_shape` is not a number of points and 2 or 3; not used"
+BAD_POINT_NAMES = "entries of `kpt_names` that are not a class and a list of names; not used"
+BAD_SPLIT = "entries of a split that are no folder and no list; not used"
 OTHER_KEYS = "keys of the YAML file that say nothing of a frame"
 CONFLICT = "files that name classes differently; the nearest one was taken"
 OWN = "hyperdatasets"  # key of what our writer adds
@@ -40,6 +42,7 @@ class DataFile:
     Attributes:
         names: number of a class -> its name.
         points: how many key points, and 2 or 3 numbers for each.
+        pose: it has key points, though their number may not be known.
         point_names: class -> names of its key points; those of -1 are for all classes.
         root: the folder that paths start from.
         splits: split -> folders or lists.
@@ -52,6 +55,7 @@ class DataFile:
     points: tuple[int, int] | None = None
     point_names: dict[int, list[str]] = field(default_factory=dict)
     task: str = ""
+    pose: bool = False
     root: str = ""
     splits: dict[str, list[str]] = field(default_factory=dict)
     own: bool = False
@@ -122,6 +126,12 @@ def looks_like_labels(folder: Folder, path: str) -> bool:
     return looks_like_line(first_words(folder, path))
 
 
+def has_line(folder: Folder, path: str) -> bool:
+    """Whether the beginning of a text file has a line of a class and numbers."""
+    text = folder.head(path).decode("utf-8-sig", "replace")
+    return any(looks_like_line(line.split()) for line in text.splitlines())
+
+
 def look(folder: Folder) -> list[str]:
     """Files that name classes, told without reading many."""
     yaml = [
@@ -177,7 +187,7 @@ def _yaml(reading: Reading, path: str) -> DataFile | None:
     data.root = scalar_in(content.get("path"))
     _tell_shared(reading, path, data.names)
     _add_points(reading, data, content)
-    _add_splits(data, content)
+    _add_splits(reading, data, content)
     count = scalar_in(content.get("nc"))
     if count and data.names and count != str(len(data.names)):
         reading.ledger.notice("attributes", path, BAD_COUNT, f"nc is {count[:20]}, {len(data.names)} names")
@@ -222,22 +232,39 @@ def _tell_shared(reading: Reading, path: str, names: Mapping[int, str]) -> None:
 
 def _add_points(reading: Reading, data: DataFile, content: Mapping[str, object]) -> None:
     shape = scalars_in(content.get("kpt_shape"))
+    data.pose = "kpt_shape" in content or data.task == "pose"
     if "kpt_shape" in content:
         if shape and len(shape) == 2 and shape[0].isdecimal() and shape[1] in {"2", "3"} and (
             0 < int(shape[0][:9]) <= _MAX_POINTS
         ):  # fmt: skip
             data.points = int(shape[0]), int(shape[1])
         else:
-            reading.ledger.notice("attributes", data.path, BAD_POINTS, str(shape)[:60])
-    node = content.get("kpt_names")
+            reading.ledger.notice("attributes", data.path, BAD_POINTS, _in_words(content["kpt_shape"]))
+    _add_point_names(reading, data, content.get("kpt_names"))
+
+
+def _add_point_names(reading: Reading, data: DataFile, node: object) -> None:
+    """A list for all classes, or numbers of classes with lists."""
     if (names := scalars_in(node)) is not None:
         data.point_names = {-1: names}
+    elif scalar_in(node):
+        reading.ledger.notice("attributes", data.path, BAD_POINT_NAMES, _in_words(node))
     for key, value in mapping_in(node) or ():
         if key.isascii() and key.isdigit() and (names := scalars_in(value)):
             data.point_names[int(key[:9])] = names
+        else:
+            reading.ledger.notice("attributes", data.path, BAD_POINT_NAMES, f"`{key[:40]}`")
 
 
-def _add_splits(data: DataFile, content: Mapping[str, object]) -> None:
+def _in_words(node: object) -> str:
+    """What is written for a key, for messages."""
+    texts = scalars_in(node)
+    if texts is not None:
+        return f"it is a list: {', '.join(texts)}"[:60] if texts else "it is an empty list"
+    return f"it is `{text[:40]}`" if (text := scalar_in(node)) else "it is empty, or has keys of its own"
+
+
+def _add_splits(reading: Reading, data: DataFile, content: Mapping[str, object]) -> None:
     own = dict(mapping_in(content.get(OWN)) or ())
     if "splits" in own:
         data.own = True
@@ -246,6 +273,8 @@ def _add_splits(data: DataFile, content: Mapping[str, object]) -> None:
     for key in _SPLITS:
         node = content.get(key)
         entries = scalars_in(node) or [scalar_in(node)]
+        if mapping_in(node) is not None or ("" in entries and len(entries) > 1):
+            reading.ledger.notice("splits", data.path, BAD_SPLIT, f"`{key}`: {_in_words(node)}")
         if any(entries):
             data.splits.setdefault(split_of(f"{key}/x"), []).extend(filter(None, entries))
 

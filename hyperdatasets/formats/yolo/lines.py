@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from hyperdatasets.formats.ledger import Kind
@@ -23,6 +23,13 @@ ORIENTED = (
     "lines of a class and eight numbers, taken as polygons of four points; for rotated boxes, add `task: obb` to the "
     "YAML file"
 )
+NOT_POSE = "lines that do not have the numbers of `kpt_shape`"
+NO_POINTS = "lines of a set of key points whose `kpt_shape` is not known; write it into the YAML file"
+NOT_CORNERS = (
+    "lines of a set of rotated boxes that have neither the 4 numbers of a box nor the 8 numbers of its corners; if the "
+    "set has no rotated boxes, write `task: detect` or `task: segment` into the YAML file"
+)
+VISIBILITY = "key points with another visibility than 0, 1 or 2, which is kept as it is"
 POINTS = "lines of key points by their visibilities 0, 1 and 2; add `kpt_shape` to the YAML file to say so"
 VISIBLE = 2
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -44,6 +51,7 @@ class Task(NamedTuple):
 
     Attributes:
         points: of a pose: how many key points, and 2 or 3 numbers for each.
+        pose: the set has key points, though `points` may not be known.
         oriented: eight numbers are the corners of a rotated box.
         polygons: the set certainly has polygons.
         tracks: a whole number at the end is certainly a track.
@@ -53,6 +61,7 @@ class Task(NamedTuple):
     oriented: bool = False
     polygons: bool = False
     tracks: bool = False
+    pose: bool = False
 
 
 class Line(NamedTuple):
@@ -85,16 +94,17 @@ def read_line(words: Sequence[str], task: Task) -> Line:
         raise Unfit(NO_NUMBERS, " ".join(words)[:60], kind)
     if first != int(first):
         raise Unfit(BAD_CLASS, words[0], kind)
-    read = _pose if _is_pose(len(values), task) else _box if len(values) < 6 or _is_track(words, task) else _polygon
-    line = read(values, words, task)
+    _check_count(values, words, task)
+    line = _reader(words, task)(values, words, task)
     return line._replace(number=int(first), doubt=POINTS if guessed else line.doubt)
 
 
 def kind_of(count: int, task: Task) -> Kind:
     """What a line with so many numbers counts as."""
-    if _is_pose(count, task):
-        return "key points"
-    return "boxes" if count < 6 or (count == 8 and task.oriented) else "polygons"
+    posed = task.pose or task.points is not None
+    if count < 6 or (task.oriented and not posed):
+        return "boxes"
+    return "key points" if posed else "polygons"
 
 
 def looks_like_line(words: Sequence[str]) -> bool:
@@ -117,8 +127,36 @@ def _number(word: str) -> float:
     return value
 
 
-def _is_pose(count: int, task: Task) -> bool:
-    return task.points is not None and 0 <= count - 4 - task.points[0] * task.points[1] <= 2
+def _check_count(values: Sequence[float], words: Sequence[str], task: Task) -> None:
+    """In a set of poses or rotated boxes, a line is a box or has exactly the numbers of its task.
+
+    Raises:
+        Unfit: it is neither.
+    """
+    if task.pose and not task.points and len(values) != 4:
+        raise Unfit(NO_POINTS, f"found {len(values)} numbers after the class", kind_of(len(values), task))
+    exact = 4 + task.points[0] * task.points[1] if task.points else 8 if task.oriented else 0
+    if not exact or len(values) == 4 or (len(values) >= exact and _is_said(values[exact:], words)):
+        return
+    reason = NOT_POSE if task.points else NOT_CORNERS
+    raise Unfit(
+        reason, f"expected 4 or {exact} numbers after the class, found {len(values)}", kind_of(len(values), task)
+    )
+
+
+def _is_said(rest: Sequence[float], words: Sequence[str]) -> bool:
+    """Whether numbers behind a shape are nothing, a confidence, a track, or a confidence and a track."""
+    if not rest:
+        return True
+    tracked = bool(_WHOLE.fullmatch(words[-1]))
+    return (0 <= rest[0] <= 1 or (tracked and len(rest) == 1)) and (len(rest) == 1 or (tracked and len(rest) == 2))
+
+
+def _reader(words: Sequence[str], task: Task) -> Callable[[Sequence[float], Sequence[str], Task], Line]:
+    """What reads a line whose count of numbers is checked."""
+    if len(words) < 7 or (_is_track(words, task) and not task.points):
+        return _box
+    return _pose if task.points else _polygon
 
 
 def _looks_like_pose(values: Sequence[float], task: Task) -> bool:
@@ -146,8 +184,8 @@ def _box(values: Sequence[float], words: Sequence[str], task: Task) -> Line:
 
 
 def _polygon(values: Sequence[float], words: Sequence[str], task: Task) -> Line:
-    end = len(values)
-    if _WHOLE.fullmatch(words[-1]) and (values[-1] > 1 or task.tracks):
+    end = 8 if task.oriented else len(values)
+    if not task.oriented and _WHOLE.fullmatch(words[-1]) and (values[-1] > 1 or task.tracks):
         end -= 1
     end -= end % 2
     kind = kind_of(end, task)
@@ -165,6 +203,7 @@ def _pose(values: Sequence[float], words: Sequence[str], task: Task) -> Line:
     points = _shares([part for place in range(0, len(flat), size) for part in flat[place : place + 2]], "key points")
     visibility = flat[2::3] if size == 3 else []
     sized = box[2] > 0 and box[3] > 0
+    doubt = "" if {0, 1, VISIBLE}.issuperset(visibility) else VISIBILITY
     if visibility and not any(visibility) and not any(points) and sized:
         return Line(0, {"geometry": {"box": box}, **said}, "boxes", "", lost)
     meta = {**said.pop("meta", {}), **({"box": box} if sized else {})}
@@ -173,7 +212,7 @@ def _pose(values: Sequence[float], words: Sequence[str], task: Task) -> Line:
     if not sized and (box[2] or box[3]):
         lost = (*lost, Unfit(POSE_BOX, f"{box[2]:g} x {box[3]:g} of the sides"))
     plain = {"geometry": {"keypoints": points}, **said, **({"meta": meta} if meta else {})}
-    return Line(0, plain, "key points", "", lost)
+    return Line(0, plain, "key points", doubt, lost)
 
 
 def _corner(box: Sequence[float]) -> list[float]:

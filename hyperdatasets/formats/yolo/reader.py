@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from hyperdatasets.formats.entry import Entry, Item
-from hyperdatasets.formats.folder import Folder, Unreadable
+from hyperdatasets.formats.folder import Folder, Unreadable, name_of, parent, stem
 from hyperdatasets.formats.ledger import Kind, listed
 from hyperdatasets.formats.reading import Evidence, Format, Reading, counted, sample
-from hyperdatasets.formats.yolo.data_files import DataFile, DataFiles, first_words, look, looks_like_labels
+from hyperdatasets.formats.suffixes import DOCUMENTS
+from hyperdatasets.formats.yolo.data_files import DataFile, DataFiles, first_words, has_line, look
 from hyperdatasets.formats.yolo.label_files import LabelFiles
 from hyperdatasets.formats.yolo.lines import Line, Task, Unfit, is_tracked, kind_of, looks_like_line, read_line
 from hyperdatasets.formats.yolo.splits import Splits, lists_in
@@ -20,6 +21,7 @@ NO_NAME = "classes that are not listed in the file of names"
 NO_NAMES = "classes without names: no file of names was found, so their numbers became the labels"
 NO_PICTURE = "lines of a label file whose picture is not there"
 SHARED = "label files of several pictures that differ by their suffix; each of them got the annotations"
+NO_LINES = "text files among the label files that belong to no picture and hold no line of a class and numbers"
 POINT_NAMES = "names of key points that are not as many as the points; not used"
 _ORIENTED = re.compile(r"(?<![a-z])(obb|dota)", re.IGNORECASE)
 _SAMPLE = 40
@@ -129,13 +131,23 @@ class _Reader:
     def _tell_unpaired(self) -> None:
         """Counts the lines of label files without a picture."""
         for path in self._labels.unpaired:
-            if path in self._reading.used or not looks_like_labels(self._folder, path):
+            if path in self._reading.used:
+                continue
+            if not has_line(self._folder, path):
+                self._tell_no_lines(path)
                 continue
             self._reading.used.add(path)
             task = _task(self._tasks, self._data.near(path))
             kinds = Counter(kind_of(len(words) - 1, task) for _, words in self._lines(path))
             for kind, count in kinds.items():
                 self._ledger.lose(kind, path, NO_PICTURE, count=count)
+
+    def _tell_no_lines(self, path: str) -> None:
+        """A text in a folder of labels is a loss; texts elsewhere and empty ones are no data."""
+        among = name_of(parent(path)).lower() == "labels" and stem(path).lower() not in DOCUMENTS
+        if among and path not in self._reading.unread and first_words(self._folder, path):
+            self._reading.used.add(path)
+            self._ledger.lose("annotation files", path, NO_LINES)
 
 
 def _tasks(folder: Folder, files: Sequence[str]) -> Task:
@@ -156,9 +168,9 @@ def _tasks(folder: Folder, files: Sequence[str]) -> Task:
 def _task(found: Task, data: DataFile) -> Task:
     """The same for one file of names, which may say the task."""
     oriented = data.task == "obb" or (not data.task and bool(_ORIENTED.search(f"{data.path} {data.root}")))
-    polygons = data.task == "segment" or (found.polygons and not data.points)
-    tracks = found.tracks and not data.points  # key points end with a whole number too
-    return Task(data.points, oriented, polygons and not oriented, tracks)
+    polygons = data.task == "segment" or (found.polygons and not data.pose)
+    tracks = found.tracks and not data.pose  # key points end with a whole number too
+    return Task(data.points, oriented, polygons and not oriented, tracks, data.pose)
 
 
 FORMAT = Format("yolo", "YOLO", recognise, read)

@@ -23,6 +23,10 @@ class SplitFiles:
     _splits: dict[str, list[str]] = field(default_factory=dict)
     _paths: list[str] = field(default_factory=list)
 
+    @property
+    def has_pictures(self) -> bool:
+        return bool(self._paths)
+
     def add(self, placed: Placed, path: str) -> None:
         """Puts a picture into the list of its split."""
         known = placed.frame.get("meta", {}).get("split", "")

@@ -16,7 +16,8 @@ from hyperdatasets.core.mapping import label_ids
 from hyperdatasets.core.normalise import default_id
 from hyperdatasets.formats.counting import kept_of, kind_of
 from hyperdatasets.formats.extension import lose_source_fields, without_default_id
-from hyperdatasets.formats.ledger import Ledger
+from hyperdatasets.formats.folder import SPLITS
+from hyperdatasets.formats.ledger import Ledger, listed
 from hyperdatasets.formats.whole import Whole
 from hyperdatasets.formats.writing import Output, Placed, Subject, WrittenFormat, classes
 from hyperdatasets.formats.yolo.data_files import OWN
@@ -39,6 +40,9 @@ NO_MASKS = "mask pictures, for which YOLO has no place"
 OTHER_NAMES = "names of key points that differ from those of their class"
 NAMES_ADDED = "key points without names, of a class whose key points have names"
 ONE_FILE = "pictures that differ by their suffix only, for which YOLO has one label file"
+NO_SPLIT = "no split is known: `val` names the training pictures; --split-by divides them"
+NO_TRAIN = "no split is called train: `train` names the pictures of another split"
+NO_VAL = "no split is called val or valid: `val` names the pictures that `train` names; --split-by divides them"
 NO_COLOURS = "names of the colours of masks, for which YOLO has no place"
 
 
@@ -192,10 +196,10 @@ class YoloWriter:
 
     def _data(self, task: str, splits: Mapping[str, str]) -> bytes:
         pictures = self._splits.everything
-        data: dict[str, Any] = {
-            "train": splits.get("train") or next(iter(splits.values()), pictures),
-            "val": splits.get("val") or splits.get("train") or next(iter(splits.values()), pictures),
-        }
+        train, val = _list_of("train", splits), _list_of("val", splits)
+        first = next(iter(splits.values()), pictures)
+        data: dict[str, Any] = {"train": train or first, "val": val or train or first}
+        self._tell_splits(data, splits, [reason for path, reason in ((train, NO_TRAIN), (val, NO_VAL)) if not path])
         if "test" in splits:
             data["test"] = splits["test"]
         data |= {"nc": len(self._names), "names": dict(enumerate(self._names)), "task": task}
@@ -204,10 +208,24 @@ class YoloWriter:
         data[OWN] = {"splits": dict(splits)}
         return yaml.safe_dump(data, allow_unicode=True, sort_keys=False, width=10**6).encode()
 
+    def _tell_splits(self, data: Mapping[str, Any], splits: Mapping[str, str], missing: Sequence[str]) -> None:
+        """Names a split that stands for another one: Ultralytics needs both `train` and `val`."""
+        if not splits and self._splits.has_pictures:
+            self._ledger.notice("splits", "data.yaml", NO_SPLIT)
+        for reason in missing if splits else ():
+            detail = f"train: {data['train']}, val: {data['val']}; the splits are {listed(splits)}"
+            self._ledger.notice("splits", "data.yaml", reason, detail)
+
     def _write(self, path: str, content: bytes) -> None:
         self._files.add(path)
         with self._output.file(path) as file:
             file.write(content)
+
+
+def _list_of(split: str, splits: Mapping[str, str]) -> str:
+    """The list of a split, which may have another usual name: `valid` is `val`; empty if there is none."""
+    named = (path for name, path in splits.items() if SPLITS.get(name.lower()) == split)
+    return splits.get(split) or next(named, "")
 
 
 WRITTEN = WrittenFormat("yolo", "YOLO", "images", single=False, start=YoloWriter)
