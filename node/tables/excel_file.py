@@ -16,10 +16,9 @@ from node.tables.limits import MAX_BYTES, MAX_COLUMNS
 from node.tables.notes import Notes, shown
 from node.tables.sheet import Sheet, SheetRow
 from node.tables.spelling import Cell
-from node.tables.times import clock_text, date_text, time_text
+from node.tables.times import NO_ZONE, clock_text, date_text, time_text
 
 _OTHER_SHEETS = "only the first sheet is read"
-_NO_ZONE = "times without a zone are taken as UTC"
 _NO_RESULT = "formulas without a stored result"
 _DURATION = "durations, which cannot be used"
 _PADDED = re.compile(r"0{2,}")  # a number format that shows 7 as 007
@@ -116,7 +115,7 @@ def _read(results: Iterator[Any], formulas: Iterator[Any], notes: Notes) -> Iter
         if not has_zone_note and any(isinstance(value, str) and value.endswith("Z") for value in values):
             has_zone_note = any(isinstance(cell.value, datetime) for cell in cells)
             if has_zone_note:
-                notes.add(_NO_ZONE, "Excel keeps none", row=row)
+                notes.add(NO_ZONE, "Excel keeps none", row=row)
         yield row, values
 
 

@@ -12,10 +12,9 @@ from node.tables.limits import MAX_CELLS, MAX_ROWS
 from node.tables.notes import Notes
 from node.tables.sheet import Sheet, SheetRow
 from node.tables.spelling import Cell
-from node.tables.times import clock_text, day_text, moment_text
+from node.tables.times import NO_ZONE, clock_text, day_text, moment_text
 
 _UNUSABLE = "columns of a type that cannot be used"
-_NO_ZONE = "times without a zone are taken as UTC"
 _BATCH = 16_384  # rows
 
 
@@ -68,7 +67,7 @@ def _is_usable(pa: Any, field: Any, rows: int, notes: Notes) -> bool:
         notes.add(_UNUSABLE, str(kind), column=field.name, count=rows, lost=True, kind="table cells")
         return False
     if tests.is_timestamp(kind) and kind.tz is None:
-        notes.add(_NO_ZONE, column=field.name, count=rows, kind="table cells")
+        notes.add(NO_ZONE, column=field.name, count=rows, kind="table cells")
     return True
 
 

@@ -9,8 +9,8 @@ from itertools import islice
 from hyperdatasets.core.query.dates import moment
 from node.tables.column import Cells
 from node.tables.notes import Notes, rows_shown
+from node.tables.times import NO_ZONE
 
-NO_ZONE = "times without a zone are taken as UTC"
 MIXED = "times with and without a zone in one column; those without are taken as UTC"
 _TIME = re.compile(r"\d{4}-\d\d-\d\d.+", re.ASCII)  # a date alone has no zone
 _ZONE = re.compile(r"(?:[zZ]|[+-]\d\d:?\d\d)$", re.ASCII)
