@@ -142,7 +142,7 @@ def _write(run: _Run, name: str, project: str, client: MetadataClient, *, progre
     }  # fmt: skip
     set_mask_labels(draft, run.intake.reading)
     if run.intake.options.limit is None and not run.intake.options.classes:
-        _disappeared(draft, run)
+        _disappeared(draft, run, kept=len(run.seen) - len(result))
 
 
 def _frames(run: _Run) -> Iterator[dict[str, Any]]:
@@ -206,10 +206,14 @@ def _sha256(file: Any) -> str:
     return state.hexdigest()
 
 
-def _disappeared(draft: DatasetVersion, run: _Run) -> None:
-    """Frames of this folder in the draft that were not read now."""
+def _disappeared(draft: DatasetVersion, run: _Run, *, kept: int) -> None:
+    """Frames of this folder in the draft that were not read now.
+
+    Args:
+        kept: how many that were read now are in the draft; nothing is searched for where these are all.
+    """
     query = f"sources.uri.keyword:{_escaped(run.prefix)}\\/*"
-    if draft.count(frame_query=query) <= len(run.seen):
+    if draft.refresh().frame_count <= kept or draft.count(frame_query=query) <= kept:
         return
     folder = run.intake.reading.folder
     gone = [

@@ -79,18 +79,21 @@ class Folder:
             try:
                 with os.scandir(os.path.join(self.path, prefix)) as found:  # noqa: PTH118  # half the time of Path
                     for each in found:
-                        yield from self._placed(each, f"{prefix}{each.name}", waiting)
+                        path = f"{prefix}{each.name}"
+                        if self._is_file(each, path, waiting):
+                            yield path
             except OSError:
                 self.closed.append(prefix.rstrip("/") or ".")
 
-    def _placed(self, found: os.DirEntry[str], path: str, waiting: list[str]) -> Iterator[str]:
-        """Yield the path of a file; keep that of anything else where it belongs."""
+    def _is_file(self, found: os.DirEntry[str], path: str, waiting: list[str]) -> bool:
+        """Whether it is a file, or a link to one; the path of anything else is kept where it belongs."""
         if found.name.startswith(".") or found.name.lower() in JUNK:
             self.junk.append(path)
-        elif found.is_dir(follow_symlinks=False):
+            return False
+        if found.is_dir(follow_symlinks=False):
             waiting.append(f"{path}/")
-        elif not found.is_symlink() or self._leads_to_file(found.path, path):
-            yield path
+            return False
+        return not found.is_symlink() or self._leads_to_file(found.path, path)
 
     def _leads_to_file(self, link: str, path: str) -> bool:
         try:
@@ -247,8 +250,11 @@ def name_of(path: str) -> str:
 
 def stem(path: str) -> str:
     """The bare name without its last suffix."""
-    name = name_of(path)
-    return name[: len(name) - len(suffix(path))]
+    name = path[path.rfind("/") + 1 :]
+    dot = name.rfind(".")
+    if name[-3:].lower() == ".gz":
+        return name[: len(name) - len(suffix(name))]
+    return name[:dot] if dot > 0 else name
 
 
 def parent(path: str) -> str:

@@ -58,7 +58,7 @@ class Pairs:
 def pairs(pictures: Iterable[str]) -> Pairs:
     """Masks end like `a_mask.png` beside `a.png`, or lie in a folder such as `masks`, `train_labels`, `trainannot`."""
     every = list(pictures)
-    in_folders = {path: masks for path in every if (masks := list(_by_folder(path)))}
+    in_folders = {path: list(_by_folder(path)) for path in every if _kind_of_folders(parent(path))}
     others = [path for path in every if path not in in_folders]
     ending = {path: [mask] for path in others if (mask := _by_ending(path))}
     if not in_folders and not ending:
@@ -148,11 +148,8 @@ def _without_splits(folders: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _by_folder(path: str) -> Iterator[Mask]:
-    """The masks that a picture may be by the folder it lies in: with its whole name, and without an ending."""
-    kind = _kind_of_folders(parent(path))
-    if not kind:
-        return
-    folders = _folders(parent(path))
+    """The masks that a picture in a folder of masks may be: with its whole name, and without an ending."""
+    kind, folders = _kind_of_folders(parent(path)), _folders(parent(path))
     yield Mask(path, kind, (folders, _base(stem(path))))
     name = stem(path)
     if ending := _ENDING.search(name):

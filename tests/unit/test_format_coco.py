@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 from pathlib import Path
@@ -19,6 +20,7 @@ from hyperdatasets.core.normalise import normalise
 from hyperdatasets.formats import raster
 from hyperdatasets.formats.coco import WRITTEN
 from hyperdatasets.formats.coco.documents import _json
+from hyperdatasets.formats.coco.reader import unscanned
 from hyperdatasets.formats.folder import Folder
 from hyperdatasets.formats.intake import Intake, Options
 from hyperdatasets.formats.ledger import Ledger
@@ -655,3 +657,16 @@ def test_sizes_that_cannot_be_true_are_named(tmp_path: Path, size: Any) -> None:
     _, ledger = one(tmp_path, box(1, 1), image={"width": size[0], "height": size[1]})
     assert f"sizes that cannot be true, not used ({size[0]!r} x {size[1]!r})" in reasons(ledger)
     assert ledger.complete
+
+
+def test_garbage_is_collected_while_pictures_are_read_and_after_reading_failed(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png", "b.png")
+    document(tmp_path / "x.json", [{"id": 1, "file_name": "a.png"}], [box(1, 1)])
+    frozen = gc.get_freeze_count()
+    for _ in Intake(Folder(tmp_path), Options("coco")).entries():
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > frozen
+    assert gc.get_freeze_count() == 0
+    with pytest.raises(ZeroDivisionError), unscanned():
+        _ = 1 / 0
+    assert gc.isenabled()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from hyperdatasets.formats.coco.documents import looks_like_coco, problem_of, utf8
@@ -45,21 +45,31 @@ def _damaged(paths: Sequence[str]) -> Evidence | None:
 
 def read(reading: Reading) -> Iterator[Entry]:
     """Pictures that the documents name, each once with what all of them say, and those that none names."""
-    merger = Merger(reading)
-    with unscanned():
+    with unscanned() as freeze:
+        merger = Merger(reading)
+        freeze()
         yield from _entries(reading, merger)
 
 
 @contextmanager
-def unscanned() -> Iterator[None]:
-    """What is in memory now is not looked through for garbage: of millions of parsed objects none is, and looking
-    through them again and again takes more time than all the rest.
+def unscanned() -> Iterator[Callable[[], None]]:
+    """What is made from here until the given function is called is not looked through for garbage: of millions of
+    parsed objects none is, and looking through them again and again takes more time than all the rest.
     """
-    gc.freeze()
+    enabled = gc.isenabled()
+    gc.disable()
+
+    def freeze() -> None:
+        gc.freeze()
+        if enabled:
+            gc.enable()
+
     try:
-        yield
+        yield freeze
     finally:
         gc.unfreeze()
+        if enabled:
+            gc.enable()
 
 
 def _entries(reading: Reading, merger: Merger) -> Iterator[Entry]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
@@ -31,6 +32,7 @@ _HEADER = "# label:color_rgb:parts:actions"
 _VOID = (224, 224, 192)
 _FOLDER = re.compile(r"segmentation(class|object)\w*", re.IGNORECASE)
 _LINE = re.compile(r"(?P<name>.+):(?P<colour>\d{1,3},\d{1,3},\d{1,3})?:(?P<parts>[^:]*):(?P<actions>[^:]*)")
+_FOLDERS = 4_096  # remembered
 _MAP = re.compile(r"labelmap(?:\.(?P<id>.+))?\.txt", re.IGNORECASE)
 
 
@@ -70,11 +72,18 @@ class Masks:
 
 
 def _mask_at(path: str) -> _Mask | None:
-    parts = path.split("/")
-    for place in range(len(parts) - 2, -1, -1):
+    place = _place_of(parent(path))
+    return place and _Mask(path, *place)
+
+
+@lru_cache(_FOLDERS)
+def _place_of(folder: str) -> tuple[str, str, str] | None:
+    """Root, id and folder of the masks in a folder; None where there are none."""
+    parts = folder.split("/")
+    for place in range(len(parts) - 1, -1, -1):
         if _FOLDER.fullmatch(parts[place]):
-            root, below = parts[:place], parts[place + 1 : -1]
-            return _Mask(path, "/".join(root), parts[place], "/".join(bare("/".join(root + below))))
+            root, below = parts[:place], parts[place + 1 :]
+            return "/".join(root), parts[place], "/".join(bare("/".join(root + below)))
     return None
 
 

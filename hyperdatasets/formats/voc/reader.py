@@ -28,9 +28,11 @@ _SAMPLE = 20
 def recognise(folder: Folder) -> Evidence | None:
     """XML files with the root element of VOC that have a picture, and masks in `SegmentationClass`."""
     masks = Masks(folder, ())
+    files = [path for path in folder.with_suffix(".xml") if not path.lower().endswith(".aux.xml")]
+    if not files and not masks.paths:
+        return None
     pictures = [path for path in folder.pictures if path not in masks.paths]
     stems, names = set(map(stem, pictures)), PictureNames(pictures)
-    files = [path for path in folder.with_suffix(".xml") if not path.lower().endswith(".aux.xml")]
     looked_at = dict.fromkeys((*sample(files, _SAMPLE), *sample(files[1:], _SAMPLE)))
     fitting = [path for path in looked_at if looks_like_voc(folder, path)]
     paired = [path for path in fitting if names.has_file_of(path) or _names_picture(folder, path, names)]

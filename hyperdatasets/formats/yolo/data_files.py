@@ -27,6 +27,7 @@ OTHER_KEYS = "keys of the YAML file that say nothing of a frame"
 CONFLICT = "files that name classes differently; the nearest one was taken"
 OWN = "hyperdatasets"  # key of what our writer adds
 _LISTS = frozenset({"classes.txt", "obj.names", "class_names.txt", "_darknet.labels"})
+_ENDINGS = (*_LISTS, ".names")
 _SPLITS = ("train", "val", "valid", "validation", "test", "dev")
 _KNOWN = frozenset({"names", "nc", "kpt_shape", "kpt_names", "task", "path", OWN, *_SPLITS})
 _PREFERRED = ("data.yaml", "data.yml", "dataset.yaml", "dataset.yml")
@@ -109,6 +110,8 @@ def _conflict(names: Mapping[int, str], others: Mapping[int, str]) -> str:
 
 def is_data_file(folder: Folder, path: str) -> bool:
     """Whether a file has the name of a list of classes; `classes.txt` may also be the label file of `classes.jpg`."""
+    if not path.lower().endswith(_ENDINGS):  # as nearly all of many label files
+        return False
     name = name_of(path).lower()
     if name in _LISTS and name.endswith(".txt"):
         return not looks_like_labels(folder, path)

@@ -53,13 +53,18 @@ class LabelFiles:
         return found
 
     def _find(self, picture: str) -> str:
-        base = _base(picture)
-        folder, name = parent(base), base[base.rfind("/") + 1 :]
-        for place in (*(f"{each}/{name}" for each in _parallel(folder)), base):
-            if place in self._there:
-                return self._there[place]
+        name = stem(picture)
+        for place in _places(parent(picture)):
+            if path := self._there.get(place + name):
+                return path
         alike = self._alike.get(_key(picture), ())
         return alike[0] if len(alike) == 1 else ""
+
+
+@lru_cache(_FOLDERS)
+def _places(folder: str) -> Sequence[str]:
+    """Where the label files of the pictures in a folder may lie, the first place first; with `/` at the end."""
+    return [*(f"{each}/" for each in _parallel(folder)), f"{folder}/" if folder else ""]
 
 
 @lru_cache(_FOLDERS)
