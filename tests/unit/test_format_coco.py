@@ -662,7 +662,7 @@ def test_sizes_that_cannot_be_true_are_named(tmp_path: Path, size: Any) -> None:
 def test_garbage_is_collected_while_pictures_are_read_and_after_reading_failed(tmp_path: Path) -> None:
     pictures(tmp_path, "a.png", "b.png")
     document(tmp_path / "x.json", [{"id": 1, "file_name": "a.png"}], [box(1, 1)])
-    frozen = gc.get_freeze_count()
+    frozen, threshold = gc.get_freeze_count(), gc.get_threshold()
     for _ in Intake(Folder(tmp_path), Options("coco")).entries():
         assert gc.isenabled()
         assert gc.get_freeze_count() > frozen
@@ -670,3 +670,4 @@ def test_garbage_is_collected_while_pictures_are_read_and_after_reading_failed(t
     with pytest.raises(ZeroDivisionError), unscanned():
         _ = 1 / 0
     assert gc.isenabled()
+    assert gc.get_threshold() == threshold

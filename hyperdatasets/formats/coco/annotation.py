@@ -11,7 +11,7 @@ from hyperdatasets.core.frames import Annotation, Geometry
 from hyperdatasets.core.geometry import area, bounding_box
 from hyperdatasets.core.plain import meta_object
 from hyperdatasets.formats import raster
-from hyperdatasets.formats.coco.shapes import RUNS, Lost, area_apart, is_box_of, is_one_ring, shape_of
+from hyperdatasets.formats.coco.shapes import RUNS, Lost, area_apart, area_of_ring, is_close, shape_of
 from hyperdatasets.formats.extension import OWN, seal_of
 from hyperdatasets.formats.ledger import Kind
 
@@ -74,15 +74,14 @@ def usual(content: Mapping[str, Any], category: Mapping[str, Any]) -> dict[str, 
     label, outline, box = category.get("name"), content.get("segmentation"), content.get("bbox")
     if type(label) is not str or not label or type(box) is not list or len(box) != 4:
         return None
-    geometry = {"polygon": outline} if outline else {"box": box}
-    if outline and not is_one_ring(outline):
-        return None
+    stated = content.get("area")
     try:
-        if (outline and not is_box_of(box, outline[0])) or area_apart(content, geometry):
+        own = box[2] * box[3] if not outline else area_of_ring(outline, box)
+        if own is None or (stated is not None and not is_close(stated, own)):
             return None
     except (TypeError, OverflowError):  # no numbers
         return None
-    return {"labels": [label], "geometry": geometry}
+    return {"labels": [label], "geometry": {"polygon": outline} if outline else {"box": box}}
 
 
 def read_annotation(

@@ -31,7 +31,7 @@ class Document:
 
     Attributes:
         split: what its name or its folder says.
-        categories: by id; `twice` holds the ids that name two things.
+        categories: by id; the first of those that have one id.
         origin: of a list of results the name of the model, which is that of the file.
     """
 

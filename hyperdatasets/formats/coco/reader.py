@@ -12,6 +12,7 @@ from hyperdatasets.formats.entry import Entry
 from hyperdatasets.formats.folder import Folder, Unreadable, split_of, stem
 from hyperdatasets.formats.reading import Evidence, Format, Reading, counted, sample
 
+_THRESHOLD = (100_000, 20, 20)  # of the garbage collector
 _LAST = 1e-9  # weight of evidence that counts only where no other format fits
 
 
@@ -54,10 +55,12 @@ def read(reading: Reading) -> Iterator[Entry]:
 @contextmanager
 def unscanned() -> Iterator[Callable[[], None]]:
     """What is made from here until the given function is called is not looked through for garbage: of millions of
-    parsed objects none is, and looking through them again and again takes more time than all the rest.
+    parsed objects none is, and looking through them again and again takes more time than all the rest. What is made
+    after that is looked through less often.
     """
-    enabled = gc.isenabled()
+    enabled, threshold = gc.isenabled(), gc.get_threshold()
     gc.disable()
+    gc.set_threshold(*_THRESHOLD)
 
     def freeze() -> None:
         gc.freeze()
@@ -68,6 +71,7 @@ def unscanned() -> Iterator[Callable[[], None]]:
         yield freeze
     finally:
         gc.unfreeze()
+        gc.set_threshold(*threshold)
         if enabled:
             gc.enable()
 

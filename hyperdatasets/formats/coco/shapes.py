@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from operator import mul
 from typing import Any, NamedTuple
 
@@ -85,26 +85,31 @@ def area_apart(content: Mapping[str, Any], geometry: Mapping[str, Any]) -> dict[
         return {}
     try:
         own = _own_area(content, geometry)
-        close = own is not None and abs(stated - own) <= max(1.0, _CLOSE_AREA * own)
+        close = own is not None and is_close(stated, own)
     except (TypeError, ValueError, IndexError, OverflowError):  # not valid, which is told where it is checked
         close = False
     return {} if close else {"area": stated}
+
+
+def is_close(area: float, other: float) -> bool:
+    """Whether two areas are the same but for rounding."""
+    return abs(area - other) <= max(1.0, _CLOSE_AREA * other)
 
 
 def _own_area(content: Mapping[str, Any], geometry: Mapping[str, Any]) -> float | None:
     """The area that need not be kept, since it can be computed."""
     rings = geometry.get("polygon")
     if rings and len(rings) == 1:
-        return _ring_area(rings[0])
+        ring = rings[0]
+        return _ring_area(ring[::2], ring[1::2])
     box = geometry.get("box")
     if box is None and "keypoints" in geometry:
         box = content.get("bbox") or bounding_box(geometry)  # type: ignore[arg-type]  # not yet checked
     return float(box[2] * box[3]) if box else area(geometry)  # type: ignore[arg-type]  # not yet checked
 
 
-def _ring_area(ring: list[float]) -> float:
+def _ring_area(xs: list[float], ys: list[float]) -> float:
     """Shoelace formula, quickly; differs from `core.geometry.area` by rounding."""
-    xs, ys = ring[::2], ring[1::2]
     return float(abs(sum(map(mul, xs, ys[1:] + ys[:1])) - sum(map(mul, ys, xs[1:] + xs[:1]))) / 2)
 
 
@@ -188,21 +193,27 @@ def _odd_visibilities(visibility: list[Any]) -> tuple[Lost, ...]:
     return (Lost("key points", "visibilities other than 0, 1, 2, kept as they are", f"{odd!r:.60}"),) if odd else ()
 
 
-def is_one_ring(segmentation: Any) -> bool:
-    """Whether it is a list of one ring of at least three points, as most are."""
-    if type(segmentation) is not list or len(segmentation) != 1 or type(segmentation[0]) is not list:
-        return False
-    size = len(segmentation[0])
-    return size >= 6 and size % 2 == 0
-
-
-def is_box_of(box: Any, points: list[float]) -> bool:
-    """Whether a box is that of x0, y0, x1, y1, …, but for rounding.
+def area_of_ring(segmentation: Any, box: list[Any]) -> float | None:
+    """The area of a segmentation of one ring whose box this is, as most are; None for any other.
 
     Raises:
         TypeError: they are no numbers.
     """
-    xs, ys = points[::2], points[1::2]
+    if type(segmentation) is not list or len(segmentation) != 1 or type(segmentation[0]) is not list:
+        return None
+    ring = segmentation[0]
+    xs, ys = ring[::2], ring[1::2]
+    if len(xs) != len(ys) or len(xs) < 3 or not _is_box_of(box, xs, ys):
+        return None
+    return _ring_area(xs, ys)
+
+
+def _is_box_of(box: Any, xs: Sequence[float], ys: Sequence[float]) -> bool:
+    """Whether a box is that of these points, but for rounding.
+
+    Raises:
+        TypeError: they are no numbers.
+    """
     left, top, right, bottom = min(xs), min(ys), max(xs), max(ys)
     x, y, width, height = box
     return bool(
@@ -216,7 +227,8 @@ def _box_apart(geometry: dict[str, Any], box: Any) -> dict[str, Any]:
     if not box:
         return {}
     try:
-        own = is_box_of(box, [part for ring in geometry["polygon"] for part in ring])
+        points = [part for ring in geometry["polygon"] for part in ring]
+        own = _is_box_of(box, points[::2], points[1::2])
     except (TypeError, ValueError):  # not valid, which is told where it is checked
         own = False
     return {} if own else {"box": box}
