@@ -230,7 +230,9 @@ class DataView:
     def clone(self, *, name: str) -> DataView:
         """A new draft with the same specification."""
         self.store()
-        return DataView._of(self._client.send(pb.CloneDataViewRequest(view=self.id, name=name)).view, self._given)
+        answer = self._client.send(pb.CloneDataViewRequest(view=self.id, name=name))
+        tell(answer.warnings)
+        return DataView._of(answer.view, self._given)
 
     def archive(self, *, undo: bool = False) -> None:
         self._read(self._client.send(pb.UpdateDataViewRequest(view=self.id, archived=not undo)).view)

@@ -18,8 +18,8 @@ from hyperdatasets.core.errors import InvalidView
 from hyperdatasets.core.interleave import MAX_SUM, integer_weights
 from hyperdatasets.core.mapping import LabelRule, Mapper
 from hyperdatasets.core.order import Iteration
-from hyperdatasets.core.query.parse import SEMANTICS, parse
-from hyperdatasets.core.query.tree import All, Scope
+from hyperdatasets.core.query.parse import parse
+from hyperdatasets.core.query.tree import SEMANTICS, All, Scope
 from hyperdatasets.core.query.unparse import unparse
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperdatasets.core.cached import cached_property
-from hyperdatasets.core.query.dates import moment
+from hyperdatasets.core.query.dates import is_to_minute, moment
 from hyperdatasets.core.query.text import tokens
 from hyperdatasets.engine.packed import Packed
 
@@ -115,13 +115,26 @@ class Dictionary:
                 found.setdefault(word, []).append(code)
         return found
 
+    def dates(self, *, minutes: bool = True) -> tuple[Codes, NDArray[np.int64]]:
+        """Codes of the texts that are dates, and their moments in microseconds.
+
+        Args:
+            minutes: whether a time may lack its seconds.
+        """
+        codes, times, to_minute = self._dates
+        if minutes or not to_minute.any():
+            return codes, times
+        return codes[~to_minute], times[~to_minute]
+
     @cached_property
-    def dates(self) -> tuple[Codes, NDArray[np.int64]]:
-        """Codes of the texts that are dates, and their moments in microseconds."""
+    def _dates(self) -> tuple[Codes, NDArray[np.int64], NDArray[np.bool_]]:
+        """Codes of dates, their moments, and which of them are times that lack their seconds."""
         candidates = self._maybe_dates()
-        found = [(code, time) for code in candidates if (time := moment(self[code])) is not None]
-        both = np.array(found, np.int64).reshape(-1, 2)
-        return both[:, 0], both[:, 1]
+        found = [
+            (code, time, is_to_minute(self[code])) for code in candidates if (time := moment(self[code])) is not None
+        ]
+        codes, times, to_minute = np.array(found, np.int64).reshape(-1, 3).T
+        return codes, times, to_minute.astype(bool)
 
     @cached_property
     def decoded(self) -> tuple[Dictionary, list[list[int]]]:

@@ -11,7 +11,7 @@ from pyroaring import BitMap
 from hyperdatasets.core.query.dates import moments
 from hyperdatasets.core.query.literals import boolean, number
 from hyperdatasets.core.query.text import tokens
-from hyperdatasets.core.query.tree import Bound, Exists, Range, Term, Test
+from hyperdatasets.core.query.tree import Bound, Exists, Field, Range, Term, Test
 from hyperdatasets.engine.bitmaps import Mask
 from hyperdatasets.engine.column import Column
 from hyperdatasets.engine.deadline import checked
@@ -21,7 +21,7 @@ from hyperdatasets.engine.words import Pattern, predicate
 _INT64 = (-(1 << 63), (1 << 63) - 1)
 
 
-def satisfying(column: Column, test: Test, *, keyword: bool, within: BitMap | None = None) -> BitMap:
+def satisfying(column: Column, field: Field, test: Test, within: BitMap | None = None) -> BitMap:
     """Elements with a value that satisfies the test; of those in `within` at least, where that is cheaper."""
     match test:
         case Exists():
@@ -29,19 +29,20 @@ def satisfying(column: Column, test: Test, *, keyword: bool, within: BitMap | No
         case Range(low, high) if low is None and high is None:
             return column.present
         case Range():
-            return _numbers_in(column, test, within) | column.postings.any_of(_texts_in(column.texts, test))
+            texts = _texts_in(column.texts, test, minutes=field.minutes)
+            return _numbers_in(column, test, within) | column.postings.any_of(texts)
         case Term(text):
-            return _equal(column, text, keyword=keyword, within=within)
+            return _equal(column, field, text, within)
         case _:
-            return column.postings.any_of(_fitting(column.texts, test, exact=keyword))
+            return column.postings.any_of(_fitting(column.texts, test, exact=field.keyword))
 
 
-def compared(column: Column, test: Test) -> Mask | None:
+def compared(column: Column, field: Field, test: Test) -> Mask | None:
     """Which elements have a value in the range, up to the last; None where it is not found by comparing all."""
     if not isinstance(test, Range) or (test.low is None and test.high is None):
         return None
     if column.texts_alone:
-        return column.postings.compared(_texts_in(column.texts, test))
+        return column.postings.compared(_texts_in(column.texts, test, minutes=field.minutes))
     if len(column.texts) or (len(column.ints) and len(column.floats)):
         return None
     numbers = column.ints if len(column.ints) else column.floats
@@ -49,7 +50,7 @@ def compared(column: Column, test: Test) -> Mask | None:
     return None if ends is None else numbers.compared(*ends[numbers is column.floats])
 
 
-def satisfying_texts(column: Column, test: Test) -> BitMap:
+def satisfying_texts(column: Column, field: Field, test: Test) -> BitMap:
     """The same for the texts of the column alone, analysed: a part of "any text of the frame"."""
     match test:
         case Exists():
@@ -57,15 +58,15 @@ def satisfying_texts(column: Column, test: Test) -> BitMap:
         case Range(low, high) if low is None and high is None:
             return column.postings.present
         case Range():
-            return column.postings.any_of(_texts_in(column.texts, test))
+            return column.postings.any_of(_texts_in(column.texts, test, minutes=field.minutes))
         case Term(text):
-            return column.postings.any_of(_saying(column.texts, text))
+            return column.postings.any_of(_saying(column.texts, text, minutes=field.minutes))
         case _:
             return column.postings.any_of(_fitting(column.texts, test, exact=False))
 
 
-def _equal(column: Column, text: str, *, keyword: bool, within: BitMap | None) -> BitMap:
-    found = column.postings.any_of(equal_texts(column.texts, text, keyword=keyword))
+def _equal(column: Column, field: Field, text: str, within: BitMap | None) -> BitMap:
+    found = column.postings.any_of(equal_texts(column.texts, field, text))
     same = Bound(text, inclusive=True)
     numbers = _numbers_in(column, Range(same, same), within)
     found = found | numbers if numbers else found
@@ -73,7 +74,7 @@ def _equal(column: Column, text: str, *, keyword: bool, within: BitMap | None) -
     return found if truth is None else found | (column.trues if truth else column.falses)
 
 
-def satisfying_decoded(column: Column, test: Test, *, keyword: bool) -> BitMap:
+def satisfying_decoded(column: Column, field: Field, test: Test) -> BitMap:
     """Elements with a text that satisfies the test once its %-escapes are resolved."""
     texts, codes = column.texts.decoded
     if not len(texts):
@@ -82,29 +83,29 @@ def satisfying_decoded(column: Column, test: Test, *, keyword: bool) -> BitMap:
         case Exists():
             return BitMap()
         case Range():
-            found = _texts_in(texts, test).tolist()
+            found = _texts_in(texts, test, minutes=field.minutes).tolist()
         case Term(text):
-            found = equal_texts(texts, text, keyword=keyword)
+            found = equal_texts(texts, field, text)
         case _:
-            found = _fitting(texts, test, exact=keyword)
+            found = _fitting(texts, test, exact=field.keyword)
     return column.postings.any_of(sorted({code for each in found for code in codes[each]}))
 
 
-def equal_texts(texts: Dictionary, text: str, *, keyword: bool) -> list[int]:
+def equal_texts(texts: Dictionary, field: Field, text: str) -> list[int]:
     """Codes of the texts that a term means."""
-    if not keyword:
-        return _saying(texts, text)
+    if not field.keyword:
+        return _saying(texts, text, minutes=field.minutes)
     code = texts.code(text)
     return [] if code is None else [code]
 
 
-def _saying(texts: Dictionary, text: str) -> list[int]:
+def _saying(texts: Dictionary, text: str, *, minutes: bool) -> list[int]:
     """Codes of texts that hold the words of the term one after the other, or lie on the day that it names."""
     wanted = tokens(text)
     codes = set(texts.with_phrase(wanted)) if wanted else set()
-    span = moments(text)
+    span = moments(text, minutes=minutes)
     if span is not None:
-        dated, times = texts.dates
+        dated, times = texts.dates(minutes=minutes)
         codes.update(dated[(times >= span[0]) & (times <= span[1])].tolist())
     return sorted(codes)
 
@@ -118,14 +119,14 @@ def _fitting(texts: Dictionary, test: Pattern, *, exact: bool) -> list[int]:
     return sorted({code for word, codes in checked(texts.words.items()) if fits(word) for code in codes})
 
 
-def _texts_in(texts: Dictionary, test: Range) -> Codes:
+def _texts_in(texts: Dictionary, test: Range, *, minutes: bool) -> Codes:
     """Texts that are dates compare as dates if all ends are, others by code point."""
     if not len(texts):
         return np.arange(0)
-    first = None if test.low is None else moments(test.low.text)
-    last = None if test.high is None else moments(test.high.text)
+    first = None if test.low is None else moments(test.low.text, minutes=minutes)
+    last = None if test.high is None else moments(test.high.text, minutes=minutes)
     as_dates = (test.low is None) == (first is None) and (test.high is None) == (last is None)
-    dated, times = texts.dates if as_dates else (np.arange(0), np.arange(0))
+    dated, times = texts.dates(minutes=minutes) if as_dates else (np.arange(0), np.arange(0))
     chosen = np.ones(len(dated), bool)
     if test.low is not None and first is not None:
         chosen &= times >= first[0] if test.low.inclusive else times > first[1]

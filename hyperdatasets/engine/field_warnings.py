@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from hyperdatasets.core.names import did_you_mean, nearest
 from hyperdatasets.core.query.dates import moments
@@ -11,12 +11,15 @@ from hyperdatasets.core.query.literals import boolean, number
 from hyperdatasets.core.query.tree import And, Leaf, Node, Not, Or, Range, Scope, Some, Term
 from hyperdatasets.core.query.unparse import DEFAULT_FIELDS
 from hyperdatasets.engine import measures
+from hyperdatasets.engine.evaluate import equal_texts
 from hyperdatasets.engine.index import DatasetIndex
 from hyperdatasets.engine.table import is_below
 
+_LABEL = {"label", "rois.label"}
+
 
 def warnings(index: DatasetIndex, node: Node, scope: Scope) -> list[tuple[str, int]]:
-    """Conditions that cannot match: no such field (with the nearest names), or values of another kind."""
+    """Conditions that cannot match: no such field or label (with the nearest), or values of another kind."""
     names = known_names(scope, index.names(scope))
     found = []
     for field_scope, leaf in _leaves(node, scope):
@@ -24,10 +27,11 @@ def warnings(index: DatasetIndex, node: Node, scope: Scope) -> list[tuple[str, i
         shown = f"rois.{path}" if (scope, field_scope) == ("frame", "roi") else path
         shown = f"sources.{path}" if (scope, field_scope) == ("frame", "source") else shown
         if path and not any(is_below(name, shown) for name in names):
-            close = did_you_mean(nearest(shown, names))
-            found.append((f"{shown}: no such field;{close.lower() or ' it matches nothing'}", leaf.position))
+            found.append((f"{shown}: no such field; {_meant(nearest(shown, names))}", leaf.position))
         elif path and (kind := _wrong_kind(index, shown, leaf, scope)):
             found.append((f"{shown}: its values are {kind}; this condition matches nothing", leaf.position))
+        elif shown in _LABEL and (said := _no_label(index, shown, leaf, scope)):
+            found.append((said, leaf.position))
     return found
 
 
@@ -52,7 +56,23 @@ def unknown(index: DatasetIndex, path: str) -> list[str]:
     names = index.names("frame")
     if path in measures.NAMES or not names or any(is_below(name, path) for name in names):
         return []
-    return [f"{path}: no frame has such a field.{did_you_mean(nearest(path, known_names('frame', names)))}"]
+    others = [name for name in known_names("frame", names) if name != path]
+    return [f"{path}: no frame has such a field.{did_you_mean(nearest(path, others))}"]
+
+
+def _no_label(index: DatasetIndex, path: str, leaf: Leaf, scope: Scope) -> str:
+    """That a label occurs nowhere, with the nearest ones; empty for one that does, and for patterns."""
+    if not isinstance(leaf.test, Term):
+        return ""
+    text = leaf.test.text
+    texts = [column.texts for _, _, column in index.columns(path, scope)]
+    if not texts or any(equal_texts(each, leaf.field, text) for each in texts):
+        return ""
+    return f"no ROI has the label `{text[:60]}`; {_meant(nearest(text, sorted(set().union(*texts))))}"
+
+
+def _meant(names: Sequence[str]) -> str:
+    return f"did you mean {' or '.join(names)}?" if names else "this condition matches nothing"
 
 
 def _wrong_kind(index: DatasetIndex, path: str, leaf: Leaf, scope: Scope) -> str:

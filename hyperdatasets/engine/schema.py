@@ -35,6 +35,6 @@ def _field(index: DatasetIndex, name: str, revisions: BitMap, top: int) -> Field
         if found.column is not None:
             counted.add(found)
             frames += found.covered
-    dated = any(bool(np.isin(texts.column.texts.dates[0], texts.codes).any()) for texts in counted.texts)
+    dated = any(bool(np.isin(texts.column.texts.dates()[0], texts.codes).any()) for texts in counted.texts)
     types = counted.kinds | ({"date"} if dated else set())
     return FieldSchema(name, tuple(sorted(types)), frames, counted.distinct, tuple(counted.top(top)))

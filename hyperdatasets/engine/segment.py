@@ -160,7 +160,7 @@ class Segment:
         label = self.rois.columns.get("label")
         if label is None:
             return own | of_sources
-        return own | of_sources | self.rois.frames_of(satisfying_texts(label, leaf.test))
+        return own | of_sources | self.rois.frames_of(satisfying_texts(label, leaf.field, leaf.test))
 
 
 def _is_range(leaf: Leaf) -> bool:

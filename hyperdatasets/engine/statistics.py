@@ -45,7 +45,7 @@ class Statistics:
         """Moments of the texts that are dates, in microseconds since 1970."""
         parts = [Distinct.none(np.int64)]
         for texts in self.counted.texts:
-            codes, times = texts.column.texts.dates
+            codes, times = texts.column.texts.dates()
             places = np.searchsorted(texts.codes, codes)
             held = (places < len(texts.codes)) & (texts.codes[np.minimum(places, len(texts.codes) - 1)] == codes)
             each = [texts.elements[places[held]], texts.frames[places[held]]]

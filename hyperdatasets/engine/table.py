@@ -64,8 +64,8 @@ class Table:
         column = self.columns.get(path)
         if column is None:
             return BitMap()
-        found = satisfying(column, test, keyword=leaf.field.keyword, within=within)
-        return found | satisfying_decoded(column, test, keyword=leaf.field.keyword) if leaf.field.decoded else found
+        found = satisfying(column, leaf.field, test, within)
+        return found | satisfying_decoded(column, leaf.field, test) if leaf.field.decoded else found
 
     def in_all(self, leaves: Sequence[Leaf], within: BitMap | None) -> BitMap:
         """Elements of those in `within` that lie in all ranges; of several comparisons one set is made."""
@@ -74,7 +74,7 @@ class Table:
         for leaf in leaves:
             column = self.columns.get(leaf.field.path)
             alone = column is not None and not leaf.field.decoded
-            mask = compared(column, leaf.test) if several and alone else None  # type: ignore[arg-type]  # it is there
+            mask = compared(column, leaf.field, leaf.test) if several and alone else None  # type: ignore[arg-type]  # it is there
             if mask is None:
                 found = self.leaf(leaf, within)
                 within = found if within is None else within & found
@@ -89,9 +89,10 @@ class Table:
     def any_text(self, leaf: Leaf, *, leave_out: Iterable[str] = ()) -> BitMap:
         """Elements with some text, in any column but these, that satisfies the condition."""
         left_out = set(leave_out)
-        found = [satisfying_texts(self.columns[name], leaf.test) for name in self.columns if name not in left_out]
+        columns = (column for name, column in self.columns.items() if name not in left_out)
+        found = [satisfying_texts(column, leaf.field, leaf.test) for column in columns]
         if leaf.field.decoded and "uri" in self.columns:
-            found.append(satisfying_decoded(self.columns["uri"], leaf.test, keyword=False))
+            found.append(satisfying_decoded(self.columns["uri"], leaf.field, leaf.test))
         return union(found)
 
     def frames_of(self, elements: BitMap) -> BitMap:
@@ -114,7 +115,7 @@ class Table:
         column = self.columns.get(name)
         if column is None or name not in self.ready or not column.texts_alone:
             return None
-        return name, equal_texts(column.texts, node.test.text, keyword=node.field.keyword)
+        return name, equal_texts(column.texts, node.field, node.test.text)
 
     def tally_at_hand(self, name: str, code: int) -> Tally | None:
         """Of one text of a column, if it stands ready."""

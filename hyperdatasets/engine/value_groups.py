@@ -12,7 +12,7 @@ from pyroaring import BitMap
 from hyperdatasets.core.errors import LimitExceeded
 from hyperdatasets.core.permutation import Permutation, derive
 from hyperdatasets.core.query.literals import number
-from hyperdatasets.core.query.tree import Node, Term
+from hyperdatasets.core.query.tree import Field, Node, Term
 from hyperdatasets.engine.bitmaps import to_array, to_bitmap
 from hyperdatasets.engine.chosen import Chosen, chosen
 from hyperdatasets.engine.counting import Count, Counted
@@ -130,6 +130,6 @@ def _holding(part: Chosen, text: str) -> BitMap:
         return BitMap()
     value = number(text)
     if text in {"true", "false"} or (value is not None and number_text(value) == text):
-        return satisfying(column, Term(text), keyword=True)
+        return satisfying(column, Field(path="", keyword=True), Term(text))
     code = column.texts.code(text)
     return BitMap() if code is None else column.postings[code]

@@ -13,6 +13,7 @@ from hyperdatasets.core.dataview import RoiRule, Rule
 from hyperdatasets.core.frames import Annotation, Frame
 from hyperdatasets.core.mapping import Mapper
 from hyperdatasets.core.pinned import PinnedView
+from hyperdatasets.core.query.tree import SEMANTICS
 from hyperdatasets.core.units import UnitTable
 from hyperdatasets.engine.bitmaps import to_array, to_bitmap, to_mask, union
 from hyperdatasets.engine.index import DatasetIndex
@@ -29,12 +30,12 @@ def asked(rule: Rule) -> list[RoiRule]:
     return [each for each in rule.roi_rules if not each.exclude] if rule.filter_by_roi == "label_rules" else []
 
 
-def roi_counts(rule: Rule, index: DatasetIndex, parts: Sequence[BitMap]) -> list[int]:
+def roi_counts(rule: Rule, index: DatasetIndex, parts: Sequence[BitMap], semantics: int = SEMANTICS) -> list[int]:
     """For each part of the frames (a site's) the ROIs that the rule asks for; all of them if it asks for none."""
     wanted = tuple(asked(rule))
 
     def counted(segment: Segment) -> list[int]:
-        tally = rois_per_frame(segment, wanted) if wanted else segment.rois.of_all
+        tally = rois_per_frame(segment, wanted, semantics) if wanted else segment.rois.of_all
         return [tally.among(segment.place_set(revisions)) for revisions in parts]
 
     return [sum(each) for each in zip(*map(counted, index.segments), strict=True)] or [0] * len(parts)
@@ -87,7 +88,7 @@ def roi_pairs(
                 continue
             shown = _shown_rois(view, dataset, segment)
             of_rules = [
-                _pairs_of(segment, pinned.rule, by_dataset.get(dataset, BitMap())) & shown
+                _pairs_of(segment, pinned.rule, by_dataset.get(dataset, BitMap()), view.semantics) & shown
                 for pinned, by_dataset in zip(view.rules, selection, strict=True)
             ]
             elements = np.flatnonzero(np.logical_or.reduce(of_rules)).astype(np.uint32)
@@ -114,33 +115,33 @@ def shown(view: PinnedView, version: int, rules: Iterable[int], frame: Frame, ro
     if roi is not None:
         annotations = annotations[roi : roi + 1]
     elif view.output_rois == "only_filtered":
-        annotations = _asked_for([view.rules[number].rule for number in rules], frame)
+        annotations = _asked_for([view.rules[number].rule for number in rules], frame, view.semantics)
     mapped = view.mapper(version).annotations(annotations)
     rest = {key: value for key, value in frame.items() if key != "annotations"}
     return cast("Frame", {**rest, **({"annotations": mapped} if mapped else {})})
 
 
-def _asked_for(rules: Iterable[Rule], frame: Frame) -> list[Annotation]:
+def _asked_for(rules: Iterable[Rule], frame: Frame, semantics: int) -> list[Annotation]:
     annotations = frame.get("annotations", [])
     segment = build([Row(0, frame)])
     kept = BitMap()
     for rule in rules:
         wanted = asked(rule)
-        kept |= _rois(segment, wanted) if wanted else BitMap(range(len(annotations)))
+        kept |= _rois(segment, wanted, semantics) if wanted else BitMap(range(len(annotations)))
     return [annotations[place] for place in sorted(segment.rois.places_of(to_array(kept)).tolist())]
 
 
-def _rois(segment: Segment, rules: Iterable[RoiRule]) -> BitMap:
-    return union(rois_of_rule(segment, each) for each in rules)
+def _rois(segment: Segment, rules: Iterable[RoiRule], semantics: int) -> BitMap:
+    return union(rois_of_rule(segment, each, semantics) for each in rules)
 
 
-def _pairs_of(segment: Segment, rule: Rule, revisions: BitMap) -> NDArray[np.bool_]:
+def _pairs_of(segment: Segment, rule: Rule, revisions: BitMap, semantics: int) -> NDArray[np.bool_]:
     """Which ROIs of the segment a rule asks for in the frames that it selects; shape (ROIs,)."""
     chosen = _mask(segment, revisions)[segment.rois.owners]
     wanted = asked(rule)
     if not wanted:
         return chosen
-    return chosen & to_mask(_rois(segment, wanted), segment.rois.size)
+    return chosen & to_mask(_rois(segment, wanted, semantics), segment.rois.size)
 
 
 def _shown_rois(view: PinnedView, dataset: int, segment: Segment) -> NDArray[np.bool_]:

@@ -13,8 +13,8 @@ from pyroaring import BitMap
 
 from hyperdatasets.core.dataview import Rule
 from hyperdatasets.core.pinned import PinnedView
-from hyperdatasets.core.query.parse import SEMANTICS, parse
-from hyperdatasets.core.query.tree import Field, Leaf, Term
+from hyperdatasets.core.query.parse import parse
+from hyperdatasets.core.query.tree import SEMANTICS, Field, Leaf, Term
 from hyperdatasets.engine.bitmaps import to_bitmap
 from hyperdatasets.engine.index import DatasetIndex
 from hyperdatasets.engine.rules import frames_of_rule, frames_of_split, frames_without_rois
@@ -70,9 +70,13 @@ def matching(rule: Rule, part: Slice, semantics: int = SEMANTICS) -> BitMap:
         found = found & index.kept("no_rois", frames_without_rois)
     elif rule.filter_by_roi == "label_rules":
         for roi_rule in rule.roi_rules:
-            found = found & index.kept(roi_rule, partial(frames_of_rule, rule=roi_rule))
+            found = found & index.kept(
+                (roi_rule, semantics), partial(frames_of_rule, rule=roi_rule, semantics=semantics)
+            )
     if rule.split is not None:
-        found = found & index.kept(rule.split, partial(frames_of_split, split=rule.split))
+        found = found & index.kept(
+            (rule.split, semantics), partial(frames_of_split, split=rule.split, semantics=semantics)
+        )
     return found
 
 

@@ -610,18 +610,24 @@ class CloneDataViewResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     VIEW_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def view(self) -> Global___DataView:
         """The new draft."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Warning]:
+        """That the copy will be read by newer rules than the published view is."""
 
     def __init__(
         self,
         *,
         view: Global___DataView | None = ...,
+        warnings: _abc.Iterable[_common_pb2.Warning] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["view", b"view"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["view", b"view", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1218,7 +1224,7 @@ class CompareDataViewsResponse(_message.Message):
     """Frame ids that both select, in different revisions."""
     @_builtins.property
     def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___SpecChange]:
-        """Differences of the specifications."""
+        """Differences of the specifications; `semantics` where one was published under older rules."""
 
     @_builtins.property
     def only_before_examples(self) -> _containers.RepeatedCompositeFieldContainer[Global___FrameName]:

@@ -14,6 +14,7 @@ from hyperdatasets.core.dataview import ViewSpec
 from hyperdatasets.core.errors import NotFound
 from hyperdatasets.core.pinned import KnownVersion, PinnedView, pin
 from hyperdatasets.core.query.parse import parse
+from hyperdatasets.core.query.tree import Node, Scope
 from hyperdatasets.core.selection import SiteSelection, site_digest
 from hyperdatasets.engine import field_warnings, views
 from hyperdatasets.engine.orders import Sequences, sequences
@@ -132,7 +133,7 @@ def rule_counts(resolved: Resolved) -> list[tuple[int, str, int, int]]:
         for number in {number for selection in sites.values() for number in selection[rule]}:
             gone = resolved.withdrawn.get(number, BitMap())
             parts = [selection[rule].get(number, BitMap()) - gone for selection in sites.values()]
-            counts = roi_counts(pinned.rule, resolved.index_of(number), parts)
+            counts = roi_counts(pinned.rule, resolved.index_of(number), parts, resolved.view.semantics)
             rois = {site: rois[site] + count for site, count in zip(sites, counts, strict=True)}
         found += [(rule, site, sum(map(len, sites[site][rule].values())), rois[site]) for site in sites]
     return sorted(found, key=lambda each: (each[1].encode(), each[0]))
@@ -201,17 +202,25 @@ def _slice(deployment: Deployment, reading: Reading, version_id: str) -> views.S
 
 
 def _field_warnings(spec: ViewSpec, view: PinnedView, slices: Sequence[views.Slice]) -> Iterator[Warned]:
-    """A field that no version of a rule has; a version that lacks it while another has it is no reason to warn."""
+    """What no version of a rule has; that a version lacks what another has is no reason to warn."""
     for number, (rule, pinned) in enumerate(zip(spec.rules, view.rules, strict=True)):
-        asked = [(f"rules[{number}].frame_query", "frame", rule.frame_query)]
-        asked += [(f"rules[{number}].source_query", "source", rule.source_query)]
-        asked += [(f"rules[{number}].roi_rules[{i}].query", "roi", each.query) for i, each in enumerate(rule.roi_rules)]
+        asked: list[tuple[str, Scope, str]] = [
+            (f"rules[{number}].frame_query", "frame", rule.frame_query),
+            (f"rules[{number}].source_query", "source", rule.source_query),
+            *((f"rules[{number}].roi_rules[{i}].query", "roi", each.query) for i, each in enumerate(rule.roi_rules)),
+        ]
+        parts = [slices[i] for i in pinned.versions]
         for where, scope, text in asked:
-            if text:
-                node = parse(text, scope).node  # type: ignore[arg-type]
-                said = [set(field_warnings.warnings(slices[i].index, node, scope)) for i in pinned.versions]  # type: ignore[arg-type]
-                for message, position in sorted(set.intersection(*said)):
-                    yield Warned(message, where, position)
+            for message, position in _said_of(parts, parse(text, scope).node, scope) if text else ():
+                yield Warned(message, where, position)
+
+
+def _said_of(parts: Sequence[views.Slice], node: Node, scope: Scope) -> list[tuple[str, int]]:
+    said = set.intersection(*(set(field_warnings.warnings(part.index, node, scope)) for part in parts))
+    quoted = field_warnings.in_quotes(node, scope)
+    if quoted and not any(part.index.search(node, scope, part.revisions) for part in parts):
+        said.update(quoted)
+    return sorted(said)
 
 
 def _digests(digests_of: DigestsOf, view: PinnedView, by_dataset: Mapping[int, BitMap]) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ from hyperdatasets.core.dataview_text import from_plain, from_yaml, to_plain
 from hyperdatasets.core.errors import AlreadyExists, InUse, NotFound, ViewNotPublished, ViewPublished
 from hyperdatasets.core.names import check_name, check_project, not_found
 from hyperdatasets.core.pinned import PinnedView, pinned_from_plain
+from hyperdatasets.core.query.tree import SEMANTICS
 from hyperdatasets.core.selection import SiteSelection
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.queries import Warned
@@ -84,6 +85,16 @@ def pinned_of(row: Row) -> PinnedView:
     if not row["published"]:
         raise ViewNotPublished(f"view `{row['name']}` is a draft; publish it first")
     return pinned_from_plain(orjson.loads(row["pinned_json"]))
+
+
+def newer_semantics(row: Row) -> list[Warned]:
+    """What is said of a copy of a published view whose queries were read by older rules."""
+    number = pinned_of(row).semantics if row["published"] else SEMANTICS
+    said = Warned(
+        f"`{row['name']}` was published with semantics {number}; the copy will be with {SEMANTICS}, and may select "
+        "other frames (see docs/query-language.md); compare both", "view", 0,
+    )  # fmt: skip
+    return [said] if number < SEMANTICS else []
 
 
 def update(

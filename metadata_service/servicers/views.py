@@ -135,7 +135,8 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
                 name=request.name or f"{row['name']} (clone)", description=body.get("description", ""),
                 tags=body.get("tags", []),
             )  # fmt: skip
-            return pb.CloneDataViewResponse(view=encode.view(copy, []))
+            warnings = encode.warnings(views.newer_semantics(row))
+            return pb.CloneDataViewResponse(view=encode.view(copy, []), warnings=warnings)
 
         return self.once(request, pb.CloneDataViewResponse, work)
 
@@ -207,7 +208,10 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
             raise InvalidArgument(f"examples: expected a number from 0 to {_EXAMPLES}, got {request.examples}")
         with self.reading() as reading:
             before, after = (self._resolved(reading, target) for target in (request.before, request.after))
-            specs = [to_plain(self._spec(reading, target)) for target in (request.before, request.after)]
+            specs = [
+                to_plain(self._spec(reading, target)) | {"semantics": of.view.semantics}
+                for target, of in ((request.before, before), (request.after, after))
+            ]
             found = view_comparison.compare(before, after)
             named = [view_comparison.examples(reading, each, request.examples)
                      for each in (found.only_before, found.only_after)]  # fmt: skip

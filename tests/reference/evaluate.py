@@ -6,20 +6,24 @@ value being a string, a number or a boolean; then each condition looks for one p
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import Any
 from urllib.parse import unquote
 
 import re2
 
+from hyperdatasets.core.dataview import Split
 from hyperdatasets.core.frames import Annotation, Frame, Source
 from hyperdatasets.core.geometry import LABEL, area, bounding_box, shape
 from hyperdatasets.core.query.dates import moment, moments
 from hyperdatasets.core.query.literals import boolean, number
 from hyperdatasets.core.query.text import tokens
 from hyperdatasets.core.query.tree import (
+    SEMANTICS,
     All,
     And,
     Exists,
@@ -59,6 +63,25 @@ def matches(
     if scope == "local":
         return _holds(node, list(_flat("", private or {})), frame)
     return _holds(node, _frame_pairs(frame, saved_ms, saved_in_version), frame)
+
+
+def in_split(frame: Frame, split: Split, semantics: int = SEMANTICS) -> bool:
+    """Whether a split takes a frame: by the least key among the values of its field, or else by the frame's id."""
+    pairs = _frame_pairs(frame, 0, "")
+    keys = [key_of(value, semantics) for path, value in pairs if path == split.by]
+    key = min((key.encode() for key in keys), default=frame["id"].encode())
+    text = f"hyperdatasets split 1 {len(split.salt)} {split.salt}".encode() + key
+    place = Fraction(int.from_bytes(hashlib.sha256(text).digest()[:8], "big"), 1 << 64)
+    return bool(Fraction(repr(split.share.low)) <= place < Fraction(repr(split.share.high)))
+
+
+def key_of(value: Any, semantics: int = SEMANTICS) -> str:
+    """The key of a value: 5 and 5.0 have one, "5.0" and "007" others; by semantics 1 also 5 and 5.0."""
+    if isinstance(value, str | bool):
+        return value if isinstance(value, str) else str(value).lower()
+    value = value + 0.0 if isinstance(value, float) else value  # -0.0 is 0.0
+    is_whole = isinstance(value, int) or (value == int(value) and -(2**63) <= value < 2**63)
+    return str(int(value)) if semantics > 1 and is_whole else repr(value)
 
 
 def matching_rois(node: Node, frame: Frame) -> list[int]:
@@ -163,7 +186,7 @@ def _passes(test: Test, value: Any, field: Field) -> bool:
         case Term(text):
             return _equal(text, value, field)
         case Range():
-            return _in_range(test, value)
+            return _in_range(test, value, minutes=field.semantics > 1)
     if not isinstance(value, str):
         return False
     words = [value] if field.keyword else tokens(value)
@@ -177,14 +200,14 @@ def _equal(text: str, value: Any, field: Field) -> bool:
         return number(text) == value
     if field.keyword:
         return bool(value == text)
-    span, time = moments(text), moment(value)
+    span, time = moments(text, minutes=field.semantics > 1), moment(value, minutes=field.semantics > 1)
     if span and time is not None and span[0] <= time <= span[1]:
         return True
     wanted, words = tokens(text), tokens(value)
     return bool(wanted) and any(words[i : i + len(wanted)] == wanted for i in range(len(words)))
 
 
-def _in_range(test: Range, value: Any) -> bool:
+def _in_range(test: Range, value: Any, *, minutes: bool) -> bool:
     bounds = [bound.text for bound in (test.low, test.high) if bound is not None]
     if isinstance(value, bool):
         return False
@@ -192,9 +215,9 @@ def _in_range(test: Range, value: Any) -> bool:
         if any(number(text) is None for text in bounds):
             return False
         low, high = (None if bound is None else (number(bound.text),) * 2 for bound in (test.low, test.high))
-    elif moment(value) is not None and all(moments(text) for text in bounds):
+    elif moment(value, minutes=minutes) is not None and all(moments(text, minutes=minutes) for text in bounds):
         value = moment(value)
-        low, high = (None if bound is None else moments(bound.text) for bound in (test.low, test.high))
+        low, high = (None if bound is None else moments(bound.text, minutes=minutes) for bound in (test.low, test.high))
     else:
         low, high = (None if bound is None else (bound.text,) * 2 for bound in (test.low, test.high))
     return _above(test, value, low) and _below(test, value, high)

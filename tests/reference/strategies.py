@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hyperdatasets.core.frames import Frame
 from hyperdatasets.core.normalise import normalise
 from hyperdatasets.core.query.tree import (
+    SEMANTICS,
     All,
     And,
     Bound,
@@ -35,7 +36,8 @@ from hyperdatasets.core.query.unparse import unparse
 WORDS = (
     "car", "Car", "cat", "act", "bus stop", "Bus Stop", "traffic_light", "can't", "3.5", "5", "-5", "true", "rain",
     "Straße", "STRASSE", "münchen", "東京タワー", "é", "a", "", "-", "...", "site://a/b", "image/png",
-    "2024-10-20", "2024-10-20T10:00:00Z", "2024-10-20T23:30:00-05:00", "2024-10-21", "2023-02-29", "x2024-10-20",
+    "2024-10-20", "2024-10-20T10:00:00Z", "2024-10-20T10:00", "2024-10-20 23:59", "2024-10-20T10:00+01:00",
+    "2024-10-20T23:30:00-05:00", "2024-10-21", "2023-02-29", "x2024-10-20", "2024-10-21T04:30Z", "2024-10-20T24:00",
     "2024-10-21T04:30:00.000001+00:00", "2024-11-05t00:00:00", "0001-01-01", "9999-12-31", "İstanbul", "ﬁn", "ẞ",
     "2024-12-31T23:59:60Z", "9999-12-31T23:59:59-01:00", "2025-01-01T00:00:00+14:00", "\u03c2", "i\u0307", "\u212a",
     "e\u0301te\u0301", "\u0301a", "カ\u3099ひ東", "Ⅷ ٣", "𠀀x", "a*b", "what?", "back\\slash", 'say "hi"', "12:30",
@@ -139,6 +141,7 @@ def frames(draw: st.DrawFn, frame_id: str = "f") -> Frame:
     return normalise(plain)[0]
 
 
+_SEMANTICS = st.sampled_from((1, SEMANTICS))
 _ELEMENTS: tuple[tuple[Elements, Scope], ...] = (("rois", "roi"), ("sources", "source"))
 
 
@@ -210,6 +213,7 @@ BOUNDS = (
     *WORDS,
     "2024",
     "2024-10",
+    "2024-10-20T10:00",
     "2.5",
     "-1e3",
     "9007199254740993",
@@ -237,6 +241,7 @@ TERMS = (
     "street",
     "2024",
     "2024-10",
+    "2024-10-20T10:00",
     "640",
     "0.5",
     "false",
@@ -286,23 +291,20 @@ def _tests() -> st.SearchStrategy[Test]:
     )
 
 
-def _leaf(path: str, test: Test, *, scope: Scope, keyword: bool, decoded: bool) -> Node:
+def _leaf(path: str, test: Test, *, keyword: bool, semantics: int) -> Node:
     if not path and test == Exists():
         return All()
-    uris = (scope == "source" and path in {"", "uri"}) or (scope == "frame" and not path)
-    return Leaf(Field(path, keyword and bool(path), decoded and uris), test)
+    return Leaf(Field(path, keyword and bool(path), semantics), test)
 
 
 def trees(scope: Scope) -> st.SearchStrategy[Node]:
     """Trees such as the parser makes in this scope: grown evenly from a seed, or by hypothesis, which can shrink."""
     leaves: st.SearchStrategy[Node] = st.builds(
-        _leaf, _fields(scope), _tests(), scope=st.just(scope), keyword=st.booleans(), decoded=st.booleans()
+        _leaf, _fields(scope), _tests(), keyword=st.booleans(), semantics=_SEMANTICS
     )
     if scope == "frame":
         for elements, inner in _ELEMENTS:
-            each = st.builds(
-                _leaf, _fields(inner), _tests(), scope=st.just(inner), keyword=st.booleans(), decoded=st.booleans()
-            )
+            each = st.builds(_leaf, _fields(inner), _tests(), keyword=st.booleans(), semantics=_SEMANTICS)
             leaves = leaves | st.builds(Some, st.just(elements), _combined(each))
     seeds = st.integers(0, 2**32 - 1)
     return seeds.map(lambda seed: grown(scope, Random(seed))) | _combined(leaves)
@@ -320,8 +322,8 @@ def grown(scope: Scope, random: Random, depth: int = 0) -> Node:
     if random.random() < 0.05:
         return All()
     path = random.choice(random.choice(list(_paths(scope).values())))
-    sides = {"keyword": random.random() < 0.5, "decoded": random.random() < 0.5}
-    return _leaf(path, _grown_test(random), scope=scope, **sides)
+    keyword, semantics = random.random() < 0.5, random.choice((1, SEMANTICS))
+    return _leaf(path, _grown_test(random), keyword=keyword, semantics=semantics)
 
 
 def _grown_test(random: Random) -> Test:

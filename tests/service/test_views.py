@@ -14,7 +14,6 @@ from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.query_warnings import QueryWarning
 from hyperdatasets.client.task import Task
 from hyperdatasets.client.version import DatasetVersion
-from hyperdatasets.core import pinned
 from hyperdatasets.core.errors import (
     DeploymentField,
     EmptyView,
@@ -227,26 +226,3 @@ def test_an_experiment_names_views_and_a_clone_replaces_them(client: MetadataCli
         views[0].delete(force=True)
     with pytest.raises(InUse, match="data view names"):
         Dataset.delete("cells", force=True, client=client)
-
-
-def test_a_view_published_by_earlier_rules_keeps_them(client: MetadataClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With semantics 1 a URI matched as it is written alone; such a view verifies and streams as it did."""
-    Dataset.create("cars", dataset_project="semantics", client=client)
-    draft = DatasetVersion.get_current("semantics/cars", client=client)
-    draft.write([{"id": name, "sources": [{"uri": f"file:///{name}"}]} for name in ("red%20car.png", "red-car.png")])
-    DatasetVersion.create_snapshot("semantics/cars", publish_name="v1", client=client)
-
-    def published(name: str) -> DataView:
-        view = DataView(name, project="semantics", client=client)
-        view.add_query(dataset_name="semantics/cars", version_name="v1", frame_query='"red car"')
-        return view.publish()
-
-    with monkeypatch.context() as earlier:
-        earlier.setattr(pinned, "SEMANTICS", 1)
-        old = published("old")
-    new = published("new")
-    assert [frame.id for frame in old] == ["red-car.png"]
-    assert sorted(frame.id for frame in new) == ["red%20car.png", "red-car.png"]
-    assert old.verify()[0]
-    assert new.verify()[0]
-    assert old.compare(new)["only_there"] == 1

@@ -18,6 +18,7 @@ from hyperdatasets.core.dataview import RoiRule, Rule, Split
 from hyperdatasets.core.dataview_text import from_plain
 from hyperdatasets.core.normalise import normalise
 from hyperdatasets.core.pinned import KnownVersion, pin
+from hyperdatasets.core.query.fields import known_names
 from hyperdatasets.core.query.parse import parse
 from hyperdatasets.core.split import Share, split_places
 from hyperdatasets.engine import field_warnings, files, sorting, views
@@ -33,7 +34,9 @@ from hyperdatasets.engine.places import FrameSet, RulePlaces
 from hyperdatasets.engine.schema import schema
 from hyperdatasets.engine.segment import Row
 from hyperdatasets.engine.statistics import statistics
+from hyperdatasets.engine.value_groups import grouped
 from hyperdatasets.engine.view_rois import labels_of
+from tests.reference.evaluate import in_split, key_of
 
 
 def frame(number: int, *labels: str, **more: Any) -> Row:
@@ -288,25 +291,36 @@ def test_a_split_and_its_complement_part_the_frames_and_cut_no_group(share: floa
             assert group <= (first if Share(0, share).holds(split_places([name.encode()], "s"))[0] else second)
 
 
-_VALUES = st.integers(-2, 12) | st.booleans() | st.floats(-2, 12) | st.sampled_from(["1", "é", "true", "a b", "10"])
+_VALUES = (
+    st.integers(-2, 12) | st.booleans() | st.floats(-2, 12) | st.integers(-2, 12).map(float)
+    | st.sampled_from(["1", "é", "true", "a b", "10", "5.0", "007", "-0.0", 2**53 + 1, 2.0**53, 2**63 - 1, 1e300])
+)  # fmt: skip
 
 
-@given(st.lists(st.none() | _VALUES | st.lists(_VALUES, max_size=3), min_size=1, max_size=12))
-@example([-0.0])
-@example([-0.0, 0.1234567890123])
-@settings(max_examples=60, deadline=None)
-def test_a_split_takes_the_first_value_by_bytes(values: list[Any]) -> None:
-    def key(number: int, value: Any) -> bytes:
-        listed = value if isinstance(value, list) else [] if value is None else [value]
-        listed = [each + 0.0 if isinstance(each, float) else each for each in listed]  # -0.0 is 0.0
-        texts = [str(each).lower() if isinstance(each, bool) else str(each) for each in listed]
-        return min((text.encode() for text in texts), default=f"f{number}".encode())
-
+@given(st.lists(st.none() | _VALUES | st.lists(_VALUES, max_size=3), min_size=1, max_size=12), st.sampled_from((1, 2)))
+@example([-0.0], 2)
+@example([-0.0, 0.1234567890123], 1)
+@example([5, 5.0, "5", "5.0", 2.0**63, 1e300], 2)
+@settings(max_examples=100, deadline=None)
+def test_a_split_is_what_the_naive_evaluator_says(values: list[Any], semantics: int) -> None:
+    split = Split("meta.k", Share(0.2, 0.7), "s")
     rows = [frame(number, meta={"k": value} if value is not None else {}) for number, value in enumerate(values)]
-    keys = [key(number, value) for number, value in enumerate(values)]
-    held = Share(0.2, 0.7).holds(split_places(keys, "s"))
-    found = views.matching(Rule(split=Split("meta.k", Share(0.2, 0.7), "s")), part(*rows))
-    assert list(found) == np.flatnonzero(held).tolist()
+    found = views.matching(Rule(split=split), part(*rows), semantics)
+    assert list(found) == [row.revision for row in rows if in_split(row.frame, split, semantics)]
+
+
+@given(st.lists(_VALUES, min_size=1, max_size=30), st.floats(0.01, 0.99))
+@example([5, 5.0], 0.4)
+@settings(max_examples=100, deadline=None)
+def test_no_split_cuts_a_group_of_equal_keys(values: list[Any], share: float) -> None:
+    rows = part(*(frame(number, meta={"k": value}) for number, value in enumerate(values)))
+    first = views.matching(Rule(split=Split("meta.k", Share(0, share), "s")), rows)
+    groups: dict[str, set[int]] = {}
+    for number, value in enumerate(values):
+        groups.setdefault(key_of(value), set()).add(number)
+    assert all(group <= set(first) or not group & set(first) for group in groups.values())
+    counted = grouped(rows.index, "meta.k", rows.revisions, 0, 100)
+    assert {count.text: count.frames for count, _ in counted.groups} == {key: len(of) for key, of in groups.items()}
 
 
 class Catalog:
@@ -392,12 +406,25 @@ def test_statistics_schema_and_order() -> None:
         ("rois.lable:x", "rois.lable: no such field; did you mean rois.label"),
         ("meta.n:abc", "meta.n: its values are numbers"),
         ("meta.n:[2024-01-01 TO *]", "a number is never a date"),
-        ("meta.n:3 rois.label:car saved:2024 sources.width:3", None),
+        ("rois.label:cra", "no ROI has the label `cra`; did you mean car?"),
+        ("rois:(NOT label.keyword:Car)", "no ROI has the label `Car`; did you mean car?"),
+        ("rois.label:zebra", "no ROI has the label `zebra`; this condition matches nothing"),
+        ("meta.n:3 rois.label:car saved:2024 sources.width:3 rois.label:z*", None),
     ],
 )
 def test_warnings_about_fields(query: str, message: str | None) -> None:
     said = [text for text, _ in field_warnings.warnings(part(*ROWS).index, parse(query, "frame").node, "frame")]
     assert (message in said[0]) if message else not said
+
+
+def test_a_missing_field_is_never_what_is_suggested_for_it() -> None:
+    index = part(*ROWS).index
+    for name in known_names("frame", ()):
+        for text in field_warnings.unknown(index, name):
+            assert f"mean {name}" not in text
+            assert f"or {name}" not in text
+    (said,) = field_warnings.unknown(index, "rois.start")
+    assert "rois.start: no frame has such a field." in said
 
 
 _SORTED = st.lists(

@@ -45,8 +45,8 @@ def test_the_short_way_for_ascii_is_the_long_way(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["2024-02-30", "2024-1-1", "20241020", "2024-10-20T10:00", "2024-10-20T25:00:00Z", "2024-10-20T10:00:00+02:75",
-     "2024-10-20 ", "x", "", "\uff12\uff10\uff12\uff14-10-20"],
+    ["2024-02-30", "2024-1-1", "20241020", "2024-10-20T10", "2024-10-20T24:00", "2024-10-20T25:00:00Z",
+     "2024-10-20T10:00:00+02:75", "2024-10-20 ", "x", "", "\uff12\uff10\uff12\uff14-10-20"],
 )  # fmt: skip
 def test_other_texts_are_no_dates(text):
     assert moment(text) is None
@@ -56,6 +56,14 @@ def test_other_texts_are_no_dates(text):
 def test_moments_are_those_of_the_calendar(time):
     expected = (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     assert moment(time.isoformat()) == expected
+
+
+def test_a_time_to_the_minute_is_that_whole_minute():
+    first = moment("2024-10-20T10:00:00")
+    assert moments("2024-10-20T10:00") == moments("2024-10-20 12:00+02:00") == (first, first + 60_000_000 - 1)
+    assert moment("2024-10-20T10:00", minutes=False) is None
+    assert moments("2024-10-20T10:00", minutes=False) is None
+    assert moments("2024-10-20", minutes=False) == (moment("2024-10-20"), moment("2024-10-20") + DAY_US - 1)
 
 
 def test_dates_without_a_zone_are_utc():

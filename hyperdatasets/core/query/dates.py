@@ -10,21 +10,26 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
 
 DAY_US = 86_400_000_000
+MINUTE_US = 60_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 _DATE = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)"
-    r"(?:[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))?)?",
+    r"(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:([Zz])|([+-])(\d\d):(\d\d))?)?",
     re.ASCII,
 )
 _PARTIAL = re.compile(r"(\d{4})(?:-(\d\d))?", re.ASCII)
 
 
-def moment(text: str) -> int | None:
-    """The moment of `YYYY-MM-DD` (its first) or of an RFC 3339 time (no zone = UTC); None for other texts."""
+def moment(text: str, *, minutes: bool = True) -> int | None:
+    """The first moment of `YYYY-MM-DD`, or of an RFC 3339 time (no zone = UTC); None for other texts.
+
+    Args:
+        minutes: whether a time may lack its seconds.
+    """
     match = _DATE.fullmatch(text)
-    if match is None:
+    if match is None or (not minutes and is_to_minute(text)):
         return None
     year, month, day, hour, minute, second, fraction, _, sign, zone_hour, zone_minute = match.groups()
     try:
@@ -39,16 +44,33 @@ def moment(text: str) -> int | None:
 
 
 @lru_cache(maxsize=1_024)
-def moments(text: str) -> tuple[int, int] | None:
-    """First and last moment that a date in a query means: a day, a month (`2024-10`), a year, or one moment."""
-    first = moment(text)
+def moments(text: str, *, minutes: bool = True) -> tuple[int, int] | None:
+    """First and last moment that a date in a query means: a year, a month (`2024-10`), a day, a minute, or one moment.
+
+    Args:
+        minutes: whether a time may lack its seconds.
+    """
+    first = moment(text, minutes=minutes)
     if first is not None:
-        return (first, first + DAY_US - 1) if len(text) == len("YYYY-MM-DD") else (first, first)
+        return first, first + _length(text) - 1
     match = _PARTIAL.fullmatch(text)
     if match is None:
         return None
     year, month = int(match[1]), int(match[2]) if match[2] else None
     return _span(year, month)
+
+
+def _length(text: str) -> int:
+    """How long a date lasts, in microseconds."""
+    if len(text) == len("YYYY-MM-DD"):
+        return DAY_US
+    return MINUTE_US if is_to_minute(text) else 1
+
+
+def is_to_minute(text: str) -> bool:
+    """Whether a text that is a date has a time without seconds."""
+    match = _DATE.fullmatch(text)
+    return match is not None and match[5] is not None and match[6] is None
 
 
 def _span(year: int, month: int | None) -> tuple[int, int] | None:

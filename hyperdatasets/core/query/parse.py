@@ -9,9 +9,10 @@ from functools import lru_cache
 from lark import Token, Tree
 
 from hyperdatasets.core.query import patterns
-from hyperdatasets.core.query.syntax import MAX_CLAUSES, refusal, syntax
+from hyperdatasets.core.query.syntax import MAX_CLAUSES, refusal, syntax, unescaped
 from hyperdatasets.core.query.text import tokens
 from hyperdatasets.core.query.tree import (
+    SEMANTICS,
     All,
     And,
     Bound,
@@ -41,18 +42,12 @@ _PREFIXES: dict[Scope, tuple[str, ...]] = {
     "local": ("local.",),
 }
 _ELEMENT_SCOPES: dict[str, tuple[Elements, Scope]] = {"rois": ("rois", "roi"), "sources": ("sources", "source")}
-_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _WILD = re.compile(r"(?<!\\)(?:\\\\)*[*?]")
 _DATE_ARITHMETIC = re.compile(r"now(?:[+\-]\d+[yMwdhHms]|/[yMwdhHms])+|\d{4}-\d\d-\d\d.*\|\|.*", re.DOTALL)
 _COMPARED_WITHOUT_COLON = re.compile(r"([^\W\d][\w.]*)([<>]=?|[=!]?=)(\S+)")
 _WILDCARDS = re.compile(r"(\\.)|[*?]", re.DOTALL)
 _KEYWORD = re.compile(r"((?:\\.|[^\\])*)\.keyword", re.DOTALL)
-_MIXED = {"all_of", "negated", "required"}
-SEMANTICS = 2
-"""The number of the rules that say what a query selects; published views keep the number of their time.
-
-1: as first published. 2: URIs match in decoded form, too.
-"""
+_MIXED = {"all_of", "negated", "minus", "required"}
 MAX_READING = 500  # characters of a query that are shown in a warning
 
 
@@ -74,7 +69,8 @@ def parse(text: str, scope: Scope, semantics: int = SEMANTICS) -> Parsed:
     """The tree of a query; the last ones are remembered, since a rule is asked of every segment.
 
     Args:
-        semantics: by which rules it is read.
+        semantics: by which rules values are compared. Text is read by the newest rules always: published views hold
+            it as `unparse` writes it, which all rules read alike.
 
     Raises:
         InvalidQuery: with `position` and `expected`.
@@ -101,13 +97,20 @@ class _Reading:
     clauses: int = 0
 
     def node(self, tree: Tree[Token], scope: Scope, default: Field) -> Node | None:
-        if tree.data == "clause":
-            return self.clause(tree, scope, default)
-        if tree.data == "required":
-            return self.node(_child(tree, 0), scope, default)
-        if tree.data == "negated":
-            child = self.node(_child(tree, 0), scope, default)
-            return None if child is None else Not(child)
+        match tree.data:
+            case "clause":
+                return self.clause(tree, scope, default)
+            case "dash":
+                return self._dash(tree, scope, default)
+            case "required":
+                return self.node(_child(tree, 0), scope, default)
+            case "negated" | "minus":
+                child = self.node(_child(tree, -1), scope, default)
+                return child and Not(child)
+            case _:
+                return self._joined(tree, scope, default)
+
+    def _joined(self, tree: Tree[Token], scope: Scope, default: Field) -> Node | None:
         children: list[Node] = []
         for part in tree.children:
             child = self.node(part, scope, default) if isinstance(part, Tree) else None
@@ -149,7 +152,16 @@ class _Reading:
             self._warn(f"`{test.text}` has no letter or digit and is left out", position)
             return None
         self._warn_of_trap(tree, test, target, scope)
-        return _leaf(target, test, position, scope, decoded=self.semantics >= 2)
+        return _leaf(replace(target, semantics=self.semantics), test, position, scope)
+
+    def _dash(self, tree: Tree[Token], scope: Scope, target: Field) -> Node | None:
+        """A minus sign that stands alone between words: one of them."""
+        self._count(tree)
+        position = tree.meta.start_pos
+        self._warn("`-` alone is a word; to leave out what follows write no blank between, as in `-night`", position)
+        if not target.keyword:
+            return None
+        return _leaf(replace(target, semantics=self.semantics), Term("-"), position, scope)
 
     def _exists(self, tree: Tree[Token], scope: Scope) -> Node:
         self._count(tree)
@@ -159,7 +171,7 @@ class _Reading:
         name = str(tree.children[0])[1:-1] if tree.data == "phrase" else str(tree.children[0])
         if scope == "frame" and name in _ELEMENT_SCOPES:
             return Some(_ELEMENT_SCOPES[name][0], All())
-        return _leaf(_field(name, scope, position), Exists(), position, scope, decoded=False)
+        return _leaf(_field(name, scope, position), Exists(), position, scope)
 
     def _count(self, tree: Tree[Token]) -> None:
         self.clauses += 1
@@ -194,26 +206,17 @@ class _Reading:
 
 def _within_a_word(pattern: str) -> bool:
     """Whether one word can hold all that the pattern spells out."""
-    spelled = _unescaped(_WILDCARDS.sub(lambda match: match[1] or "", pattern))
+    spelled = unescaped(_WILDCARDS.sub(lambda match: match[1] or "", pattern))
     folded = spelled.casefold()
     return not spelled or tokens(spelled) == [folded] or tokens(f"a{spelled}") == [f"a{folded}"]
 
 
-def _leaf(target: Field, test: Test, position: int, scope: Scope, *, decoded: bool) -> Node:
-    """In the frame scope a field of ROIs or sources holds on some of them, each condition by itself.
-
-    Args:
-        decoded: URIs are compared in decoded form, too.
-    """
+def _leaf(target: Field, test: Test, position: int, scope: Scope) -> Node:
+    """In the frame scope a field of ROIs or sources holds on some of them, each condition by itself."""
     first, _, rest = target.path.partition(".")
     if scope == "frame" and first in _ELEMENT_SCOPES and rest:
-        elements, inner = _ELEMENT_SCOPES[first]
-        return Some(elements, Leaf(Field(rest, target.keyword, decoded and _has_uris(rest, inner)), test, position))
-    return Leaf(replace(target, decoded=decoded and _has_uris(target.path, scope)), test, position)
-
-
-def _has_uris(path: str, scope: Scope) -> bool:
-    return (scope == "source" and path in {"", "uri"}) or (scope == "frame" and not path)
+        return Some(_ELEMENT_SCOPES[first][0], Leaf(replace(target, path=rest), test, position))
+    return Leaf(target, test, position)
 
 
 def _field(name: str, scope: Scope, position: int) -> Field:
@@ -224,7 +227,7 @@ def _field(name: str, scope: Scope, position: int) -> Field:
         raise refusal("`local.` fields can be asked for in a local query only", position, "another field")
     exact = _KEYWORD.fullmatch(name)
     keyword = exact is not None and exact[1].rpartition(".")[2] != "meta"
-    return Field(_unescaped(exact[1] if exact and keyword else name), keyword)
+    return Field(unescaped(exact[1] if exact and keyword else name), keyword)
 
 
 def _field_name(token: Token) -> str:
@@ -240,7 +243,7 @@ def _test(tree: Tree[Token]) -> Test:
     if tree.data == "phrase":
         if tree.children[1] is not None:
             raise refusal('proximity such as "a b"~2 is not in the language', position, "a phrase without ~")
-        return Term(_unescaped(str(tree.children[0])[1:-1]), quoted=True)
+        return Term(unescaped(str(tree.children[0])[1:-1]), quoted=True)
     if tree.data == "regex":
         return _regex(str(tree.children[0])[1:-1], position)
     return _comparison(tree) if tree.data == "comparison" else _range(tree)
@@ -250,12 +253,12 @@ def _word(word: Token, fuzzy: object, position: int) -> Test:
     if _DATE_ARITHMETIC.fullmatch(word):
         raise refusal("date arithmetic is not in the language; write the date", position, "a date")
     if isinstance(fuzzy, Token):
-        return _fuzzy(_unescaped(word), fuzzy)
+        return _fuzzy(unescaped(word), fuzzy)
     if word == "*":
         return Exists()
     if _WILD.search(word):
-        return Wildcard(_ESCAPE.sub(lambda match: match[0] if match[1] in "*?\\" else match[1], word))
-    return Term(_unescaped(word))
+        return Wildcard(unescaped(word, keep="*?\\"))
+    return Term(unescaped(word))
 
 
 def _fuzzy(word: str, suffix: Token) -> Fuzzy:
@@ -296,7 +299,7 @@ def _bound(tree: Tree[Token], *, inclusive: bool) -> Bound | None:
         return None
     if edge == "now" or _DATE_ARITHMETIC.fullmatch(edge):
         raise refusal("date arithmetic is not in the language; write the date", tree.meta.start_pos, "a date")
-    return Bound(_unescaped(edge[1:-1] if edge.type.endswith("QUOTED") else edge), inclusive)
+    return Bound(unescaped(edge[1:-1] if edge.type.endswith("QUOTED") else edge), inclusive)
 
 
 def _child(tree: Tree[Token], index: int) -> Tree[Token]:
@@ -311,7 +314,3 @@ def _token(tree: Tree[Token], index: int) -> Token:
     if not isinstance(child, Token):
         raise TypeError(f"the grammar gives no token here: {child!r}")
     return child
-
-
-def _unescaped(text: str) -> str:
-    return _ESCAPE.sub(r"\1", text)

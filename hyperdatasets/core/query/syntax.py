@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from importlib.resources import files
 
@@ -22,6 +23,8 @@ _GRAMMAR = Lark(
     propagate_positions=True,
     maybe_placeholders=True,
 )
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _EXPECTED = {
     "WORD": "a word", "NUMBER": "a number", "QUOTED": "a phrase in quotes", "SINGLE_QUOTED": "a phrase in quotes",
     "REGEX": "a regular expression between slashes", "FIELD": "a field", "ALL": "*:*", "_OPEN": "(", "_CLOSE": ")",
@@ -66,7 +69,7 @@ class _Depth:
     def check(self, token: Token) -> None:
         if token.type == "_OPEN":
             self.signs.append(0)
-        elif token.type in {"_NOT", "_MUST"}:
+        elif token.type in {"_NOT", "_MUST", "DASH"}:
             self.signs[-1] += 1
         elif token.type != "FIELD":
             if token.type == "_CLOSE" and len(self.signs) > 1:
@@ -83,8 +86,26 @@ def check_characters(text: str) -> None:
         raise refusal(message, MAX_CHARACTERS, "the end")
     try:
         text.encode()
+        unescaped(text).encode()
     except UnicodeEncodeError as error:
-        raise refusal("half of a surrogate pair is no character", error.start, "text") from None
+        raise refusal("half of a surrogate pair is no character", min(error.start, len(text)), "text") from None
+
+
+def unescaped(text: str, *, keep: str = "") -> str:
+    """Text with its escapes resolved: `\\:` is the character, `\\u0062` the letter b.
+
+    Args:
+        keep: characters that stay escaped.
+    """
+    if "\\" not in text:
+        return str(text)
+    found = _ESCAPE.sub(lambda match: _escaped_character(match, keep), text)
+    return _PAIR.sub(lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), found)
+
+
+def _escaped_character(match: re.Match[str], keep: str) -> str:
+    found = chr(int(match[1], 16)) if match[1] else match[2]
+    return f"\\{found}" if found in keep else found
 
 
 def _unexpected(error: UnexpectedInput, parser: InteractiveParser, text: str) -> InvalidQuery:

@@ -14,16 +14,35 @@ Scope = Literal["frame", "source", "roi", "local"]
 Elements = Literal["rois", "sources"]
 
 
+SEMANTICS = 2
+"""The number of the rules that say what a query or a split selects; published views keep the number of their time.
+
+1: as first published. 2: URIs match in decoded form, too; a time to the minute is a date; splits know a number by its
+value, so that 5 and 5.0 have one key.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """A path relative to the element (`meta.city`, `label`); `""` is every text of a frame, source or row.
 
-    With `decoded`, URIs are compared as they are written and with their %-escapes resolved.
+    Attributes:
+        semantics: by which rules its values are compared.
     """
 
     path: str
     keyword: bool = False
-    decoded: bool = False
+    semantics: int = SEMANTICS
+
+    @property
+    def decoded(self) -> bool:
+        """Whether URIs are compared as they are written and with their %-escapes resolved."""
+        return self.semantics >= 2 and self.path in {"", "uri"}
+
+    @property
+    def minutes(self) -> bool:
+        """Whether times to the minute are dates."""
+        return self.semantics >= 2
 
 
 @dataclass(frozen=True, slots=True)
