@@ -68,6 +68,7 @@ def migrate_back(database: Path) -> None:
         connection.execute("ALTER TABLE blocks DROP COLUMN digits")
         connection.execute("ALTER TABLE blocks DROP COLUMN seal")
         connection.execute("ALTER TABLE keys DROP COLUMN packed")
+        connection.execute("ALTER TABLE datasets DROP COLUMN next_version")
         connection.execute(f"PRAGMA user_version = {_BEFORE_SEALS}")
 
 

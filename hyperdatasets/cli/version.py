@@ -15,7 +15,7 @@ from hyperdatasets.cli.exporting import Format, Media, Output, Report, SplitBy, 
 from hyperdatasets.cli.given_version import Dataset, VersionArgument, given_version
 from hyperdatasets.cli.output import Json, console, done, say, show
 from hyperdatasets.client.dataset import Dataset as DatasetHandle
-from hyperdatasets.client.version import DatasetVersion
+from hyperdatasets.client.version import Collision, DatasetVersion
 
 app = typer.Typer(no_args_is_help=True, help="Versions: sets of frames, drafts or frozen for ever.")
 
@@ -28,20 +28,42 @@ def create(
     name: Annotated[str, typer.Argument(help="Name of the new version.")],
     parent: Annotated[list[str] | None, typer.Option(help="Repeat to merge; a later parent wins.")] = None,
     comment: Annotated[str, typer.Option(help="What it is for.")] = "",
+    on_collision: Annotated[
+        str, typer.Option(help="Of what parents changed in different ways: later_wins, or refuse to merge.")
+    ] = "later_wins",
     as_json: Json = False,
 ) -> None:
-    """Make a draft with the frames of its parents."""
+    """Make a draft with the frames of its parents, merged three ways."""
     made = DatasetVersion.create_version(
         dataset_name=dataset, version_name=name, parent_version_names=parent or (), comment=comment,
-        raise_if_exists=True,
+        on_collision=on_collision, raise_if_exists=True,
     )  # fmt: skip
     if as_json:
-        show(_plain(made) | {"collisions": [asdict(each) for each in made.collisions]}, as_json=True)
+        masks = [{"value": list(value), "labels": labels} for value, labels in made.mask_label_collisions.items()]
+        report = {"merge_bases": made.merge_bases, "mask_label_collisions": masks}
+        show(_plain(made) | {"collisions": [asdict(each) for each in made.collisions]} | report, as_json=True)
         return
     show(_plain(made), as_json=False)
+    if made.merge_bases:
+        _show_merge(made, parent or [])
+
+
+def _show_merge(made: DatasetVersion, parents: list[str]) -> None:
+    names = {each.id: each.name for each in DatasetVersion.get_versions(dataset_id=made.dataset_id)}
+    for parent, base in zip(parents[1:], made.merge_bases, strict=True):
+        say(f"merged {parent} since {f'their common ancestor {names[base]}' if base else 'the beginning'}")
+    if not made.collisions and not made.mask_label_collisions:
+        say("no collisions")
     if made.collisions:
-        names = {each.id: each.name for each in DatasetVersion.get_versions(dataset_id=made.dataset_id)}
-        show([{"frame": each.frame_id, "kept from": names[each.kept_from]} for each in made.collisions], as_json=False)
+        show([_collision(each, names) for each in made.collisions], as_json=False)
+    for value, labels in made.mask_label_collisions.items():
+        say(f"mask value {', '.join(map(str, value))}: kept {', '.join(labels) or 'no labels'}")
+
+
+def _collision(each: Collision, names: dict[str, str]) -> dict[str, str]:
+    others = [f"revision {number}" for number in each.others] + (["deletion"] if each.deleted else [])
+    kept = "deletion" if each.kept is None else f"revision {each.kept}"
+    return {"frame": each.frame_id, "kept": f"{kept} of {names[each.kept_from]}", "instead of": ", ".join(others)}
 
 
 @app.command()

@@ -15,7 +15,7 @@ from hyperdatasets.client.diffs import VersionDiff
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.version_frames import VersionFrames
 from hyperdatasets.client.writing import AnyFrame
-from hyperdatasets.core.errors import AlreadyExists
+from hyperdatasets.core.errors import AlreadyExists, InvalidArgument
 from hyperdatasets.v1 import check_service_pb2 as checks_pb
 from hyperdatasets.v1 import version_service_pb2 as pb
 
@@ -24,12 +24,23 @@ CHECKS_S = 600  # deadline where checks may run, in seconds
 
 @dataclass(frozen=True, slots=True)
 class Collision:
-    """A frame that several parents hold in different revisions: which one is kept, of which parent, and the others."""
+    """A frame that several parents changed in different ways since their common ancestor.
+
+    Attributes:
+        kept_from: id of the parent whose state stays.
+        kept: the revision that stays; None: that parent has deleted the frame.
+        others: revisions that do not stay.
+        deleted: whether another parent has deleted the frame.
+    """
 
     frame_id: str
     kept_from: str
-    kept: int
+    kept: int | None
     others: tuple[int, ...]
+    deleted: bool = False
+
+
+ON_COLLISION = {"later_wins": pb.ON_COLLISION_LATER_WINS, "refuse": pb.ON_COLLISION_REFUSE}
 
 
 class DatasetVersion(VersionFrames):
@@ -38,7 +49,11 @@ class DatasetVersion(VersionFrames):
     def __init__(self, message: pb.Version, client: MetadataClient | None = None) -> None:
         super().__init__(message, client)
         self.collisions: list[Collision] = []
-        """Of a version that was just made from several parents: frames that differ between them (the first 1,000)."""
+        """Of a version just made from several parents: what they changed in different ways (the first 1,000)."""
+        self.merge_bases: list[str] = []
+        """Of such a version: ids of the common ancestors that parents were compared with; empty where there is none."""
+        self.mask_label_collisions: dict[tuple[int, ...], list[str]] = {}
+        """Of such a version: mask values that parents labelled in different ways, with the labels that stay."""
 
     # --- found and made
 
@@ -55,14 +70,25 @@ class DatasetVersion(VersionFrames):
         comment: str = "",
         metadata: Mapping[str, Any] | None = None,
         tags: Iterable[str] = (),
+        on_collision: str = "later_wins",
         raise_if_exists: bool = False,
         client: MetadataClient | None = None,
     ) -> DatasetVersion:
-        """A draft with the frames of its parents (all published); an existing one is returned."""
+        """A draft with the frames of its parents (all published), merged; an existing one is returned.
+
+        Args:
+            on_collision: of what parents changed in different ways: `later_wins`, or `refuse` to make the version.
+
+        Raises:
+            MergeCollides: that is refused, and there is such a thing.
+        """
+        if on_collision not in ON_COLLISION:
+            raise InvalidArgument(f"on_collision: expected {' or '.join(ON_COLLISION)}, got {on_collision!r:.60}")
         dataset = _dataset(dataset_name, dataset_project, dataset_id)
         request = pb.CreateVersionRequest(
             dataset=dataset, name=version_name, parents=[*parent_version_names, *parent_version_ids],
             comment=comment, tags=tags, metadata_json=json_text.write(metadata),
+            on_collision=ON_COLLISION[on_collision],
         )  # fmt: skip
         try:
             answer = current(client).send(request)
@@ -71,16 +97,26 @@ class DatasetVersion(VersionFrames):
                 raise
             return cls.get_version(dataset_id=dataset, version_name=version_name, client=client)
         made = cls(answer.version, client)
-        made.collisions = [
-            Collision(each.frame_id, each.winner_version_id, each.winner_revision, tuple(each.loser_revisions))
-            for each in answer.collisions
-        ]
-        if answer.collision_count:
-            warnings.warn(
-                f"{answer.collision_count} frames differ between parents; the later parent won: see `.collisions`",
-                stacklevel=2,
-            )
+        made._read_merge(answer)
         return made
+
+    def _read_merge(self, answer: pb.CreateVersionResponse) -> None:
+        self.merge_bases = list(answer.base_version_ids)
+        self.collisions = [
+            Collision(
+                each.frame_id, each.winner_version_id,
+                each.winner_revision if each.HasField("winner_revision") else None,
+                tuple(each.loser_revisions), each.loser_deleted,
+            )
+            for each in answer.collisions
+        ]  # fmt: skip
+        self.mask_label_collisions = {tuple(each.value): list(each.labels) for each in answer.mask_label_collisions}
+        counts = {"frames": answer.collision_count, "mask values": len(self.mask_label_collisions)}
+        told = " and ".join(f"{count} {what}" for what, count in counts.items() if count)
+        if told:
+            warnings.warn(
+                f"parents changed {told} in different ways; the later parent won: see `.collisions`", stacklevel=3
+            )
 
     @classmethod
     def create_new_dataset(
@@ -281,7 +317,14 @@ class DatasetVersion(VersionFrames):
 
     def revert(self) -> DatasetVersion:
         """Makes the draft equal to its parents again."""
-        return self._read(self._client.send(pb.RevertVersionRequest(**self._named)).version)
+        answer = self._client.send(pb.RevertVersionRequest(**self._named))
+        if answer.merged_by_earlier_rule:
+            warnings.warn(
+                "the parents were merged by an earlier rule, by which the later parent won whatever had changed; they "
+                "are merged three ways now, and the draft may have other frames than when it was made",
+                stacklevel=2,
+            )
+        return self._read(answer.version)
 
     def diff(self, other: DatasetVersion, *, explain: int = 100, limit: int = 10_000) -> VersionDiff:
         """What `other` has that this version has not, and the other way round."""

@@ -139,6 +139,12 @@ class ParentNotPublished(FailedPrecondition):
     reason = "PARENT_NOT_PUBLISHED"
 
 
+class MergeCollides(FailedPrecondition):
+    """Parents changed the same in different ways, and the caller wants none of them to win."""
+
+    reason = "MERGE_COLLIDES"
+
+
 class ViewPublished(FailedPrecondition):
     reason = "VIEW_PUBLISHED"
 

@@ -1,11 +1,11 @@
-"""Versions as sets of revision numbers: merging, comparing, and what changed within a frame.
+"""Versions as sets of revision numbers: comparing, and what changed within a frame.
 
 A version holds at most one revision of a frame id. Costs grow with what differs, not with the versions' sizes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,16 +17,6 @@ FrameIds = Callable[[BitMap], Mapping[int, str]]  # frame id of each of these re
 
 _ABSENT = object()
 _LISTED = ("sources", "annotations", "masks")  # lists whose elements have ids
-
-
-@dataclass(frozen=True, slots=True)
-class Collision:
-    """A frame that parents hold in different revisions; `winner` is an index into the parents."""
-
-    frame_id: str
-    winner: int
-    revision: int
-    losers: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +36,6 @@ class Change:
     before: Any
     after: Any
     absent: str = ""  # "before", "after" or neither
-
-
-def merge(parents: Sequence[BitMap], frame_ids: FrameIds) -> tuple[BitMap, list[Collision]]:
-    """The union of the parents in which, of several revisions of one frame, that of the latest parent stays."""
-    merged = BitMap(parents[0]) if parents else BitMap()
-    winners: dict[str, tuple[int, int]] = {}
-    losers: dict[str, set[int]] = {}
-    for index, parent in enumerate(parents[1:], start=1):
-        arriving, standing = parent - merged, merged - parent
-        new = {frame_id: revision for revision, frame_id in frame_ids(arriving).items()}
-        for revision, frame_id in frame_ids(standing).items():
-            if frame_id in new:
-                merged.remove(revision)
-                losers.setdefault(frame_id, set()).add(revision)
-                winners[frame_id] = (index, new[frame_id])
-        merged |= arriving
-    collisions = [
-        Collision(frame_id, *winner, losers=tuple(sorted(losers[frame_id] - {winner[1]})))
-        for frame_id, winner in sorted(winners.items())
-    ]
-    return merged, collisions
 
 
 def diff(before: BitMap, after: BitMap, frame_ids: FrameIds) -> Diff:

@@ -61,18 +61,19 @@ def unknown(index: DatasetIndex, path: str) -> list[str]:
 
 
 def _no_label(index: DatasetIndex, path: str, leaf: Leaf, scope: Scope) -> str:
-    """That a label occurs nowhere, with the nearest ones; empty for one that does, and for patterns."""
+    """That a label occurs nowhere, with the nearest ones; empty where there are none, and for patterns."""
     if not isinstance(leaf.test, Term):
         return ""
     text = leaf.test.text
     texts = [column.texts for _, _, column in index.columns(path, scope)]
     if not texts or any(equal_texts(each, leaf.field, text) for each in texts):
         return ""
-    return f"no ROI has the label `{text[:60]}`; {_meant(nearest(text, sorted(set().union(*texts))))}"
+    close = nearest(text, sorted(set().union(*texts)))
+    return f"no ROI has the label `{text[:60]}`; {_meant(close)}" if close else ""
 
 
 def _meant(names: Sequence[str]) -> str:
-    return f"did you mean {' or '.join(names)}?" if names else "this condition matches nothing"
+    return f"did you mean {' or '.join(names)}?" if names else "it matches nothing"
 
 
 def _wrong_kind(index: DatasetIndex, path: str, leaf: Leaf, scope: Scope) -> str:

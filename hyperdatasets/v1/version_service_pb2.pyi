@@ -44,6 +44,30 @@ VERSION_STATE_PUBLISHED: VersionState.ValueType  # 2
 """Frozen."""
 Global___VersionState: _TypeAlias = VersionState  # noqa: Y015
 
+class _OnCollision:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _OnCollisionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OnCollision.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ON_COLLISION_UNSPECIFIED: _OnCollision.ValueType  # 0
+    """The later parent wins."""
+    ON_COLLISION_LATER_WINS: _OnCollision.ValueType  # 1
+    """The later parent wins."""
+    ON_COLLISION_REFUSE: _OnCollision.ValueType  # 2
+    """Nothing is made; the error tells how many collisions there are, and names some."""
+
+class OnCollision(_OnCollision, metaclass=_OnCollisionEnumTypeWrapper):
+    """What to do where parents of a merge changed the same in different ways."""
+
+ON_COLLISION_UNSPECIFIED: OnCollision.ValueType  # 0
+"""The later parent wins."""
+ON_COLLISION_LATER_WINS: OnCollision.ValueType  # 1
+"""The later parent wins."""
+ON_COLLISION_REFUSE: OnCollision.ValueType  # 2
+"""Nothing is made; the error tells how many collisions there are, and names some."""
+Global___OnCollision: _TypeAlias = OnCollision  # noqa: Y015
+
 class _ChangeKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -211,6 +235,7 @@ class CreateVersionRequest(_message.Message):
     METADATA_JSON_FIELD_NUMBER: _builtins.int
     TAGS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ON_COLLISION_FIELD_NUMBER: _builtins.int
     dataset: _builtins.str
     """Name or id of the dataset."""
     name: _builtins.str
@@ -221,6 +246,8 @@ class CreateVersionRequest(_message.Message):
     """JSON text of an object."""
     request_id: _builtins.str
     """Makes the call safe to repeat."""
+    on_collision: Global___OnCollision.ValueType
+    """What to do where parents changed the same in different ways."""
     @_builtins.property
     def parents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names or ids of published versions of the same dataset."""
@@ -239,10 +266,11 @@ class CreateVersionRequest(_message.Message):
         metadata_json: _builtins.str = ...,
         tags: _abc.Iterable[_builtins.str] | None = ...,
         request_id: _builtins.str = ...,
+        on_collision: Global___OnCollision.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "dataset", b"dataset", "metadata_json", b"metadata_json", "name", b"name", "parents", b"parents", "request_id", b"request_id", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "dataset", b"dataset", "metadata_json", b"metadata_json", "name", b"name", "on_collision", b"on_collision", "parents", b"parents", "request_id", b"request_id", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -250,7 +278,7 @@ Global___CreateVersionRequest: _TypeAlias = CreateVersionRequest  # noqa: Y015
 
 @_typing.final
 class Collision(_message.Message):
-    """A frame id that several parents of a merge hold in different revisions."""
+    """A frame that several parents of a merge changed in different ways since their common ancestor."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -258,31 +286,67 @@ class Collision(_message.Message):
     WINNER_VERSION_ID_FIELD_NUMBER: _builtins.int
     WINNER_REVISION_FIELD_NUMBER: _builtins.int
     LOSER_REVISIONS_FIELD_NUMBER: _builtins.int
+    LOSER_DELETED_FIELD_NUMBER: _builtins.int
     frame_id: _builtins.str
     """The frame."""
     winner_version_id: _builtins.str
-    """The parent whose revision won."""
+    """The parent whose state stays."""
     winner_revision: _builtins.int
-    """The revision that won."""
+    """The revision that stays; absent where that parent has deleted the frame, so that the merge lacks it."""
+    loser_deleted: _builtins.bool
+    """Whether another parent has deleted the frame."""
     @_builtins.property
     def loser_revisions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """The revisions that lost."""
+        """The revisions that do not stay."""
 
     def __init__(
         self,
         *,
         frame_id: _builtins.str = ...,
         winner_version_id: _builtins.str = ...,
-        winner_revision: _builtins.int = ...,
+        winner_revision: _builtins.int | None = ...,
         loser_revisions: _abc.Iterable[_builtins.int] | None = ...,
+        loser_deleted: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_winner_revision", b"_winner_revision", "winner_revision", b"winner_revision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_winner_revision", b"_winner_revision", "frame_id", b"frame_id", "loser_deleted", b"loser_deleted", "loser_revisions", b"loser_revisions", "winner_revision", b"winner_revision", "winner_version_id", b"winner_version_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__winner_revision: _TypeAlias = _typing.Literal["winner_revision"]  # noqa: Y015
+    _WhichOneofArgType__winner_revision: _TypeAlias = _typing.Literal["_winner_revision", b"_winner_revision"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__winner_revision) -> _WhichOneofReturnType__winner_revision | None: ...
+
+Global___Collision: _TypeAlias = Collision  # noqa: Y015
+
+@_typing.final
+class MaskLabelCollision(_message.Message):
+    """A mask value to which several parents gave different labels since their common ancestor."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUE_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def value(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The value."""
+
+    @_builtins.property
+    def labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The labels that stay; none: the value has no labels."""
+
+    def __init__(
+        self,
+        *,
+        value: _abc.Iterable[_builtins.int] | None = ...,
+        labels: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["frame_id", b"frame_id", "loser_revisions", b"loser_revisions", "winner_revision", b"winner_revision", "winner_version_id", b"winner_version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["labels", b"labels", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Collision: _TypeAlias = Collision  # noqa: Y015
+Global___MaskLabelCollision: _TypeAlias = MaskLabelCollision  # noqa: Y015
 
 @_typing.final
 class CreateVersionResponse(_message.Message):
@@ -293,6 +357,8 @@ class CreateVersionResponse(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     COLLISIONS_FIELD_NUMBER: _builtins.int
     COLLISION_COUNT_FIELD_NUMBER: _builtins.int
+    BASE_VERSION_IDS_FIELD_NUMBER: _builtins.int
+    MASK_LABEL_COLLISIONS_FIELD_NUMBER: _builtins.int
     collision_count: _builtins.int
     """Number of all collisions."""
     @_builtins.property
@@ -303,16 +369,26 @@ class CreateVersionResponse(_message.Message):
     def collisions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Collision]:
         """The first thousand collisions of a merge."""
 
+    @_builtins.property
+    def base_version_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """For each parent but the first the id of its base: the common ancestor published last; empty where there is none."""
+
+    @_builtins.property
+    def mask_label_collisions(self) -> _containers.RepeatedCompositeFieldContainer[Global___MaskLabelCollision]:
+        """Mask values that collide."""
+
     def __init__(
         self,
         *,
         version: Global___Version | None = ...,
         collisions: _abc.Iterable[Global___Collision] | None = ...,
         collision_count: _builtins.int = ...,
+        base_version_ids: _abc.Iterable[_builtins.str] | None = ...,
+        mask_label_collisions: _abc.Iterable[Global___MaskLabelCollision] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["version", b"version"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["collision_count", b"collision_count", "collisions", b"collisions", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_version_ids", b"base_version_ids", "collision_count", b"collision_count", "collisions", b"collisions", "mask_label_collisions", b"mask_label_collisions", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -795,6 +871,9 @@ class RevertVersionResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     VERSION_FIELD_NUMBER: _builtins.int
+    MERGED_BY_EARLIER_RULE_FIELD_NUMBER: _builtins.int
+    merged_by_earlier_rule: _builtins.bool
+    """Whether its parents were merged by an earlier rule before: it may have other frames than when it was made."""
     @_builtins.property
     def version(self) -> Global___Version:
         """As it is now."""
@@ -803,10 +882,11 @@ class RevertVersionResponse(_message.Message):
         self,
         *,
         version: Global___Version | None = ...,
+        merged_by_earlier_rule: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["version", b"version"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["merged_by_earlier_rule", b"merged_by_earlier_rule", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,7 +24,7 @@ VERSION = ("id", "name", "published", "base", "frames", "annotated", "digest", "
 VIEW = ("id", "project", "name", "digest", "archived", "published_ms", *_STAMPS)
 FIELD = ("name", "dimensions", "metric", "created_by", "created_ms")
 REPORT = ("id", "version", "digest", "checks", "passed", "gate", "forced", "ran_by", "ran_ms")
-DATASET = ("id", "project", "name", "archived", "next_revision", *_STAMPS)
+DATASET = ("id", "project", "name", "archived", "next_revision", "next_version", *_STAMPS)
 
 
 def exported(deployment: Deployment, reading: Reading, dataset: Row, progress: Callable[[int], None]) -> Iterator[Line]:

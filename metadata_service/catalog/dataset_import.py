@@ -110,6 +110,7 @@ class _Import:
         self._held = 0
         self._vectors: list[Row] = []
         self._gone = BitMap()
+        self._next_version = 0
         self.done = Imported({}, self._key)
         self._check_free()
         writing.delete("withdrawn", dataset=self._id)  # of a dataset that was here and was deleted
@@ -135,6 +136,8 @@ class _Import:
         self._write_revisions()
         self._write_vectors()
         dataset = cast("Row", self._writing.one("datasets", id=self._id))
+        next_version = max(dataset["next_version"], self._next_version)
+        self._writing.update("datasets", {"id": self._id}, {"next_version": next_version})
         if self._gone:
             self._writing.replace("withdrawn", {"dataset": self._id, "revisions": packed(self._gone)})
         self.done.erased = withdrawals.erase_known(self._deployment, self._writing, LOCAL_ADMIN, dataset)
@@ -164,7 +167,8 @@ class _Import:
 
     def _dataset(self, line: Line) -> None:
         self._writing.insert("datasets", {
-            **_of(line, exports.DATASET), "id": self._id, "project": self._named.project, "name": self._named.name,
+            **_of({"next_version": 0, **line}, exports.DATASET), "id": self._id, "project": self._named.project,
+            "name": self._named.name,
             "body_json": _text(line["body"]), "generation": 1,
         })  # fmt: skip
         if line["gate"] is not None:
@@ -233,6 +237,7 @@ class _Import:
         _identifier(row["id"])
         check_name("version", row["name"])
         self._writing.insert("versions", row)
+        self._next_version = max(self._next_version, row["number"] + 1)
         self._writing.insert_all("leaves", [
             {"version": row["id"], "site": site, "count": count, "state": unpacked(state)}
             for site, count, state in line["leaves"]

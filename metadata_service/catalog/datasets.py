@@ -61,7 +61,7 @@ def create(writing: Writing, caller: Caller, now_ms: int, *, project: str, name:
         raise AlreadyExists(f"there is a dataset `{shown(project, name)}` already", kind="dataset", name=name)
     row = {
         "id": new_id(), "project": project, "name": name, "body_json": orjson.dumps(body).decode(), "archived": 0,
-        "next_revision": 0, "generation": 1, **created(caller, now_ms),
+        "next_revision": 0, "next_version": 0, "generation": 1, **created(caller, now_ms),
     }  # fmt: skip
     writing.insert("datasets", row)
     return row
@@ -134,7 +134,7 @@ def delete(writing: Writing, row: Row, *, force: bool, etag: str) -> None:
             raise InUse(f"a published data view names version `{version['name']}`; delete the view first")
     if not force and any(version["published"] for version in versions):
         raise InUse(f"`{row['name']}` has published versions; delete it with force if they may go for ever")
-    for version in sorted(versions, key=lambda each: -each["number"]):
+    for version in _children_first(versions):
         writing.delete("leaves", version=version["id"])
         writing.delete("check_reports", version=version["id"])
         writing.delete("versions", id=version["id"])
@@ -145,6 +145,19 @@ def delete(writing: Writing, row: Row, *, force: bool, etag: str) -> None:
     writing.delete("blocks", dataset=row["id"])
     writing.delete("keys", dataset=row["id"])
     writing.delete("datasets", id=row["id"])
+
+
+def _children_first(versions: Sequence[Row]) -> list[Row]:
+    """Each version before its base, which it refers to."""
+    bases = {row["id"]: row["base"] for row in versions}
+
+    def depth(version: str | None) -> int:
+        steps = 0
+        while version in bases:
+            version, steps = bases[version], steps + 1
+        return steps
+
+    return sorted(versions, key=lambda row: -depth(row["id"]))
 
 
 def metadata(text: str) -> dict[str, Any]:

@@ -19,12 +19,11 @@ from hyperdatasets.core.errors import (
     VersionPublished,
 )
 from hyperdatasets.core.names import check_name, not_found
-from hyperdatasets.core.versions import Collision, merge
+from metadata_service.catalog import merges
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.contents import Contents, add_to_leaves, leaves, packed
 from metadata_service.catalog.records import Signer, add_version_record
 from metadata_service.catalog.stamps import change, check_etag, created, new_id, updated, with_tags
-from metadata_service.catalog.tombstones import withdrawn
 from metadata_service.store.protocol import Reading, Row, Writing
 
 CURRENT = "Current"  # the name of a working copy
@@ -51,23 +50,30 @@ def create(
     name: str,
     parents: Sequence[Row] = (),
     body: Mapping[str, Any] | None = None,
-) -> tuple[Row, list[Collision]]:
-    """A draft with the frames of its parents; a later parent wins for the same frame id."""
+    refuse_collisions: bool = False,
+) -> tuple[Row, merges.Merge]:
+    """A draft with the frames and mask labels of its parents, and how these were merged.
+
+    Raises:
+        MergeCollides: parents changed the same in different ways, and that is refused.
+    """
     check_name("version", name)
     for parent in parents:
         if not parent["published"]:
             raise ParentNotPublished(f"version `{parent['name']}` is a draft; publish it before it becomes a parent")
     _check_free(writing, dataset, name)
-    merged, collisions = _merged(writing, contents, dataset, parents)
+    merge = merges.merged(writing, contents, dataset["id"], parents)
+    if refuse_collisions:
+        merge.refuse_collisions()
     base = contents.of(writing, parents[0]) if parents else BitMap()
-    masks = orjson.loads(parents[-1]["body_json"]).get("mask_labels", []) if parents else []
+    rule = {"merge": merges.RULE} if len(parents) > 1 else {}
     row = {
         "id": new_id(), "dataset": dataset["id"], "name": name, "published": 0,
         "parents_json": orjson.dumps([parent["id"] for parent in parents]).decode(),
-        "body_json": orjson.dumps({"mask_labels": masks, **(body or {})}).decode(),
+        "body_json": orjson.dumps({"mask_labels": merge.masks, **rule, **(body or {})}).decode(),
         "base": parents[0]["id"] if parents else None, "added": _EMPTY, "removed": _EMPTY,
         "frames": parents[0]["frames"] if parents else 0, "annotated": parents[0]["annotated"] if parents else 0,
-        "digest": "", "published_ms": 0, "number": len(writing.rows("versions", dataset=dataset["id"])),
+        "digest": "", "published_ms": 0, "number": _next_number(writing, dataset["id"]),
         "generation": 1, **created(caller, now_ms),
     }  # fmt: skip
     writing.insert("versions", row)
@@ -75,10 +81,17 @@ def create(
         writing.insert_all(
             "leaves", [leaf | {"version": row["id"]} for leaf in writing.rows("leaves", version=row["base"])]
         )
-    if len(parents) > 1 or base.intersect(withdrawn(writing, dataset["id"])):
-        edited = Edit(_described(writing, dataset, merged - base), _described(writing, dataset, base - merged))
-        row = edit(writing, caller, now_ms, row, edited)
-    return row, collisions
+    if merge.revisions != base:
+        row = edit(writing, caller, now_ms, row, _from_to(writing, dataset["id"], base, merge.revisions))
+    return row, merge
+
+
+def _next_number(writing: Writing, dataset: str) -> int:
+    """The number of a new version: one more than that of any before, also of those that were deleted."""
+    (row,) = writing.rows("datasets", id=dataset)
+    number: int = row["next_version"]
+    writing.update("datasets", {"id": dataset}, {"next_version": number + 1})
+    return number
 
 
 def edit(writing: Writing, caller: Caller, now_ms: int, row: Row, edited: Edit) -> Row:
@@ -224,15 +237,20 @@ def delete(writing: Writing, row: Row, *, force: bool, etag: str) -> None:
     writing.delete("versions", id=row["id"])
 
 
-def revert(writing: Writing, contents: Contents, caller: Caller, now_ms: int, row: Row, *, etag: str) -> Row:
-    """Makes a draft equal to its parents again."""
+def revert(
+    writing: Writing, contents: Contents, caller: Caller, now_ms: int, row: Row, *, etag: str
+) -> tuple[Row, bool]:
+    """Makes a draft equal to its parents again; and whether it was merged by an earlier rule before."""
     check_etag(row, etag)
-    dataset = {"id": row["dataset"]}
+    body = orjson.loads(row["body_json"])
     parents = [writing.one("versions", id=parent) for parent in orjson.loads(row["parents_json"])]
-    merged, _ = _merged(writing, contents, dataset, [parent for parent in parents if parent is not None])
-    now = contents.of(writing, row)
-    edited = Edit(_described(writing, dataset, merged - now), _described(writing, dataset, now - merged))
-    return edit(writing, caller, now_ms, row, edited)
+    merge = merges.merged(writing, contents, row["dataset"], [parent for parent in parents if parent is not None])
+    earlier = len(parents) > 1 and body.get("merge") != merges.RULE
+    body |= {"mask_labels": merge.masks, **({"merge": merges.RULE} if len(parents) > 1 else {})}
+    row = {**row, "body_json": orjson.dumps(body).decode()}
+    writing.update("versions", {"id": row["id"]}, {"body_json": row["body_json"]})
+    edited = _from_to(writing, row["dataset"], contents.of(writing, row), merge.revisions)
+    return edit(writing, caller, now_ms, row, edited), earlier
 
 
 def frame_ids(reading: Reading, dataset: str, revisions: BitMap) -> dict[int, str]:
@@ -249,17 +267,12 @@ def mask_labels(plain: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{"value": list(each["value"]), "labels": list(each["labels"])} for each in ordered]
 
 
-def _merged(
-    reading: Reading, contents: Contents, dataset: Row, parents: Sequence[Row]
-) -> tuple[BitMap, list[Collision]]:
-    gone = withdrawn(reading, dataset["id"])
-    bitmaps = [contents.of(reading, parent) for parent in parents]
-    bitmaps = [each - gone for each in bitmaps] if gone else bitmaps
-    return merge(bitmaps, lambda revisions: frame_ids(reading, dataset["id"], revisions))
+def _from_to(reading: Reading, dataset: str, before: BitMap, after: BitMap) -> Edit:
+    return Edit(_described(reading, dataset, after - before), _described(reading, dataset, before - after))
 
 
-def _described(reading: Reading, dataset: Row, revisions: BitMap) -> dict[int, tuple[str, bytes, bool]]:
-    heads = reading.heads(dataset["id"], list(revisions))
+def _described(reading: Reading, dataset: str, revisions: BitMap) -> dict[int, tuple[str, bytes, bool]]:
+    heads = reading.heads(dataset, list(revisions))
     return {revision: (head.site, head.digest, head.annotated) for revision, head in heads.items()}
 
 

@@ -37,19 +37,24 @@ class VersionServicer(Servicer, rpc.VersionServiceServicer):
         def work(writing: Writing) -> pb.CreateVersionResponse:
             dataset = datasets.find(writing, self.caller, request.dataset, role="editor")
             parents = [versions.find(writing, dataset, parent) for parent in request.parents]
-            row, collisions = versions.create(
+            row, merge = versions.create(
                 writing, self.deployment.contents, self.caller, self.now_ms, dataset, name=request.name,
-                parents=parents, body=body,
+                parents=parents, body=body, refuse_collisions=request.on_collision == pb.ON_COLLISION_REFUSE,
             )  # fmt: skip
             listed = [
                 pb.Collision(
                     frame_id=each.frame_id, winner_version_id=parents[each.winner]["id"],
-                    winner_revision=each.revision, loser_revisions=each.losers,
+                    winner_revision=each.revision, loser_revisions=each.losers, loser_deleted=each.deleted,
                 )
-                for each in collisions[:_COLLISIONS]
+                for each in merge.collisions[:_COLLISIONS]
             ]  # fmt: skip
-            version = encode.version(writing, row)
-            return pb.CreateVersionResponse(version=version, collisions=listed, collision_count=len(collisions))
+            return pb.CreateVersionResponse(
+                version=encode.version(writing, row), collisions=listed, collision_count=len(merge.collisions),
+                base_version_ids=merge.bases,
+                mask_label_collisions=[
+                    pb.MaskLabelCollision(value=value, labels=labels) for value, labels in merge.mask_collisions
+                ],
+            )  # fmt: skip
 
         return self.once(request, pb.CreateVersionResponse, work)
 
@@ -145,8 +150,10 @@ class VersionServicer(Servicer, rpc.VersionServiceServicer):
         def work(writing: Writing) -> pb.RevertVersionResponse:
             dataset = datasets.find(writing, self.caller, request.dataset, role="editor")
             row = versions.find_draft(writing, dataset, request.version)
-            row = versions.revert(writing, self.deployment.contents, self.caller, self.now_ms, row, etag=request.etag)
-            return pb.RevertVersionResponse(version=encode.version(writing, row))
+            row, earlier = versions.revert(
+                writing, self.deployment.contents, self.caller, self.now_ms, row, etag=request.etag
+            )
+            return pb.RevertVersionResponse(version=encode.version(writing, row), merged_by_earlier_rule=earlier)
 
         return self.once(request, pb.RevertVersionResponse, work)
 

@@ -170,4 +170,14 @@ MIGRATIONS: tuple[str, ...] = (
     """
     ALTER TABLE keys ADD COLUMN packed INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    UPDATE versions SET number = (
+        SELECT COUNT(*) FROM versions AS earlier
+        WHERE earlier.dataset = versions.dataset AND earlier.rowid < versions.rowid
+    ) WHERE dataset IN (SELECT dataset FROM versions GROUP BY dataset, number HAVING COUNT(*) > 1);
+    ALTER TABLE datasets ADD COLUMN next_version INTEGER NOT NULL DEFAULT 0;
+    UPDATE datasets SET next_version = COALESCE(
+        (SELECT MAX(number) + 1 FROM versions WHERE versions.dataset = datasets.id), 0
+    );
+    """,
 )

@@ -36,7 +36,7 @@ def store(make: Callable[[], Store]) -> Iterator[Store]:
 
 def dataset(name: str) -> dict[str, Any]:
     return {"id": name, "project": "p", "name": name, "body_json": "{}", "archived": 0, "next_revision": 0,
-            "generation": 1, **STAMP}  # fmt: skip
+            "next_version": 0, "generation": 1, **STAMP}  # fmt: skip
 
 
 SAVED = {"saved_ms": 1, "saved_in": "v", "saved_by": "a"}

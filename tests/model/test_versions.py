@@ -8,6 +8,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -19,6 +20,7 @@ from hyperdatasets.client.dataview import DataView
 from hyperdatasets.client.frames import SingleFrame
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.version import DatasetVersion
+from hyperdatasets.core.errors import MergeCollides
 from metadata_service.config import ServiceConfig
 from metadata_service.server import Service
 
@@ -38,7 +40,9 @@ class Versions(RuleBasedStateMachine):
         self.published: set[str] = set()
         self.parents: dict[str, list[str]] = {}
         self.views: dict[str, tuple[str, list[str]]] = {}  # published: digest, frame ids
+        self.viewed: set[str] = set()  # versions
         self.made = 0
+        self.order: list[str] = []  # versions as they were made
         self.start()
 
     def start(self) -> None:
@@ -59,6 +63,7 @@ class Versions(RuleBasedStateMachine):
     def create(self) -> None:
         Dataset.create("d", client=self.client)
         self.frames["Current"], self.parents["Current"] = {}, []
+        self.order.append("Current")
 
     @precondition(lambda self: self.drafts())
     @rule(data=st.data(), written=ids, label=st.sampled_from(LABELS), number=st.sampled_from(NUMBERS))
@@ -146,6 +151,7 @@ class Versions(RuleBasedStateMachine):
         DatasetVersion.create_snapshot("d", publish_name=name, child_name=child, client=self.client)
         self.frames[name], self.parents[name] = self.frames.pop(draft), self.parents.pop(draft)
         self.published.add(name)
+        self.order = [name if each == draft else each for each in self.order] + [child]
         self.frames[child], self.parents[child] = dict(self.frames[name]), [name]
 
     @precondition(lambda self: self.drafts())
@@ -163,20 +169,30 @@ class Versions(RuleBasedStateMachine):
         parents = data.draw(st.lists(st.sampled_from(known), max_size=3, unique=True)) if known else []
         self.made += 1
         name = f"v{self.made}"
+        merged, collisions = self.merged(parents)
+        if collisions:
+            with pytest.raises(MergeCollides, match=f"^{len(collisions)} changed"):
+                DatasetVersion.create_version(
+                    dataset_name="d", version_name=name, parent_version_names=parents, on_collision="refuse",
+                    client=self.client,
+                )  # fmt: skip
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # frames that differ between parents
-            DatasetVersion.create_version(
+            warnings.simplefilter("ignore")  # collisions
+            made = DatasetVersion.create_version(
                 dataset_name="d", version_name=name, parent_version_names=parents, client=self.client
             )
+        assert {each.frame_id for each in made.collisions} == collisions
+        assert all((each.kept is None) == (each.frame_id not in merged) for each in made.collisions)
         self.parents[name] = parents
-        self.frames[name] = self.merged(parents)
+        self.frames[name] = merged
+        self.order.append(name)
 
     @precondition(lambda self: self.drafts())
     @rule(data=st.data())
     def revert(self, data: st.DataObject) -> None:
         name = data.draw(st.sampled_from(self.drafts()))
         self.handle(name).revert()
-        self.frames[name] = self.merged(self.parents[name])
+        self.frames[name], _ = self.merged(self.parents[name])
 
     @precondition(lambda self: len(self.frames) > 1)
     @rule(data=st.data())
@@ -195,12 +211,33 @@ class Versions(RuleBasedStateMachine):
             relabelled = [("annotations[1].labels", [old], [new])] if old != new else []
             assert fields == relabelled + ([("meta.n", was, now)] if was != now else [])
 
-    @precondition(lambda self: len(self.drafts()) > 1)
+    @precondition(lambda self: len(self.leaves()) and len(self.frames) > 1)
     @rule(data=st.data())
     def delete_version(self, data: st.DataObject) -> None:
-        name = data.draw(st.sampled_from(self.drafts()))
-        Dataset.get("d", client=self.client).delete_version(name)
+        name = data.draw(st.sampled_from(self.leaves()))
+        Dataset.get("d", client=self.client).delete_version(name, force=name in self.published)
         del self.frames[name], self.parents[name]
+        self.order.remove(name)
+        self.published.discard(name)
+
+    def leaves(self) -> list[str]:
+        """Versions that nothing else names."""
+        named = {parent for parents in self.parents.values() for parent in parents} | self.viewed
+        return sorted(self.frames.keys() - named)
+
+    @rule()
+    def delete_another_dataset(self) -> None:
+        """With a tree of versions that were made, deleted and made again."""
+        draft = DatasetVersion.create_new_dataset("other", client=self.client)
+        names = {"dataset_name": "other", "client": self.client}
+        other = DatasetVersion.create_version(version_name="a", **names)
+        draft.publish_version()
+        DatasetVersion.create_version(version_name="b", parent_version_ids=[draft.id], **names)
+        other.publish_version()
+        Dataset.get("other", client=self.client).delete_version("b")
+        child = DatasetVersion.create_version(version_name="c", parent_version_ids=[other.id, draft.id], **names)
+        assert [each.id for each in DatasetVersion.get_versions("other", client=self.client)][-1] == child.id
+        Dataset.delete("other", force=True, client=self.client)
 
     @precondition(lambda self: any(self.frames[name] for name in self.published) and len(self.views) < 4)
     @rule(data=st.data(), order=st.sampled_from(("sequential", "random")))
@@ -211,6 +248,7 @@ class Versions(RuleBasedStateMachine):
         view.add_query(dataset_name="d", version_name=version, frame_query="meta.n:>=0")
         view.set(iteration={"order": order, "seed": 1})
         self.views[name] = view.publish().digest, [frame.id for frame in view]
+        self.viewed.add(version)
         assert sorted(self.views[name][1]) == sorted(self.frames[version])
 
     @precondition(lambda self: self.views)
@@ -280,16 +318,42 @@ class Versions(RuleBasedStateMachine):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # how the mix was read
                 assert version.count(frame_query=query) == len(selected)
+        newest = ([name for name in self.order if name not in self.published] or self.order)[-1]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of several drafts
+            assert self.handle("").name == newest
         digests = {name: self.handle(name).digest for name in self.frames}
         for one, content in self.frames.items():
             for other, same in self.frames.items():
                 assert (digests[one] == digests[other]) == (content == same)
 
-    def merged(self, parents: list[str]) -> dict[str, Held]:
-        result: dict[str, Held] = {}
-        for parent in parents:
-            result |= self.frames[parent]
-        return result
+    def merged(self, parents: list[str]) -> tuple[dict[str, Held], set[str]]:
+        """The frames of a merge, and those that collide."""
+        result = dict(self.frames[parents[0]]) if parents else {}
+        reached = self.ancestors(parents[0]) if parents else set()
+        collisions: set[str] = set()
+        for parent in parents[1:]:
+            common = reached & self.ancestors(parent)
+            reached |= self.ancestors(parent)
+            base = self.frames[max(common, key=self.published_at)] if common else {}
+            theirs = self.frames[parent]
+            for frame_id in result.keys() | theirs.keys():
+                mine, other, before = (each.get(frame_id) for each in (result, theirs, base))
+                kept = mine if other in {mine, before} else other
+                if mine not in {other, before} and other != before:
+                    collisions.add(frame_id)
+                if kept is None:
+                    result.pop(frame_id, None)
+                else:
+                    result[frame_id] = kept
+        return result, collisions
+
+    def ancestors(self, name: str) -> set[str]:
+        return {name}.union(*map(self.ancestors, self.parents[name]))
+
+    def published_at(self, name: str) -> tuple[int, str]:
+        version = self.handle(name)
+        return version._message.published_ms, version.id
 
 
 Versions.TestCase.settings = settings(

@@ -19,8 +19,10 @@ from hyperdatasets.core.errors import (
     EtagMismatch,
     FailedPrecondition,
     InUse,
+    InvalidArgument,
     InvalidName,
     InvalidQuery,
+    MergeCollides,
     NotFound,
     ParentNotPublished,
     RequestIdReused,
@@ -201,7 +203,7 @@ def test_merge_the_later_parent_wins(client: MetadataClient, draft: DatasetVersi
         )
         child.add_frames([picture(1, label), picture({"left": 3, "right": 4}[name])])
         child.publish_version()
-    with pytest.warns(UserWarning, match="1 frames differ between parents"):
+    with pytest.warns(UserWarning, match="parents changed 1 frames"):
         merged = DatasetVersion.create_version(
             dataset_name="bccd", version_name="both", parent_version_names=["left", "right"], client=client
         )
@@ -280,3 +282,49 @@ def test_mask_labels_freeze_with_the_version(draft: DatasetVersion) -> None:
     draft.publish_version("v1")
     with pytest.raises(VersionPublished):
         draft.set_masks_labels({})
+
+
+def test_versions_merge_three_ways(client: MetadataClient) -> None:
+    """Frames and mask labels; a dataset is deleted from its leaves."""
+    named = {"dataset_name": "merging", "client": client}
+    first = DatasetVersion.create_new_dataset("merging", client=client)
+    frame = {"sources": [{"uri": "u"}], "meta": {"n": 0}}
+    first.write([{"id": name, **frame} for name in ("same", "mine", "theirs", "both", "gone", "lost")])
+    first.set_masks_labels({(1, 1, 1): ["cat"], (2, 2, 2): ["dog"]})
+    first.publish_version()
+    sides = []
+    for number, changed in ((1, "mine"), (2, "theirs")):
+        side = DatasetVersion.create_version(version_name=f"side {number}", parent_version_ids=[first.id], **named)
+        side.write([{"id": name, "sources": [{"uri": "u"}], "meta": {"n": number}} for name in (changed, "both")])
+        sides.append(side)
+    sides[0].delete_frames(["gone"])
+    sides[0].write([{"id": "lost", "sources": [{"uri": "u"}], "meta": {"n": 1}}])
+    sides[1].delete_frames(["lost"])
+    sides[0].set_masks_labels({(1, 1, 1): ["lion"], (2, 2, 2): ["dog"]})
+    sides[1].set_masks_labels({(1, 1, 1): ["cat"], (2, 2, 2): ["wolf"], (3, 3, 3): ["cow"]})
+    for side in sides:
+        side.publish_version()
+    parents = [side.id for side in sides]
+    with pytest.raises(MergeCollides, match="2 changed in different ways in several parents: `both`, `lost`"):
+        DatasetVersion.create_version(version_name="merged", parent_version_ids=parents, on_collision="refuse", **named)
+    with pytest.raises(InvalidArgument, match="on_collision"):
+        DatasetVersion.create_version(version_name="merged", on_collision="x", **named)
+    with pytest.warns(UserWarning, match="parents changed 2 frames in different ways"):
+        merged = DatasetVersion.create_version(version_name="merged", parent_version_ids=parents, **named)
+    assert {frame.id: frame.meta["n"] for frame in merged.frames()} == {"same": 0, "mine": 1, "theirs": 2, "both": 2}
+    assert [(each.frame_id, each.kept_from, each.kept is None) for each in merged.collisions] == [
+        ("both", sides[1].id, False), ("lost", sides[1].id, True),
+    ]  # fmt: skip
+    assert merged.merge_bases == [first.id]
+    labels = {tuple(each["value"]): each["labels"] for each in merged.get_metadata()["mask_labels"]["_all_"]}
+    assert labels == {(1, 1, 1): ["lion"], (2, 2, 2): ["wolf"], (3, 3, 3): ["cow"]}
+    merged.delete_frames(["same"])
+    assert merged.revert().frame_count == 4
+    again = DatasetVersion.create_version(version_name="again", parent_version_ids=[first.id, parents[0]], **named)
+    assert (again.collisions, again.digest) == ([], sides[0].digest)
+    again.delete_frames(["same"])
+    Dataset.get("merging", client=client).delete_version("again")
+    last = DatasetVersion.create_version(version_name="last", **named)
+    with pytest.warns(UserWarning, match="several drafts"):
+        assert DatasetVersion.get_version(**named).id == last.id
+    Dataset.delete("merging", force=True, client=client)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from pyroaring import BitMap
 
 from hyperdatasets.core.normalise import normalise
-from hyperdatasets.core.versions import Change, changes, diff, merge
+from hyperdatasets.core.versions import Change, changes, diff
 
 IDS = {revision: f"frame {revision % 7}" for revision in range(40)}
 versions = st.dictionaries(st.sampled_from(sorted(set(IDS.values()))), st.integers(0, 5)).map(
@@ -19,18 +19,6 @@ def bitmap(version):
 
 def ids(revisions):
     return {revision: IDS[revision] for revision in revisions}
-
-
-@given(st.lists(versions, max_size=4))
-def test_in_a_merge_the_later_parent_wins(parents):
-    expected: dict = {}
-    for parent in parents:
-        expected |= parent
-    merged, collisions = merge([bitmap(parent) for parent in parents], ids)
-    assert merged == bitmap(expected)
-    held = {name: {parent[name] for parent in parents if name in parent} for name in expected}
-    assert {c.frame_id: {c.revision, *c.losers} for c in collisions} == {n: h for n, h in held.items() if len(h) > 1}
-    assert all(parents[collision.winner][collision.frame_id] == collision.revision for collision in collisions)
 
 
 @given(versions, versions)
