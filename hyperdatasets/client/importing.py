@@ -28,7 +28,16 @@ from hyperdatasets.formats import agreement, archives
 from hyperdatasets.formats.agreement import Agreement
 from hyperdatasets.formats.entry import Entry, normal_frame
 from hyperdatasets.formats.folder import Folder
-from hyperdatasets.formats.intake import DISAPPEARED, LEFT_OUT, PRUNED, Counted, Intake, Options, note_difference
+from hyperdatasets.formats.intake import (
+    DISAPPEARED,
+    INVALID,
+    LEFT_OUT,
+    PRUNED,
+    Counted,
+    Intake,
+    Options,
+    note_difference,
+)
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.media import Media, UnreadableMedia, probe
 
@@ -175,7 +184,7 @@ def _frame(run: _Run, entry: Entry, measured: Measured | str) -> dict[str, Any] 
     try:
         frame = normal_frame(made)
     except InvalidFrame as error:
-        run.intake.leave_out(entry, "frames that are not valid", error.message)
+        run.intake.leave_out(entry, INVALID, error.message)
         return None
     run.counted.add(made.kept)
     return dict(frame)

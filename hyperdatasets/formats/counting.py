@@ -28,6 +28,13 @@ def kind_of(annotation: Annotation) -> Kind:
     return _SHAPES[shape(geometry)] if geometry else "labels"
 
 
+def kind_of_plain(annotation: Any) -> Kind:
+    """What an annotation counts as that may not be valid; one without a known shape counts as a label."""
+    geometry = annotation.get("geometry") if isinstance(annotation, Mapping) else None
+    named = geometry if isinstance(geometry, Mapping) else ()
+    return next((kind for name, kind in _SHAPES.items() if name in named), "labels")
+
+
 def kept_of(frame: Frame) -> dict[Kind, int]:
     """Kind -> how many a normalised frame has, the frame itself included.
 
@@ -45,8 +52,35 @@ def kept_of(frame: Frame) -> dict[Kind, int]:
     return {kind: count for kind, count in kept.items() if count}
 
 
-def _count_meta(meta: Mapping[str, Any], kept: Counter[Kind]) -> None:
+def held_of(plain: Mapping[str, Any]) -> dict[Kind, int]:
+    """Kind -> how many a frame has that may not be valid, the frame itself included; as far as it can be told."""
+    held: Counter[Kind] = Counter({"frames": 1})
+    for annotation in _listed(plain.get("annotations")):
+        held[kind_of_plain(annotation)] += 1
+        held["attributes"] += len(_object(annotation, "meta"))
+    for source in _listed(plain.get("sources")):
+        held["masks"] += len(_listed(source.get("masks"))) if isinstance(source, Mapping) else 0
+        held["attributes"] += len(_object(source, "meta").keys() - _MEASURED)
+    _count_meta(_object(plain, "meta"), held)
+    return {kind: count for kind, count in held.items() if count}
+
+
+def captions_in(meta: Mapping[str, Any]) -> int:
+    """How many captions the metadata of a frame has; captions that are no list count as one."""
     captions = meta.get("captions")
-    kept["captions"] += len(captions) if isinstance(captions, list) else "captions" in meta
+    return len(captions) if isinstance(captions, list) else int("captions" in meta)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _object(plain: Any, name: str) -> Mapping[str, Any]:
+    value = plain.get(name) if isinstance(plain, Mapping) else None
+    return value if isinstance(value, Mapping) else {}
+
+
+def _count_meta(meta: Mapping[str, Any], kept: Counter[Kind]) -> None:
+    kept["captions"] += captions_in(meta)
     kept["splits"] += "split" in meta
     kept["attributes"] += len(meta.keys() - _COUNTED_APART)

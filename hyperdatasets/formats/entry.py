@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from hyperdatasets.core.normalise import MAX_ANNOTATIONS, normalise, normalise_a
 from hyperdatasets.core.plain import meta_object
 from hyperdatasets.formats import agreement
 from hyperdatasets.formats.agreement import Agreement
+from hyperdatasets.formats.counting import captions_in, held_of
 from hyperdatasets.formats.ledger import Kind, Ledger
 from hyperdatasets.formats.media import Media
 
@@ -32,6 +33,12 @@ class Item(NamedTuple):
     kind: Kind
     place: str
     from_folder: bool = False
+
+    @property
+    def attributes(self) -> int:
+        """How many attributes it has."""
+        meta = self.plain.get("meta") or {}
+        return len(meta) if isinstance(meta, dict) else 1
 
 
 class MaskFile(NamedTuple):
@@ -57,6 +64,7 @@ class Entry:
         shares: coordinates are shares of the picture's sides, from 0 to 1, not pixels.
         frame: set instead of all of this where the format holds whole frames in their plain form.
         place: where it is described, for messages; empty = its path.
+        kept: kind -> how many of it its frame has; None until the frame is made.
     """
 
     path: str
@@ -72,10 +80,26 @@ class Entry:
     shares: bool = False
     frame: dict[str, Any] | None = None
     place: str = ""
+    kept: dict[Kind, int] | None = None
 
     @property
     def where(self) -> str:
         return self.place or self.path
+
+    def held(self) -> dict[Kind, int]:
+        """Kind -> how many it has that are not lost yet, the frame included."""
+        if self.kept is not None:
+            return {kind: count for kind, count in self.kept.items() if count}
+        if self.frame is not None:
+            return held_of(self.frame)
+        held: dict[Kind, int] = {"frames": 1}
+        for item in self.items:
+            _count(held, item.kind)
+            _count(held, "attributes", item.attributes)
+        _count(held, "masks", len(self.masks))
+        _count_meta(held, self.meta)
+        _count(held, "splits", int(bool(self.split)))
+        return held
 
 
 class Made(NamedTuple):
@@ -88,7 +112,7 @@ class Made(NamedTuple):
 def to_frame(
     entry: Entry, media: Media, *, uri_of: Callable[[str], str], ledger: Ledger, agreement_rules: Agreement
 ) -> Made:
-    """The plain frame of a file; what cannot be kept is written into the ledger.
+    """The plain frame of a file; what cannot be kept is written into the ledger, what is kept into `entry.kept`.
 
     Args:
         uri_of: relative path -> URI.
@@ -109,6 +133,7 @@ def to_frame(
     _add_meta(frame, entry, kept, ledger)
     own = {"id": entry.id, "context_id": entry.context_id, "timestamp": entry.timestamp}
     frame |= {name: value for name, value in own.items() if value not in {"", None}}
+    entry.kept = kept
     return Made(frame, kept)
 
 
@@ -118,10 +143,11 @@ def _add_meta(frame: dict[str, Any], entry: Entry, kept: dict[Kind, int], ledger
         try:
             meta |= meta_object({name: value}, "meta")
         except InvalidFrame as error:
-            ledger.lose("attributes", entry.where, "metadata that cannot be kept", error.message)
-    captions = len(meta["captions"]) if isinstance(meta.get("captions"), list) else 0
-    _count(kept, "captions", captions)
-    _count(kept, "attributes", len(meta) - ("captions" in meta))
+            lost: dict[Kind, int] = {}
+            _count_meta(lost, {name: value})
+            for kind, count in lost.items():
+                ledger.lose(kind, entry.where, "metadata that cannot be kept", error.message, count=count)
+    _count_meta(kept, meta)
     if entry.split:
         meta["split"] = entry.split
         _count(kept, "splits")
@@ -180,6 +206,11 @@ def _each_valid(items: Sequence[Item], source: dict[str, Any], ledger: Ledger) -
 def _count(kept: dict[Kind, int], kind: Kind, count: int = 1) -> None:
     if count:
         kept[kind] = kept.get(kind, 0) + count
+
+
+def _count_meta(kept: dict[Kind, int], meta: Mapping[str, Any]) -> None:
+    _count(kept, "captions", captions_in(meta))
+    _count(kept, "attributes", len(meta) - ("captions" in meta))
 
 
 def _named(annotation: Any) -> str:

@@ -26,6 +26,8 @@ NOT_ASKED_FOR = "annotations of classes that --classes does not list"
 WITHOUT_CLASSES = "frames without any of the classes that --classes lists"
 OF_ANOTHER_FORMAT = "annotations of another format, not read; import again with --format to add them"
 LEFT_OUT = "files that cannot be read, left out"
+LEFT_OUT_WITH = "annotations and metadata of a frame that is left out"
+INVALID = "frames that are not valid"
 STORED_KEPT = (
     "stored annotations or metadata differ from the files, and were kept; --replace-annotations takes the files'"
 )
@@ -101,22 +103,19 @@ class Intake:
         return to_frame(entry, media, uri_of=uri_of, ledger=self.ledger, agreement_rules=self.options.agreement)
 
     def whole_frame(self, entry: Entry) -> Made | None:
-        """The frame of a format that holds whole frames; None if it is not valid."""
+        """The frame of a format that holds whole frames; None if it is not valid, with all that it had."""
         try:
             frame, warnings = normalise(entry.frame or {})
         except HyperdatasetsError as error:
-            self.ledger.lose("frames", entry.where, "frames that are not valid", error.message)
+            self._lose(entry, entry.where, INVALID, error.message)
             return None
         for warning in warnings:
             self.ledger.notice("frames", entry.where, "frames that look wrong", warning)
         return Made(dict(frame), kept_of(frame))
 
     def leave_out(self, entry: Entry, reason: str, detail: str = "") -> None:
-        """A file that becomes no frame, with all that was read of it."""
-        shown = entry.path.encode("utf-8", "backslashreplace").decode()
-        self.ledger.lose("frames", shown, reason, detail)
-        for kind, count in Counter(item.kind for item in entry.items).items():
-            self.ledger.lose(kind, shown, "annotations of a file that is left out", count=count)
+        """A file becomes no frame: all that was read of it is lost, less what is in the ledger already."""
+        self._lose(entry, entry.path.encode("utf-8", "backslashreplace").decode(), reason, detail)
 
     def finish(self) -> Ledger:
         """Called when all entries were read."""
@@ -127,6 +126,12 @@ class Intake:
             place = f"*{ending}" if ending else "files without a suffix"
             self.ledger.notice("frames", place, "files of an unknown type, kept as bytes", count=count)
         return self.ledger
+
+    def _lose(self, entry: Entry, place: str, reason: str, detail: str) -> None:
+        self.ledger.lose("frames", place, reason, detail)
+        for kind, count in entry.held().items():
+            if kind != "frames":
+                self.ledger.lose(kind, place, LEFT_OUT_WITH, count=count)
 
     def _of_classes(self, entry: Entry) -> Entry | None:
         """The entry with the annotations that are asked for; None if it has none of them."""
