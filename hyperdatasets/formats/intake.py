@@ -13,7 +13,7 @@ from hyperdatasets.core.names import did_you_mean, nearest
 from hyperdatasets.core.normalise import normalise
 from hyperdatasets.formats import registry
 from hyperdatasets.formats.agreement import Agreement
-from hyperdatasets.formats.counting import kept_of
+from hyperdatasets.formats.counting import held_of, kept_of
 from hyperdatasets.formats.detection import Found, detect
 from hyperdatasets.formats.entry import Entry, Made, to_frame
 from hyperdatasets.formats.folder import Folder, suffix
@@ -135,29 +135,37 @@ class Intake:
 
     def _of_classes(self, entry: Entry) -> Entry | None:
         """The entry with the annotations that are asked for; None if it has none of them."""
-        wanted = self.options.classes
-        if not wanted:
+        if not self.options.classes:
             return entry
-        if entry.frame is not None:
-            return self._frame_of_classes(entry)
-        kept = [item for item in entry.items if not wanted.isdisjoint(item.plain.get("labels") or ())]
-        for kind, count in Counter(item.kind for item in entry.items if item not in kept).items():
+        chosen, others, is_empty = _divided(entry, self.options.classes)
+        for kind, count in others.items():
             self.ledger.skip(kind, entry.where, NOT_ASKED_FOR, count=count)
-        if not kept:
-            self.ledger.skip("frames", entry.where, WITHOUT_CLASSES)
+        if is_empty:
+            for kind, count in chosen.held().items():
+                self.ledger.skip(kind, entry.where, WITHOUT_CLASSES, count=count)
             return None
-        return replace(entry, items=kept)
+        return chosen
 
-    def _frame_of_classes(self, entry: Entry) -> Entry | None:
-        listed: Any = (entry.frame or {}).get("annotations")
-        annotations = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
-        kept = [each for each in annotations if not self.options.classes.isdisjoint(each.get("labels") or ())]
-        if len(kept) < len(annotations):
-            self.ledger.skip("labels", entry.where, NOT_ASKED_FOR, count=len(annotations) - len(kept))
-        if not kept:
-            self.ledger.skip("frames", entry.where, WITHOUT_CLASSES)
-            return None
-        return replace(entry, frame={**(entry.frame or {}), "annotations": kept})
+
+def _divided(entry: Entry, wanted: frozenset[str]) -> tuple[Entry, dict[Kind, int], bool]:
+    """The entry with the annotations that have a wanted label; counts of the others; whether none has one."""
+    if entry.frame is not None:
+        listed = entry.frame.get("annotations")
+        annotations = listed if isinstance(listed, list) else []
+        kept = [each for each in annotations if _has_label(each, wanted)]
+        others = held_of({"annotations": [each for each in annotations if not _has_label(each, wanted)]})
+        chosen = replace(entry, frame={**entry.frame, "annotations": kept})
+    else:
+        kept = [item for item in entry.items if _has_label(item.plain, wanted)]
+        others = Entry("", items=[item for item in entry.items if not _has_label(item.plain, wanted)]).held()
+        chosen = replace(entry, items=kept)
+    del others["frames"]
+    return chosen, others, not kept
+
+
+def _has_label(annotation: Any, wanted: frozenset[str]) -> bool:
+    labels = annotation.get("labels") if isinstance(annotation, dict) else None
+    return isinstance(labels, list | tuple) and any(isinstance(each, str) and each in wanted for each in labels)
 
 
 def note_difference(ledger: Ledger, place: str, part: str) -> None:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from PIL import Image
 
 from hyperdatasets.client.importing import import_frames
-from hyperdatasets.formats.entry import Entry
+from hyperdatasets.formats import registry
+from hyperdatasets.formats.entry import Entry, Item
 from hyperdatasets.formats.folder import Folder
 from hyperdatasets.formats.intake import Intake, Options
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.media import Media
+from hyperdatasets.formats.reading import Format
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 HELD = {"frames": 1, "boxes": 1, "captions": 5, "attributes": 2, "splits": 1}
@@ -37,6 +39,14 @@ def described(folder: Path, second: bytes = b"\x89PNG\r\n\x1a\nbroken") -> None:
 
 def read(folder: Path, **more: Any) -> Ledger:
     return import_frames(folder, dataset_name="x", dry_run=True, **more)
+
+
+def skipped(ledger: Ledger) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for note in ledger.notes:
+        if note.weight == "skipped":
+            found[note.kind] = found.get(note.kind, 0) + note.count
+    return found
 
 
 def lines(folder: Path, *frames: dict[str, Any]) -> Path:
@@ -87,3 +97,38 @@ def test_captions_that_cannot_be_kept_are_lost_as_captions(tmp_path: Path) -> No
     made = intake.frame(entry, Media("image/png", 5), lambda path: f"file:///{path}")
     assert intake.ledger.lost == {"captions": 2}
     assert made.kept == {"frames": 1, "attributes": 1}
+
+
+def test_what_is_not_asked_for_is_skipped_as_what_it_is(tmp_path: Path) -> None:
+    source = [{"uri": "file:///a.png"}]
+    ledger = read(lines(tmp_path, {"id": "a", "sources": source, "annotations": boxes("cat", "dog", "dog")},
+                        {"id": "b", "sources": source, "annotations": boxes("dog"), "meta": {"city": "Ulm"}}),
+                  classes=["cat"])  # fmt: skip
+    assert ledger.kept == {"frames": 1, "boxes": 1, "attributes": 1}
+    assert skipped(ledger) == {"frames": 1, "boxes": 3, "attributes": 4}
+
+
+@pytest.mark.parametrize("annotation", [7, {"labels": 5}, {"labels": "cat"}, {"labels": [["cat"]]}, {}])
+def test_annotations_whose_labels_cannot_be_told_are_none_of_the_classes(tmp_path: Path, annotation: Any) -> None:
+    frame = {"id": "a", "sources": [{"uri": "file:///a.png"}], "annotations": [*boxes("cat"), annotation]}
+    ledger = read(lines(tmp_path, frame), classes=["cat"])
+    assert ledger.kept["boxes"] == 1
+    assert skipped(ledger) == {"labels": 1}
+
+
+def test_frames_without_the_classes_are_skipped_with_all_that_they_have(tmp_path: Path) -> None:
+    described(tmp_path)
+    ledger = read(tmp_path, classes=["bus"])
+    assert not ledger.lost
+    assert skipped(ledger) == {**HELD, "frames": 2}
+
+
+def test_the_time_of_classes_grows_with_the_annotations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A comparison of each annotation with each other one would take minutes."""
+    items = [Item({"labels": [each]}, "labels", str(place)) for place, each in enumerate(["cat", "dog"] * 50_000)]
+    form = Format("one", "One", lambda _: None, lambda _: iter([Entry("a.png", items=items)]))
+    monkeypatch.setitem(cast("dict[str, Format]", registry.READ), "one", form)
+    intake = Intake(Folder(tmp_path), Options("one", frozenset({"cat"})))
+    (entry,) = intake.entries()
+    assert len(entry.items) == 50_000
+    assert skipped(intake.ledger) == {"labels": 50_000}
