@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import io
-import re
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from hyperdatasets.client import bulk
 from hyperdatasets.client.dataset import Dataset
+from hyperdatasets.client.disappeared import Met, disappeared
 from hyperdatasets.client.ledgers import check_strict, told
 from hyperdatasets.client.mask_labels import set_mask_labels
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.progress import bar
 from hyperdatasets.client.version import DatasetVersion
-from hyperdatasets.client.writing import AnyFrame
 from hyperdatasets.core.errors import InvalidFrame, NotFound
 from hyperdatasets.formats import agreement, archives
 from hyperdatasets.formats.agreement import Agreement
@@ -30,9 +29,12 @@ from hyperdatasets.formats.entry import Entry, normal_frame
 from hyperdatasets.formats.folder import Folder
 from hyperdatasets.formats.intake import (
     DISAPPEARED,
+    DOCUMENT_PRUNED,
     INVALID,
     LEFT_OUT,
+    NOT_PRUNED,
     PRUNED,
+    WITHOUT_DOCUMENT,
     Counted,
     Intake,
     Options,
@@ -57,20 +59,13 @@ class Measured:
 
 @dataclass(slots=True)
 class _Run:
-    """One import on its way: what was seen."""
+    """One import on its way: what was met."""
 
     intake: Intake
-    prefix: str
+    met: Met
     counted: Counted
     replace: bool
     prune: bool
-    seen: set[str] = field(default_factory=set)  # ids of frames
-
-    def uri_of(self, path: str) -> str:
-        return f"{self.prefix}/{quote(path)}"
-
-    def path_of(self, uri: str) -> str:
-        return unquote(uri.removeprefix(f"{self.prefix}/").partition("#")[0])
 
 
 def import_frames(
@@ -103,7 +98,9 @@ def import_frames(
         classes: only annotations with one of these labels, and only frames that have one.
         limit: stop after so many frames.
         replace_annotations: annotations and metadata of the files take the place of stored ones.
-        prune: remove frames from the draft whose files have disappeared from the folder.
+        prune: remove frames from the draft whose files have disappeared from the folder, or whose document from its
+            file. It does nothing with whole frames (JSON lines and the like), `classes` or `limit`; with a single
+            file it removes documents of that file only.
         dry_run: read everything and write nothing.
         strict: raise if anything is lost.
         scale_annotations: scale annotations that were made for a proportional size of their picture.
@@ -120,7 +117,7 @@ def import_frames(
     with _folder(Path(path), dry_run=dry_run) as folder:
         intake = Intake(folder, options)
         prefix = (uri_prefix or f"file://{quote(str(folder.path.resolve()))}").rstrip("/")
-        run = _Run(intake, prefix, Counted(intake.ledger), replace_annotations, prune)
+        run = _Run(intake, Met(intake.reading, prefix), Counted(intake.ledger), replace_annotations, prune)
         if dry_run:
             intake.ledger.about.append("Dry run: nothing was written.")
             for _ in _frames(run):
@@ -151,7 +148,7 @@ def _write(run: _Run, name: str, project: str, client: MetadataClient, *, progre
     }  # fmt: skip
     set_mask_labels(draft, run.intake.reading)
     if run.intake.options.limit is None and not run.intake.options.classes:
-        _disappeared(draft, run, kept=len(run.seen) - len(result))
+        _note_disappeared(draft, run, kept=len(run.met.ids) - len(result))
 
 
 def _frames(run: _Run) -> Iterator[dict[str, Any]]:
@@ -162,9 +159,10 @@ def _frames(run: _Run) -> Iterator[dict[str, Any]]:
         while batch := list(islice(entries, _AHEAD)):
             measured = pool.map(lambda entry: entry.frame is None and measure(folder, entry.path), batch)
             for entry, each in zip(batch, measured, strict=True):
+                run.met.add(entry)
                 frame = _whole(run, entry) if entry.frame is not None else _frame(run, entry, each)  # type: ignore[arg-type]
                 if frame is not None:
-                    run.seen.add(frame["id"])
+                    run.met.ids.add(frame["id"])
                     yield frame
 
 
@@ -179,7 +177,7 @@ def _frame(run: _Run, entry: Entry, measured: Measured | str) -> dict[str, Any] 
     if isinstance(measured, str):
         run.intake.leave_out(entry, LEFT_OUT, measured)
         return None
-    made = run.intake.frame(entry, measured.media, run.uri_of)
+    made = run.intake.frame(entry, measured.media, run.met.uri_of)
     made.frame["sources"][0]["digest"] = measured.digest
     try:
         frame = normal_frame(made)
@@ -215,36 +213,17 @@ def _sha256(file: Any) -> str:
     return state.hexdigest()
 
 
-def _disappeared(draft: DatasetVersion, run: _Run, *, kept: int) -> None:
-    """Frames of this folder in the draft that were not read now.
-
-    Args:
-        kept: how many that were read now are in the draft; nothing is searched for where these are all.
-    """
-    query = f"sources.uri.keyword:{_escaped(run.prefix)}\\/*"
-    if draft.refresh().frame_count <= kept or draft.count(frame_query=query) <= kept:
-        return
-    folder = run.intake.reading.folder
-    gone = [
-        frame
-        for frame in draft.frames(frame_query=query)
-        if frame.id not in run.seen and not folder.may_hold(run.path_of(_uri(frame)))
-    ]
-    if not gone:
-        return
-    for frame in gone:
-        note = run.intake.ledger.skip if run.prune else run.intake.ledger.notice
-        note("frames", _uri(frame), PRUNED if run.prune else DISAPPEARED, frame.id)
-    if run.prune:
-        run.intake.ledger.frames["pruned"] = draft.delete_frames([frame.id for frame in gone])
-
-
-def _uri(frame: AnyFrame) -> str:
-    return str(frame.to_plain()["sources"][0]["uri"])
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([^A-Za-z0-9])", r"\\\1", text)
+def _note_disappeared(draft: DatasetVersion, run: _Run, *, kept: int) -> None:
+    ledger = run.intake.ledger
+    if run.met.whole_frames and run.prune:
+        ledger.about.append(NOT_PRUNED)
+    gone = disappeared(draft, run.met, kept=kept)
+    note = ledger.skip if run.prune else ledger.notice
+    for each in gone:
+        found, removed = (WITHOUT_DOCUMENT, DOCUMENT_PRUNED) if each.by_document else (DISAPPEARED, PRUNED)
+        note("frames", each.uri, removed if run.prune else found, each.id)
+    if gone and run.prune:
+        ledger.frames["pruned"] = draft.delete_frames([each.id for each in gone])
 
 
 def _listed(classes: tuple[str, ...] | list[str] | str) -> list[str]:

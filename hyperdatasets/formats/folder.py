@@ -63,7 +63,7 @@ class Folder:
         if not path.is_dir():
             raise NotFound(f"there is no folder {path}", kind="folder", name=str(path))
         self.path = path
-        self._opener = opener
+        self._opener, self._only = opener, only
         self.junk: list[str] = []
         self.links: list[str] = []
         self.broken: list[str] = []
@@ -116,7 +116,9 @@ class Folder:
         return real.startswith(os.path.join(self._real_folder(os.fspath(self.path)), ""))  # noqa: PTH118
 
     def may_hold(self, path: str) -> bool:
-        """Whether a file is there, or may be there where nothing can be read now."""
+        """Whether a file is there, or may be there where nothing was looked at, or nothing can be read now."""
+        if self._only:
+            return True
         unread = (*self.closed, *self.links)
         return path in self._there or any(place == "." or path.startswith(f"{place}/") for place in unread)
 
