@@ -12,6 +12,7 @@ from typing import Any
 
 from hyperdatasets.client import bulk
 from hyperdatasets.client.dataset import Dataset
+from hyperdatasets.client.drafts import draft_of
 from hyperdatasets.client.mask_labels import set_mask_labels
 from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.canonical import canonical_bytes, frame_digest, site_part
@@ -152,13 +153,9 @@ class Registration:
             dataset = Dataset.get(self._order.dataset, client=client)
         except NotFound:
             dataset = Dataset.create(name, dataset_project=project, client=client)
-        version = DatasetVersion.get_version(dataset_id=dataset.id, version_name=self._order.version, client=client)
-        if version.published and not self._order.version:
-            version = DatasetVersion.create_version(
-                dataset_id=dataset.id, version_name=_free_name(dataset, client), parent_version_ids=[version.id],
-                client=client,
-            )  # fmt: skip
-        return _Target(dataset, version)
+        draft, opened = draft_of(dataset, version=self._order.version, client=client)
+        self._ledger.about += [opened] if opened else []
+        return _Target(dataset, draft)
 
     def _take(self, target: _Target | None, entries: Sequence[Entry], scanned: Sequence[Scanned | str]) -> None:
         """Keeps a batch here, then sends it."""
@@ -242,10 +239,3 @@ def _located(path: str, roots: dict[str, LocalRoot]) -> tuple[LocalRoot, Path]:
     if alias not in roots:
         raise InvalidArgument(f"`{alias}` is no root of this node; there are: {', '.join(roots) or 'none'}")
     return roots[alias], roots[alias].below(rest or ".")
-
-
-def _free_name(dataset: Dataset, client: Any) -> str:
-    taken = {version.name for version in DatasetVersion.get_versions(dataset_id=dataset.id, client=client)}
-    return next(
-        name for number in range(1, 10_000) if (name := "Current" if number == 1 else f"Current {number}") not in taken
-    )

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from hyperdatasets.client import bulk
 from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.disappeared import Met, disappeared
+from hyperdatasets.client.drafts import draft_of
 from hyperdatasets.client.ledgers import check_strict, told
 from hyperdatasets.client.mask_labels import set_mask_labels
 from hyperdatasets.client.metadata import MetadataClient, current
@@ -88,6 +89,7 @@ def import_frames(
 ) -> Ledger:
     """Write the metadata of a folder as frames without a site, into the draft of a dataset (made if missing).
 
+    Where the dataset has published versions only, a draft child of the newest is opened; the ledger's `about` says so.
     Repeated, it goes on where it was: known files are updated and not doubled. Annotations and metadata that are
     stored stay as they are, unless there were none.
 
@@ -131,7 +133,8 @@ def import_frames(
 
 def _write(run: _Run, name: str, project: str, client: MetadataClient, *, progress: bool) -> None:
     dataset = Dataset.create(name, dataset_project=project, client=client)
-    draft = DatasetVersion.get_version(dataset_id=dataset.id, client=client)
+    draft, opened = draft_of(dataset, client=client)
+    run.intake.ledger.about += [opened] if opened else []
     mode = "register_replacing_annotations" if run.replace else "register"
     with bar("frames", shown=progress) as advance:
         result = bulk.write(

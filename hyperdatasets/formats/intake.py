@@ -41,8 +41,8 @@ COMPRESSED = "compressed annotation files, not read; unpack them"
 BROKEN = "links that lead nowhere"
 OUTWARD = "links that lead out of the folder, and are followed"
 PRUNED = "frames whose files have disappeared, removed from the draft (--prune)"
-WITHOUT_DOCUMENT = "frames whose document their file has no more; --prune removes them from the draft"
-DOCUMENT_PRUNED = "frames whose document their file has no more, removed from the draft (--prune)"
+WITHOUT_DOCUMENT = "frames of documents that were not found in their file; --prune removes them from the draft"
+DOCUMENT_PRUNED = "frames of documents that were not found in their file, removed from the draft (--prune)"
 NOT_PRUNED = "Whole frames have URIs of their own, so none can be missed: --prune removed nothing."
 
 

@@ -195,6 +195,19 @@ def test_classes_and_limit(folder: Path) -> None:
             bring(folder, limit=wrong)
 
 
+def test_a_published_dataset_goes_on_in_a_draft_child(folder: Path) -> None:
+    assert not any("draft" in each for each in bring(folder, format="files").about)
+    first = hd.DatasetVersion.get_current(DATASET).publish_version()
+    pictures(folder, "d.png")
+    ledger = bring(folder, format="files")
+    assert (ledger.frames["added"], ledger.frames["unchanged"]) == (1, 3)
+    second = hd.DatasetVersion.get_current(DATASET)
+    assert (first.name, second.name, second.published) == ("Current", "Current 2", False)
+    assert second.parents == [first.id]
+    assert "There was no draft: `Current 2` was opened as a child of the published `Current`." in ledger.about
+    assert not any("draft" in each for each in bring(folder, format="files").about)
+
+
 def test_a_strict_import_raises_and_keeps_what_it_can(folder: Path) -> None:
     coco(folder, {"a.png": ["cat"], "gone.png": ["dog"]})
     with pytest.raises(Incomplete, match="1 frames, 1 boxes") as raised:
