@@ -14,11 +14,11 @@ from pathlib import Path
 
 from hyperdatasets.client import admin
 from hyperdatasets.client.config import ClientConfig
+from hyperdatasets.client.ledgers import untold
 from hyperdatasets.client.metadata import MetadataClient, use
 from hyperdatasets.client.node import NodeClient
-from hyperdatasets.client.registering import ledger_of
+from hyperdatasets.client.registering import register
 from hyperdatasets.formats.ledger import Ledger
-from hyperdatasets.v1 import node_service_pb2 as pb
 from metadata_service.config import ServiceConfig
 from metadata_service.server import Service
 from node import setup
@@ -34,7 +34,8 @@ class RunningNode:
 
     def register(self, path: str, *, dataset: str, format: str = "") -> Ledger:  # noqa: A002  # the SDK's name
         """Registers a folder (`<root alias>/…`); returns the ledger, with everything that was not kept."""
-        return ledger_of(self.client.register(pb.RegisterRequest(path=path, dataset=dataset, format=format)))
+        with untold():
+            return register(path, dataset_name=dataset, format=format, node=self.client)
 
 
 @dataclass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +12,7 @@ import typer
 
 from hyperdatasets.cli.ledgers import Report, Strict, finish
 from hyperdatasets.client.exports import FORMATS
+from hyperdatasets.client.ledgers import untold
 from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.formats.ledger import Ledger
 
@@ -39,8 +39,7 @@ def run_export(
         raise InvalidArgument("--json tells what was written: give --output too")
     shown = output is not None and not as_json
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the ledger is printed instead
+        with untold():
             ledger = write(
                 output or sys.stdout.buffer, format=format_name, media=media, split_by=split_by, uri_prefix=uri_prefix,
                 progress=shown,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -20,9 +19,11 @@ from hyperdatasets.cli.ledgers import (
     Scale,
     Strict,
     finish,
+    listed,
 )
 from hyperdatasets.cli.output import Json
 from hyperdatasets.client.importing import import_frames
+from hyperdatasets.client.ledgers import untold
 
 
 def import_command(
@@ -43,11 +44,10 @@ def import_command(
 ) -> None:
     """Write the metadata of a folder as frames without a site; run again it goes on where it was."""
     project, _, name = dataset.rpartition("/")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the ledger is printed instead
+    with untold():
         ledger = import_frames(
             path, dataset_name=name, dataset_project=project, format=format_name, uri_prefix=uri_prefix,
-            classes=[each.strip() for each in classes.split(",") if each.strip()], limit=limit,
+            classes=listed(classes), limit=limit,
             replace_annotations=replace_annotations, prune=prune, dry_run=dry_run,
             scale_annotations=scale_annotations, boxes_as=boxes_as, progress=not as_json,
         )  # fmt: skip

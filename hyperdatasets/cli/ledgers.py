@@ -34,6 +34,11 @@ BoxesAs = Annotated[
 Report = Annotated[Path | None, typer.Option(help="New file for the whole ledger, as JSON.")]
 
 
+def listed(text: str) -> list[str]:
+    """The words of an option that are separated by commas."""
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
 def finish(
     ledger: Ledger, *, report: Path | None, strict: bool, as_json: bool, to_stderr: bool = False,
     about: Mapping[str, str] | None = None,

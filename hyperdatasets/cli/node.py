@@ -22,14 +22,15 @@ from hyperdatasets.cli.ledgers import (
     Scale,
     Strict,
     finish,
+    listed,
 )
 from hyperdatasets.cli.output import Json, console, done, errors, pairs, say, show, warn
+from hyperdatasets.client import registering
+from hyperdatasets.client.ledgers import untold
 from hyperdatasets.client.node import NodeClient, local_node
-from hyperdatasets.client.registering import ledger_of
 from hyperdatasets.core.errors import FailedPrecondition, InvalidArgument
 from hyperdatasets.log_lines import to_stderr
 from hyperdatasets.stopping import told_to_stop
-from hyperdatasets.v1 import node_service_pb2 as pb
 from node import audit as audit_log
 from node import backup as backups
 from node import clients, policy, setup
@@ -125,17 +126,16 @@ def register(
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Register a folder: metadata goes to the service, data stays. Run again it goes on where it was."""
-    request = pb.RegisterRequest(
-        path=path, dataset=dataset, format="" if format_name == "auto" else format_name, version=version,
-        columns_file=columns, context_column=context_column, timestamp_column=timestamp_column,
-        column_types=pairs("--column-type", column_type), context_as=context_as, rename_contexts=rename_contexts,
-        classes=[each.strip() for each in classes.split(",") if each.strip()], limit=limit or 0,
-        replace_annotations=replace_annotations, prune=prune, dry_run=dry_run, scale_annotations=scale_annotations,
-        boxes_as=boxes_as,
-    )  # fmt: skip
-    with errors.status("registering…") as status:
-        answers = _operator(folder).register(request, operator_secret=(folder / "operator.secret").read_text())
-        ledger = ledger_of(answers, lambda scanned: status.update(f"registering… {scanned} files looked at"))
+    with errors.status("registering…") as status, untold():
+        ledger = registering.register(
+            path, dataset_name=dataset, format=format_name, version_name=version, columns=columns,
+            context_column=context_column, timestamp_column=timestamp_column,
+            column_types=pairs("--column-type", column_type), context_as=context_as, rename_contexts=rename_contexts,
+            classes=listed(classes), limit=limit, replace_annotations=replace_annotations, prune=prune,
+            dry_run=dry_run, scale_annotations=scale_annotations, boxes_as=boxes_as, node=_operator(folder),
+            operator_secret=(folder / "operator.secret").read_text(),
+            progress=lambda scanned: status.update(f"registering… {scanned} files looked at"),
+        )  # fmt: skip
     finish(ledger, report=report, strict=strict, as_json=as_json)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from hyperdatasets.core.errors import Incomplete
 from hyperdatasets.formats.ledger import SHOWN, Ledger
@@ -16,6 +18,14 @@ def told(ledger: Ledger, *, stacklevel: int = 3) -> None:
             more = f"; and {len(notes) - SHOWN} more" if len(notes) > SHOWN else ""
             total = sum(note.count for note in notes)
             warnings.warn(f"{total} {kind} {weight}: {reason}: {places}{more}", stacklevel=stacklevel)
+
+
+@contextmanager
+def untold() -> Iterator[None]:
+    """No warnings, for callers that show the ledger itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
 
 
 def check_strict(ledger: Ledger, *, strict: bool) -> Ledger:

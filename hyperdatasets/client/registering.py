@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
 
 from hyperdatasets.client.ledgers import check_strict, told
-from hyperdatasets.client.node import local_node
+from hyperdatasets.client.node import NodeClient, local_node
 from hyperdatasets.core.errors import Unavailable
+from hyperdatasets.formats.intake import check_limit
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.v1 import node_service_pb2 as pb
 
@@ -35,7 +37,9 @@ def register(
     strict: bool = False,
     scale_annotations: bool = False,
     boxes_as: str = "",
-    node: str = "",
+    node: str | NodeClient = "",
+    operator_secret: str = "",
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Ledger:
     """Register a folder at the node on this machine; the data stays where it is, and so does the ledger.
 
@@ -48,14 +52,19 @@ def register(
         rename_contexts: known frames may get another context id.
         classes, limit, replace_annotations, prune, dry_run, scale_annotations, boxes_as: see `import_frames`.
         strict: raise if anything is lost.
-        node: address of the node; default: as configured, or on loopback.
+        node: address of the node, or a connection to it; default: as configured, or on loopback.
+        operator_secret: content of `operator.secret` in the folder of the node, which a strict node asks for.
+        progress: called with the number of files that the node has looked at.
 
     Returns:
         What was read, kept and lost; each kind of loss is a warning, too.
 
     Raises:
         Incomplete: `strict`, and something was lost; what could be kept is written all the same.
+        InvalidArgument: an option is not valid, or the node cannot tell the format; nothing was written.
+        Unavailable: the node stopped; run again, it goes on where it was.
     """
+    check_limit(limit)
     dataset = f"{dataset_project}/{dataset_name}" if dataset_project else dataset_name
     request = pb.RegisterRequest(
         path=str(path), format="" if format == "auto" else format, dataset=dataset, version=version_name,
@@ -65,9 +74,22 @@ def register(
         replace_annotations=replace_annotations, prune=prune, dry_run=dry_run, scale_annotations=scale_annotations,
         boxes_as=boxes_as,
     )  # fmt: skip
-    ledger = ledger_of(local_node(node).register(request))
+    with _connected(node) as client:
+        ledger = ledger_of(client.register(request, operator_secret=operator_secret), progress)
     told(ledger)
     return check_strict(ledger, strict=strict)
+
+
+@contextmanager
+def _connected(node: str | NodeClient) -> Iterator[NodeClient]:
+    if isinstance(node, NodeClient):
+        yield node
+        return
+    client = local_node(node)
+    try:
+        yield client
+    finally:
+        client.close()
 
 
 def ledger_of(answers: Iterator[pb.RegisterResponse], progress: Callable[[int], None] = lambda _: None) -> Ledger:

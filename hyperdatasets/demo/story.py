@@ -24,15 +24,16 @@ from hyperdatasets.client import admin
 from hyperdatasets.client.config import ClientConfig
 from hyperdatasets.client.dataview import DataView
 from hyperdatasets.client.experiment import Experiment
+from hyperdatasets.client.ledgers import untold
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.node import NodeClient
+from hyperdatasets.client.registering import register
 from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.errors import FailedPrecondition
 from hyperdatasets.demo import digits
 from hyperdatasets.demo.federation import ENVIRONMENT, Federation
 from hyperdatasets.demo.processes import BIN, Processes, free_ports
 from hyperdatasets.demo.wire import Tap
-from hyperdatasets.v1 import node_service_pb2 as pb
 from node import clients, setup
 
 PROJECT, DATASET = "clinic", "clinic/digits"
@@ -218,12 +219,12 @@ def _register(demo: Demo, nodes: dict[str, _Node]) -> None:
         "data holds a second reader's opinion; the hospital lets this column out, and the split into train and test.",
     )
     for site, node in nodes.items():
-        request = pb.RegisterRequest(path="scans", dataset=DATASET, columns_file="opinions.csv")
-        last = pb.RegisterResponse()
-        for answer in node.client().register(request, operator_secret=node.secret):
-            last = answer
-        demo.tell(f"{site}: {last.added} frames registered")
-        if not last.done or not last.added:
+        with untold():
+            ledger = register(
+                "scans", dataset_name=DATASET, columns="opinions.csv", node=node.client(), operator_secret=node.secret
+            )
+        demo.tell(f"{site}: {ledger.frames['added']} frames registered")
+        if not ledger.frames["added"]:
             raise FailedPrecondition(f"the registration at {site} was not finished")
 
 

@@ -46,6 +46,12 @@ DOCUMENT_PRUNED = "frames of documents that were not found in their file, remove
 NOT_PRUNED = "Whole frames have URIs of their own, so none can be missed: --prune removed nothing."
 
 
+def check_limit(limit: int | None) -> None:
+    """Raises InvalidArgument: no frame could be read."""
+    if limit is not None and limit < 1:
+        raise InvalidArgument(f"limit: expected a number above 0, got {limit}")
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """How a folder is read.
@@ -63,8 +69,7 @@ class Options:
     agreement: Agreement = field(default_factory=Agreement)
 
     def __post_init__(self) -> None:
-        if self.limit is not None and self.limit < 1:
-            raise InvalidArgument(f"limit: expected a number above 0, got {self.limit}")
+        check_limit(self.limit)
 
 
 class Intake:

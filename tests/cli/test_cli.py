@@ -11,6 +11,7 @@ import pytest
 import typer
 from PIL import Image
 
+import hyperdatasets as hd
 from hyperdatasets.cli.main import app, run
 from hyperdatasets.client.config import ClientConfig
 from hyperdatasets.client.dataset import Dataset
@@ -19,6 +20,7 @@ from hyperdatasets.client.experiment import Experiment, UnpinnedWarning
 from hyperdatasets.client.frames import SingleFrame
 from hyperdatasets.client.metadata import MetadataClient, use
 from hyperdatasets.client.version import DatasetVersion
+from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.v1.site_service_pb2 import HeartbeatRequest
 from metadata_service.server import Service
 from node import keys
@@ -156,6 +158,29 @@ def test_register_and_status_of_a_running_node(
         assert "rbc/broken.png (the file is empty)" in captured.err
         assert "frames: 12" in ok(capsys, "node", "status", str(site.folder))
         assert "registered" in ok(capsys, "node", "audit", str(site.folder))
+
+
+def test_register_takes_the_options_of_the_sdk_and_refuses_the_same(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, service: Service, client: MetadataClient
+) -> None:
+    site: SiteUnderTest = made(tmp_path, service, client, profile="open")
+    with site.node:
+        config = site.folder / "node.toml"
+        config.write_text(config.read_text().replace("127.0.0.1:0", site.node.address))
+        register = ["node", "register", str(site.folder), "scans", "--dataset", "clinic/cells"]
+        for wrong in ("0", "-3"):
+            assert run([*register, "--limit", wrong]) == 1
+            assert "limit: expected a number above 0" in capsys.readouterr().err
+            with pytest.raises(InvalidArgument, match="limit: expected a number above 0"):
+                hd.register("scans", dataset_name="cells", limit=int(wrong), node=site.reader)
+        assert "frames: 1 read, 1 kept" in ok(capsys, *register, "--limit", "1", "--dry-run", "--format", "files")
+        kept = json.loads(ok(capsys, *register, "--classes", " rbc ,", "--json"))
+        secret, looked_at = (site.folder / "operator.secret").read_text(), list[int]()
+        ledger = hd.register(
+            "scans", dataset_name="cells", dataset_project="clinic", node=site.reader, operator_secret=secret,
+            classes=["rbc"], progress=looked_at.append,
+        )  # fmt: skip
+        assert kept["added"] == ledger.frames["unchanged"] == looked_at[-1] == 8
 
 
 def test_a_name_that_no_address_can_hold_is_left_out(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
