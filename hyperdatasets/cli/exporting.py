@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from hyperdatasets.cli.ledgers import Report, Strict, finish
+from hyperdatasets.cli.ledgers import Report, Strict, check_report, finish
 from hyperdatasets.client.exports import FORMATS
 from hyperdatasets.client.ledgers import untold
 from hyperdatasets.core.errors import InvalidArgument
@@ -37,6 +37,7 @@ def run_export(
     """Writes, and says what was written unless that went to standard output itself."""
     if output is None and as_json:
         raise InvalidArgument("--json tells what was written: give --output too")
+    check_report(report, output=output)
     shown = output is not None and not as_json
     try:
         with untold():

@@ -18,6 +18,7 @@ from hyperdatasets.cli.ledgers import (
     Report,
     Scale,
     Strict,
+    check_report,
     finish,
     listed,
 )
@@ -43,6 +44,7 @@ def import_command(
     as_json: Json = False,
 ) -> None:
     """Write the metadata of a folder as frames without a site; run again it goes on where it was."""
+    check_report(report)
     project, _, name = dataset.rpartition("/")
     with untold():
         ledger = import_frames(

@@ -11,10 +11,11 @@ import typer
 from rich.console import Console
 
 from hyperdatasets.cli.output import console, errors, show, warn
+from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.registering import CHANGES
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.registry import READ
-from hyperdatasets.new_file import new_file
+from hyperdatasets.new_file import check_free, new_file
 
 Format = Annotated[str, typer.Option("--format", help=f"auto, or one of {', '.join(READ)}.")]
 Classes = Annotated[
@@ -39,23 +40,41 @@ def listed(text: str) -> list[str]:
     return [each.strip() for each in text.split(",") if each.strip()]
 
 
+def check_report(report: Path | None, *, output: Path | None = None) -> None:
+    """Called before anything is read, so that no run ends without its report.
+
+    Args:
+        output: where an export goes.
+
+    Raises:
+        AlreadyExists: there is something of that name.
+        NotFound: there is no such folder.
+        InvalidArgument: it is the place of the export, or lies in it.
+    """
+    if report is None:
+        return
+    if output is not None and output.resolve() in {report.resolve(), *report.resolve().parents}:
+        raise InvalidArgument(f"--report {report}: give it another place than --output {output}")
+    check_free(report)
+
+
 def finish(
     ledger: Ledger, *, report: Path | None, strict: bool, as_json: bool, to_stderr: bool = False,
     about: Mapping[str, str] | None = None,
 ) -> None:  # fmt: skip
-    """Prints the ledger; exits with 1 if the run failed, or was to be strict and lost something.
+    """Prints the ledger, then writes the report; exits with 1 if the run failed, or was strict and lost something.
 
     Args:
         to_stderr: standard output is taken.
         about: what else is told of the run.
     """
-    if report is not None:
-        with new_file(report) as file:
-            file.write(orjson.dumps(ledger.to_plain(), option=orjson.OPT_INDENT_2))
     if as_json:
         show({**(about or {}), **_plain(ledger)}, as_json=True)
     else:
         _print(ledger, console if not to_stderr else errors)
+    if report is not None:
+        with new_file(report) as file:
+            file.write(orjson.dumps(ledger.to_plain(), option=orjson.OPT_INDENT_2))
     if problem := ledger.failed or ("something was lost (--strict)" if strict and not ledger.complete else ""):
         errors.print(f"error: {problem}", style="red", highlight=False, markup=False, soft_wrap=True)
         raise typer.Exit(1)

@@ -21,6 +21,7 @@ from hyperdatasets.cli.ledgers import (
     Report,
     Scale,
     Strict,
+    check_report,
     finish,
     listed,
 )
@@ -126,6 +127,7 @@ def register(
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Register a folder: metadata goes to the service, data stays. Run again it goes on where it was."""
+    check_report(report)
     with errors.status("registering…") as status, untold():
         ledger = registering.register(
             path, dataset_name=dataset, format=format_name, version_name=version, columns=columns,

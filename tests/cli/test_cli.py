@@ -183,6 +183,54 @@ def test_register_takes_the_options_of_the_sdk_and_refuses_the_same(
         assert kept["added"] == ledger.frames["unchanged"] == looked_at[-1] == 8
 
 
+@pytest.mark.parametrize("place", ["there", "no folder"])
+def test_a_report_that_cannot_be_written_stops_before_anything_is_read(
+    capsys: pytest.CaptureFixture[str], folder: Path, tmp_path: Path, place: str
+) -> None:
+    ok(capsys, "import", str(folder), "--dataset", "home/pets")
+    report, code, said = tmp_path / "report.json", 5, "is there already"
+    if place == "there":
+        report.write_text("mine")
+    else:
+        report, code, said = tmp_path / "none/report.json", 3, "there is no folder"
+    refused = [
+        ["import", str(folder), "--dataset", "home/others"],
+        ["version", "export", "home/pets", "--output", str(tmp_path / "pets.jsonl")],
+        ["node", "register", str(tmp_path / "no node"), "scans", "--dataset", "home/others"],
+    ]
+    for each in refused:
+        assert run([*each, "--report", str(report)]) == code
+        captured = capsys.readouterr()
+        assert said in captured.err
+        assert not captured.out
+    assert "home/others" not in ok(capsys, "dataset", "list")
+    assert not (tmp_path / "pets.jsonl").exists()
+    assert place != "there" or report.read_text() == "mine"
+
+
+def test_a_report_is_not_written_into_its_export(
+    capsys: pytest.CaptureFixture[str], folder: Path, tmp_path: Path
+) -> None:
+    ok(capsys, "import", str(folder), "--dataset", "home/pets")
+    out = tmp_path / "out"
+    for report in (out, out / "report.json"):
+        assert run(["version", "export", "home/pets", "--output", str(out), "--report", str(report)]) == 1
+        assert "another place" in capsys.readouterr().err
+    assert not out.exists()
+    ok(capsys, "version", "export", "home/pets", "--output", str(out), "--report", str(tmp_path / "report.json"))
+    assert json.loads((tmp_path / "report.json").read_text())["frames"]["written"] == 6
+
+
+def test_the_ledger_is_shown_also_where_the_report_fails(
+    capsys: pytest.CaptureFixture[str], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hyperdatasets.cli.ledgers.check_free", lambda _path: (tmp_path / "late.json").write_text("x"))
+    assert run(["import", str(folder), "--dataset", "home/pets", "--report", str(tmp_path / "late.json")]) == 5
+    captured = capsys.readouterr()
+    assert "added: 6" in captured.out
+    assert "is there already" in captured.err
+
+
 def test_a_name_that_no_address_can_hold_is_left_out(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     (folder / "cat" / "evil\nname.png").write_bytes((folder / "cat" / "0.png").read_bytes())
     assert run(["import", str(folder), "--dataset", "home/pets"]) == 0
