@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 from urllib.parse import unquote, urlsplit
@@ -14,6 +15,7 @@ from hyperdatasets.client.storage import local_path
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument
 from hyperdatasets.core.frames import Frame
 from hyperdatasets.formats.ledger import Ledger
+from hyperdatasets.formats.many_files import ManyFiles
 from hyperdatasets.formats.writing import Output, Placed, Subject, Writer, WrittenFormat, file_safe
 from hyperdatasets.new_file import check_free, new_file, written
 
@@ -34,13 +36,16 @@ class StreamOutput:
     def file(self, path: str) -> BinaryIO:
         raise InvalidArgument(f"this export has several files ({path}): give a folder as the target")
 
+    def waiting(self) -> BinaryIO:
+        return cast("BinaryIO", tempfile.TemporaryFile())  # the writer closes it
+
 
 class FolderOutput:
-    """Files below a new folder."""
+    """Files below a new folder; any number of them, of which few are open at a time."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._open = ExitStack()
+        self._files = ManyFiles()
 
     def main(self, name: str) -> BinaryIO:
         return self.file(name)
@@ -48,10 +53,14 @@ class FolderOutput:
     def file(self, path: str) -> BinaryIO:
         target = self.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        return self._open.enter_context(target.open("xb"))
+        return self._files.new(target)
+
+    def waiting(self) -> BinaryIO:
+        return self._files.temporary()
 
     def close(self) -> None:
-        self._open.close()
+        """Closes what no writer has closed, and removes what waited."""
+        self._files.close()
 
 
 @contextmanager
@@ -81,14 +90,13 @@ def _new_folder(path: Path) -> Iterator[FolderOutput]:
         path.mkdir(exist_ok=True)
         output = FolderOutput(path)
         try:
-            yield output
+            with closing(output):
+                yield output
         except BaseException:
-            output.close()
             for each in path.iterdir():  # all of it was made here
                 shutil.rmtree(each) if each.is_dir() else each.unlink()
             path.rmdir()
             raise
-        output.close()
 
 
 class _Part:
@@ -96,12 +104,21 @@ class _Part:
 
     def __init__(self, output: Output, split: str) -> None:
         self._output, self._split = output, split
+        self._main: BinaryIO | None = None
 
     def main(self, name: str) -> BinaryIO:
-        return self.file(name)
+        self._main = self.file(name)
+        return self._main
 
     def file(self, path: str) -> BinaryIO:
         return self._output.file(f"{self._split}/{path}")
+
+    def waiting(self) -> BinaryIO:
+        return self._output.waiting()
+
+    def close(self) -> None:
+        if self._main is not None:
+            self._main.close()
 
 
 class PerSplit:
@@ -109,17 +126,18 @@ class PerSplit:
 
     def __init__(self, form: WrittenFormat, output: Output, subject: Subject, ledger: Ledger) -> None:
         self._form, self._output, self._subject, self._ledger = form, output, subject, ledger
-        self._writers: dict[str, Writer] = {}
+        self._parts: dict[str, tuple[_Part, Writer]] = {}
 
     def add(self, placed: Placed) -> None:
-        if placed.split not in self._writers:
+        if placed.split not in self._parts:
             part = _Part(self._output, placed.split)
-            self._writers[placed.split] = self._form.start(part, self._subject, self._ledger)
-        self._writers[placed.split].add(placed)
+            self._parts[placed.split] = part, self._form.start(part, self._subject, self._ledger)
+        self._parts[placed.split][1].add(placed)
 
     def finish(self) -> None:
-        for writer in self._writers.values():
+        for part, writer in self._parts.values():
             writer.finish()
+            part.close()
 
 
 class Names:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
@@ -136,9 +135,9 @@ def _kind(kind: Any) -> str:
 class _ParquetWriter:
     """Keeps rows in a file until all have come: only then it is known whether the columns can hold them all."""
 
-    def __init__(self, file: BinaryIO, ledger: Ledger) -> None:
-        self._file, self._ledger = file, ledger
-        self._waiting = tempfile.TemporaryFile()  # noqa: SIM115  # closed in `finish`
+    def __init__(self, output: Output, ledger: Ledger) -> None:
+        self._file, self._ledger = output.main(RECORDS), ledger
+        self._waiting = output.waiting()
         self._schema = arrow_frames.schema()
         self._stream = pa.ipc.new_stream(self._waiting, self._schema)
         self._rows: list[dict[str, Any]] = []
@@ -212,7 +211,7 @@ class _Counting:
 
 def _start(output: Output, _subject: Subject, ledger: Ledger) -> Writer:
     needed()
-    return _ParquetWriter(output.main(RECORDS), ledger)
+    return _ParquetWriter(output, ledger)
 
 
 FORMAT = Format("parquet", "tables in Parquet or Arrow files", _recognise, _read)

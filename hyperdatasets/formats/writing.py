@@ -50,10 +50,19 @@ class Output(Protocol):
     """Where the files of an export go; nothing is ever overwritten."""
 
     def main(self, name: str) -> BinaryIO:
-        """The one file of a format that is a single file; `name` is used where the target is a folder."""
+        """The one file of a format that is a single file; `name` is used where the target is a folder.
+
+        The output closes it.
+        """
 
     def file(self, path: str) -> BinaryIO:
-        """A new file in the folder, at a relative path; its folders are made. The writer closes it."""
+        """A new file in the folder, at a relative path; its folders are made. The writer closes it.
+
+        There may be any number of them, also while none is closed: the output keeps only some of them open.
+        """
+
+    def waiting(self) -> BinaryIO:
+        """A file for what comes later in the export, to be read again. It goes away when the writer closes it."""
 
 
 class Writer(Protocol):

@@ -89,6 +89,9 @@ class Files:
         self.files[path] = _Kept()
         return self.files[path]
 
+    def waiting(self) -> BinaryIO:
+        return io.BytesIO()
+
     def store(self, folder: Path) -> None:
         for name, file in self.files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -73,6 +73,9 @@ class ToFolder:
         self._open.append((self.path / path).open("xb"))
         return self._open[-1]
 
+    def waiting(self) -> BinaryIO:
+        return io.BytesIO()
+
     def close(self) -> None:
         for file in self._open:
             file.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from hyperdatasets.formats.intake import Intake, Options
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.media import probe_file
 from hyperdatasets.formats.writing import Placed, Subject
+from tests.reference.format_runs import Files
 
 CATEGORIES = [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]
 
@@ -278,21 +278,8 @@ def test_pictures_that_no_document_names_are_frames_and_are_named(tmp_path: Path
 # --- written
 
 
-class _Memory:
-    """An output in memory."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, io.BytesIO] = {}
-
-    def main(self, name: str) -> io.BytesIO:
-        return self.file(name)
-
-    def file(self, path: str) -> io.BytesIO:
-        return self.files.setdefault(path, io.BytesIO())
-
-
 def written(frames: list[Any], labels: dict[str, int], split: str = "") -> tuple[dict[str, Any], Ledger]:
-    ledger, output = Ledger("coco", writes=True), _Memory()
+    ledger, output = Ledger("coco", writes=True), Files()
     writer = WRITTEN.start(output, Subject("made", labels), ledger)
     for frame in frames:
         names = {"default": frame["sources"][0]["uri"].removeprefix("file:///")}
@@ -343,7 +330,7 @@ def test_what_another_tool_changed_wins_over_what_we_know(tmp_path: Path) -> Non
 
 
 def test_splits_are_files(tmp_path: Path) -> None:
-    output, ledger = _Memory(), Ledger("coco", writes=True)
+    output, ledger = Files(), Ledger("coco", writes=True)
     writer = WRITTEN.start(output, Subject("made", {"a": 1}), ledger)
     for split in ("train", "val"):
         writer.add(Placed(frame_of(name=f"{split}.png"), {"default": f"{split}.png"}, split))

@@ -6,7 +6,6 @@ the very frames. The ledger names what other tools do not see.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
@@ -40,21 +39,21 @@ class CocoWriter:
         self._file(placed.split).add(placed)
 
     def finish(self) -> None:
-        for file in list(self._files.values()) or [self._file("")]:
-            file.finish()
+        for split in list(self._files) or [""]:
+            self._file(split).finish(close=bool(split))
 
     def _file(self, split: str) -> _File:
         if split not in self._files:
             name = f"annotations/instances_{split}.json"
             stream = self._output.file(name) if split else self._output.main("annotations/instances.json")
-            self._files[split] = _File(stream, self._subject, self._ledger)
+            self._files[split] = _File(stream, self._output.waiting(), self._subject, self._ledger)
         return self._files[split]
 
 
 class _File:
-    def __init__(self, stream: BinaryIO, subject: Subject, ledger: Ledger) -> None:
-        self._stream, self._labels, self._ledger = stream, dict(subject.labels), ledger
-        self._waiting = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as this file
+    def __init__(self, stream: BinaryIO, waiting: BinaryIO, subject: Subject, ledger: Ledger) -> None:
+        """`waiting`: for the annotations."""
+        self._stream, self._waiting, self._labels, self._ledger = stream, waiting, dict(subject.labels), ledger
         self._images = self._annotations = 0
         self._known: dict[Hashable, dict[str, int]] = {}
         self._categories = _categories(self._labels)
@@ -78,13 +77,15 @@ class _File:
         if images:
             self._add_annotations(frame, images, apart)
 
-    def finish(self) -> None:
+    def finish(self, *, close: bool) -> None:
         self._stream.write(b'],"annotations":[')
         self._waiting.seek(0)
         while piece := self._waiting.read(_COPIED):
             self._stream.write(piece)
         self._waiting.close()
         self._stream.write(b'],"categories":' + orjson.dumps(list(self._categories.values())) + b"}")
+        if close:
+            self._stream.close()
 
     def _add_images(self, placed: Placed, apart: Sequence[Annotation]) -> dict[str, int]:
         frame = placed.frame
