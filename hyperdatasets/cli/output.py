@@ -11,9 +11,10 @@ from typing import Annotated, Any
 import orjson
 import typer
 from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from hyperdatasets.client.progress import Count
 from hyperdatasets.core.errors import (
     AlreadyExists,
     ChecksFailed,
@@ -77,7 +78,7 @@ def say(text: str) -> None:
 def counting(what: str) -> Iterator[Callable[[int], None]]:
     """Shows on a terminal how many were done; what it gives is told how many more."""
     with Progress(
-        TextColumn(what), MofNCompleteColumn(), TimeElapsedColumn(), console=errors, disable=not errors.is_terminal
+        TextColumn(what), Count(), TimeElapsedColumn(), console=errors, disable=not errors.is_terminal
     ) as bar:
         task = bar.add_task(what, total=None)
         yield lambda more: bar.advance(task, more)

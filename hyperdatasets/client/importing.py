@@ -21,7 +21,7 @@ from hyperdatasets.client.drafts import draft_of
 from hyperdatasets.client.ledgers import check_strict, told
 from hyperdatasets.client.mask_labels import set_mask_labels
 from hyperdatasets.client.metadata import MetadataClient, current
-from hyperdatasets.client.progress import bar
+from hyperdatasets.client.progress import Bar, bars
 from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.errors import InvalidFrame, NotFound
 from hyperdatasets.formats import agreement, archives
@@ -105,6 +105,7 @@ def import_frames(
             file it removes documents of that file only.
         dry_run: read everything and write nothing.
         strict: raise if anything is lost.
+        progress: show on standard error how many frames were read and written.
         scale_annotations: scale annotations that were made for a proportional size of their picture.
         boxes_as: `stored` or `shown`: how boxes were drawn on turned pictures where no size tells.
 
@@ -116,30 +117,29 @@ def import_frames(
     """
     placing = Agreement(scale=scale_annotations, boxes_as=agreement.boxes_as(boxes_as))
     options = Options(format, frozenset(_listed(classes)), limit, placing)
-    with _folder(Path(path), dry_run=dry_run) as folder:
+    kinds = ("frames read",) if dry_run else ("frames read", "frames written")
+    with bars(*kinds, shown=progress) as counted, _folder(Path(path), dry_run=dry_run) as folder:
         intake = Intake(folder, options)
         prefix = (uri_prefix or f"file://{quote(str(folder.path.resolve()))}").rstrip("/")
         run = _Run(intake, Met(intake.reading, prefix), Counted(intake.ledger), replace_annotations, prune)
         if dry_run:
             intake.ledger.about.append("Dry run: nothing was written.")
-            for _ in _frames(run):
+            for _ in _frames(run, counted[0]):
                 pass
         else:
-            _write(run, dataset_name, dataset_project, current(client), progress=progress)
+            _write(run, dataset_name, dataset_project, current(client), *counted)
         ledger = intake.finish()
     told(ledger)
     return check_strict(ledger, strict=strict)
 
 
-def _write(run: _Run, name: str, project: str, client: MetadataClient, *, progress: bool) -> None:
+def _write(run: _Run, name: str, project: str, client: MetadataClient, read: Bar, written: Bar) -> None:
     dataset = Dataset.create(name, dataset_project=project, client=client)
     draft, opened = draft_of(dataset, client=client)
     run.intake.ledger.about += [opened] if opened else []
     mode = "register_replacing_annotations" if run.replace else "register"
-    with bar("frames", shown=progress) as advance:
-        result = bulk.write(
-            client, _frames(run), dataset=dataset.id, version=draft.id, mode=mode, normal=True, progress=advance
-        )
+    frames = _counted(_frames(run, read), written)
+    result = bulk.write(client, frames, dataset=dataset.id, version=draft.id, mode=mode, normal=True, progress=written)
     ledger = run.intake.ledger
     for failed in result:
         run.counted.refused(failed.index, failed.id, failed.message)
@@ -154,8 +154,17 @@ def _write(run: _Run, name: str, project: str, client: MetadataClient, *, progre
         _note_disappeared(draft, run, kept=len(run.met.ids) - len(result))
 
 
-def _frames(run: _Run) -> Iterator[dict[str, Any]]:
+def _counted(frames: Iterator[dict[str, Any]], written: Bar) -> Iterator[dict[str, Any]]:
+    """The frames; when all are read it is known how many are to be written."""
+    count = 0
+    for count, frame in enumerate(frames, start=1):  # noqa: B007  # counts beyond the loop
+        yield frame
+    written.expect(count)
+
+
+def _frames(run: _Run, read: Bar) -> Iterator[dict[str, Any]]:
     """Frames as they are read; files are read ahead in threads."""
+    before = 0
     entries = run.intake.entries()
     folder = run.intake.reading.folder
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="import") as pool:
@@ -167,6 +176,10 @@ def _frames(run: _Run) -> Iterator[dict[str, Any]]:
                 if frame is not None:
                     run.met.ids.add(frame["id"])
                     yield frame
+            read.expect(run.intake.expected)
+            read(run.intake.looked_at - before)
+            before = run.intake.looked_at
+        read(run.intake.looked_at - before)
 
 
 def _whole(run: _Run, entry: Entry) -> dict[str, Any] | None:

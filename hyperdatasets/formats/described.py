@@ -110,6 +110,7 @@ class Described:
     def entries(self) -> Iterator[Entry]:
         """All files by path, and then the names of those that are neither data nor annotations."""
         chosen = sorted({*self.data, *self._optional.intersection(self._entries)} - self._masks)
+        self.reading.expected = len(chosen)
         for path in chosen:
             entry = self._entries.pop(path, None)
             if entry is None:

@@ -46,9 +46,10 @@ def _read(reading: Reading) -> Iterator[Entry]:
     tables = set(naming_media(folder)) - used
     for path in sorted(tables):
         ledger.lose("annotation files", path, TABLE)
-    for path in folder.files:
-        if path not in likely and path not in tables:
-            yield _entry(folder, path, sidecars.get(path, ""), ledger)
+    data = [path for path in folder.files if path not in likely and path not in tables]
+    reading.expected = len(data)
+    for path in data:
+        yield _entry(folder, path, sidecars.get(path, ""), ledger)
     reading.used |= used
     reading.rest(set(folder.files))
 

@@ -42,6 +42,7 @@ def _read(reading: Reading) -> Iterator[Entry]:
             if path not in are_masks:
                 reading.ledger.notice("frames", path, WITHOUT_ROW)
     data = sorted({*folder.media, *labels})
+    reading.expected = sum(path not in are_masks for path in data)
     for path in data:
         if path in are_masks:
             continue

@@ -73,7 +73,11 @@ class Options:
 
 
 class Intake:
-    """One run over a folder; its ledger has every file and annotation that was met."""
+    """One run over a folder; its ledger has every file and annotation that was met.
+
+    Attributes:
+        looked_at: how many entries the reader has given so far, also those that become no frame.
+    """
 
     def __init__(self, folder: Folder, options: Options) -> None:
         """Raises InvalidArgument: the format is unknown, or cannot be told."""
@@ -83,6 +87,7 @@ class Intake:
         self.ledger = Ledger(self._format.name)
         self.ledger.about += chosen.about
         self.reading = Reading(folder, self.ledger, unread=chosen.unread)
+        self.looked_at = 0
         self._unknown: Counter[str] = Counter()
         _tell_of_folder(folder, self.ledger)
 
@@ -90,6 +95,7 @@ class Intake:
         """What is to become frames."""
         count = 0
         for entry in self._format.read(self.reading):
+            self.looked_at += 1
             if problem := problem_of_name(entry.path):
                 self.leave_out(entry, *problem)
                 continue
@@ -101,6 +107,14 @@ class Intake:
             if count == self.options.limit:
                 self.ledger.about.append(f"Stopped after {count} frames (--limit); the rest was not read.")
                 return
+
+    @property
+    def expected(self) -> int | None:
+        """How many entries will be looked at; None where that is not known (yet)."""
+        total, limit = self.reading.expected, self.options.limit
+        if total is None or limit is None:
+            return total
+        return None if self.options.classes else min(total, limit)
 
     def frame(self, entry: Entry, media: Media, uri_of: Callable[[str], str]) -> Made:
         """The frame of a file whose content is known."""

@@ -42,6 +42,7 @@ def _read(reading: Reading) -> Iterator[Entry]:
     _tell_labels(folder, masks, ledger)
     kinds: set[str] = set()
     data = [path for path in folder.media if path not in masks]
+    reading.expected = len(data)
     for path in data:
         files = _mask_files(found.of.get(path, ()))
         kinds.update(mask.id for mask in files)

@@ -44,6 +44,7 @@ class Reading:
         mask_labels: what the colours of masks mean; complete when all entries were read.
         used: annotation files that were read.
         unread: annotation files of other formats, which are named apart.
+        expected: how many entries there will be, as soon as the reader knows it.
     """
 
     folder: Folder
@@ -51,6 +52,7 @@ class Reading:
     mask_labels: MaskLabels = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     unread: Mapping[str, str] = field(default_factory=dict)
+    expected: int | None = None
 
     def rest(self, data: Sequence[str] | set[str], *, reason: str = "files that are no data of this format") -> None:
         """Names the files that are neither data nor annotations; called once, at the end."""

@@ -231,6 +231,29 @@ def test_the_ledger_is_shown_also_where_the_report_fails(
     assert "is there already" in captured.err
 
 
+def test_an_import_shows_how_far_it_is(capsys: pytest.CaptureFixture[str], folder: Path, tmp_path: Path) -> None:
+    def shown(*arguments: str) -> str:
+        assert run(["import", *arguments, "--dataset", "home/pets"]) == 0
+        return capsys.readouterr().err
+
+    said = shown(str(folder))
+    assert "frames read" in said
+    assert said.count("6/6") == 2
+    assert "?" not in said
+    assert shown(str(folder), "--limit", "4").count("4/4") == 2
+    said = shown(str(folder), "--dry-run")
+    assert said.count("6/6") == 1
+    assert "frames written" not in said
+    lines = tmp_path / "frames.jsonl"
+    lines.write_text("".join(json.dumps({"sources": [{"uri": f"s3://b/{each}"}]}) + "\n" for each in range(3)))
+    said = shown(str(lines))
+    assert "3 (" in said
+    assert "/s)" in said
+    assert "3/3" in said
+    assert run(["import", str(tmp_path / "nowhere"), "--dataset", "home/pets"]) == 3
+    assert "frames" not in capsys.readouterr().err
+
+
 def test_a_name_that_no_address_can_hold_is_left_out(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     (folder / "cat" / "evil\nname.png").write_bytes((folder / "cat" / "0.png").read_bytes())
     assert run(["import", str(folder), "--dataset", "home/pets"]) == 0

@@ -78,6 +78,7 @@ def unscanned() -> Iterator[Callable[[], None]]:
 
 def _entries(reading: Reading, merger: Merger) -> Iterator[Entry]:
     data = sorted({*reading.folder.media, *merger.pictures} - merger.masks)
+    reading.expected = len(data)
     for path in data:
         picture = merger.pictures.pop(path, None)
         if picture is not None:

@@ -81,6 +81,7 @@ class _Reader:
         documents_of = pair(self._documents.values(), self._pictures, self._ledger)
         self._masks.give(self._pictures, self._ledger)
         splits = ImageSets(self._reading, self._pictures)
+        self._reading.expected = len(self._pictures)
         for path in self._pictures:
             entry = Entry(path, split=splits.split_of(path), masks=self._masks.of.get(path, []))
             document = documents_of.get(path)

@@ -63,6 +63,7 @@ class _Reader:
         splits = Splits(self._reading, self._data.files, self._labels.unpaired)
         for path, pictures in self._labels.shared.items():
             self._ledger.notice("frames", path, SHARED, listed(pictures), count=len(pictures))
+        self._reading.expected = len(self._folder.pictures)
         for picture in self._folder.pictures:
             label_file = self._labels.of.get(picture, "")
             entry = Entry(picture, split=splits.split_of(picture), shares=True, place=label_file)
