@@ -34,7 +34,14 @@ def run_export(
     write: Callable[..., Ledger], *, format_name: str, output: Path | None, media: str, split_by: str, uri_prefix: str,
     report: Path | None, strict: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Writes, and says what was written unless that went to standard output itself."""
+    """Writes, and says what was written: on standard error where the export itself goes to standard output.
+
+    Args:
+        write: `export` of a view or a version; called with the target and the options of `How`.
+
+    Raises:
+        InvalidArgument: `--json` without `--output`, or a report in the place of the export.
+    """
     if output is None and as_json:
         raise InvalidArgument("--json tells what was written: give --output too")
     check_report(report, output=output)

@@ -158,11 +158,18 @@ def write(
 
     Args:
         frames: any iterable; read as the service takes them.
+        mode: one of `MODES`. `upsert` replaces known frames; `register` updates the files of known ones, and adds to
+            them only what was not there.
         normal: they are in their normal form, and need not be brought into it.
         progress: called with the number of frames that were acknowledged.
 
     Returns:
         The frames that failed; an invalid one does not stop the others.
+
+    Raises:
+        InvalidArgument: there is no such mode, or these are no frames.
+        VersionPublished: the version is no draft.
+        Unavailable: the connection broke several times in a row; what was acknowledged is stored.
     """
     alone: Iterable[WithVectors] = ((plain, {}) for plain in iterated(frames))
     return write_with_vectors(
@@ -180,7 +187,7 @@ def write_with_vectors(
     normal: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> WriteResult:
-    """The same with vectors beside the frames; of one whose vector is refused, the frame is kept."""
+    """The same as `write` with vectors beside the frames; of one whose vector is refused, the frame is kept."""
     if mode not in MODES:
         raise InvalidArgument(f"mode: expected one of {', '.join(MODES)}, got {mode!r}")
     result = WriteResult()
@@ -199,7 +206,10 @@ def write_table(
     mode: str = "upsert",
     progress: Callable[[int], None] = lambda _: None,
 ) -> WriteResult:
-    """The same for a pyarrow table with the columns of `docs/bulk-writes.md`."""
+    """The same as `write` for a pyarrow table with the columns of `docs/bulk-writes.md`.
+
+    Indexes in the result are rows of the table, from 0.
+    """
     result = WriteResult()
     _Writer(client, result).run(_tables(table, dataset=dataset, version=version, mode=mode), progress)
     result.sort(key=lambda failed: failed.index)
@@ -238,7 +248,7 @@ def _batches(
 
 
 def iterated(frames: Iterable[Frames]) -> Iterable[Frames]:
-    """Raises InvalidArgument: these are no frames."""
+    """The frames as they are. Raises InvalidArgument: these are no frames."""
     if isinstance(frames, str | bytes | Mapping) or not isinstance(frames, Iterable):
         raise InvalidArgument(f"frames: expected a list of frames or another iterable, got {type(frames).__name__}")
     return frames

@@ -27,6 +27,8 @@ from hyperdatasets.v1 import dataview_service_pb2 as pb
 
 
 class IterationOrder(StrEnum):
+    """The order of a site's frames; sequential: by context, time, dataset and id; random: permuted by the seed."""
+
     sequential = "sequential"
     random = "random"
 
@@ -166,12 +168,17 @@ class DataView:
         from_labels: Sequence[str] | str,
         to_label: str | None,
     ) -> None:
+        """Adds a rule that shows `to_label` on ROIs that carry all of `from_labels` (`*`: any), in place of these.
+
+        Rules are tried in order on the original labels; None hides them.
+        """
         named = _version(dataset_id or dataset_name, dataset_project, version_id or version_name)
         labels = from_labels if isinstance(from_labels, str) else list(from_labels)
         rule = {**named, "from": labels, "to": to_label}
         self._change(mapping=[*self._spec.get("mapping", []), rule])
 
     def set_labels(self, labels: Mapping[str, int]) -> None:
+        """Sets the numbers of labels, by their name after mapping; a label that is not listed has the number -1."""
         self._change(labels=dict(labels))
 
     def set_iteration_parameters(
@@ -200,9 +207,11 @@ class DataView:
         self._change(**spec)
 
     def get_queries(self) -> list[dict[str, Any]]:  # type: ignore[valid-type]  # `list` is a method above
+        """The rules, with the names of the YAML form."""
         return [dict(rule) for rule in self._spec["rules"]]
 
     def set_queries(self, rules: Sequence[Mapping[str, Any]]) -> None:
+        """Puts these rules in place of all that are there."""
         self._change(rules=[dict(rule) for rule in rules])
 
     # --- kept
@@ -235,9 +244,15 @@ class DataView:
         return DataView._of(answer.view, self._given)
 
     def archive(self, *, undo: bool = False) -> None:
+        """Leaves the view out of lists, or takes it back into them; also a published one."""
         self._read(self._client.send(pb.UpdateDataViewRequest(view=self.id, archived=not undo)).view)
 
     def delete(self, *, force: bool = False) -> None:
+        """Deletes the stored view for good; what was built here stays as a local one.
+
+        Raises:
+            InUse: it is published, and `force` was not given; or an experiment names it.
+        """
         self._client.send(pb.DeleteDataViewRequest(view=self.id, force=force))
         self._stored = None
 
@@ -273,6 +288,7 @@ class DataView:
 
     @property
     def id(self) -> str:
+        """The id at the service; empty for a local view."""
         return self._stored.id if self._stored is not None else ""
 
     @property
@@ -286,6 +302,7 @@ class DataView:
 
     @property
     def published(self) -> bool:
+        """Whether it is frozen, with its selection and digest."""
         return self._stored is not None and self._stored.state == pb.VIEW_STATE_PUBLISHED
 
     @property
@@ -311,9 +328,11 @@ class DataView:
 
     @property
     def site_counts(self) -> dict[str, int]:
+        """Site -> how many frames a published view selects there; empty for a draft."""
         return {each.site: each.count for each in self.sites}
 
     def to_yaml(self) -> str:
+        """The specification as YAML, which `from_yaml` reads again."""
         return yaml.safe_dump(to_plain(from_plain(self._spec)), sort_keys=False, allow_unicode=True)
 
     # --- read

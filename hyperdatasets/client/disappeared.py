@@ -33,6 +33,7 @@ class Met:
     whole_frames: bool = False
 
     def uri_of(self, path: str) -> str:
+        """The URI of a file, by its path in the folder."""
         return f"{self.prefix}/{quote(path)}"
 
     def add(self, entry: Entry) -> None:

@@ -34,6 +34,7 @@ class StreamOutput:
         return self._stream
 
     def file(self, path: str) -> BinaryIO:
+        """Raises InvalidArgument: one stream cannot hold several files."""
         raise InvalidArgument(f"this export has several files ({path}): give a folder as the target")
 
     def waiting(self) -> BinaryIO:
@@ -51,6 +52,7 @@ class FolderOutput:
         return self.file(name)
 
     def file(self, path: str) -> BinaryIO:
+        """A new file, open or not: see `ManyFiles`. Raises FileExistsError."""
         target = self.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         return self._files.new(target)
@@ -129,12 +131,14 @@ class PerSplit:
         self._parts: dict[str, tuple[_Part, Writer]] = {}
 
     def add(self, placed: Placed) -> None:
+        """Writes a frame into its part, which begins with its first frame."""
         if placed.split not in self._parts:
             part = _Part(self._output, placed.split)
             self._parts[placed.split] = part, self._form.start(part, self._subject, self._ledger)
         self._parts[placed.split][1].add(placed)
 
     def finish(self) -> None:
+        """Ends each part, and closes its files."""
         for part, writer in self._parts.values():
             writer.finish()
             part.close()
@@ -194,6 +198,10 @@ class Media:
         self._how, self._output, self._fetch, self._ledger = how, output, fetch, ledger
 
     def put(self, frame: Frame, names: Mapping[str, str]) -> None:
+        """Puts the files of a frame and its masks under their names; each once.
+
+        A file that cannot be had is a loss in the ledger, and the frame is written all the same.
+        """
         if not self._how or not isinstance(self._output, FolderOutput):
             return
         for source in frame["sources"]:

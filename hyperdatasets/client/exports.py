@@ -92,7 +92,9 @@ def export(
 
     Raises:
         AlreadyExists: there is something in that place already; nothing is ever overwritten.
-        InvalidArgument: there is no such format, or it needs a folder.
+        InvalidArgument: the format needs a folder, or cannot hold a frame for each ROI.
+        NotFound: there is no folder for the target.
+        StorageFull: the disk is full; nothing is left there.
     """
     form = WRITTEN[how.format]
     if subject.rois_apart and not form.holds_rois_apart:

@@ -114,6 +114,8 @@ def import_frames(
 
     Raises:
         Incomplete: `strict`, and something was lost; what could be kept is written all the same.
+        InvalidArgument: the format is unknown or cannot be told, or an option is not valid; nothing was written.
+        NotFound: there is no such folder or file.
     """
     placing = Agreement(scale=scale_annotations, boxes_as=agreement.boxes_as(boxes_as))
     options = Options(format, frozenset(_listed(classes)), limit, placing)
@@ -205,7 +207,7 @@ def _frame(run: _Run, entry: Entry, measured: Measured | str) -> dict[str, Any] 
 
 
 def measure(folder: Folder, path: str) -> Measured | str:
-    """Content type, size and digest of a file that is read once; or why it is left out."""
+    """Content type, size and digest of a file that is read once; or, as a text, why it is left out."""
     try:
         with folder.open(path) as file:
             size = file.seek(0, io.SEEK_END)

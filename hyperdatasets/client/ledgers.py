@@ -11,7 +11,11 @@ from hyperdatasets.formats.ledger import SHOWN, Ledger
 
 
 def told(ledger: Ledger, *, stacklevel: int = 3) -> None:
-    """One warning for each reason, with the first places."""
+    """One warning for each reason of a loss or notice, with the first places; what was skipped is none.
+
+    Args:
+        stacklevel: of `warnings.warn`: 3 is the caller of the function that calls this one.
+    """
     for (weight, kind, reason), notes in ledger.groups().items():
         if weight != "skipped":
             places = "; ".join(f"{note.place}" + (f" ({note.detail})" if note.detail else "") for note in notes[:SHOWN])

@@ -93,7 +93,14 @@ def _connected(node: str | NodeClient) -> Iterator[NodeClient]:
 
 
 def ledger_of(answers: Iterator[pb.RegisterResponse], progress: Callable[[int], None] = lambda _: None) -> Ledger:
-    """The ledger at the end of a registration; `progress` is called with the number of files looked at so far."""
+    """The ledger at the end of a registration, put together from the pieces of its answers.
+
+    Args:
+        progress: called with the number of files looked at so far.
+
+    Raises:
+        Unavailable: the answers end before the registration is done.
+    """
     pieces: list[bytes] = []
     done = False
     for answer in answers:
