@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from hyperdatasets.client.metadata import MetadataClient, new_request_id
 from hyperdatasets.core.errors import DeadlineExceeded, HyperdatasetsError, InvalidArgument, InvalidFrame, Unavailable
@@ -34,8 +34,14 @@ MODES = {
 
 
 Frames = TypeVar("Frames")
-WithVectors = tuple[Mapping[str, Any], Mapping[str, Sequence[float]]]
-"""A plain frame, and its vectors by field."""
+
+
+class Write(NamedTuple):
+    """A plain frame, its vectors by field, and the revision that was read, if another one is not to be written over."""
+
+    frame: Mapping[str, Any]
+    vectors: Mapping[str, Sequence[float]] = {}
+    etag: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,15 +177,15 @@ def write(
         VersionPublished: the version is no draft.
         Unavailable: the connection broke several times in a row; what was acknowledged is stored.
     """
-    alone: Iterable[WithVectors] = ((plain, {}) for plain in iterated(frames))
-    return write_with_vectors(
-        client, alone, dataset=dataset, version=version, mode=mode, normal=normal, progress=progress
-    )
+    return write_each(
+        client, map(Write, iterated(frames)), dataset=dataset, version=version, mode=mode, normal=normal,
+        progress=progress,
+    )  # fmt: skip
 
 
-def write_with_vectors(
+def write_each(
     client: MetadataClient,
-    frames: Iterable[WithVectors],
+    frames: Iterable[Write],
     *,
     dataset: str,
     version: str,
@@ -187,7 +193,7 @@ def write_with_vectors(
     normal: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> WriteResult:
-    """The same as `write` with vectors beside the frames; of one whose vector is refused, the frame is kept."""
+    """The same with vectors and etags beside the frames; of one whose vector is refused, the frame is kept."""
     if mode not in MODES:
         raise InvalidArgument(f"mode: expected one of {', '.join(MODES)}, got {mode!r}")
     result = WriteResult()
@@ -227,10 +233,10 @@ def _tables(table: Any, *, dataset: str, version: str, mode: str) -> Iterator[_S
 
 
 def _batches(
-    frames: Iterable[WithVectors], result: WriteResult, *, dataset: str, version: str, mode: str, normal: bool
+    frames: Iterable[Write], result: WriteResult, *, dataset: str, version: str, mode: str, normal: bool
 ) -> Iterator[_Sent]:
     sent, size = _empty(dataset, version, mode), 0
-    for index, (plain, vectors) in enumerate(frames):
+    for index, (plain, vectors, etag) in enumerate(frames):
         try:
             fields = to_fields(cast("Frame", plain) if normal else normalise(_checked(plain))[0])
         except HyperdatasetsError as error:
@@ -238,7 +244,7 @@ def _batches(
             result.append(FailedFrame(index, frame_id, error.reason, error.message))
             continue
         named = [pb.NamedVector(field=field, values=values) for field, values in vectors.items()]
-        size += sent.request.frames.add(frame=fields, vectors=named).ByteSize()
+        size += sent.request.frames.add(frame=fields, vectors=named, etag=etag).ByteSize()
         sent.indexes.append(index)
         if size > BATCH_BYTES or len(sent.indexes) == BATCH:
             yield sent

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -13,9 +14,9 @@ from hyperdatasets.client.frames import FrameGroup, SingleFrame
 from hyperdatasets.client.long_reads import read_at_one_go
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.query_warnings import tell
+from hyperdatasets.client.stored import frame_of
 from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.v1 import frame_service_pb2 as pb
-from hyperdatasets.wire.frames import from_message
 
 _ORDERS = {"count": pb.GROUP_ORDER_COUNT, "value": pb.GROUP_ORDER_VALUE}
 
@@ -67,7 +68,8 @@ def schema(client: MetadataClient, **asked: Any) -> dict[str, dict[str, Any]]:
 
 
 def sample(client: MetadataClient, **asked: Any) -> Sample:
-    return read_at_one_go(client, pb.SampleFramesRequest(**asked), _sample)
+    read = partial(_sample, dataset=asked["dataset"], version=asked["version"])
+    return read_at_one_go(client, pb.SampleFramesRequest(**asked), read)
 
 
 def groups(client: MetadataClient, *, order: str, **asked: Any) -> Iterator[FrameSet]:
@@ -78,7 +80,7 @@ def groups(client: MetadataClient, *, order: str, **asked: Any) -> Iterator[Fram
     tell(answer.warnings, above=2)
     while True:
         for each in answer.groups:
-            first = SingleFrame.from_plain(from_message(each.first.frame))
+            first = frame_of(each.first, dataset=asked["dataset"], version=asked["version"])
             yield FrameSet(each.value, each.frames, each.count, first)
         if not answer.next_page_token:
             return
@@ -86,13 +88,13 @@ def groups(client: MetadataClient, *, order: str, **asked: Any) -> Iterator[Fram
         answer = client.send(request)
 
 
-def _sample(answers: Iterator[pb.SampleFramesResponse]) -> Sample:
+def _sample(answers: Iterator[pb.SampleFramesResponse], *, dataset: str, version: str) -> Sample:
     found = Sample()
     for answer in answers:
         tell(answer.warnings, above=4)
         if not answer.frames:
             found.values, found.matching, found.missing = answer.values, answer.matching, answer.missing
-        found += [SingleFrame.from_plain(from_message(stored.frame)) for stored in answer.frames]
+        found += [frame_of(stored, dataset=dataset, version=version) for stored in answer.frames]
     return found
 
 

@@ -7,9 +7,10 @@ import os
 import shutil
 import tempfile
 import urllib.request
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 from hyperdatasets.client import storage
@@ -18,6 +19,7 @@ from hyperdatasets.core.frames import Frame
 from hyperdatasets.core.normalise import normalise, normalise_annotation
 
 _TIMEOUT_S = 60
+DEFAULT = "default"  # the name of the source of a single frame
 MAX_REMOTE = 4 << 30  # bytes
 
 
@@ -66,10 +68,41 @@ class ImageAnnotation:
         return f"ImageAnnotation({self.plain})"
 
 
+class Kept(NamedTuple):
+    """Where a frame that was read is kept, in which revision, and when that was saved (milliseconds since 1970)."""
+
+    dataset: str
+    version: str
+    revision: int
+    saved_ms: int
+
+
 class _Annotated:
     """What single frames and groups have in common; `plain` is the frame in its plain form."""
 
     plain: dict[str, Any]
+    kept: Kept | None = None
+    """Where it was read from; None for a new frame."""
+
+    @property
+    def dataset(self) -> str:
+        """Id of the dataset that it was read from; empty for a new frame."""
+        return self.kept.dataset if self.kept else ""
+
+    @property
+    def version(self) -> str:
+        """Id of the version that it was read from; empty for a new frame."""
+        return self.kept.version if self.kept else ""
+
+    @property
+    def etag(self) -> int | None:
+        """The revision that was read, by which an edit is refused if somebody was faster; None for a new frame."""
+        return self.kept.revision if self.kept else None
+
+    @property
+    def saved(self) -> datetime | None:
+        """When that revision was saved, in UTC; None for a new frame."""
+        return datetime.fromtimestamp(self.kept.saved_ms / 1000, UTC) if self.kept else None
 
     @property
     def id(self) -> str:
@@ -170,8 +203,12 @@ class _Annotated:
         """The vectors to be written with the frame, by field; frames that are read come without."""
         return cast("dict[str, list[float]]", self.__dict__.setdefault("_vectors", {}))
 
+    def check(self) -> None:
+        """Raises InvalidFrame: it cannot be written as what it is."""
+
     def to_plain(self) -> Frame:
         """The frame in its normal, plain form; raises InvalidFrame."""
+        self.check()
         return normalise(self.plain)[0]
 
 
@@ -195,7 +232,7 @@ class SingleFrame(_Annotated):
         content_type: str = "",
         blob: bytes | None = None,
     ) -> None:
-        first = {"id": "default", "uri": source, "width": width, "height": height, "preview": preview_uri,
+        first = {"id": DEFAULT, "uri": source, "width": width, "height": height, "preview": preview_uri,
                  "content_type": content_type}  # fmt: skip
         self.plain = {
             "id": id or "", "site": site, "context_id": context_id or "", "timestamp": timestamp,
@@ -208,11 +245,16 @@ class SingleFrame(_Annotated):
             self.masks_source = [mask_source]
 
     @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> SingleFrame | FrameGroup:
-        """The object of a plain frame; a group if it has several sources."""
-        made: SingleFrame | FrameGroup = FrameGroup() if len(plain["sources"]) > 1 else cls()
-        made.plain = dict(plain)
+    def from_plain(cls, plain: Mapping[str, Any], kept: Kept | None = None) -> SingleFrame | FrameGroup:
+        """The object of a plain frame: a group if it has several sources, or one that is not called `default`."""
+        names = [source.get("id") or DEFAULT for source in plain["sources"]]
+        made: SingleFrame | FrameGroup = FrameGroup() if len(names) > 1 or names not in ([], [DEFAULT]) else cls()
+        made.plain, made.kept = dict(plain), kept
         return made
+
+    @property
+    def preview_uri(self) -> str | None:
+        return self._first.get("preview")
 
     @property
     def source(self) -> str:
@@ -279,8 +321,15 @@ class SingleFrame(_Annotated):
         return f"SingleFrame({self.id or self.source!r}, {len(self.annotations)} annotations)"
 
 
-class FrameGroup(_Annotated):
-    """Several sources taken at one time and place; `group["front"] = SingleFrame(…)`."""
+class FrameGroup(_Annotated, MutableMapping[str, SingleFrame]):
+    """Sources taken at one time and place, by name; `group["front"] = SingleFrame(…)`.
+
+    The metadata, the preview and the masks of a member are its source's; those of the group are the frame's. A group of
+    one source is a group if that has another name than `default`.
+    """
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
     def __init__(
         self,
@@ -299,34 +348,69 @@ class FrameGroup(_Annotated):
     def __setitem__(self, name: str, frame: SingleFrame) -> None:
         """Adds a source under a name, with the annotations of the frame on that source."""
         others = [source for source in self.plain["sources"] if source["id"] != name]
-        self.plain["sources"] = sorted(
-            [*others, {**frame.plain["sources"][0], "id": name}], key=lambda each: each["id"]
-        )
+        source = {**frame.plain["sources"][0], "id": name}
+        if frame.metadata:
+            source["meta"] = dict(frame.metadata)
+        self.plain["sources"] = sorted([*others, source], key=lambda each: each["id"])
         mine = [each for each in self.annotations if each.get("sources") != [name]]
         self.plain["annotations"] = [*mine, *({**each, "sources": [name]} for each in frame.annotations)]
-        self.metadata.update(frame.metadata)
+
+    def __delitem__(self, name: str) -> None:
+        """Removes a source with the annotations that lie on it alone."""
+        self[name]
+        self.plain["sources"] = [source for source in self.plain["sources"] if source["id"] != name]
+        left = [each for each in self.annotations if each.get("sources") != [name]]
+        for each in left:
+            if name in each.get("sources", ()):
+                each["sources"] = [other for other in each["sources"] if other != name]
+        self.plain["annotations"] = left
+
+    def __iter__(self) -> Iterator[str]:
+        return (source["id"] for source in self.plain["sources"])
+
+    def __len__(self) -> int:
+        return len(self.plain["sources"])
+
+    def __contains__(self, name: object) -> bool:
+        return any(source["id"] == name for source in self.plain["sources"])
 
     def __getitem__(self, name: str) -> SingleFrame:
         """The source of this name as a frame; what is changed in it is changed in the group."""
         for source in self.plain["sources"]:
             if source["id"] == name:
                 return _Member(self, source)
-        raise NotFound(f"the group has no source `{name}`; it has {', '.join(self.keys())}", kind="source", name=name)
+        raise _NoSource(f"the group has no source `{name}`; it has {', '.join(self)}", kind="source", name=name)
 
-    def keys(self) -> list[str]:
-        return [source["id"] for source in self.plain["sources"]]
+    def check(self) -> None:
+        """Raises InvalidFrame: its only source is called `default`, as that of a single frame."""
+        if list(self) == [DEFAULT]:
+            raise InvalidFrame(
+                "a group of one source that is called `default` is a single frame: give the source another name, such "
+                "as `front`, or write a SingleFrame"
+            )
 
     def __repr__(self) -> str:
-        return f"FrameGroup({self.id!r}, {', '.join(self.keys())})"
+        return f"FrameGroup({self.id!r}, {', '.join(self)})"
+
+
+class _NoSource(NotFound, KeyError):
+    """As mappings have it."""
+
+    __str__ = Exception.__str__
 
 
 class _Member(SingleFrame):
-    """One source of a group; shares the source and the metadata with it."""
+    """One source of a group, which it shares with it; its metadata are the source's."""
 
     def __init__(self, group: FrameGroup, source: dict[str, Any]) -> None:
         super().__init__(site=group.site, context_id=group.context_id, timestamp=group.timestamp)
         self._group, self._name = group, source["id"]
-        self.plain |= {"sources": [source], "meta": group.metadata}
+        self.plain["sources"] = [source]
+        self.kept = group.kept
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        return cast("dict[str, Any]", self._first.setdefault("meta", {}))
 
     @property
     def annotations(self) -> list[dict[str, Any]]:

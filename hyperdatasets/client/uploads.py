@@ -264,7 +264,8 @@ def _uris(frame: AnyFrame) -> list[str]:
 
 def _moved(frame: AnyFrame, placed: Mapping[str, str]) -> AnyFrame:
     """A copy of the frame with other URIs; the caller's frame stays as it is."""
-    moved = SingleFrame.from_plain({**frame.plain, "sources": [_at(each, placed) for each in frame.plain["sources"]]})
+    sources = [_at(each, placed) for each in frame.plain["sources"]]
+    moved = SingleFrame.from_plain({**frame.plain, "sources": sources}, frame.kept)
     moved.vectors.update(frame.vectors)
     return moved
 

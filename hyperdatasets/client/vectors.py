@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -12,10 +13,10 @@ from hyperdatasets.client.bulk import FailedFrame, WriteResult
 from hyperdatasets.client.frames import FrameGroup, SingleFrame
 from hyperdatasets.client.long_reads import read_at_one_go
 from hyperdatasets.client.metadata import MetadataClient, new_request_id
+from hyperdatasets.client.stored import frame_of
 from hyperdatasets.core.errors import InvalidArgument, InvalidVector
 from hyperdatasets.v1 import frame_service_pb2 as pb
 from hyperdatasets.v1.frame_service_pb2_grpc import FrameServiceStub
-from hyperdatasets.wire.frames import from_message
 
 METRICS = {
     int(pb.VECTOR_METRIC_COSINE): "cosine",
@@ -89,17 +90,18 @@ def search(
         dataset=dataset, version=version, field=field, k=k, metric=metric_number(metric), exact=exact, filter=filter,
         **target,
     )  # fmt: skip
-    return read_at_one_go(client, request, _neighbours)
+    return read_at_one_go(client, request, partial(_neighbours, dataset=dataset, version=version))
 
 
-def _neighbours(answers: Iterator[pb.SearchVectorsResponse]) -> Neighbours:
+def _neighbours(answers: Iterator[pb.SearchVectorsResponse], *, dataset: str, version: str) -> Neighbours:
     found = Neighbours()
     for number, answer in enumerate(answers):
         if not number:
             found.metric, found.approximate = METRICS[answer.metric], answer.approximate
             found.searched, found.matching = answer.searched, answer.matching
             found.warnings = list(answer.warnings)
-        found += [(SingleFrame.from_plain(from_message(each.frame.frame)), each.value) for each in answer.neighbours]
+        for each in answer.neighbours:
+            found.append((frame_of(each.frame, dataset=dataset, version=version), each.value))
     return found
 
 

@@ -12,11 +12,11 @@ from hyperdatasets.client import vectors as vectors_client
 from hyperdatasets.client.bulk import FailedFrame, WriteResult
 from hyperdatasets.client.explore import FrameSet, Sample
 from hyperdatasets.client.exports import How, Subject, export
-from hyperdatasets.client.frames import SingleFrame
 from hyperdatasets.client.long_reads import FramesRest, long_read
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.progress import bar, bars
 from hyperdatasets.client.query_warnings import tell
+from hyperdatasets.client.stored import frame_of
 from hyperdatasets.client.uploads import Uploader, check_destination
 from hyperdatasets.client.vectors import Neighbours
 from hyperdatasets.client.writing import AnyFrame
@@ -26,7 +26,6 @@ from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.v1 import dataview_service_pb2 as views_pb
 from hyperdatasets.v1 import frame_service_pb2 as frames_pb
 from hyperdatasets.v1 import version_service_pb2 as pb
-from hyperdatasets.wire.frames import from_message
 
 _IDS = 200  # frames asked for by id at once
 
@@ -71,6 +70,7 @@ class VersionFrames:
         auto_upload_destination: str = "",
         local_dataset_root_path: str | Path = "",
         upload_retries: int = 5,
+        etag: bool = False,
     ) -> WriteResult:
         """Adds or replaces frames; read from any iterable as the service takes them.
 
@@ -79,6 +79,8 @@ class VersionFrames:
                 `s3://bucket/folder`, and write the frames with their new URIs. Frames of a site are refused.
             local_dataset_root_path: paths below this folder are kept at the destination.
             upload_retries: how often a file is tried again.
+            etag: refuse a frame that somebody has changed since it was read (`ETAG_MISMATCH` among the failures); all
+                frames must have been read from this dataset.
 
         Returns:
             The frames that failed (index, id, reason, message), with `.added`, `.updated`, `.unchanged`.
@@ -96,7 +98,7 @@ class VersionFrames:
                     self._client, self.dataset_id, auto_upload_destination, root, upload_retries, counted[0]
                 )
             result = writing.add(
-                self._client, frames, **self._named, uploader=uploader, progress=counted[-1]
+                self._client, frames, **self._named, uploader=uploader, progress=counted[-1], etag=etag
             )  # fmt: skip
         self.refresh()
         return result
@@ -198,7 +200,7 @@ class VersionFrames:
         for answer in long_read(self._client, FramesRest(request)):
             tell(answer.warnings)
             for stored in answer.frames:
-                yield SingleFrame.from_plain(from_message(stored.frame))
+                yield frame_of(stored, **self._named)
 
     def export(
         self, to: str | Path | BinaryIO, *, format: str = "jsonl", frame_query: str = "", media: str = "",
@@ -218,7 +220,7 @@ class VersionFrames:
         answer = self._client.send(frames_pb.BatchGetFramesRequest(**self._named, frame_ids=[frame_id]))
         if not answer.frames:
             raise NotFound(f"version `{self.name}` has no frame `{frame_id}`", kind="frame", name=frame_id)
-        return SingleFrame.from_plain(from_message(answer.frames[0].frame))
+        return frame_of(answer.frames[0], **self._named)
 
     def held(self, frame_ids: Iterable[str]) -> list[str]:
         """Which of these frames the version has."""

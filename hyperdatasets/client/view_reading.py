@@ -12,8 +12,8 @@ from hyperdatasets.client.long_reads import ViewRest, long_read
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.node import Sample
 from hyperdatasets.client.query_warnings import tell
+from hyperdatasets.client.stored import frame_of
 from hyperdatasets.v1 import dataview_service_pb2 as pb
-from hyperdatasets.wire.frames import from_message
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,10 @@ class ViewReader:
         if entry.frame.withdrawn:
             self.withdrawn()
             return None
-        plain = from_message(entry.frame.frame)
-        for annotation, ids in zip(plain.get("annotations", ()), entry.label_ids, strict=False):
+        frame = frame_of(entry.frame, dataset=entry.dataset_id, version=entry.version_id)
+        for annotation, ids in zip(frame.plain.get("annotations", ()), entry.label_ids, strict=False):
             annotation["label_ids"] = list(ids.ids)
-        return SingleFrame.from_plain(plain)
+        return frame
 
     def _sample(self, entry: pb.ViewEntry) -> Sample | None:
         """Its content is inline, or at its URIs."""

@@ -11,7 +11,7 @@ from hyperdatasets.client.frames import FrameGroup, SingleFrame
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.progress import Advance
 from hyperdatasets.client.uploads import Uploader
-from hyperdatasets.core.errors import InvalidArgument, InvalidVector
+from hyperdatasets.core.errors import InvalidArgument, InvalidFrame, InvalidVector
 
 AnyFrame = SingleFrame | FrameGroup
 
@@ -24,18 +24,28 @@ def add(
     version: str,
     uploader: Uploader | None,
     progress: Advance,
+    etag: bool = False,
 ) -> WriteResult:
-    """Writes frames as the service takes them; those whose files or vectors are refused are among the failed."""
+    """Writes frames as the service takes them; those whose files or vectors are refused are among the failed.
+
+    Args:
+        etag: frames are refused that were changed since they were read.
+    """
     indexes: list[int] = []
     refused: list[FailedFrame] = []
 
-    def with_vectors() -> Iterator[bulk.WithVectors]:
-        given = _checked(bulk.iterated(frames))
+    def writes() -> Iterator[bulk.Write]:
+        given = _checked(bulk.iterated(frames), dataset if etag else "")
         for index, frame in enumerate(given) if uploader is None else uploader.place(given, refused):
+            try:
+                frame.check()
+            except InvalidFrame as error:
+                refused.append(FailedFrame(index, frame.id, error.reason, error.message))
+                continue
             indexes.append(index)
-            yield frame.plain, _vectors(index, frame, refused)
+            yield bulk.Write(frame.plain, _vectors(index, frame, refused), frame.etag if etag else None)
 
-    result = bulk.write_with_vectors(client, with_vectors(), dataset=dataset, version=version, progress=progress)
+    result = bulk.write_each(client, writes(), dataset=dataset, version=version, progress=progress)
     result[:] = [*refused, *(replace(each, index=indexes[each.index]) for each in result)]
     result.sort(key=lambda each: each.index)
     return result
@@ -51,11 +61,17 @@ def _vectors(index: int, frame: AnyFrame, refused: list[FailedFrame]) -> dict[st
     return found
 
 
-def _checked(frames: Iterable[AnyFrame]) -> Iterator[AnyFrame]:
+def _checked(frames: Iterable[AnyFrame], dataset: str) -> Iterator[AnyFrame]:
+    """The frames, which must have been read from this dataset, if one is given."""
     for index, frame in enumerate(frames):
         if not isinstance(frame, SingleFrame | FrameGroup):
             raise InvalidArgument(
                 f"frame {index}: expected a SingleFrame or a FrameGroup, got {type(frame).__name__}; "
                 "frames in their plain form are written with `version.write`"
+            )
+        if dataset and frame.dataset != dataset:
+            raise InvalidArgument(
+                f"frame {index}: it was not read from this dataset, so that it has no etag; read it from the "
+                "version, or write it without `etag`"
             )
         yield frame

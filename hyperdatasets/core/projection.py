@@ -5,7 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
+from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.frames import Frame
+from hyperdatasets.core.names import did_you_mean, nearest
+from hyperdatasets.core.query.fields import FIELDS
+
+OF_PLACE = ("dataset.id", "dataset.name", "version.id")
+"""What names the place of a frame; it travels with every frame."""
+_PARTS = ("id", "site", "context_id", "timestamp", "sources", "annotations", "rois", "meta", "blob", *OF_PLACE)
+_ELEMENTS = {
+    "sources": (*FIELDS["source"], "digest", "preview", "masks", "meta"),
+    "annotations": (*FIELDS["roi"], "labels", "geometry", "meta"),
+}
+_ELEMENTS["rois"] = _ELEMENTS["annotations"]
+
+
+def check_projection(paths: Sequence[str]) -> None:
+    """Raises InvalidArgument: a path names no part of a frame."""
+    for path in paths:
+        first, _, rest = path.partition(".")
+        inner = rest.partition(".")[0]
+        known = path in _PARTS or (first == "meta" and rest) or inner in _ELEMENTS.get(first, ())
+        if not known:
+            names = [*_PARTS, *(f"{part}.{name}" for part, listed in _ELEMENTS.items() for name in listed)]
+            close = did_you_mean(nearest(path, names)) or f" There are: {', '.join(_PARTS)}."
+            raise InvalidArgument(f"projection: `{path[:60]}` is no part of a frame.{close}")
 
 
 def projected(frame: Frame, paths: Sequence[str]) -> Frame:

@@ -1016,12 +1016,15 @@ class ViewEntry(_message.Message):
     DATASET_ID_FIELD_NUMBER: _builtins.int
     LABEL_IDS_FIELD_NUMBER: _builtins.int
     FRAMES_LEFT_FIELD_NUMBER: _builtins.int
+    VERSION_ID_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """Position in the order that was asked for."""
     dataset_id: _builtins.str
     """Id of the dataset it is from."""
     frames_left: _builtins.int
     """Of a clip: how many more of its frames follow at the same position; 0 = the position is complete."""
+    version_id: _builtins.str
+    """Id of the version it is from."""
     @_builtins.property
     def frame(self) -> _frame_pb2.StoredFrame:
         """The frame, with labels mapped."""
@@ -1038,10 +1041,11 @@ class ViewEntry(_message.Message):
         dataset_id: _builtins.str = ...,
         label_ids: _abc.Iterable[Global___LabelIds] | None = ...,
         frames_left: _builtins.int = ...,
+        version_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["frame", b"frame"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_id", b"dataset_id", "frame", b"frame", "frames_left", b"frames_left", "label_ids", b"label_ids", "position", b"position"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_id", b"dataset_id", "frame", b"frame", "frames_left", b"frames_left", "label_ids", b"label_ids", "position", b"position", "version_id", b"version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -12,6 +12,7 @@ from pyroaring import BitMap
 from hyperdatasets.core.dataview import Metric
 from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.given import check_size
+from hyperdatasets.core.projection import check_projection
 from hyperdatasets.core.vectors import Vector, checked
 from hyperdatasets.engine import value_groups, views
 from hyperdatasets.v1 import frame_service_pb2 as pb
@@ -93,6 +94,7 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
     ) -> Iterator[pb.QueryFramesResponse]:
         if request.limit < 0 or request.offset < 0:
             raise InvalidArgument("limit and offset are not negative; a limit of 0 means all")
+        check_projection(request.projection)
         with self.reading() as reading:
             dataset, version = self._found(reading, request.dataset, request.version)
             content = None
@@ -144,6 +146,7 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
     def SampleFrames(
         self, request: pb.SampleFramesRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.SampleFramesResponse]:
+        check_projection(request.projection)
         with self.reading() as reading:
             dataset, version = self._found(reading, request.dataset, request.version)
             found = self._matching(reading, version, request.filter)

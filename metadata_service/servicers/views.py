@@ -14,7 +14,7 @@ from hyperdatasets.core.dataview_text import to_plain
 from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.mapping import enumerate_labels, label_ids
 from hyperdatasets.core.order import MAX_POSITION, MAX_RANKS
-from hyperdatasets.core.projection import projected
+from hyperdatasets.core.projection import check_projection, projected
 from hyperdatasets.core.selection import SiteSelection
 from hyperdatasets.core.view_differences import SpecDifference, spec_differences
 from hyperdatasets.engine.view_rois import labels_of, shown
@@ -185,6 +185,7 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
             raise InvalidArgument(f"partition {request.partition} of {ranks}: numbered from 0, at most {MAX_RANKS}")
         if not (0 <= request.start < MAX_POSITION and 0 <= request.limit <= MAX_POSITION):
             raise InvalidArgument(f"start and limit are not negative, and at most {MAX_POSITION}")
+        check_projection(request.projection)
         site = request.site if request.HasField("site") else None
         with self.reading() as reading:
             resolved = resolving.read(self.deployment, reading, self.caller, self._target(reading, request.target))
@@ -324,5 +325,5 @@ def _entry(resolved: Resolved, place: view_reading.Place, row: Row, look: _Look)
     ids = [pb.LabelIds(ids=label_ids(each["labels"], look.labels)) for each in frame.get("annotations", ())]
     return pb.ViewEntry(
         position=place.position, frame=encode.stored_frame(row, frame), dataset_id=owner, label_ids=ids,
-        frames_left=place.left,
+        frames_left=place.left, version_id=resolved.view.versions[version].version_id,
     )  # fmt: skip

@@ -92,7 +92,7 @@ def test_frames_groups_masks_and_annotations() -> None:
     group["Two"].add_annotation(box2d_xywh=(1, 1, 2, 2), labels=["car"])
     group["Two"].width = 128
     assert version.add_frames([group]) == []
-    (found,) = version.frames(frame_query="meta.new_key:new_value")
+    (found,) = version.frames(frame_query="sources.meta.new_key:new_value")
     assert isinstance(found, FrameGroup)
     assert [each["sources"] for each in found["Two"].get_annotations(label="car")] == [["Two"]]
     assert (found["Two"].width, len(found["Two"].annotations)) == (128, 2)

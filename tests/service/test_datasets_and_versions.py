@@ -20,6 +20,7 @@ from hyperdatasets.core.errors import (
     FailedPrecondition,
     InUse,
     InvalidArgument,
+    InvalidFrame,
     InvalidName,
     InvalidQuery,
     MergeCollides,
@@ -111,7 +112,7 @@ def test_groups_and_global_annotations(draft: DatasetVersion) -> None:
     draft.add_frames([group])
     found = draft.get_frame("g")
     assert isinstance(found, FrameGroup)
-    assert found.keys() == ["back", "front"]
+    assert list(found) == ["back", "front"]
     assert draft.count(frame_query="rois.label:rain num_frames:2") == 1
     assert draft.count(roi_query="car AND sources:front") == 1
 
@@ -328,3 +329,63 @@ def test_versions_merge_three_ways(client: MetadataClient) -> None:
     with pytest.warns(UserWarning, match="several drafts"):
         assert DatasetVersion.get_version(**named).id == last.id
     Dataset.delete("merging", force=True, client=client)
+
+
+def test_a_group_is_a_mapping_of_its_sources(draft: DatasetVersion) -> None:
+    """Metadata, preview and masks of a member are its source's."""
+    group = FrameGroup(id="g", metadata={"weather": "rain"})
+    group["front"] = SingleFrame("s3://b/f.jpg", metadata={"gain": 3}, preview_uri="s3://b/p.jpg", width=9, height=9)
+    group["rear"] = SingleFrame("s3://b/r.jpg", mask_source="s3://b/m.png")
+    group["front"].add_annotation(labels=["car"], box2d_xywh=(0, 0, 5, 5))
+    group["rear"].metadata["gain"] = 4
+    assert not draft.add_frames([group])
+    found = draft.get_frame("g")
+    assert isinstance(found, FrameGroup)
+    assert (len(found), list(found), "rear" in found, "top" in found) == (2, ["front", "rear"], True, False)
+    assert {name: member.metadata for name, member in found.items()} == {"front": {"gain": 3}, "rear": {"gain": 4}}
+    assert found.metadata == {"weather": "rain"}
+    assert found["front"].preview_uri == "s3://b/p.jpg"
+    assert found["rear"].masks_source == {"00": "s3://b/m.png"}
+    assert found.get("top") is None
+    with pytest.raises(NotFound, match="the group has no source `top`; it has front, rear"):
+        found["top"]
+    assert draft.count(frame_query="sources.meta.gain:3") == 1
+    assert draft.count(source_query="meta.gain:4 uri:r") == 1
+    del found["front"]
+    assert not draft.update_frames([found])
+    left = draft.get_frame("g")
+    assert isinstance(left, FrameGroup)
+    assert (list(left), left.annotations) == (["rear"], [])
+
+
+def test_a_group_of_one_source_has_a_name_of_its_own(draft: DatasetVersion) -> None:
+    group = FrameGroup(id="g")
+    group["default"] = SingleFrame("s3://b/f.jpg")
+    (failed,) = draft.add_frames([group])
+    assert (failed.id, failed.reason) == ("g", "INVALID_FRAME")
+    assert "give the source another name, such as `front`" in failed.message
+    with pytest.raises(InvalidFrame, match="another name"):
+        group.to_plain()
+    group["top"] = group["default"]
+    assert not draft.add_frames([group])
+    assert draft.frame_count == 1
+
+
+def test_frames_know_where_they_are_kept_and_refuse_lost_updates(draft: DatasetVersion) -> None:
+    new = picture(1)
+    assert (new.dataset, new.version, new.etag, new.saved) == ("", "", None, None)
+    draft.add_frames([new, picture(2)])
+    mine, other = draft.get_frame("f1"), next(iter(draft.frames(frame_query="id:f1")))
+    assert (mine.dataset, mine.version, mine.etag) == (draft.dataset_id, draft.id, 0)
+    assert mine.saved is not None
+    assert abs(mine.saved.timestamp() - time.time()) < 60
+    other.metadata["n"] = 1
+    assert not draft.update_frames([other], etag=True)
+    mine.metadata["n"] = 2
+    rest = draft.get_frame("f2")
+    rest.metadata["n"] = 3
+    (failed,) = draft.update_frames([mine, rest], etag=True)
+    assert (failed.index, failed.id, failed.reason) == (0, "f1", "ETAG_MISMATCH")
+    assert {frame.id: frame.metadata["n"] for frame in draft.frames()} == {"f1": 1, "f2": 3}
+    with pytest.raises(InvalidArgument, match="frame 0: it was not read from this dataset"):
+        draft.update_frames([picture(1)], etag=True)

@@ -257,4 +257,4 @@ def test_only_what_is_asked_for_travels(version: DatasetVersion) -> None:
     assert view.to_dict(projection=["meta.n"])[3] == {"id": "f003", "sources": [], "meta": {"n": 3}}
     (plain, *_) = view.to_dict(projection=["annotations"])
     assert (plain["annotations"][0]["labels"], plain["annotations"][0]["label_ids"]) == (["car"], [1])
-    assert view.to_dict(projection=["sources", "nothing"])[0]["sources"][0]["uri"] == "s3://b/0.jpg"
+    assert view.to_dict(projection=["sources", "dataset.id"])[0]["sources"][0]["uri"] == "s3://b/0.jpg"
