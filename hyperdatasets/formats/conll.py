@@ -22,7 +22,8 @@ from hyperdatasets.formats.conll_text import (
 from hyperdatasets.formats.entry import Entry, Item
 from hyperdatasets.formats.folder import Folder, Unreadable, stem
 from hyperdatasets.formats.ledger import Ledger
-from hyperdatasets.formats.reading import Evidence, Format, Reading, counted, sample
+from hyperdatasets.formats.reading import Evidence, Format, Reading, counted
+from hyperdatasets.formats.sampling import all_or_found, sample
 from hyperdatasets.formats.split_names import split_of_file
 from hyperdatasets.formats.suffixes import DOCUMENTS
 
@@ -47,7 +48,7 @@ def _recognise(folder: Folder) -> Evidence | None:
     found = [path for path in looked_at if _is_conll(folder, path)]
     if not found:
         return None
-    used = paths if len(found) == len(looked_at) else found
+    used = all_or_found(paths, looked_at, found)
     return Evidence(len(used), used, f"{counted(len(used), 'file')} of tagged tokens")
 
 

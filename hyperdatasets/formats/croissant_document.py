@@ -9,9 +9,11 @@ from typing import Any
 
 from hyperdatasets.formats.folder import Folder, Unreadable, decoded, name_of
 from hyperdatasets.formats.json_lines import exact
-from hyperdatasets.formats.reading import sample
+from hyperdatasets.formats.sampling import beginning_with, few
 
 MARK = b"mlcommons.org/croissant"
+_MAY_BE = re.compile(rb'"@(?:context|type|id)"|mlcommons')
+_SUFFIXES = (".json", ".jsonld")
 _LOOKED_AT = 1 << 20  # bytes of a file that may be a description
 _PREFIX = re.compile(r"^(?:https?://.*[/#]|[a-z]+:)")
 _DEEPEST = 50
@@ -75,10 +77,19 @@ class Description:
 
 def descriptions(folder: Folder) -> list[str]:
     """Paths of files that are descriptions, by their content."""
-    paths = folder.with_suffix(".json", ".jsonld")
-    likely = [path for path in paths if name_of(path).lower().startswith(("metadata", "croissant"))]
-    looked_at = dict.fromkeys([*sample(likely), *sample(paths)])
-    return sorted(path for path in looked_at if MARK in folder.head(path, _LOOKED_AT))
+    return [path for path in folder.with_suffix(*_SUFFIXES) if _is_description(folder, path)]
+
+
+def likely_descriptions(folder: Folder) -> list[str]:
+    """The same without opening many files: some may not be found."""
+    paths = folder.with_suffix(*_SUFFIXES)
+    named = [path for path in paths if name_of(path).lower().startswith(("metadata", "croissant"))]
+    looked_at = dict.fromkeys((*few(folder, named), *few(folder, beginning_with(folder, paths, _MAY_BE))))
+    return sorted(path for path in looked_at if _is_description(folder, path))
+
+
+def _is_description(folder: Folder, path: str) -> bool:
+    return MARK in folder.head(path, _LOOKED_AT)
 
 
 def load(folder: Folder, path: str) -> Description:

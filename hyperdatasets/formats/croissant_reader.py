@@ -14,6 +14,7 @@ from hyperdatasets.formats.croissant_document import (
     FileObject,
     RecordSet,
     descriptions,
+    likely_descriptions,
     load,
 )
 from hyperdatasets.formats.entry import Entry
@@ -46,7 +47,7 @@ _TABLES = (".csv", ".tsv", ".json", *SUFFIXES, *arrow_files.SUFFIXES)
 
 
 def recognise(folder: Folder) -> Evidence | None:
-    paths, count = descriptions(folder), 0
+    paths, count = likely_descriptions(folder), 0
     used = list(paths)
     for path in paths:
         try:

@@ -17,7 +17,8 @@ from hyperdatasets.formats.entry import Entry, Item
 from hyperdatasets.formats.extension import OWN, UNREADABLE, add_frame_fields
 from hyperdatasets.formats.folder import Folder, Unreadable, parent, split_of
 from hyperdatasets.formats.ledger import Kind, Ledger
-from hyperdatasets.formats.reading import Evidence, Format, Reading, counted, sample
+from hyperdatasets.formats.reading import Evidence, Format, Reading, counted
+from hyperdatasets.formats.sampling import beginning_with, few
 
 _ROOT = re.compile(rb"<annotations[\s>]")
 _DESCRIBED = re.compile(rb"<image\s|<track\s")
@@ -34,10 +35,11 @@ SIZE = "width and height that are no whole numbers"
 def recognise(folder: Folder) -> Evidence | None:
     """XML files with the root `<annotations>`, which VOC does not have."""
     candidates = [path for path in folder.with_suffix(".xml") if not _is_of_a_picture(folder, path)]
-    used = [path for path in sample(candidates) if _ROOT.search(folder.head(path, _HEAD))]
+    used = beginning_with(folder, candidates, _ROOT)
     if not used:
         return None
-    described = sum(_count(folder, path) for path in used)
+    looked_at = few(folder, used)
+    described = sum(_count(folder, path) for path in looked_at) * len(used) // len(looked_at)
     annotated = min(described, len(folder.pictures))
     return Evidence(
         annotated,

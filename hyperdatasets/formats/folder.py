@@ -138,6 +138,13 @@ class Folder:
         except OSError:
             return b""
 
+    def size(self, path: str) -> int:
+        """The bytes of a file as the folder lists it; 0 if that is not known."""
+        try:
+            return os.lstat(self.path / path).st_size
+        except OSError:
+            return 0
+
     def read(self, path: str) -> bytes:
         """Raises Unreadable."""
         try:

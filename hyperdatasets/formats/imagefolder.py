@@ -19,8 +19,8 @@ _WEAK = 0.5
 
 
 def _recognise(folder: Folder) -> Evidence | None:
-    if described := metadata_files.metadata_files(folder):
-        count = metadata_files.count_described(folder, described)
+    described, count = metadata_files.likely_metadata(folder)
+    if described:
         return Evidence(count, described, f"{counted(len(described), 'file')} of metadata that name files")
     found = folder_labels(folder)
     if found.clear and (masks := pairs(folder.pictures)).near:

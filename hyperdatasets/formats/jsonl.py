@@ -14,7 +14,8 @@ from hyperdatasets.formats.entry import Entry
 from hyperdatasets.formats.folder import Folder, Unreadable
 from hyperdatasets.formats.json_lines import SUFFIXES, Line, count_lines, first_values, lines
 from hyperdatasets.formats.ledger import Ledger
-from hyperdatasets.formats.reading import Evidence, Format, Reading, counted, sample
+from hyperdatasets.formats.reading import Evidence, Format, Reading, counted
+from hyperdatasets.formats.sampling import all_or_found, few
 from hyperdatasets.formats.writing import Output, Placed, Subject, Writer, WrittenFormat
 
 RECORDS = "frames.jsonl"
@@ -78,11 +79,11 @@ def line_of(frame: Frame) -> bytes:
 
 def _recognise(folder: Folder) -> Evidence | None:
     paths = folder.with_suffix(*SUFFIXES)
-    looked_at = sample(paths)
+    looked_at = few(folder, paths)
     found = [path for path in looked_at if holds_frames(folder, path)]
     if not found:
         return None
-    used = paths if len(found) == len(looked_at) else found
+    used = all_or_found(paths, looked_at, found)
     count = sum(count_lines(folder, path) for path in found) * len(used) // len(found)
     return Evidence(count, used, f"{counted(len(used), 'file')} of frames in JSON lines")
 

@@ -11,7 +11,8 @@ from hyperdatasets.formats.entry import Entry, Item
 from hyperdatasets.formats.folder import Folder, Unreadable, parent, split_of, stem
 from hyperdatasets.formats.json_text import is_empty, is_number, parsed
 from hyperdatasets.formats.labelme_shapes import COLOURS, DISPLAY, flags_of, item_of_shape
-from hyperdatasets.formats.reading import Evidence, Format, Reading, counted, sample
+from hyperdatasets.formats.reading import Evidence, Format, Reading, counted
+from hyperdatasets.formats.sampling import sample
 
 _SHAPES = re.compile(rb'"shapes"\s*:')
 _WITH = re.compile(rb'"(imagePath|imageHeight|imageData|shape_type)"\s*:')

@@ -11,6 +11,8 @@ from hyperdatasets.formats.json_text import is_empty, is_number
 _TASKS = re.compile(rb'"(annotations|completions|predictions|result)"\s*:\s*\[')
 _DATA = re.compile(rb'"data"\s*:\s*\{')
 _MINIMAL = re.compile(rb'"annotation_id"\s*:')
+MAY_BE = re.compile(rb'"(?:annotations|completions|predictions|result|data|annotation_id|annotator|id)"\s*:')
+"""What exports have near their beginning."""
 _OF_MINIMAL = frozenset({"id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time"})
 TEXTS = "texts of a JSON-MIN export: data or choices, kept as metadata; the JSON export tells them apart"
 _GEOMETRIES = {"rle": "brush", "points": "polygon", "radiusX": "ellipse", "start": "labels", "x": "rectangle"}

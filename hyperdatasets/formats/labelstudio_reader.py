@@ -12,11 +12,12 @@ from hyperdatasets.formats.entry import Entry
 from hyperdatasets.formats.extension import OWN, UNREADABLE, add_frame_fields
 from hyperdatasets.formats.folder import Folder, Unreadable, name_of, parent, split_of, suffix
 from hyperdatasets.formats.json_text import is_empty, parsed
-from hyperdatasets.formats.labelstudio_documents import TEXTS, Task, count, looks_right, tasks
+from hyperdatasets.formats.labelstudio_documents import MAY_BE, TEXTS, Task, count, looks_right, tasks
 from hyperdatasets.formats.labelstudio_results import STATE, About, Medium, Read, kind_of_result, read_results
 from hyperdatasets.formats.labelstudio_shapes import Size
 from hyperdatasets.formats.media import UnreadableMedia, probe
-from hyperdatasets.formats.reading import Evidence, Format, Reading, counted, sample
+from hyperdatasets.formats.reading import Evidence, Format, Reading, counted
+from hyperdatasets.formats.sampling import all_or_found, beginning_with, few
 from hyperdatasets.formats.suffixes import PICTURES
 
 BROKEN = "Label Studio files that cannot be read"
@@ -57,14 +58,18 @@ _ANNOTATION_BOOKS = frozenset({
 
 def recognise(folder: Folder) -> Evidence | None:
     """JSON files with tasks."""
-    used, total = [], 0
-    for path in sample(folder.with_suffix(".json")):
+    found, total = [], 0
+    likely = beginning_with(folder, folder.with_suffix(".json"), MAY_BE)
+    looked_at = few(folder, likely)
+    for path in looked_at:
         content = _content(folder, path)
         if looks_right(content):
-            used.append(path)
+            found.append(path)
             total += count(content)
-    if not used:
+    if not found:
         return None
+    used = all_or_found(likely, looked_at, found)
+    total = total * len(used) // len(found)
     annotated = min(total, len(folder.media) + len(folder.with_suffix(*TEXT_SUFFIXES)))
     return Evidence(annotated, used, f"{counted(len(used), 'Label Studio file')} with {counted(total, 'task')}")
 

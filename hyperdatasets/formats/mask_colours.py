@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from hyperdatasets.formats.folder import Folder, Unreadable, name_of
 from hyperdatasets.formats.ledger import Ledger
-from hyperdatasets.formats.reading import Colour, sample
+from hyperdatasets.formats.reading import Colour
 
 BAD_LINE = "lines of a list of classes that cannot be read"
 TWICE = "colours with several names; each is a label of the colour"
@@ -58,7 +58,7 @@ def colours(folder: Folder, paths: Sequence[str], ledger: Ledger) -> dict[Colour
 
 def _named_like(folder: Folder, known: dict[str, Line]) -> list[str]:
     paths = sorted(path for each in (".csv", ".txt") for path in folder.by_suffix.get(each, ()))
-    return list(sample([path for path in paths if name_of(path).lower() in known]))
+    return [path for path in paths if name_of(path).lower() in known]
 
 
 def _named(path: str, text: str, ledger: Ledger) -> Iterator[tuple[str, Named]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from hyperdatasets.formats import csv_rows
@@ -11,8 +11,9 @@ from hyperdatasets.formats.file_rows import FileRows
 from hyperdatasets.formats.folder import Folder, Unreadable, name_of, parent
 from hyperdatasets.formats.json_lines import count_lines, exact, first_values, lines
 from hyperdatasets.formats.ledger import Ledger
-from hyperdatasets.formats.reading import Reading, sample
+from hyperdatasets.formats.reading import Reading
 from hyperdatasets.formats.rows import CAPTIONS, LABELS, OBJECTS, SPLIT, Row, describe
+from hyperdatasets.formats.sampling import all_or_found, few
 
 FILE = "file_name"
 FILES = "columns that name several files a row; none of them was read"
@@ -23,18 +24,31 @@ _MASKS = ("mask", "segmentation", "label_map")
 
 def metadata_files(folder: Folder) -> list[str]:
     """Those that name files."""
-    named = [path for path in folder.with_suffix(".csv", ".jsonl") if name_of(path).lower() in _NAMES]
-    return [path for path in sample(named) if any(map(is_file_column, _columns(folder, path)))]
+    return [path for path in _named(folder) if _names_files(folder, path)]
 
 
-def count_described(folder: Folder, paths: Iterable[str]) -> int:
-    """About how many files have a row."""
-    found = 0
-    for path in paths:
-        top = f"{parent(path)}/" if parent(path) else ""
-        below = sum(each.startswith(top) for each in folder.media)
-        found += min(below, count_lines(folder, path))
-    return found
+def likely_metadata(folder: Folder) -> tuple[Sequence[str], int]:
+    """The same without opening many files, and about how many files have a row."""
+    named = _named(folder)
+    looked_at = few(folder, named)
+    found = [path for path in looked_at if _names_files(folder, path)]
+    used = all_or_found(named, looked_at, found)
+    return used, sum(_count_described(folder, path) for path in found) * len(used) // max(1, len(found))
+
+
+def _named(folder: Folder) -> list[str]:
+    return [path for path in folder.with_suffix(".csv", ".jsonl") if name_of(path).lower() in _NAMES]
+
+
+def _names_files(folder: Folder, path: str) -> bool:
+    return any(map(is_file_column, _columns(folder, path)))
+
+
+def _count_described(folder: Folder, path: str) -> int:
+    """About how many files have a row in one file."""
+    top = f"{parent(path)}/" if parent(path) else ""
+    below = sum(each.startswith(top) for each in folder.media)
+    return min(below, count_lines(folder, path))
 
 
 def is_file_column(name: str) -> bool:

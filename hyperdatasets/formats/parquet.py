@@ -14,8 +14,9 @@ from hyperdatasets.formats.file_rows import FileRows
 from hyperdatasets.formats.folder import Folder, Unreadable, split_of
 from hyperdatasets.formats.jsonl import Ids
 from hyperdatasets.formats.ledger import Ledger
-from hyperdatasets.formats.reading import Evidence, Format, Reading, counted, sample
+from hyperdatasets.formats.reading import Evidence, Format, Reading, counted
 from hyperdatasets.formats.rows import Row, describe
+from hyperdatasets.formats.sampling import all_or_found, few
 from hyperdatasets.formats.split_names import split_of_file
 from hyperdatasets.formats.table_files import EMBEDDED, FileColumn, file_column, names_of
 from hyperdatasets.formats.writing import Output, Placed, Subject, Writer, WrittenFormat
@@ -35,9 +36,12 @@ def _recognise(folder: Folder) -> Evidence | None:
         return None
     if not there():
         return Evidence(len(paths), paths, f"{counted(len(paths), 'table')} (pyarrow is not installed)", _UNSEEN)
-    counts = {path: _rows_about_frames(folder, path) for path in sample(paths)}
-    if used := [path for path, count in counts.items() if count]:
-        return Evidence(sum(counts[path] or 0 for path in used), used, counted(len(used), "table"))
+    looked_at = few(folder, paths)
+    counts = {path: _rows_about_frames(folder, path) for path in looked_at}
+    if found := [path for path, count in counts.items() if count]:
+        used = all_or_found(paths, looked_at, found)
+        rows = sum(counts[path] or 0 for path in found) * len(used) // len(found)
+        return Evidence(rows, used, counted(len(used), "table"))
     broken = [path for path, count in counts.items() if count is None]
     return Evidence(len(broken), broken, f"{counted(len(broken), 'table')} that cannot be read", _UNSEEN)
 

@@ -78,15 +78,9 @@ class Format:
     read: Callable[[Reading], Iterator[Entry]]
 
 
-def sample(paths: Sequence[str], size: int = 48) -> Sequence[str]:
-    """A few of many paths, evenly spaced."""
-    step = max(1, len(paths) // size)
-    return paths[::step][:size]
-
-
 def counted(count: int, one: str, many: str = "") -> str:
     """`1 file`, `2 files`."""
     return f"{count} {one if count == 1 else many or one + 's'}"
 
 
-__all__ = ["Colour", "Evidence", "Format", "MaskLabels", "Reading", "counted", "listed", "sample"]
+__all__ = ["Colour", "Evidence", "Format", "MaskLabels", "Reading", "counted", "listed"]

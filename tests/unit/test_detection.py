@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ from PIL import Image
 
 from hyperdatasets.core.errors import InvalidArgument, NotFound
 from hyperdatasets.core.normalise import normalise
+from hyperdatasets.formats.croissant_document import descriptions
 from hyperdatasets.formats.folder import Folder
 from hyperdatasets.formats.intake import Intake, Options
 from hyperdatasets.formats.ledger import Ledger
+from hyperdatasets.formats.mask_colours import lists_of_classes
 from hyperdatasets.formats.media import probe_file
+from hyperdatasets.formats.sampling import sample
 
 BCCD = Path(__file__).parents[3] / "shared" / "data" / "bccd"
 XML = (
@@ -236,3 +240,135 @@ def test_detection_opens_few_files(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     intake = Intake(Folder(tmp_path), Options())
     assert intake.ledger.format == "yolo"
     assert len(opened) < 500
+
+
+def test_a_sample_is_evenly_spaced() -> None:
+    paths = [str(number) for number in range(95)]
+    chosen = list(map(int, sample(paths)))
+    assert len(chosen) == 48
+    assert (chosen[0], max(b - a for a, b in pairwise(chosen))) == (0, 2)
+    assert chosen[-1] > 90
+    assert sample(paths[:48]) == paths[:48]
+
+
+def test_all_metadata_files_are_read(tmp_path: Path) -> None:
+    for number in range(130):
+        put(tmp_path, f"{number:03}/a.png")
+        write(tmp_path / f"{number:03}/metadata.csv", "file_name,label\na.png,cat\n")
+    found, ledger = read(tmp_path)
+    assert ledger.format == "imagefolder"
+    assert ledger.about[0].endswith("130 files of metadata that name files")
+    assert set(map(tuple, found.values())) == {("cat",)}
+
+
+def test_all_lists_of_classes_are_read(tmp_path: Path) -> None:
+    for number in range(60):
+        write(tmp_path / f"{number:02}/label_colors.txt", f"{number} 0 0 class {number}\n")
+    assert len(lists_of_classes(Folder(tmp_path))) == 60
+
+
+def _coco_of(folder: Path, pictures: list[str]) -> None:
+    images = [{"id": number, "file_name": name} for number, name in enumerate(pictures)]
+    boxes = [{"id": k, "image_id": k, "category_id": 1, "bbox": [1, 2, 10, 10]} for k in range(len(pictures))]
+    content = {"images": images, "annotations": boxes, "categories": [{"id": 1, "name": "cat"}]}
+    write(folder / "instances.json", json.dumps(content))
+
+
+def _labelstudio_of(folder: Path, pictures: list[str]) -> None:
+    value = {"x": 1, "y": 1, "width": 10, "height": 10, "rectanglelabels": ["cat"]}
+    result = {"id": "r", "type": "rectanglelabels", "from_name": "label", "to_name": "image", "value": value}
+    tasks = [{"data": {"image": name}, "annotations": [{"result": [result]}]} for name in pictures]
+    write(folder / "instances.json", json.dumps(tasks))
+
+
+def _cvat_of(folder: Path, pictures: list[str]) -> None:
+    shape = '<box label="cat" xtl="1" ytl="1" xbr="9" ybr="9"/>'
+    images = "".join(f'<image id="0" name="{name}">{shape}</image>' for name in pictures)
+    write(folder / "instances.xml", f"<annotations>{images}</annotations>")
+
+
+def _lines_of(folder: Path, pictures: list[str]) -> None:
+    frames = [{"sources": [{"uri": f"file:///{name}"}]} for name in pictures]
+    write(folder / "instances.jsonl", "\n".join(map(json.dumps, frames)))
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "other"),
+    [
+        (_coco_of, "coco", ".json"),
+        (_labelstudio_of, "labelstudio", ".json"),
+        (_cvat_of, "cvat", ".xml"),
+        (_lines_of, "jsonl", ".jsonl"),
+    ],
+)
+@pytest.mark.parametrize("first", ["", "x"])
+def test_one_file_among_a_crowd_is_found(
+    tmp_path: Path, make: Callable[[Path, list[str]], None], name: str, other: str, first: str
+) -> None:
+    pictures = [f"{number:03}.png" for number in range(200)]
+    put(tmp_path, *pictures)
+    make(tmp_path, pictures)
+    for number in range(200):
+        text = "<info/>" if other == ".xml" else '{"camera": "x"}'
+        write(tmp_path / f"{first}{number:03}_info{other}", text)
+    intake = Intake(Folder(tmp_path), Options())
+    assert intake.ledger.format == name
+
+
+def test_a_small_file_among_larger_ones_is_found(tmp_path: Path) -> None:
+    put(tmp_path, "a.png")
+    _coco_of(tmp_path, ["a.png"])
+    for number in range(200):
+        write(tmp_path / f"x{number:03}.json", json.dumps({"camera": "x" * 1_000}))
+    assert Intake(Folder(tmp_path), Options()).ledger.format == "coco"
+
+
+def test_many_files_of_one_format_are_all_counted(tmp_path: Path) -> None:
+    for number in range(150):
+        put(tmp_path, f"{number:03}/a.png")
+        _coco_of(tmp_path / f"{number:03}", ["a.png"])
+    intake = Intake(Folder(tmp_path), Options())
+    assert intake.ledger.about[0] == "COCO: 150 JSON files that list 150 annotations of 150 pictures"
+
+
+def test_one_table_among_a_crowd_is_found(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    put(tmp_path, *(f"{number:03}.png" for number in range(200)))
+    for number in range(200):
+        pa.parquet.write_table(pa.table({"camera": ["x"]}), tmp_path / f"{number:03}_info.parquet")
+    names = [f"{number:03}.png" for number in range(200)]
+    pa.parquet.write_table(pa.table({"file_name": names, "label": names}), tmp_path / "instances.parquet")
+    assert Intake(Folder(tmp_path), Options()).ledger.format == "parquet"
+
+
+def test_tables_that_were_not_opened_are_counted(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    put(tmp_path, *(f"{number:03}.png" for number in range(200)))
+    for number in range(200):
+        pa.parquet.write_table(pa.table({"file_name": [f"{number:03}.png"]}), tmp_path / f"{number:03}.parquet")
+    assert Intake(Folder(tmp_path), Options()).ledger.about[0].endswith("200 tables")
+
+
+def test_all_descriptions_are_read(tmp_path: Path) -> None:
+    content = json.dumps({"@context": {"cr": "http://mlcommons.org/croissant/"}, "name": "x"})
+    for number in range(120):
+        write(tmp_path / f"{number:03}/metadata.json", content)
+        write(tmp_path / f"{number:03}/other.json", '{"@type": "x"}')
+    assert len(descriptions(Folder(tmp_path))) == 120
+
+
+def test_a_crowd_of_any_size_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "a.png")
+    _coco_of(tmp_path, ["a.png"] * 100)
+    for number in range(2_000):
+        write(tmp_path / f"{number:04}_info.json", '{"camera": "x"}')
+    opened: list[str] = []
+    real = Folder.open
+
+    def counted(self: Folder, path: str) -> Any:
+        opened.append(path)
+        return real(self, path)
+
+    monkeypatch.setattr(Folder, "open", counted)
+    assert Intake(Folder(tmp_path), Options()).ledger.format == "coco"
+    assert len(opened) < 1_000

@@ -16,6 +16,8 @@ from hyperdatasets.formats.ledger import Kind, Ledger
 Id = int | str
 UNREADABLE = "a COCO file that cannot be read"
 _LISTS = ("images", "annotations", "categories")
+MAY_BE = re.compile(rb'"(?:images|annotations|categories|info|licenses|image_id)"\s*:')
+"""What COCO files have near their beginning."""
 _WORDS = re.compile(r"[a-z]+")
 _LIST = re.compile(rb"\s*:\s*\[")
 _RESULT = re.compile(rb'^\s*\[\s*\{[^{}\[\]]*"image_id"\s*:|^\s*\[\s*\{.{0,2000}?"image_id"\s*:', re.DOTALL)

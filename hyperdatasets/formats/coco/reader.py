@@ -6,11 +6,12 @@ import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from hyperdatasets.formats.coco.documents import looks_like_coco, problem_of, utf8
+from hyperdatasets.formats.coco.documents import MAY_BE, looks_like_coco, problem_of, utf8
 from hyperdatasets.formats.coco.merging import Merger
 from hyperdatasets.formats.entry import Entry
 from hyperdatasets.formats.folder import Folder, Unreadable, split_of, stem
-from hyperdatasets.formats.reading import Evidence, Format, Reading, counted, sample
+from hyperdatasets.formats.reading import Evidence, Format, Reading, counted
+from hyperdatasets.formats.sampling import all_or_found, beginning_with, few, sample
 
 _THRESHOLD = (100_000, 20, 20)  # of the garbage collector
 _LAST = 1e-9  # weight of evidence that counts only where no other format fits
@@ -18,20 +19,25 @@ _LAST = 1e-9  # weight of evidence that counts only where no other format fits
 
 def recognise(folder: Folder) -> Evidence | None:
     """JSON files with `images`, `annotations` and `categories`, in any order."""
-    used, damaged, names, objects = [], [], 0, 0
-    for path in sample(folder.with_suffix(".json")):
+    found, damaged, names, objects = [], [], 0, 0
+    paths = folder.with_suffix(".json")
+    likely = beginning_with(folder, paths, MAY_BE)
+    looked_at = few(folder, likely)
+    for path in dict.fromkeys((*looked_at, *sample(paths))):
         try:
             content = utf8(folder.read(path))
         except Unreadable:  # told when it is read
             continue
         if looks_like_coco(content):
-            used.append(path)
+            found.append(path)
             names += content.count(b'"file_name"')
             objects += content.count(b'"image_id"')
         elif stem(path) not in folder.by_stem and problem_of(content):
             damaged.append(path)
-    if not used:
+    if not found:
         return _damaged(damaged) if folder.data == folder.media else None
+    used = all_or_found(likely, looked_at, found)
+    names, objects = (number * len(used) // len(found) for number in (names, objects))
     annotated = min(names, len(folder.media))
     files = counted(len(used), "JSON file that lists", "JSON files that list")
     told = f"{files} {counted(objects, 'annotation')} of {counted(annotated, 'picture')}"

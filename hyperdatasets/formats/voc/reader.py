@@ -9,7 +9,8 @@ from hyperdatasets.formats.entry import Entry, MaskFile
 from hyperdatasets.formats.extension import add_frame_fields
 from hyperdatasets.formats.folder import Folder, Unreadable, name_of, posix, stem
 from hyperdatasets.formats.nearness import nearest
-from hyperdatasets.formats.reading import Evidence, Format, Reading, counted, sample
+from hyperdatasets.formats.reading import Evidence, Format, Reading, counted
+from hyperdatasets.formats.sampling import sample
 from hyperdatasets.formats.voc.documents import FOREIGN, Document, documents, looks_like_voc, root_of, segments_in
 from hyperdatasets.formats.voc.elements import own_of
 from hyperdatasets.formats.voc.image_sets import TWO_SPLITS, ImageSets

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from hyperdatasets.formats.entry import Entry, Item
 from hyperdatasets.formats.folder import Folder, Unreadable, name_of, parent, stem
 from hyperdatasets.formats.ledger import Kind, listed
-from hyperdatasets.formats.reading import Evidence, Format, Reading, counted, sample
+from hyperdatasets.formats.reading import Evidence, Format, Reading, counted
+from hyperdatasets.formats.sampling import sample
 from hyperdatasets.formats.suffixes import DOCUMENTS
 from hyperdatasets.formats.yolo.data_files import DataFile, DataFiles, first_words, has_line, look
 from hyperdatasets.formats.yolo.label_files import LabelFiles
