@@ -14,8 +14,10 @@ from urllib.parse import unquote, urlsplit
 from hyperdatasets.client.storage import local_path
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument
 from hyperdatasets.core.frames import Frame
+from hyperdatasets.formats.folder import Unreadable
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.many_files import ManyFiles
+from hyperdatasets.formats.text_parts import TextPart, exact_text, part_of
 from hyperdatasets.formats.writing import Output, Placed, Subject, Writer, WrittenFormat, file_safe
 from hyperdatasets.new_file import check_free, new_file, written
 
@@ -147,13 +149,16 @@ class PerSplit:
 class Names:
     """The names of pictures and masks in an export: unique, relative, with `/`."""
 
-    def __init__(self, form: WrittenFormat, prefix: str, *, in_folder: bool, ledger: Ledger) -> None:
+    def __init__(self, form: WrittenFormat, prefix: str, *, in_folder: bool, with_media: bool, ledger: Ledger) -> None:
         """
         Args:
             prefix: URIs below it keep their path, as `import --uri-prefix` reads them.
             in_folder: pictures get places in the export; else they are called by their path or URI.
+            with_media: files come along, so that a part of a text is a file of its own; else its name is that of the
+                whole file.
         """
         self._form, self._prefix, self._in_folder, self._ledger = form, prefix.rstrip("/"), in_folder, ledger
+        self._with_media = with_media
         self._given: dict[str, str] = {}  # URI -> name
         self._taken: set[str] = set()
 
@@ -166,12 +171,22 @@ class Names:
                 names[f"{source['id']}/{mask['id']}"] = self._named(mask["uri"], file_safe(mask["id"]), frame["id"])
         return names
 
+    def starts(self, frame: Frame) -> dict[str, int]:
+        """Source id -> where it starts in the file that its name means, in characters, if it is a part of it."""
+        if self._with_media:
+            return {}
+        return {source["id"]: part.start for source in frame["sources"] if (part := part_of(source["uri"]))}
+
     def _named(self, uri: str, folder: str, frame_id: str) -> str:
+        part = part_of(uri)
+        if part and not self._with_media:
+            return self._named(part.file, folder, frame_id)
         if uri not in self._given:
             name = self._relative(uri)
             if name is None and not self._in_folder:
                 return unquote(urlsplit(uri).path) if urlsplit(uri).scheme == "file" else uri
-            self._given[uri] = self._unique(name or f"{folder}/{_file_name(uri)}".lstrip("/"), frame_id)
+            name = name or f"{folder}/{_file_name(uri)}".lstrip("/")
+            self._given[uri] = self._unique(_name_of_part(name, part) if part else name, frame_id)
         return self._given[uri]
 
     def _relative(self, uri: str) -> str | None:
@@ -214,19 +229,27 @@ class Media:
         if target.exists() or target.is_symlink():
             return  # of a frame that came before
         try:
-            local = (
-                Path(local_path(uri))
-                if urlsplit(uri).scheme == "file"
-                else Path(self._fetch(frame.get("site", ""), uri))
-            )
+            part = part_of(uri)
+            local = self._local(frame, part.file if part else uri)
             target.parent.mkdir(parents=True, exist_ok=True)
-            if self._how == "link":
+            if part:
+                target.write_bytes(exact_text(local.read_bytes())[part.start : part.end].encode())
+            elif self._how == "link":
                 target.symlink_to(os.path.abspath(local.resolve(strict=True)))  # noqa: PTH100
             else:
                 shutil.copyfile(local, target)
-        except (OSError, HyperdatasetsError) as error:
+        except (OSError, HyperdatasetsError, Unreadable) as error:
             reason = getattr(error, "message", None) or getattr(error, "strerror", None) or str(error)
             self._ledger.lose("frames", frame["id"], "pictures that did not come along", f"{name}: {reason}")
+
+    def _local(self, frame: Frame, uri: str) -> Path:
+        """Raises HyperdatasetsError: the file cannot be had."""
+        return Path(local_path(uri) if urlsplit(uri).scheme == "file" else self._fetch(frame.get("site", ""), uri))
+
+
+def _name_of_part(name: str, part: TextPart) -> str:
+    path = PurePosixPath(name)
+    return str(path.with_name(f"{path.stem}-{part.start}-{part.end}.txt"))
 
 
 def _file_name(uri: str) -> str:

@@ -103,7 +103,7 @@ def export(
     in_folder = not form.single or bool(how.media) or bool(how.split_by)
     with opened(to, folder=in_folder) as output:
         reading = _Reading(client, subject, Ledger(how.format, writes=True), progress)
-        names = Names(form, how.uri_prefix, in_folder=in_folder, ledger=reading.ledger)
+        names = Names(form, how.uri_prefix, in_folder=in_folder, with_media=bool(how.media), ledger=reading.ledger)
         media = Media(how.media, output, local_copy, reading.ledger)
         start = form.start if form.divides or not how.split_by else partial(PerSplit, form)
         writer: Writer = start(output, reading.subject(), reading.ledger)
@@ -111,7 +111,7 @@ def export(
         for key, frame in reading.frames():
             named = names.of(frame)
             media.put(frame, named)
-            writer.add(Placed(frame, named, parts.of(frame), key))
+            writer.add(Placed(frame, named, parts.of(frame), key, names.starts(frame)))
         writer.finish()
     told(reading.ledger, stacklevel=4)
     return reading.ledger

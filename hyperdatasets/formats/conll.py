@@ -25,7 +25,8 @@ from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.reading import Evidence, Format, Reading, counted
 from hyperdatasets.formats.sampling import all_or_found, sample
 from hyperdatasets.formats.split_names import split_of_file
-from hyperdatasets.formats.suffixes import DOCUMENTS
+from hyperdatasets.formats.suffixes import DOCUMENTS, TAGGED_TEXTS
+from hyperdatasets.formats.text_parts import exact_text
 
 UNREADABLE = "a CoNLL file that cannot be read"
 NOT_TAGGED = "text files whose lines mostly have no token and tag, not read"
@@ -33,10 +34,6 @@ COLUMNS = "cells between token and tag (such as parts of speech), which have no 
 TOO_MANY = f"entities beyond the {MAX_ANNOTATIONS} that a frame may have"
 TWO_SIGNS = "positions count each line end of this file as two characters (CRLF)"
 SCHEME = "the file tags in IOB1: B- only where two entities of a kind meet"
-_SUFFIXES = (
-    ".txt", ".conll", ".conll03", ".conll2003", ".iob", ".iob2", ".bio", ".bioes", ".ner", ".tsv", ".tags", ".train",
-    ".dev", ".valid", ".test", ".testa", ".testb", ".data",
-)  # fmt: skip
 _HEAD = 1 << 14  # bytes
 _MOST = 0.8  # of the lines of a file
 _HALF = 0.5
@@ -53,7 +50,7 @@ def _recognise(folder: Folder) -> Evidence | None:
 
 
 def _likely(folder: Folder) -> list[str]:
-    return folder.with_suffix(*_SUFFIXES)
+    return folder.with_suffix(*TAGGED_TEXTS)
 
 
 def _is_conll(folder: Folder, path: str) -> bool:
@@ -74,7 +71,7 @@ def _rows(folder: Folder, path: str) -> list[list[str]]:
     """The cells of the lines at the beginning; none if they are no text."""
     try:
         head = folder.head(path, _HEAD)
-        lines = _decoded(head, whole=False).removeprefix("\ufeff").split("\n")
+        lines = exact_text(head, whole=False).removeprefix("\ufeff").split("\n")
     except Unreadable:
         return []
     if len(head) == _HEAD:
@@ -93,7 +90,7 @@ def _read(reading: Reading) -> Iterator[Entry]:
     for path in found:
         reading.used.add(path)
         try:
-            text = _decoded(reading.folder.read(path), whole=True)
+            text = exact_text(reading.folder.read(path))
         except Unreadable as error:
             reading.ledger.unreadable(path, UNREADABLE, str(error))
             yield Entry(path, split=split_of_file(path))
@@ -149,19 +146,6 @@ def _tell(path: str, ledger: Ledger, bad: Bad) -> None:
         ledger.notice("spans", place, bad.reason, bad.detail)
     else:
         ledger.lose("table rows", place, bad.reason, bad.detail)
-
-
-def _decoded(content: bytes, *, whole: bool) -> str:
-    """The text with its line ends as they are, so that positions are those of the file.
-
-    Raises:
-        Unreadable: it is in another encoding.
-    """
-    encoding = "utf-16" if content[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8"
-    try:
-        return content.decode(encoding, "strict" if whole else "ignore")
-    except UnicodeDecodeError as error:
-        raise Unreadable(f"is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
 
 
 FORMAT = Format("conll", "CoNLL: a token and its tag per line", _recognise, _read)

@@ -18,7 +18,7 @@ from hyperdatasets.formats.labelstudio_shapes import Size
 from hyperdatasets.formats.media import UnreadableMedia, probe
 from hyperdatasets.formats.reading import Evidence, Format, Reading, counted
 from hyperdatasets.formats.sampling import all_or_found, beginning_with, few
-from hyperdatasets.formats.suffixes import PICTURES
+from hyperdatasets.formats.suffixes import PICTURES, TAGGED_TEXTS
 
 BROKEN = "Label Studio files that cannot be read"
 NO_TASK = "entries that are no tasks"
@@ -34,7 +34,7 @@ PERSON = "annotators, kept by their number; names and addresses are left out"
 NO_MODEL = "predictions without `model_version`, kept with the origin `unknown model`"
 MEDIA_KEYS = ("image", "img", "audio", "video", "text", "document", "url", "file")
 """Names of data that mostly are files, in this order; then any other."""
-TEXT_SUFFIXES = (".txt", ".text", ".md")
+TEXT_SUFFIXES = (*TAGGED_TEXTS, ".text", ".md")
 _LONGEST = 4_096  # characters of a name
 _UPLOAD = re.compile(r"[0-9a-f]{8}-(?=.)")
 _OF_TASK = frozenset({"data", "annotations", "completions", "predictions", "drafts", "meta"})

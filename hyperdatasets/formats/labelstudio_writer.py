@@ -38,6 +38,10 @@ GROUPS = "groups, written as a task for each source"
 UNSEEN = "labels, spans and shapes kept under `hyperdatasets`, since Label Studio has no place for them"
 POINTS = "several key points of a ROI, which Label Studio sees as a region for each"
 APART = "ROIs that come apart and have no place in Label Studio"
+WHOLE_FILE = (
+    "parts of a text, written as tasks about the whole file, with spans from its beginning; `--media copy` writes each "
+    "part as a file"
+)
 _FARTHEST = 1e12  # pixels; percent of what lies beyond may be infinite
 _KEYS: Mapping[Medium, str] = {"picture": "image", "recording": "audio", "text": "text"}
 
@@ -63,12 +67,14 @@ class LabelStudioWriter:
 
     def _add_task(self, placed: Placed, frame: Frame, *, first: bool) -> None:
         source = frame["sources"][0]
+        start = placed.starts.get(source["id"])
         key: Hashable = (placed.key, source["id"]) if placed.key is not None else object()
         made: dict[str, int] | None = {} if placed.key is None else None
         results, apart = [], []
         for annotation in frame.get("annotations", ()):
             if source["id"] not in annotation.get("sources", [source["id"]]):
                 continue
+            annotation = _moved(annotation, start or 0)  # noqa: PLW2901  # as it comes back
             found = self._results(annotation, without_default_id(annotation, made), source, frame["id"])
             results += [(annotation.get("origin", ""), each) for each in found]
             apart += [] if found else [annotation]
@@ -77,6 +83,8 @@ class LabelStudioWriter:
         if key not in self._waiting:
             self._ledger.keep("frames", 1 if first else 0)
             lose_source_fields(source, frame["id"], self._ledger)
+            if start is not None:
+                self._ledger.notice("frames", frame["id"], WHOLE_FILE)
             self._waiting.add(key, orjson.dumps(_task(placed, frame, apart if first else ())))
         else:
             for annotation in apart:
@@ -129,6 +137,15 @@ class LabelStudioWriter:
             self._stream.write(orjson.dumps(_whole(orjson.loads(task), map(orjson.loads, results))))
         self._stream.write(b"\n]\n" if len(self._waiting) else b"[]\n")
         self._waiting.close()
+
+
+def _moved(annotation: Annotation, by: int) -> Annotation:
+    """The same with its span moved."""
+    geometry = annotation.get("geometry", {})
+    if not by or "span" not in geometry:
+        return annotation
+    start, end = geometry["span"]
+    return {**annotation, "geometry": {**geometry, "span": [start + by, end + by]}}
 
 
 def _whole(task: dict[str, Any], results: Any) -> dict[str, Any]:

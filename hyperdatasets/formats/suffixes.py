@@ -11,6 +11,11 @@ VIDEOS = frozenset({".mp4", ".m4v", ".mkv", ".webm", ".avi", ".mov", ".mpg", ".m
 SCANS = frozenset({".dcm", ".dicom", ".nii", ".nii.gz"})
 POINTS = frozenset({".pcd", ".ply"})
 ANNOTATIONS = frozenset({".xml", ".json", ".jsonl", ".yaml", ".yml", ".names", ".parquet", ".arrow", ".feather"})
+TAGGED_TEXTS = (
+    ".txt", ".conll", ".conll03", ".conll2003", ".iob", ".iob2", ".bio", ".bioes", ".ner", ".tsv", ".tags", ".train",
+    ".dev", ".valid", ".test", ".testa", ".testb", ".data",
+)  # fmt: skip
+"""Texts that may have a token and its tag in each line."""
 TABLES = frozenset({".csv", ".tsv", ".xlsx", ".xls"})
 ARCHIVES = frozenset({
     ".zip", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".7z", ".rar", ".zst", ".lz4",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from hyperdatasets.core.frames import Frame
@@ -38,12 +39,14 @@ class Placed(NamedTuple):
         names: source id, or `source id/mask id` -> path of the file in the export, with `/`; unique.
         split: the part it belongs to; empty = none.
         key: what it is known by where a frame comes several times, each time with some of its ROIs; else None.
+        starts: source id -> where it starts in the file that its name means, in characters, if it is a part of it.
     """
 
     frame: Frame
     names: Mapping[str, str]
     split: str = ""
     key: Hashable = None
+    starts: Mapping[str, int] = MappingProxyType({})
 
 
 class Output(Protocol):

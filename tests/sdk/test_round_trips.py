@@ -23,6 +23,7 @@ from hyperdatasets import testing
 from hyperdatasets.client.importing import Measured, import_frames, measure
 from hyperdatasets.core.errors import AlreadyExists, InvalidArgument, NotFound
 from hyperdatasets.formats.folder import Folder
+from hyperdatasets.formats.labelstudio_writer import WHOLE_FILE
 from hyperdatasets.formats.ledger import Ledger
 from tests.unit.annotation_tools import ELSEWHERE, HEIGHT, PLANE, WIDTH, frames, picture
 from tests.unit.test_format_yolo import _OF_TASK
@@ -409,3 +410,62 @@ def _names(version: hd.DatasetVersion, place: Path, **more: Any) -> dict[str, st
     version.export(place, format="coco", **more)
     (file,) = [place] if place.is_file() else (place / "annotations").iterdir()
     return {image["coco_url"]: image["file_name"] for image in json.loads(file.read_text())["images"]}
+
+
+CONLL = "-DOCSTART- O\n\nDvořák B-PER\nwrote O\n\n-DOCSTART- O\n\nAda B-PER\nruns O\n\n"
+
+
+def _documents(folder: Path) -> hd.DatasetVersion:
+    """Two frames that are parts of one text."""
+    folder.mkdir()
+    (folder / "a.conll").write_bytes(b"\xef\xbb\xbf" + CONLL.encode())
+    return brought(folder)[0]
+
+
+def spans(version: hd.DatasetVersion, folder: Path) -> list[str]:
+    """The texts of all spans, by the files of an export."""
+    found = []
+    for frame in version.frames():
+        plain: Any = frame.to_plain()
+        text = (folder / plain["sources"][0]["uri"].rpartition("/")[2]).read_bytes().decode()
+        found += [text[slice(*each["geometry"]["span"])] for each in plain["annotations"]]
+    return sorted(found)
+
+
+@pytest.mark.parametrize("media", ["copy", "link"])
+def test_parts_of_a_text_come_along_as_files(tmp_path: Path, media: str) -> None:
+    version, out = _documents(tmp_path / "in"), tmp_path / "out"
+    ledger = exported(version, out, "labelstudio", media=media)
+    assert ledger.complete
+    tasks = json.loads((out / "tasks.json").read_text())
+    assert len(tasks) == len({task["data"]["text"] for task in tasks}) == 2
+    for task in tasks:
+        text = (out / task["data"]["text"]).read_bytes().decode()
+        (result,) = task["annotations"][0]["result"]
+        value = result["value"]
+        assert text[value["start"] : value["end"]] == result["hyperdatasets"]["meta"]["text"]
+    again, _ = brought(out, format="labelstudio")
+    assert (again.frame_count, spans(again, out / "images")) == (2, ["Ada", "Dvořák"])
+
+
+@pytest.mark.parametrize("prefixed", [False, True])
+def test_parts_of_a_text_without_files_are_spans_of_the_whole_file(tmp_path: Path, *, prefixed: bool) -> None:
+    version = _documents(tmp_path / "in")
+    prefix = {"uri_prefix": (tmp_path / "in").as_uri()} if prefixed else {}
+    ledger = version.export(tmp_path / "in" / "tasks.json", format="labelstudio", **prefix)
+    assert {note.reason for note in ledger.notes} == {WHOLE_FILE}
+    tasks = json.loads((tmp_path / "in" / "tasks.json").read_text())
+    whole = (tmp_path / "in" / "a.conll").read_bytes().decode()
+    assert {task["data"]["text"] for task in tasks} == {"a.conll" if prefixed else str(tmp_path / "in" / "a.conll")}
+    values = [task["annotations"][0]["result"][0]["value"] for task in tasks]
+    assert sorted(whole[each["start"] : each["end"]] for each in values) == ["Ada", "Dvořák"]
+    again, _ = brought(tmp_path / "in", format="labelstudio")
+    assert (again.frame_count, spans(again, tmp_path / "in")) == (1, ["Ada", "Dvořák"])
+
+
+def test_a_part_of_a_text_that_cannot_be_read_does_not_come_along(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes("Köln".encode("latin-1"))
+    uri = f"{(tmp_path / 'a.txt').as_uri()}#char=0,2"
+    version = published([{"sources": [{"id": "default", "uri": uri, "content_type": "text/plain"}]}])
+    ledger = exported(version, tmp_path / "out", "labelstudio", media="copy")
+    assert {note.reason for note in ledger.losses()} == {"pictures that did not come along"}
