@@ -6,6 +6,7 @@ import csv
 import json
 import wave
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from hyperdatasets.formats import folder_labels, imagefolder, metadata_files, ro
 from hyperdatasets.formats.file_rows import NO_FILE, SEVERAL, TWICE
 from hyperdatasets.formats.folder import Folder
 from hyperdatasets.formats.imagefolder import FORMAT
+from hyperdatasets.formats.ledger import Ledger
 from tests.reference.format_runs import Run, picture, read_all, text
 
 
@@ -341,8 +343,6 @@ def test_a_metadata_file_without_names_of_files_is_none(tmp_path: Path) -> None:
 
 @given(st.lists(st.text("0123456789.eE+-aN", max_size=6), min_size=1, max_size=4))
 def test_typed_cells_lose_no_character(cells: list[str]) -> None:
-    from hyperdatasets.formats.ledger import Ledger
-
     ledger = Ledger()
     for cell, value in zip(cells, typed_text.typed(cells, "x", ledger), strict=True):
         if isinstance(value, str):
@@ -351,7 +351,39 @@ def test_typed_cells_lose_no_character(cells: list[str]) -> None:
             assert not cell or ledger.notes
         else:
             assert float(cell) == value
+            assert repr(value) == cell or ledger.notes
             assert not cell.lstrip("-").startswith("0") or cell.lstrip("-")[1:2] in {"", ".", "e", "E"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "values", "reason"),
+    [
+        (["1.1", "1.10", "2.0"], ["1.1", "1.10", "2.0"], typed_text.AMBIGUOUS),
+        (["1.2", "1.10"], ["1.2", "1.10"], typed_text.AMBIGUOUS),
+        (["1e-5", "1.0e-5"], ["1e-5", "1.0e-5"], typed_text.AMBIGUOUS),
+        (["0.0", "0.00"], ["0.0", "0.00"], typed_text.AMBIGUOUS),
+        (["0.50", "1.25", "12"], [0.5, 1.25, 12], typed_text.SHORTENED),
+        (["0.50", "0.50"], [0.5, 0.5], typed_text.SHORTENED),
+        (["1.5e3", "2.0"], [1500.0, 2.0], typed_text.SHORTENED),
+        (["0.5", "-2.25", "2.0", "1"], [0.5, -2.25, 2.0, 1], ""),
+        (["9007199254740993.0"], ["9007199254740993.0"], ""),
+        (["1", "1.0"], [1, 1.0], ""),
+        (["True", "FALSE"], [True, False], ""),
+        (["True", "TRUE", "false"], [True, True, False], typed_text.SPELLINGS),
+        (["0.50", "NA"], [0.5, None], typed_text.MISSING),
+    ],
+)
+def test_different_numbers_stay_different(cells: list[str], values: list[Any], reason: str) -> None:
+    ledger = Ledger()
+    found = typed_text.typed(cells, "x", ledger)
+    assert list(map(repr, found)) == list(map(repr, values))
+    assert reason in {note.reason for note in ledger.notes} if reason else not ledger.notes
+
+
+def test_numbers_that_lose_their_notation_are_counted() -> None:
+    ledger = Ledger()
+    typed_text.typed(["0.50", "0.50", "1.25", ""], "x", ledger)
+    assert [(note.reason, note.detail, note.count) for note in ledger.notes] == [(typed_text.SHORTENED, "`0.50`", 2)]
 
 
 @pytest.mark.parametrize(
