@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from hyperdatasets.client.storage import local_path
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument
 from hyperdatasets.core.frames import Frame
-from hyperdatasets.formats.folder import Unreadable
+from hyperdatasets.core.uri import split as uri_parts
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.many_files import ManyFiles
 from hyperdatasets.formats.text_parts import TextPart, exact_text, part_of
@@ -184,7 +184,7 @@ class Names:
         if uri not in self._given:
             name = self._relative(uri)
             if name is None and not self._in_folder:
-                return unquote(urlsplit(uri).path) if urlsplit(uri).scheme == "file" else uri
+                return unquote(uri_parts(uri).path) if uri_parts(uri).scheme == "file" else uri
             name = name or f"{folder}/{_file_name(uri)}".lstrip("/")
             self._given[uri] = self._unique(_name_of_part(name, part) if part else name, frame_id)
         return self._given[uri]
@@ -193,7 +193,8 @@ class Names:
         if not self._prefix or not uri.startswith(f"{self._prefix}/"):
             return None
         name = unquote(uri.removeprefix(f"{self._prefix}/").partition("#")[0])
-        return name if name and ".." not in name.split("/") and not name.startswith("/") else None
+        fine = name and ".." not in name.split("/") and not name.startswith("/") and min(name) >= " "
+        return name if fine else None
 
     def _unique(self, name: str, frame_id: str) -> str:
         path, number, unique = PurePosixPath(name), 2, name
@@ -226,9 +227,9 @@ class Media:
 
     def _put(self, frame: Frame, uri: str, name: str) -> None:
         target = cast("FolderOutput", self._output).folder / name
-        if target.exists() or target.is_symlink():
-            return  # of a frame that came before
         try:
+            if target.exists() or target.is_symlink():
+                return  # of a frame that came before
             part = part_of(uri)
             local = self._local(frame, part.file if part else uri)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -238,13 +239,13 @@ class Media:
                 target.symlink_to(os.path.abspath(local.resolve(strict=True)))  # noqa: PTH100
             else:
                 shutil.copyfile(local, target)
-        except (OSError, HyperdatasetsError, Unreadable) as error:
+        except (OSError, HyperdatasetsError, ValueError) as error:  # ValueError: no path at all, or no text
             reason = getattr(error, "message", None) or getattr(error, "strerror", None) or str(error)
             self._ledger.lose("frames", frame["id"], "pictures that did not come along", f"{name}: {reason}")
 
     def _local(self, frame: Frame, uri: str) -> Path:
         """Raises HyperdatasetsError: the file cannot be had."""
-        return Path(local_path(uri) if urlsplit(uri).scheme == "file" else self._fetch(frame.get("site", ""), uri))
+        return Path(local_path(uri) if uri_parts(uri).scheme == "file" else self._fetch(frame.get("site", ""), uri))
 
 
 def _name_of_part(name: str, part: TextPart) -> str:
@@ -253,5 +254,5 @@ def _name_of_part(name: str, part: TextPart) -> str:
 
 
 def _file_name(uri: str) -> str:
-    parts = urlsplit(uri)
-    return PurePosixPath(unquote(parts.path)).name or "picture"
+    name = PurePosixPath(unquote(uri_parts(uri).path)).name
+    return "".join("_" if ord(char) < 32 else char for char in name) or "picture"

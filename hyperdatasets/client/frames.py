@@ -9,14 +9,15 @@ import tempfile
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from datetime import UTC, datetime
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple, cast
-from urllib.parse import urlsplit
 
 from hyperdatasets.client import storage
 from hyperdatasets.core.errors import DestinationFailed, InvalidFrame, NoLocalSource, NotFound, SourceUnreadable
 from hyperdatasets.core.frames import Frame
 from hyperdatasets.core.normalise import normalise, normalise_annotation
+from hyperdatasets.core.uri import split as uri_parts
 
 _TIMEOUT_S = 60
 DEFAULT = "default"  # the name of the source of a single frame
@@ -439,7 +440,7 @@ def read_uri(uri: str) -> bytes:
     Raises:
         SourceUnreadable: with the reason.
     """
-    parts = urlsplit(uri)
+    parts = uri_parts(uri)
     try:
         if parts.scheme in {"http", "https"}:
             with urllib.request.urlopen(uri, timeout=_TIMEOUT_S) as answer:  # noqa: S310  # the scheme was looked at
@@ -448,7 +449,7 @@ def read_uri(uri: str) -> bytes:
             return Path(urllib.request.url2pathname(parts.path) if parts.scheme else uri).read_bytes()
         if parts.scheme in storage.REMOTE and "::" not in uri:
             return storage.read(uri, MAX_REMOTE)
-    except (OSError, ValueError, DestinationFailed) as error:
+    except (OSError, ValueError, HTTPException, DestinationFailed) as error:
         raise SourceUnreadable(f"{uri}: cannot be read: {error}") from None
     raise SourceUnreadable(
         f"{uri}: only file://, http://, https:// and {'://, '.join(storage.REMOTE)}:// are read here"
@@ -464,7 +465,7 @@ def local_copy(site: str, uri: str) -> str:
     """
     if site:
         raise NoLocalSource(f"the bytes of site `{site}` come from its node: `view.open()` there")
-    parts = urlsplit(uri)
+    parts = uri_parts(uri)
     if parts.scheme in {"", "file"}:
         path = Path(urllib.request.url2pathname(parts.path) if parts.scheme else uri)
         if not path.exists():
@@ -478,7 +479,7 @@ def _cached(key: str, content: Any) -> str:
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.stat().st_uid != os.getuid():
         raise SourceUnreadable(f"{folder} belongs to somebody else; set TMPDIR to a folder of your own")
-    path = folder / (hashlib.sha256(key.encode()).hexdigest()[:32] + Path(urlsplit(key).path).suffix[:10])
+    path = folder / (hashlib.sha256(key.encode()).hexdigest()[:32] + Path(uri_parts(key).path).suffix[:10])
     if not path.exists():
         data = content()
         with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 from hyperdatasets.core.errors import DestinationFailed, InvalidArgument, Unimplemented
+from hyperdatasets.core.uri import split as uri_parts
 
 try:
     import fsspec
@@ -28,7 +28,7 @@ def join(destination: str, name: str) -> str:
     Raises:
         InvalidArgument: nothing can be put there.
     """
-    scheme = urlsplit(destination).scheme
+    scheme = uri_parts(destination).scheme
     if scheme in {"", "file"}:
         folder = Path(local_path(destination)).expanduser().absolute()
         return (folder / name).as_uri() if name else f"{folder.as_uri().rstrip('/')}/"
@@ -39,7 +39,7 @@ def join(destination: str, name: str) -> str:
 
 def local_path(uri: str) -> str:
     """The path of a `file://` URI; a path stays as it is."""
-    parts = urlsplit(uri)
+    parts = uri_parts(uri)
     return urllib.request.url2pathname(parts.path) if parts.scheme == "file" else uri
 
 
@@ -63,7 +63,7 @@ def digest(uri: str) -> str:
 
 def put(local: Path, uri: str) -> None:
     with _at(uri) as (files, path):
-        if urlsplit(uri).scheme == "file":
+        if uri_parts(uri).scheme == "file":
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         files.put_file(str(local), path)
 
@@ -85,7 +85,7 @@ def _at(uri: str) -> Iterator[tuple[Any, str]]:
     """The file system of a URI and the path in it; what goes wrong there as one kind of error."""
     if fsspec is None:
         raise Unimplemented("this needs the extra `uploads`: pip install 'hyperdatasets[uploads]'")
-    scheme = urlsplit(uri).scheme
+    scheme = uri_parts(uri).scheme
     try:
         yield fsspec.filesystem(scheme), local_path(uri)
     except ImportError as error:

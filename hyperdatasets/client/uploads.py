@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
 
 from hyperdatasets.client import storage
 from hyperdatasets.client.bulk import FailedFrame
@@ -31,6 +30,7 @@ from hyperdatasets.core.errors import (
     RawDataBelongsToSite,
     SourceUnreadable,
 )
+from hyperdatasets.core.uri import split as uri_parts
 from hyperdatasets.v1 import dataset_service_pb2 as pb
 from hyperdatasets.v1 import version_service_pb2 as versions_pb
 
@@ -100,7 +100,7 @@ class Uploader:
                 yield index, _moved(frame, self._placed)
 
     def _is_local(self, uri: str) -> bool:
-        return urlsplit(uri).scheme in {"", "file"} and not uri.startswith(self._base)
+        return uri_parts(uri).scheme in {"", "file"} and not uri.startswith(self._base)
 
     def _target(self, uri: str) -> _File | SourceUnreadable:
         """Where a file goes: under its own name, or if something else is there with its digest in the name."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
+from hyperdatasets.core.uri import split as uri_parts
 from hyperdatasets.formats.described import Described, split_of_subset
 from hyperdatasets.formats.entry import Entry
 from hyperdatasets.formats.extension import OWN, UNREADABLE, add_frame_fields
@@ -293,7 +294,7 @@ class _Probed:
 
 def _names(value: str) -> Iterator[str]:
     """What the file of a value may be called: as it is, less its address, less the prefix of an upload."""
-    parts = urlsplit(value) if "://" in value else None
+    parts = uri_parts(value) if "://" in value else None
     local = parse_qs(value.partition("?")[2]).get("d", [""])[0] if "/data/local-files/" in value else ""
     path = local or unquote(parts.path if parts else value)
     for each in dict.fromkeys((path, value)):

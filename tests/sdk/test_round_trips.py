@@ -469,3 +469,12 @@ def test_a_part_of_a_text_that_cannot_be_read_does_not_come_along(tmp_path: Path
     version = published([{"sources": [{"id": "default", "uri": uri, "content_type": "text/plain"}]}])
     ledger = exported(version, tmp_path / "out", "labelstudio", media="copy")
     assert {note.reason for note in ledger.losses()} == {"pictures that did not come along"}
+
+
+@pytest.mark.parametrize("uri", ["https://[docs/a.png", "http://℀.example/a.png", "file:///a%00b.png"])
+def test_a_uri_that_is_none_stops_no_export(tmp_path: Path, uri: str) -> None:
+    version = published([{"sources": [{**source_of("a.png"), "uri": uri}]}])
+    for form in FORMATS:
+        assert exported(version, tmp_path / form, form).frames["written"] == 1
+    ledger = exported(version, tmp_path / "out", "coco", media="copy")
+    assert {note.reason for note in ledger.losses()} == {"pictures that did not come along"}

@@ -723,3 +723,11 @@ def test_what_somebody_changed_after_the_export_is_taken(tmp_path: Path) -> None
     assert told(ledger, "noticed") == [
         ("key points", "annotations that were changed after their export; what the format itself says is taken", 2)
     ]
+
+
+@pytest.mark.parametrize("value", ["https://[docs", "http://℀.example/a", "://", "/data/local-files/?d=%", "a%ff\x00"])
+def test_texts_that_look_like_addresses_are_data(tmp_path: Path, value: str) -> None:
+    export(tmp_path, task(data={"image": "a.png", "note": value}), task(data={"note": value, "image": "gone.png"}))
+    frames, ledger = read_all(tmp_path, FORMAT)
+    assert frames["a.png"]["meta"]["note"] == value
+    assert told(ledger, "lost") == [("frames", "files that are described, but are not in the folder", 1)]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, BinaryIO
-from urllib.parse import urlsplit
 
 import orjson
 
 from hyperdatasets.core.frames import Annotation, Frame, Source
 from hyperdatasets.core.mapping import label_ids
 from hyperdatasets.core.normalise import default_id
+from hyperdatasets.core.uri import split as uri_parts
 from hyperdatasets.formats.coco.annotation import read_annotation, sealed, written
 from hyperdatasets.formats.coco.image import meta_of, split_in
 from hyperdatasets.formats.coco.shapes import numbers
@@ -113,7 +113,7 @@ class _File:
             image |= {"width": source["width"], "height": source["height"]}
         else:
             self._ledger.notice("frames", frame["id"], "pictures whose width and height are not known")
-        if urlsplit(source["uri"]).scheme in {"http", "https"}:
+        if uri_parts(source["uri"]).scheme in {"http", "https"}:
             image["coco_url"] = source["uri"]
         image |= {key: value for key, value in frame.get("meta", {}).items() if key not in _OF_IMAGE}
         own = _own(placed, source, image, apart if first else ())
