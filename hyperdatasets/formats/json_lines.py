@@ -49,11 +49,11 @@ def lines(folder: Folder, path: str) -> Iterator[Line]:
 
 
 def first_values(folder: Folder, path: str) -> list[Any]:
-    """What the first lines of a file hold; lines that are no JSON are left out."""
+    """What the first lines of a file hold; lines that are no JSON are left out; nothing if it cannot be read."""
     try:
         with folder.open(path) as file:
             first = [_line(path, content) for content in _first_lines(file, folder.head(path, 2)) if content.strip()]
-    except OSError:
+    except (OSError, Unreadable):
         return []
     return [line.value for line in first if not line.error]
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from hyperdatasets.core.errors import InvalidArgument, NotFound
 from hyperdatasets.core.normalise import normalise
+from hyperdatasets.formats import registry
 from hyperdatasets.formats.croissant_document import descriptions
 from hyperdatasets.formats.folder import Folder
 from hyperdatasets.formats.intake import Intake, Options
@@ -372,3 +373,22 @@ def test_a_crowd_of_any_size_is_not_opened(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(Folder, "open", counted)
     assert Intake(Folder(tmp_path), Options()).ledger.format == "coco"
     assert len(opened) < 1_000
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe\x00\xd8\x41", b"\xfe\xff\xd8\x00", b"\xff\xfe", b"\xff\xff\x00", b"\x00"]
+)
+@pytest.mark.parametrize("name", [
+    "x.jsonl", "x.json", "x.xml", "x.yaml", "x.names", "x.txt", "classes.txt", "x.csv", "metadata.csv", "x.parquet",
+    "metadata.jsonl", "x.conll", "labelmap.txt", "labels/a.txt", "ImageSets/Main/train.txt", "x.data", "a.json",
+    "class_dict.csv", "metadata.json", "x.feather", "Annotations/a.xml", "train.txt", "obj.data", "data.yaml",
+])  # fmt: skip
+def test_a_damaged_text_stops_no_run(tmp_path: Path, name: str, content: bytes) -> None:
+    put(tmp_path, "a.jpg", "b.jpg")
+    write(tmp_path / name, content)
+    for format_name in ("auto", *registry.READ):
+        try:
+            found, _ = read(tmp_path, format_name)
+        except InvalidArgument:
+            continue
+        assert {"a.jpg", "b.jpg"} >= found.keys() - {name}
