@@ -191,7 +191,8 @@ class _Parts:
         field_name = self._how.split_by
         if not field_name:
             meta = frame.get("meta", {})
-            split = meta.get("split", meta.get("site", {}).get("split"))
+            site = meta.get("site")
+            split = meta.get("split", site.get("split") if isinstance(site, dict) else None)
             return split if isinstance(split, str) and not self._form.file_for_each_split else ""
         values = list(dict.fromkeys(_values(frame, field_name.split("."))))
         if not values:

@@ -478,3 +478,10 @@ def test_a_uri_that_is_none_stops_no_export(tmp_path: Path, uri: str) -> None:
         assert exported(version, tmp_path / form, form).frames["written"] == 1
     ledger = exported(version, tmp_path / "out", "coco", media="copy")
     assert {note.reason for note in ledger.losses()} == {"pictures that did not come along"}
+
+
+@pytest.mark.parametrize("site", ["munich", 5, True, ["a"], {"split": 3}, {}])
+def test_metadata_about_the_site_may_be_anything(tmp_path: Path, site: Any) -> None:
+    version = published([{"sources": [source_of("a.png")], "meta": {"site": site}}])
+    for form in FORMATS:
+        assert exported(version, tmp_path / form, form).frames["written"] == 1
