@@ -209,7 +209,9 @@ def test_lines_that_do_not_fit_kpt_shape_are_lost(tmp_path: Path, line: str, fou
     assert note.detail == f"expected 4 or 10 numbers after the class, found {found}"
 
 
-@pytest.mark.parametrize("data", ["kpt_shape: 17", "task: pose"])
+@pytest.mark.parametrize(
+    "data", ["kpt_shape: 17", "task: pose", f"kpt_shape: [00000000{'9' * 5_000}, 3]", "kpt_shape: [\u0662, 3]"]
+)
 def test_key_points_of_an_unknown_number_are_lost(tmp_path: Path, data: str) -> None:
     lines = "0 .5 .5 .2 .4 .4 .4 .5 .5\n0 .5 .5 .2 .4 .4 .4 2 .5 .5 2\n1 .5 .5 .2 .2\n"
     found, ledger = run(tmp_path, lines, f"names: [cat, dog]\n{data}\n")
@@ -260,6 +262,7 @@ def test_a_rotated_box_with_confidence_and_track(tmp_path: Path) -> None:
     ("kpt_shape: 17", "it is `17`"), ("kpt_shape: [2, 4]", "it is a list: 2, 4"),
     ("kpt_shape: []", "it is an empty list"),
     ("kpt_shape: {a: 1}", "it is empty, or has keys of its own"),
+    ("kpt_names: {1234567890: [nose]}", "`1234567890`"),
     ("kpt_names: nose", "it is `nose`"), ("kpt_names: {a: [nose]}", "`a`"), ("kpt_names: {0: nose}", "`0`"),
     ("train: {a: images}", "`train`: it is empty, or has keys of its own"),
     ("train: [images, [x]]", "`train`: it is a list: images, "),

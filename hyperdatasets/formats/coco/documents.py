@@ -23,6 +23,7 @@ _LIST = re.compile(rb"\s*:\s*\[")
 _RESULT = re.compile(rb'^\s*\[\s*\{[^{}\[\]]*"image_id"\s*:|^\s*\[\s*\{.{0,2000}?"image_id"\s*:', re.DOTALL)
 _OBJECTS = re.compile(rb"\s*:\s*\[\s*\{")
 _LONG_NUMBER = re.compile(rb"(?<![.\d])\d{19}")
+_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,999}")  # a text that is longer is no number, and Python reads none
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _PIECE = 1 << 24  # bytes looked through at once
 
@@ -118,7 +119,7 @@ def id_of(value: Any) -> Id:
         return int(value)
     if isinstance(value, str):
         text = value.strip()
-        return int(text) if text.isascii() and text.lstrip("-").isdigit() and str(int(text)) == text else text
+        return int(text) if _WHOLE.fullmatch(text) else text
     return repr(value)
 
 

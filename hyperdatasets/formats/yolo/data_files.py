@@ -209,7 +209,7 @@ def _names(reading: Reading, path: str, node: object) -> dict[int, str]:
     elif (pairs := mapping_in(node)) is not None:
         for key, value in pairs:
             name = scalar_in(value)
-            if not (key.isascii() and key.isdigit() and len(key) < 10 and name):
+            if not (_is_number(key) and name):
                 reading.ledger.notice("attributes", path, BAD_NAMES, f"`{key[:40]}`")
             else:
                 if int(key) in names:
@@ -222,6 +222,10 @@ def _names(reading: Reading, path: str, node: object) -> dict[int, str]:
             return _list(reading, found[0])
         reading.ledger.unreadable(path, BROKEN, f"`names` is no list and no file: {named[:60]}")
     return names
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10
 
 
 def _tell_shared(reading: Reading, path: str, names: Mapping[int, str]) -> None:
@@ -237,8 +241,8 @@ def _add_points(reading: Reading, data: DataFile, content: Mapping[str, object])
     shape = scalars_in(content.get("kpt_shape"))
     data.pose = "kpt_shape" in content or data.task == "pose"
     if "kpt_shape" in content:
-        if shape and len(shape) == 2 and shape[0].isdecimal() and shape[1] in {"2", "3"} and (
-            0 < int(shape[0][:9]) <= _MAX_POINTS
+        if shape and len(shape) == 2 and _is_number(shape[0]) and shape[1] in {"2", "3"} and (
+            0 < int(shape[0]) <= _MAX_POINTS
         ):  # fmt: skip
             data.points = int(shape[0]), int(shape[1])
         else:
@@ -253,8 +257,8 @@ def _add_point_names(reading: Reading, data: DataFile, node: object) -> None:
     elif scalar_in(node):
         reading.ledger.notice("attributes", data.path, BAD_POINT_NAMES, _in_words(node))
     for key, value in mapping_in(node) or ():
-        if key.isascii() and key.isdigit() and (names := scalars_in(value)):
-            data.point_names[int(key[:9])] = names
+        if _is_number(key) and (names := scalars_in(value)):
+            data.point_names[int(key)] = names
         else:
             reading.ledger.notice("attributes", data.path, BAD_POINT_NAMES, f"`{key[:40]}`")
 
