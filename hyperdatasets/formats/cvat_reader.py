@@ -14,7 +14,7 @@ from hyperdatasets.formats.cvat_shapes import KINDS
 from hyperdatasets.formats.cvat_video import add_tracks
 from hyperdatasets.formats.described import Described, split_of_subset
 from hyperdatasets.formats.entry import Entry, Item
-from hyperdatasets.formats.extension import OWN, UNREADABLE, add_frame_fields
+from hyperdatasets.formats.extension import OWN, add_frame_fields, own_of_frame
 from hyperdatasets.formats.folder import Folder, Unreadable, parent, split_of
 from hyperdatasets.formats.ledger import Kind, Ledger
 from hyperdatasets.formats.reading import Evidence, Format, Reading, counted
@@ -111,7 +111,7 @@ class _Document:
 
     def _image(self, image: Element, place: str) -> None:
         items = list(self._items(image, place))
-        own = json_of(image.get(OWN, "{}"), place, self.ledger)
+        own = own_of_frame(json_of(image.get(OWN, "{}"), place, self.ledger), place, self.ledger)
         name, subset = image.get("name", ""), image.get("subset", "")
         split, folders = split_of_subset(subset), self._folders(subset)
         found = self.described.find(name, folders=folders, split=split)
@@ -119,20 +119,16 @@ class _Document:
             self.described.lose(name, found, items, place)
             return
         entry = self.described.at(found[0], place)
-        exact = own.get("split") if isinstance(own, dict) else None
-        unchanged = isinstance(exact, str) and xml_text(exact) == subset
-        if unchanged and exact is not None:
+        exact: str | None = own.get("split")
+        if exact is not None and xml_text(exact) == subset:
             self.described.take_split(entry, exact)
         else:
             self.described.add_split(entry, split or split_of(self.path))
         self.described.add_size(entry, self._size(image, place), place)
         entry.items += items
         entry.meta |= {key: text for key, text in image.attrib.items() if key not in _OF_IMAGE}
-        if isinstance(own, dict):
-            add_frame_fields(entry, own, place, self.ledger)
-            self.described.add_masks(entry, own.get("masks"), folders=folders, place=place)
-        elif own is not None:
-            self.ledger.lose("attributes", place, UNREADABLE)
+        add_frame_fields(entry, own, place)
+        self.described.add_masks(entry, own.get("masks"), folders=folders, place=place)
 
     def _folders(self, subset: str) -> list[str]:
         """Where pictures lie: CVAT's exports have `images/` and, with several subsets, a folder for each."""

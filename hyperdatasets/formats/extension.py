@@ -6,7 +6,8 @@ A seal over what the format itself says tells whether somebody changed that sinc
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 import orjson
@@ -17,6 +18,7 @@ from hyperdatasets.core.normalise import default_id, made_id, normalise_annotati
 from hyperdatasets.formats.counting import kind_of
 from hyperdatasets.formats.entry import Entry, Item
 from hyperdatasets.formats.folder import split_of
+from hyperdatasets.formats.json_text import is_number
 from hyperdatasets.formats.ledger import Kind, Ledger
 
 OWN = "hyperdatasets"
@@ -32,9 +34,33 @@ MEASURED = frozenset({
 _UNNAMED_SOURCES = (["default"], None)
 
 
+def _is_a(kind: type, value: Any) -> bool:
+    return isinstance(value, kind)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+_Check = Callable[[Any], bool]
+_IS_TEXT, _IS_LIST, _IS_OBJECT = (partial(_is_a, kind) for kind in (str, list, dict))
+_OF_ANNOTATION: Mapping[str, _Check] = {
+    "id": _IS_TEXT, "labels": _are_texts, "confidence": is_number, "origin": _IS_TEXT, "geometry": _IS_OBJECT,
+    "sources": _are_texts, "meta": _IS_OBJECT, "gone": _are_texts,
+}  # fmt: skip
+_OF_FRAME: Mapping[str, _Check] = {
+    "id": _IS_TEXT, "context_id": _IS_TEXT, "timestamp": lambda value: type(value) is int, "meta": _IS_OBJECT,
+    "gone": _are_texts, "split": _IS_TEXT, "masks": _IS_LIST, "annotations": _IS_LIST,
+}  # fmt: skip
+
+
 def seal_of(said: Any) -> str:
-    """Eight hex digits over parsed JSON."""
-    return hashlib.sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()[:8]
+    """Eight hex digits over parsed JSON; empty if it holds what no export writes, such as numbers past 64 bits."""
+    try:
+        content = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        return ""
+    return hashlib.sha256(content).hexdigest()[:8]
 
 
 def without_default_id(annotation: Annotation, made: dict[str, int] | None) -> dict[str, Any]:
@@ -70,16 +96,21 @@ def restored(said: dict[str, Any], own: Any, seal: str, *, kind: Kind, place: st
     """Inverse of `carried`."""
     if own is None:
         return said
-    if not isinstance(own, Mapping) or not isinstance(own.get("meta", {}), dict):
-        ledger.lose("attributes", place, UNREADABLE)
-        return said
+    own = _readable(own, _OF_ANNOTATION, place, ledger)
     meta, more = said.get("meta", {}), own.get("meta", {})
-    if own.get("seal") == seal:
+    if not own:
+        return said
+    if seal and own.get("seal") == seal:
         gone = own.get("gone", ())
         kept = {name: value for name, value in meta.items() if name not in gone}
         return _with_meta(said | {name: own[name] for name in _FIELDS if name in own}, kept | more)
     ledger.notice(kind, place, CHANGED)
     return _with_meta({name: own[name] for name in _UNSAYABLE if name in own} | said, more | meta)
+
+
+def own_of_frame(own: Any, place: str, ledger: Ledger) -> dict[str, Any]:
+    """What was read under `OWN` of a frame, less what is not as our writers write it, which the ledger names."""
+    return _readable({} if own is None else own, _OF_FRAME, place, ledger)
 
 
 def frame_fields(frame: Frame, names: Mapping[str, str], apart: Sequence[Annotation]) -> dict[str, Any]:
@@ -117,24 +148,23 @@ def item_of(annotation: Any, place: str) -> Item:
     return Item(annotation if isinstance(annotation, dict) else {"labels": annotation}, kind, place)
 
 
-def add_frame_fields(entry: Entry, own: Mapping[str, Any], place: str, ledger: Ledger) -> None:
-    """Inverse of `frame_fields`, less the masks, whose files the reader finds."""
-    context, timestamp, meta = own.get("context_id", ""), own.get("timestamp"), own.get("meta", {})
-    frame_id = own.get("id", "")
-    fine = (
-        isinstance(context, str)
-        and isinstance(frame_id, str)
-        and isinstance(meta, dict)
-        and isinstance(own.get("annotations", []), list)
-    )
-    if not fine or type(timestamp) not in {int, type(None)}:
-        ledger.lose("attributes", place, UNREADABLE)
-        return
-    entry.id = frame_id or entry.id
-    entry.context_id = context or entry.context_id
-    entry.timestamp = entry.timestamp if timestamp is None else timestamp
-    entry.meta |= meta
+def add_frame_fields(entry: Entry, own: Mapping[str, Any], place: str) -> None:
+    """Inverse of `frame_fields`, less the masks, whose files the reader finds; `own` comes from `own_of_frame`."""
+    entry.id = own.get("id") or entry.id
+    entry.context_id = own.get("context_id") or entry.context_id
+    entry.timestamp = own.get("timestamp", entry.timestamp)
+    entry.meta |= own.get("meta", {})
     entry.items += [item_of(each, place) for each in own.get("annotations", ())]
+
+
+def _readable(own: Any, checks: Mapping[str, _Check], place: str, ledger: Ledger) -> dict[str, Any]:
+    if not isinstance(own, Mapping):
+        ledger.lose("attributes", place, UNREADABLE, f"{own!r:.60}")
+        return {}
+    wrong = {name for name, is_right in checks.items() if name in own and not is_right(own[name])}
+    for name in sorted(wrong):
+        ledger.lose("attributes", place, UNREADABLE, f"`{name}`: {own[name]!r:.60}")
+    return {name: value for name, value in own.items() if name not in wrong}
 
 
 def _normal(said: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote
 from hyperdatasets.core.uri import split as uri_parts
 from hyperdatasets.formats.described import Described, split_of_subset
 from hyperdatasets.formats.entry import Entry
-from hyperdatasets.formats.extension import OWN, UNREADABLE, add_frame_fields
+from hyperdatasets.formats.extension import OWN, add_frame_fields, own_of_frame
 from hyperdatasets.formats.folder import Folder, Unreadable, name_of, parent, split_of, suffix
 from hyperdatasets.formats.json_text import is_empty, parsed
 from hyperdatasets.formats.labelstudio_documents import MAY_BE, TEXTS, Task, count, looks_right, tasks
@@ -116,7 +116,9 @@ class _File:
             self._lose(task)
             return
         entry = self.described.at(path, task.place)
-        self._add_data(entry, {name: value for name, value in data.items() if name != key}, task)
+        meta = content.get("meta")
+        own = own_of_frame(meta.get(OWN) if isinstance(meta, dict) else None, task.place, self.ledger)
+        self._add_data(entry, {name: value for name, value in data.items() if name != key}, own, task)
         self._add_fields(entry, content)
         self._lose_odd(content, task.place)
         made = [*_objects(content, "annotations"), *_objects(content, "completions")]
@@ -138,7 +140,8 @@ class _File:
             named, score, meta = origin or "unknown model", each.get("score"), self._unknown(each)
             about = About(_medium(path), size, entry.stated, named, score, meta)
             self._add(entry, each, about, task.place)
-        self._add_own(entry, content.get("meta"), task.place)
+        add_frame_fields(entry, own, task.place)
+        self.described.add_masks(entry, own.get("masks"), folders=[parent(self.path)], place=task.place)
 
     def _lose_odd(self, content: Mapping[str, Any], place: str) -> None:
         """Lists of annotations that are none, and members that are no objects, such as bare numbers."""
@@ -231,7 +234,7 @@ class _File:
         known = _OF_ANNOTATION | _ANNOTATION_BOOKS
         return {name: value for name, value in made.items() if name not in known and not is_empty(value)}
 
-    def _add_data(self, entry: Entry, data: Mapping[str, Any], task: Task) -> None:
+    def _add_data(self, entry: Entry, data: Mapping[str, Any], own: Mapping[str, Any], task: Task) -> None:
         """Everything else that a task says, as metadata of the frame."""
         if unsure := [name for name in task.unsure if name in data]:
             self.ledger.notice("attributes", task.place, TEXTS, ", ".join(unsure), count=len(unsure))
@@ -239,11 +242,9 @@ class _File:
             if name == "split" and isinstance(value, str):
                 continue
             self._add_meta(entry, name, value, task.place)
-        meta = task.content.get("meta")
-        own = meta.get(OWN) if isinstance(meta, dict) else None
-        exact = own.get("split") if isinstance(own, dict) else None
+        exact = own.get("split")
         said = data.get("split") if isinstance(data.get("split"), str) else ""
-        if isinstance(exact, str) and exact == said:
+        if exact is not None and exact == said:
             self.described.take_split(entry, exact)
         else:
             self.described.add_split(entry, split_of_subset(said or "") or split_of(self.path))
@@ -261,14 +262,6 @@ class _File:
         for name, value in meta.items() if isinstance(meta, dict) else ():
             if name != OWN and not is_empty(value):
                 self._add_meta(entry, name, value, entry.where)
-
-    def _add_own(self, entry: Entry, meta: Any, place: str) -> None:
-        own = meta.get(OWN) if isinstance(meta, dict) else None
-        if isinstance(own, dict):
-            add_frame_fields(entry, own, place, self.ledger)
-            self.described.add_masks(entry, own.get("masks"), folders=[parent(self.path)], place=place)
-        elif own is not None:
-            self.ledger.lose("attributes", place, UNREADABLE)
 
 
 class _Probed:

@@ -392,3 +392,15 @@ def test_a_damaged_text_stops_no_run(tmp_path: Path, name: str, content: bytes) 
         except InvalidArgument:
             continue
         assert {"a.jpg", "b.jpg"} >= found.keys() - {name}
+
+
+@pytest.mark.parametrize("labels", [5, "cat", {"cat": 1}, [["cat"]], [{}], None])
+def test_labels_that_are_no_list_of_texts_do_not_stop_a_choice_of_classes(tmp_path: Path, labels: Any) -> None:
+    put(tmp_path, "a.png", "b.png")
+    write(tmp_path / "a.json", json.dumps({"labels": labels, "annotations": [{"labels": labels}]}))
+    write(tmp_path / "b.json", json.dumps({"labels": ["cat"]}))
+    entries = Intake(Folder(tmp_path), Options("files", frozenset({"cat"}))).entries()
+    assert [entry.path for entry in entries] == ["b.png"]
+    frame = {"sources": [{"uri": "file:///a"}], "annotations": [{"labels": labels}]}
+    write(tmp_path / "frames.jsonl", json.dumps(frame))
+    assert not list(Intake(Folder(tmp_path), Options("jsonl", frozenset({"cat"}))).entries())

@@ -455,10 +455,10 @@ def test_captions_of_regions_come_back_from_an_export(tmp_path: Path) -> None:
 
 def test_data_of_our_own_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     _, ledger = one(tmp_path, image={"hyperdatasets": "text"})
-    assert "`hyperdatasets` that is not an object" in reasons(ledger)
+    assert "data under `hyperdatasets` that cannot be read ('text')" in reasons(ledger)
     _, ledger = one(tmp_path, image={"hyperdatasets": {"timestamp": "now", "masks": 1}})
-    assert "(`timestamp`)" in reasons(ledger)
-    assert "(`masks`)" in reasons(ledger)
+    assert "(`timestamp`: 'now')" in reasons(ledger)
+    assert "(`masks`: 1)" in reasons(ledger)
 
 
 def test_a_field_where_captions_belong_is_named(tmp_path: Path) -> None:
@@ -530,6 +530,16 @@ def test_a_number_past_64_bits_costs_its_field_alone(tmp_path: Path, value: Any)
     (roi,) = frame["annotations"]
     assert (roi["meta"], frame["meta"]) == ({"good": 1}, {"n": 2})
     assert ledger.lost == {"attributes": 2}
+
+
+@pytest.mark.parametrize("value", ["9" * 5_000, "-" + "9" * 5_000, "--5", "-0", "²", "0" * 5_000, ""])
+def test_any_text_is_an_id(tmp_path: Path, value: str) -> None:
+    pictures(tmp_path, "a.png")
+    categories = [{"id": value, "name": "cat"}]
+    document(tmp_path / "x.json", [{"id": value, "file_name": "a.png"}], [box(1, value, value)], categories=categories)
+    found, ledger = read(tmp_path)
+    assert [each["labels"] for each in found["a.png"]["annotations"]] == [["cat"]]
+    assert not ledger.notes
 
 
 def test_ids_past_64_bits_stay_apart(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from hyperdatasets.formats.coco.documents import Document, Id, id_of, load
 from hyperdatasets.formats.coco.image import meta_of, size_of, untrue_size
 from hyperdatasets.formats.coco.shapes import UNSURE, Lost, size_of_runs
 from hyperdatasets.formats.entry import Entry, Item, MaskFile
-from hyperdatasets.formats.extension import OWN, UNREADABLE, item_of, restored, seal_of
+from hyperdatasets.formats.extension import OWN, add_frame_fields, item_of, own_of_frame, restored, seal_of
 from hyperdatasets.formats.folder import name_of, parent, posix, split_of, stem
 from hyperdatasets.formats.lookup import Lookup
 from hyperdatasets.formats.media.model import MAX_PIXELS
@@ -32,7 +32,6 @@ _NOT_UNIQUE = "pictures that are named, but several files have that name"
 _MISSING = "pictures that are named, but missing"
 _ALIKE = "names that differ from their files' by case, Unicode normalisation or %-escapes"
 _NAMES_ALIKE = "pictures that are named, but several names resemble the name of one file"
-_BAD_OWN = "`hyperdatasets` that is not an object, not read"
 _SEVERAL_NAMES = "category id names several"
 
 
@@ -169,12 +168,10 @@ class Merger:
         entry.stated = entry.stated or stated
         if untrue := untrue_size(image):
             self.ledger.notice("frames", place, "sizes that cannot be true, not used", untrue)
-        own = _object(image, OWN)
-        if not own and image.get(OWN) not in (None, {}):
-            self.ledger.lose("attributes", place, _BAD_OWN, f"{image[OWN]!r:.60}")
+        own = own_of_frame(image.get(OWN), place, self.ledger)
         meta = meta_of(image)
-        if isinstance(own.get("meta"), dict):
-            meta = dict(own["meta"]) if own.get("seal") == _seal(meta) else own["meta"] | meta
+        if "meta" in own:
+            meta = dict(own["meta"]) if (seal := seal_of(meta)) and own.get("seal") == seal else own["meta"] | meta
         split = meta.pop("split") if isinstance(meta.get("split"), str) and meta["split"] else ""
         if split or own.get("split") != "":
             self._take_split(entry, split or document.split or split_of(entry.path), place)
@@ -191,20 +188,15 @@ class Merger:
         entry.split = entry.split or split
 
     def _describe_own(self, entry: Entry, own: Mapping[str, Any], place: str) -> None:
-        entry.id = str(own.get("id", ""))
-        entry.context_id = str(own.get("context_id", ""))
-        entry.timestamp = own["timestamp"] if isinstance(own.get("timestamp"), int) else None
-        for key, kind in (("timestamp", int), ("meta", dict), ("masks", list), ("annotations", list)):
-            if not isinstance(own.get(key), kind | None):
-                self.ledger.lose("attributes", place, UNREADABLE, f"`{key}`")
-        for mask in _objects(own, "masks"):
+        add_frame_fields(entry, {key: value for key, value in own.items() if key != "meta"}, place)
+        for each in own.get("masks", ()):
+            mask = each if isinstance(each, dict) else {}
             found = self._lookup.find(str(mask.get("file_name", "")), beside=parent(place))
             if len(found) == 1:
                 entry.masks.append(MaskFile(str(mask.get("id", "")), found[0]))
                 self.masks.add(found[0])
             else:
                 self.ledger.lose("masks", place, "masks that are named, but missing", str(mask.get("file_name")))
-        entry.items += [item_of(each, place) for each in _objects(own, "annotations")]
 
     def _add_annotations(self, document: Document) -> None:
         of_image = self._paths[document.path].items()
@@ -361,8 +353,8 @@ class Merger:
             return None
         if not said.document.origin and (plain := usual(said.content, category)) is not None:
             return Item(plain, "polygons" if "polygon" in plain["geometry"] else "boxes", said.place)
-        seal = _seal(said.content, category) if own is not None else ""
-        if isinstance(own, Mapping) and "copy" in own and own["copy"] == seal:
+        seal = sealed(said.content, category) if own is not None else ""
+        if isinstance(own, Mapping) and seal and own.get("copy") == seal:
             return None
         found = read_annotation(said.content, category, said.document.origin, stated=stated)
         for kind, reason, detail in found.lost:
@@ -392,14 +384,6 @@ def _stated(picture: Picture) -> tuple[int, int] | None:
     return next(iter(sizes), None) if len(sizes) < 2 else UNSURE
 
 
-def _seal(content: Mapping[str, Any], category: Mapping[str, Any] | None = None) -> str:
-    """The seal of an annotation or of metadata; empty if it holds what our own export never writes."""
-    try:
-        return seal_of(content) if category is None else sealed(content, category)
-    except TypeError:  # numbers past 64 bits
-        return ""
-
-
 def _near(one: Any, other: Any) -> bool:
     """Whether two boxes are the same; one that is missing fits any."""
     if not one or not other:
@@ -408,11 +392,6 @@ def _near(one: Any, other: Any) -> bool:
         return all(abs(a - b) <= _SAME_PX for a, b in zip(one, other, strict=True))
     except (TypeError, ValueError):
         return False
-
-
-def _object(plain: Mapping[str, Any], key: str) -> dict[str, Any]:
-    value = plain.get(key)
-    return value if isinstance(value, dict) else {}
 
 
 def _objects(plain: Mapping[str, Any], key: str) -> list[dict[str, Any]]:

@@ -67,8 +67,9 @@ def documents(reading: Reading) -> dict[str, Document]:
 def _document(root: Element, path: str) -> Document:
     names = [text for tag in ("filename", "path") if (text := text_in(root, tag))]
     own = own_of(root, path, Ledger()) if root.find(OWN) is not None else None
-    listed = own.get("masks") if isinstance(own, dict) else None
-    masks = [str(mask["path"]) for mask in listed or () if isinstance(mask, dict) and "path" in mask]
+    found = own.get("masks") if isinstance(own, dict) else None
+    listed = found if isinstance(found, list) else []
+    masks = [str(mask["path"]) for mask in listed if isinstance(mask, dict) and "path" in mask]
     masks += segments_in(root)
     kinds = [kind_in(element) for element in root.iterfind("object")]
     return Document(path, names, text_in(root, "folder"), masks, kinds)

@@ -112,7 +112,7 @@ def own_of(element: Element, place: str, ledger: Ledger) -> Any:
         own = orjson.loads(text)
     except orjson.JSONDecodeError:
         own = None
-    if not isinstance(own, dict) or not isinstance(own.get("gone", []), list):
+    if not isinstance(own, dict):
         ledger.lose("attributes", place, UNREADABLE)
         return None
     return own

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from xml.etree.ElementTree import Element
 
 from hyperdatasets.formats.entry import Entry, MaskFile
-from hyperdatasets.formats.extension import add_frame_fields
+from hyperdatasets.formats.extension import add_frame_fields, own_of_frame
 from hyperdatasets.formats.folder import Folder, Unreadable, name_of, posix, stem
 from hyperdatasets.formats.nearness import nearest
 from hyperdatasets.formats.reading import Evidence, Format, Reading, counted
@@ -127,19 +127,15 @@ class _Reader:
 
     def _add_own(self, entry: Entry, root: Element, *, listed: bool) -> bool:
         """What our writer put into the file for us; whether it settles the split. A list may have changed since."""
-        own = own_of(root, entry.place, self._ledger)
-        if own is None:
-            return False
+        own = own_of_frame(own_of(root, entry.place, self._ledger), entry.place, self._ledger)
         entry.meta = {name: value for name, value in entry.meta.items() if name not in own.get("gone", ())}
-        add_frame_fields(entry, own, entry.place, self._ledger)
-        if isinstance(own.get("id"), str):
-            entry.id = own["id"]
-        if isinstance(own.get("split"), str) and not listed:
+        add_frame_fields(entry, own, entry.place)
+        if "split" in own and not listed:
             entry.split = own["split"]
-        if isinstance(own.get("masks"), list):
+        if "masks" in own:
             named = list(self._named_masks(entry, own["masks"]))
             entry.masks = named + [mask for mask in entry.masks if mask.path not in {each.path for each in named}]
-        return isinstance(own.get("split"), str)
+        return "split" in own
 
     def _named_masks(self, entry: Entry, masks: Sequence[object]) -> Iterator[MaskFile]:
         for mask in masks:
