@@ -4,10 +4,15 @@ from __future__ import annotations
 
 PICTURES = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".webp", ".avif",
-    ".heic", ".heif", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2",
+    ".heic", ".heif", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k", ".j2c",
 })  # fmt: skip
-SOUNDS = frozenset({".wav", ".wave", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac"})
-VIDEOS = frozenset({".mp4", ".m4v", ".mkv", ".webm", ".avi", ".mov", ".mpg", ".mpeg"})
+SOUNDS = frozenset({
+    ".wav", ".wave", ".w64", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".m4b", ".aac", ".aif", ".aiff", ".aifc",
+})  # fmt: skip
+VIDEOS = frozenset({
+    ".mp4", ".m4v", ".mkv", ".webm", ".avi", ".mov", ".mpg", ".mpeg", ".ogv", ".3gp", ".3g2", ".wmv", ".asf", ".m2t",
+})  # fmt: skip
+"""Not `.ts`, which is TypeScript more often than MPEG."""
 SCANS = frozenset({".dcm", ".dicom", ".nii", ".nii.gz"})
 POINTS = frozenset({".pcd", ".ply"})
 ANNOTATIONS = frozenset({".xml", ".json", ".jsonl", ".yaml", ".yml", ".names", ".parquet", ".arrow", ".feather"})
