@@ -66,13 +66,20 @@ def columns_of(text: str) -> tuple[int, str]:
 
     Cells are apart by tabs, where nearly all lines have one: then a token may have blanks.
     """
-    lines = [line for line in text.split("\n") if line.strip() and not line.startswith(DOCUMENT)][:2_000]
+    lines = [line for line in text.split("\n") if _counts(line)][:2_000]
     tabbed = sum("\t" in line for line in lines) * 2 > len(lines)
     counts: dict[int, int] = {}
     for line in lines:
         count = len(_cells(line, tabbed=tabbed))
         counts[count] = counts.get(count, 0) + 1
     return max(counts, key=lambda count: (counts[count], count), default=0), "\t" if tabbed else ""
+
+
+def _counts(line: str) -> bool:
+    """Whether a line tells how many columns there are; a comment does not, but a token such as `#rain` does."""
+    if not line.strip() or line.startswith(DOCUMENT):
+        return False
+    return not line.startswith("#") or bool(TAG.fullmatch(line.rsplit(maxsplit=1)[-1]))
 
 
 def documents(text: str, bad: Callable[[Bad], None]) -> list[Document]:

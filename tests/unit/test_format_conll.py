@@ -250,3 +250,15 @@ def test_a_file_with_odd_lines_is_read(tmp_path: Path) -> None:
     }
     assert found.ledger.lost["annotation files"] == 2
     assert found.said("skipped") == {"files that are no data of this format": ["LICENSE.txt"]}
+
+
+def test_comments_are_no_columns(tmp_path: Path) -> None:
+    found = read(tmp_path, "".join(f"# id = {number}\nUlm{number} B-LOC\n\n" for number in range(20)))
+    assert len(found.annotations("train.txt")) == 20
+    assert found.meta("train.txt")["comments"] == [f"id = {number}" for number in range(20)]
+    assert found.ledger.complete
+
+
+def test_tokens_may_begin_with_a_number_sign(tmp_path: Path) -> None:
+    found = read(tmp_path, "#rain B-X\n\n#sun B-X\n# O\n")
+    assert sorted(spans(found)) == ["#rain", "#sun"]
