@@ -6,7 +6,7 @@ What has no column is in one more, `frame_json`: the whole frame as JSON text, i
 from __future__ import annotations
 
 import base64
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -117,15 +117,18 @@ def _meta(given: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError("`meta_json`: expected an object")  # noqa: TRY004  # of the file
     for name, value in given.items():
         if name.startswith(META):
-            *objects, last = name.removeprefix(META).split(".")
-            _inner(meta, objects)[last] = value
+            _put(meta, name, name.removeprefix(META).split("."), value)
         elif name not in _KNOWN:
-            meta[name] = value
+            _put(meta, name, [name], value)
     return meta
 
 
-def _inner(meta: dict[str, Any], path: Iterable[str]) -> dict[str, Any]:
-    for key in path:
-        inner = meta.setdefault(key, {})
-        meta = inner if isinstance(inner, dict) else meta
-    return meta
+def _put(meta: dict[str, Any], column: str, path: Sequence[str], value: Any) -> None:
+    """Raises ValueError: there is another value, or a value where the path needs an object."""
+    *objects, last = path
+    for key in objects:
+        meta = meta.setdefault(key, {})
+        if not isinstance(meta, dict):
+            raise ValueError(f"`{column}`: `{key}` is a value in another column, not an object")  # noqa: TRY004
+    if meta.setdefault(last, value) != value:
+        raise ValueError(f"`{column}`: another column has another value for it")

@@ -171,5 +171,7 @@ def _from_json(text: Any) -> dict[str, Any]:
 def _inner(meta: dict[str, Any], path: Iterable[str]) -> dict[str, Any]:
     for key in path:
         inner = meta.setdefault(key, {})
-        meta = inner if isinstance(inner, dict) else meta
+        if not isinstance(inner, dict):
+            raise InvalidFrame(f"meta_json: `{key[:60]}` is a value, and a column takes it for an object")
+        meta = inner
     return meta

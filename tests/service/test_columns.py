@@ -234,3 +234,15 @@ def test_the_example_of_the_page(client: MetadataClient, capsys: pytest.CaptureF
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     exec(compile(code, str(PAGE), "exec"), {})
     assert capsys.readouterr().out == "2 frames\n"
+
+
+def test_a_value_that_a_column_takes_for_an_object_is_refused() -> None:
+    content = pa.table({"uri": ["s3://a", "s3://b"], "meta_json": ['{"a": 5}', '{"a": {"c": 1}}'], "meta.a.b": [6, 6]})
+    refused, fine = columns.decode(columns.encode(content))
+    assert outcome_of(refused) == "meta_json: `a` is a value, and a column takes it for an object"
+    assert not isinstance(fine, Refused)
+
+
+def outcome_of(frame: Given) -> str:
+    assert isinstance(frame, Refused)
+    return frame.error.message

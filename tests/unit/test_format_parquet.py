@@ -146,6 +146,30 @@ def test_rows_that_are_no_frames_are_losses(tmp_path: Path, column: str, value: 
     assert found.said("lost") == {parquet.NO_FRAME: ["train.parquet, row 2"]}
 
 
+@pytest.mark.parametrize(
+    ("columns", "reason"),
+    [
+        ({"meta.a": [None, 5], "meta.a.b": [7, 6]}, "`meta.a.b`: `a` is a value in another column, not an object"),
+        ({"meta.a.b": [7, 6], "meta.a": [None, 5]}, "`meta.a`: another column has another value for it"),
+        ({"meta_json": [None, '{"a": 5}'], "meta.a": [7, 6]}, "`meta.a`: another column has another value for it"),
+        ({"rois": [[], []], "meta.city": [None, "Ulm"], "city": ["Bonn", "Köln"]},
+         "`city`: another column has another value for it"),
+    ],
+)  # fmt: skip
+def test_columns_that_contradict_each_other_are_named(tmp_path: Path, columns: dict[str, Any], reason: str) -> None:
+    found = described(tmp_path, {"id": ["a", "b"], "uri": ["s3://a", "s3://b"], **columns})
+    assert list(found.frames) == ["a"]
+    (note,) = found.ledger.losses()
+    assert (note.reason, note.place, note.detail) == (parquet.NO_FRAME, "train.parquet, row 2", reason)
+
+
+def test_columns_that_say_the_same_are_one(tmp_path: Path) -> None:
+    more = {"meta_json": ['{"a": {"c": 1}, "b": 2}'], "meta.a.d": [3], "meta.b": [2]}
+    found = described(tmp_path, {"id": ["a"], "uri": ["s3://a"], **more})
+    assert found.frames["a"]["meta"] == {"a": {"c": 1, "d": 3}, "b": 2}
+    assert found.ledger.complete
+
+
 HUGGING_FACE = json.dumps({"info": {"features": {
     "image": {"_type": "Image"},
     "label": {"names": ["cat", "dog"], "_type": "ClassLabel"},
