@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -276,11 +277,12 @@ class _Probed:
         if not self._asked:
             self._asked = True
             try:
-                content = self._folder.read(self._path)
                 with self._folder.open(self._path) as file:
-                    media = probe(file, self._path, len(content))
+                    size = file.seek(0, io.SEEK_END)
+                    file.seek(0)
+                    media = probe(file, self._path, size)
                 self._size = (media.width, media.height) if media.width and media.height else None
-            except (OSError, Unreadable, UnreadableMedia):
+            except (OSError, UnreadableMedia):
                 self._size = None
         return self._size
 
