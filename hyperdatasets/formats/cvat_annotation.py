@@ -13,10 +13,11 @@ from defusedxml.ElementTree import fromstring
 
 from hyperdatasets.core.frames import Annotation
 from hyperdatasets.core.plain import INT64
-from hyperdatasets.formats.cvat_shapes import CORNERS, KINDS, Shape, Wrong, element_of, shape_of
+from hyperdatasets.formats.cvat_shapes import CORNERS, KINDS, Shape, element_of, shape_of
 from hyperdatasets.formats.entry import Item
 from hyperdatasets.formats.extension import OWN, carried, restored, seal_of
 from hyperdatasets.formats.ledger import Ledger
+from hyperdatasets.formats.unfit import Unfit
 
 Spec = Mapping[tuple[str, str], str]
 """Label and name of an attribute -> its input type: checkbox, number, select, radio, text."""
@@ -43,8 +44,8 @@ def item_of_shape(element: Element, given: Given, place: str, ledger: Ledger) ->
     kind = KINDS[element.tag]
     try:
         shape = shape_of(element) if element.tag != "tag" else Shape({}, {})
-    except Wrong as wrong:
-        ledger.lose(kind, place, wrong.reason, wrong.detail)
+    except Unfit as unfit:
+        ledger.lose(kind, place, unfit.reason, unfit.detail)
         return None
     if shape.notice:
         ledger.notice(kind, place, shape.notice)

@@ -13,6 +13,7 @@ from hyperdatasets.core.frames import Annotation
 from hyperdatasets.core.geometry import bounding_box
 from hyperdatasets.formats.ledger import Kind
 from hyperdatasets.formats.raster import Bitmap, bitmap_of, bitmap_to_runs, rings_of, runs_to_bitmap
+from hyperdatasets.formats.unfit import Unfit
 
 CORNERS = ("tl1", "bl1", "tr1", "br1", "tl2", "bl2", "tr2", "br2")
 """Of a cuboid: top or bottom, left or right, of the near and the far face, in CVAT's order."""
@@ -27,18 +28,6 @@ _ABSENT, _HIDDEN, _VISIBLE = 0, 1, 2
 _WHOLE = 1 << 40  # coordinates beyond are no pixels
 
 
-class Wrong(ValueError):
-    """A shape that cannot be read.
-
-    Attributes:
-        reason: constant; detail: what is special about this one.
-    """
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(reason)
-        self.reason, self.detail = reason, detail
-
-
 class Shape(NamedTuple):
     """Geometry and metadata of an element; `notice` says what is kept otherwise than it was."""
 
@@ -48,15 +37,15 @@ class Shape(NamedTuple):
 
 
 def shape_of(element: Element) -> Shape:
-    """Raises Wrong."""
+    """Raises Unfit."""
     return _READ[element.tag](element)
 
 
 def numbers(element: Element, *names: str) -> list[float]:
-    """Raises Wrong."""
+    """Raises Unfit."""
     missing = [name for name in names if name not in element.attrib]
     if missing:
-        raise Wrong("shapes without coordinates", ", ".join(missing))
+        raise Unfit("shapes without coordinates", ", ".join(missing))
     return [_number(element.attrib[name]) for name in names]
 
 
@@ -64,16 +53,16 @@ def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise Wrong("shapes whose coordinates are no numbers", f"`{text[:40]}`") from None
+        raise Unfit("shapes whose coordinates are no numbers", f"`{text[:40]}`") from None
 
 
 def _points(element: Element) -> list[float]:
     """`x,y;x,y`."""
     if "points" not in element.attrib:
-        raise Wrong("shapes without coordinates", "points")
+        raise Unfit("shapes without coordinates", "points")
     pairs = [pair.split(",") for pair in element.attrib["points"].strip().strip(";").split(";")]
     if any(len(pair) != 2 for pair in pairs):
-        raise Wrong("shapes whose points are no pairs of numbers", element.attrib["points"][:60])
+        raise Unfit("shapes whose points are no pairs of numbers", element.attrib["points"][:60])
     return [_number(part) for pair in pairs for part in pair]
 
 
@@ -112,7 +101,7 @@ def _skeleton(element: Element) -> Shape:
             continue
         place = _points(part) if part.tag == "points" else []
         if len(place) != 2:
-            raise Wrong("skeletons with other parts than single points", f"<{part.tag}>")
+            raise Unfit("skeletons with other parts than single points", f"<{part.tag}>")
         points += place
         names.append(part.get("label", ""))
         outside, occluded = part.get("outside") == "1", part.get("occluded") == "1"
@@ -126,14 +115,14 @@ def _mask(element: Element) -> Shape:
     """Run lengths row by row, pixels that are not set first, of the part of the picture at left, top."""
     left, top, width, height = numbers(element, "left", "top", "width", "height")
     if not all(math.isfinite(side) and side == int(side) for side in (left, top, width, height)):
-        raise Wrong("masks that cannot be decoded", "left, top, width and height are whole numbers")
+        raise Unfit("masks that cannot be decoded", "left, top, width and height are whole numbers")
     try:
         counts = [int(count) for count in element.get("rle", "").split(",")]
         rings = rings_of(runs_to_bitmap(counts, int(width), int(height)).T)
     except ValueError as error:
-        raise Wrong("masks that cannot be decoded", str(error)[:100]) from None
+        raise Unfit("masks that cannot be decoded", str(error)[:100]) from None
     if not rings:
-        raise Wrong("masks without a set pixel")
+        raise Unfit("masks without a set pixel")
     moved = [[part + (top if index % 2 else left) for index, part in enumerate(ring)] for ring in rings]
     return Shape({"polygon": moved}, {"shape": "mask"})
 

@@ -18,6 +18,7 @@ from hyperdatasets.formats.json_text import is_empty, is_number
 from hyperdatasets.formats.ledger import Kind, Ledger
 from hyperdatasets.formats.media import MAX_PIXELS
 from hyperdatasets.formats.raster import Bitmap, rings_of
+from hyperdatasets.formats.unfit import Unfit
 
 KINDS: Mapping[str, Kind] = {
     "polygon": "polygons", "rectangle": "boxes", "circle": "ellipses", "point": "key points", "points": "key points",
@@ -30,14 +31,6 @@ LABEL = "labels that are no text, taken as text"
 _READ_APART = frozenset({"label", "points", "shape_type", "mask", "flags", "score"})
 DISPLAY = frozenset({"line_color", "fill_color", "lineColor", "fillColor"})
 COLOURS = "colours in which LabelMe draws"
-
-
-class Wrong(ValueError):
-    """A shape that cannot be kept, with a constant reason."""
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(reason)
-        self.reason, self.detail = reason, detail
 
 
 def item_of_shape(shape: Any, place: str, ledger: Ledger) -> Item | None:
@@ -53,8 +46,8 @@ def item_of_shape(shape: Any, place: str, ledger: Ledger) -> Item | None:
         return None
     try:
         geometry, meta = read(shape, place, ledger)
-    except Wrong as wrong:
-        ledger.lose(kind, place, wrong.reason, wrong.detail)
+    except Unfit as unfit:
+        ledger.lose(kind, place, unfit.reason, unfit.detail)
         return None
     return Item(_annotation(shape, geometry, meta, place, ledger), kind, place)
 
@@ -93,7 +86,7 @@ def flags_of(flags: Any, place: str, ledger: Ledger) -> list[str]:
 def _points(shape: Mapping[str, Any]) -> list[tuple[float, float]]:
     points = shape.get("points")
     if not isinstance(points, list) or not all(_is_point(point) for point in points):
-        raise Wrong("shapes whose points are no pairs of numbers", f"{points!r:.60}")
+        raise Unfit("shapes whose points are no pairs of numbers", f"{points!r:.60}")
     return [(float(x), float(y)) for x, y in points]
 
 
@@ -104,7 +97,7 @@ def _is_point(point: Any) -> bool:
 def _two(shape: Mapping[str, Any], what: str) -> tuple[tuple[float, float], tuple[float, float]]:
     points = _points(shape)
     if len(points) != 2:
-        raise Wrong(f"{what} that do not have two points", f"{len(points)}")
+        raise Unfit(f"{what} that do not have two points", f"{len(points)}")
     return points[0], points[1]
 
 
@@ -128,9 +121,9 @@ def _rectangle(shape: Mapping[str, Any], _place: str, _ledger: Ledger) -> _Read:
     points = _points(shape)
     xs, ys = sorted({x for x, _ in points}), sorted({y for _, y in points})
     if len(points) == 4 and (len(xs), len(ys), len(set(points))) != (2, 2, 4):
-        raise Wrong("rectangles whose four points are no upright rectangle", f"{points!r:.80}")
+        raise Unfit("rectangles whose four points are no upright rectangle", f"{points!r:.80}")
     if len(points) not in {2, 4}:
-        raise Wrong("rectangles that do not have two or four points", f"{len(points)}")
+        raise Unfit("rectangles that do not have two or four points", f"{len(points)}")
     return {"box": [xs[0], ys[0], xs[-1] - xs[0], ys[-1] - ys[0]]}, {}
 
 
@@ -155,31 +148,31 @@ def _mask(shape: Mapping[str, Any], place: str, ledger: Ledger) -> _Read:
     """A PNG of the part of the picture between two points, both included."""
     (x, y), (right, bottom) = _two(shape, "masks")
     if not all(map(math.isfinite, (x, y, right, bottom))):
-        raise Wrong("masks that cannot be decoded", "their points are no finite numbers")
+        raise Unfit("masks that cannot be decoded", "their points are no finite numbers")
     bitmap = _bitmap(shape.get("mask"))
     if (round(right) - round(x) + 1, round(bottom) - round(y) + 1) != bitmap.shape[::-1]:
         ledger.notice("polygons", place, MASK_SIZE, f"{bitmap.shape[1]} x {bitmap.shape[0]} pixels")
     rings = rings_of(bitmap)
     if not rings:
-        raise Wrong("masks without a set pixel")
+        raise Unfit("masks without a set pixel")
     moved = [[part + round(y if index % 2 else x) for index, part in enumerate(ring)] for ring in rings]
     return {"polygon": moved}, {"shape": "mask"}
 
 
 def _bitmap(text: Any) -> Bitmap:
     if not isinstance(text, str):
-        raise Wrong("masks that cannot be decoded", "there is no picture")
+        raise Unfit("masks that cannot be decoded", "there is no picture")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(base64.b64decode(text))) as image:
                 if image.width * image.height > MAX_PIXELS:
-                    raise Wrong("masks that cannot be decoded", f"{image.width} x {image.height} pixels are too many")
+                    raise Unfit("masks that cannot be decoded", f"{image.width} x {image.height} pixels are too many")
                 pixels = np.asarray(image if image.mode in {"1", "L"} else image.convert("RGBA"))
     except (binascii.Error, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        if isinstance(error, Wrong):
+        if isinstance(error, Unfit):
             raise
-        raise Wrong("masks that cannot be decoded", str(error)[:100]) from None
+        raise Unfit("masks that cannot be decoded", str(error)[:100]) from None
     return pixels > 0 if pixels.ndim == 2 else (pixels[..., :3].any(axis=2) & (pixels[..., 3] > 0))
 
 

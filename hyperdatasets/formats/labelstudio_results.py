@@ -14,13 +14,13 @@ from hyperdatasets.formats.labelstudio_shapes import (
     KINDS,
     Shape,
     Size,
-    Wrong,
     base_type,
     is_region,
     picture_shape,
     span_shape,
 )
 from hyperdatasets.formats.ledger import Kind, Ledger
+from hyperdatasets.formats.unfit import Unfit
 
 Medium = Literal["picture", "recording", "text"]
 UNLABELLED = "regions without a label, kept under the name of their tag"
@@ -169,8 +169,8 @@ class _Region:
         kind = kind_of_result(result)
         try:
             shape = self._shape(result, place)
-        except Wrong as wrong:
-            self.ledger.lose(kind, place, wrong.reason, wrong.detail)
+        except Unfit as unfit:
+            self.ledger.lose(kind, place, unfit.reason, unfit.detail)
             return
         if shape.notice:
             self.ledger.notice(kind, place, shape.notice)
@@ -185,13 +185,13 @@ class _Region:
     def _shape(self, result: dict[str, Any], place: str) -> Shape:
         value, index = result.get("value", {}), result.get("item_index")
         if index:
-            raise Wrong(FURTHER, f"item_index {index!r:.20}")
+            raise Unfit(FURTHER, f"item_index {index!r:.20}")
         if result["type"] == "labels":
             if self.about.medium == "picture":
-                raise Wrong("spans on a picture")
+                raise Unfit("spans on a picture")
             return span_shape(value, seconds=self.about.medium == "recording")
         if self.about.medium != "picture":
-            raise Wrong("shapes of a picture on a file that is none")
+            raise Unfit("shapes of a picture on a file that is none")
         if result.get("image_rotation"):
             self.ledger.notice(kind_of_result(result), place, ROTATED, f"{result['image_rotation']!r:.20} degrees")
         return picture_shape(result["type"], value, self._size(result))
@@ -204,7 +204,7 @@ class _Region:
             first = self.about.stated or self.read.sizes[0]
             return (width, height) if "brush" in result["type"] else first  # percent are the same of any size
         if (size := self.about.size()) is None:
-            raise Wrong("shapes in percent of a picture whose size is not known")
+            raise Unfit("shapes in percent of a picture whose size is not known")
         return size
 
     def _said(self, result: dict[str, Any], shape: Shape, group: _Group, kind: Kind, place: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from hyperdatasets.formats import labelstudio_rle
 from hyperdatasets.formats.json_text import is_number
 from hyperdatasets.formats.ledger import Kind
 from hyperdatasets.formats.raster import bitmap_of, rings_of
+from hyperdatasets.formats.unfit import Unfit
 
 Size = tuple[int, int]
 KINDS: Mapping[str, Kind] = {
@@ -28,14 +29,6 @@ SOFT = "masks with soft edges; pixels that are covered in part belong to them"
 MILLISECONDS = "times that are no whole milliseconds, rounded"
 RASTERED = "polygons of several rings, which Label Studio sees as masks of whole pixels"
 _MS_OFF = 1e-6
-
-
-class Wrong(ValueError):
-    """A value that cannot be read, with a constant reason."""
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(reason)
-        self.reason, self.detail = reason, detail
 
 
 class Shape(NamedTuple):
@@ -57,14 +50,14 @@ def is_region(result_type: str) -> bool:
 
 
 def picture_shape(result_type: str, value: Mapping[str, Any], size: Size) -> Shape:
-    """Raises Wrong."""
+    """Raises Unfit."""
     return _IN_PICTURE[base_type(result_type)](value, size)
 
 
 def _numbers(value: Mapping[str, Any], *names: str) -> list[float]:
     wrong = [name for name in names if not is_number(value.get(name))]
     if wrong:
-        raise Wrong("shapes whose coordinates are no numbers", ", ".join(wrong))
+        raise Unfit("shapes whose coordinates are no numbers", ", ".join(wrong))
     return [float(value[name]) for name in names]
 
 
@@ -85,7 +78,7 @@ def _rectangle(value: Mapping[str, Any], size: Size) -> Shape:
 
 def _turned(x: float, y: float, angle: float) -> tuple[float, float]:
     if not math.isfinite(angle):
-        raise Wrong("shapes whose coordinates are no numbers", "rotation")
+        raise Unfit("shapes whose coordinates are no numbers", "rotation")
     cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     return x * cos - y * sin, x * sin + y * cos
 
@@ -95,7 +88,7 @@ def _polygon(value: Mapping[str, Any], size: Size) -> Shape:
     if not isinstance(points, list) or not all(
         isinstance(point, list) and len(point) == 2 and all(map(is_number, point)) for point in points
     ):
-        raise Wrong("shapes whose points are no pairs of numbers", f"{points!r:.60}")
+        raise Unfit("shapes whose points are no pairs of numbers", f"{points!r:.60}")
     return Shape({"polygon": [[part * side / 100 for point in points for part, side in zip(point, size, strict=True)]]})
 
 
@@ -114,14 +107,14 @@ def _keypoint(value: Mapping[str, Any], size: Size) -> Shape:
 def _brush(value: Mapping[str, Any], size: Size) -> Shape:
     rle = value.get("rle")
     if value.get("format", "rle") != "rle" or not isinstance(rle, list):
-        raise Wrong("masks that cannot be decoded", f"format {value.get('format')!r:.40}")
+        raise Unfit("masks that cannot be decoded", f"format {value.get('format')!r:.40}")
     try:
         bitmap, soft = labelstudio_rle.decoded(rle, *size)
     except ValueError as error:
-        raise Wrong("masks that cannot be decoded", str(error)[:100]) from None
+        raise Unfit("masks that cannot be decoded", str(error)[:100]) from None
     rings = rings_of(bitmap)
     if not rings:
-        raise Wrong("masks without a set pixel")
+        raise Unfit("masks without a set pixel")
     return Shape({"polygon": rings}, {"shape": "mask"}, SOFT if soft else "")
 
 
@@ -131,14 +124,14 @@ _IN_PICTURE: Mapping[str, Callable[[Mapping[str, Any], Size], Shape]] = {
 
 
 def span_shape(value: Mapping[str, Any], *, seconds: bool) -> Shape:
-    """Seconds of a recording become milliseconds; offsets in a text stay. Raises Wrong."""
+    """Seconds of a recording become milliseconds; offsets in a text stay. Raises Unfit."""
     start, end = _numbers(value, "start", "end")
     if not seconds:
         if start != start // 1 or end != end // 1:
-            raise Wrong("spans of a text whose ends are no whole numbers", f"{start:g} to {end:g}")
+            raise Unfit("spans of a text whose ends are no whole numbers", f"{start:g} to {end:g}")
         return Shape({"span": [int(start), int(end)]})
     if not math.isfinite(start * 1000 + end * 1000):
-        raise Wrong("shapes whose coordinates are no numbers", "start, end")
+        raise Unfit("shapes whose coordinates are no numbers", "start, end")
     span = [round(start * 1000), round(end * 1000)]
     exact = abs(span[0] - start * 1000) + abs(span[1] - end * 1000) < _MS_OFF
     return Shape({"span": span}, notice="" if exact else MILLISECONDS)

@@ -13,6 +13,7 @@ from hyperdatasets.core.plain import meta_object
 from hyperdatasets.formats.entry import Item
 from hyperdatasets.formats.extension import OWN, carried, restored, seal_of
 from hyperdatasets.formats.ledger import Ledger
+from hyperdatasets.formats.unfit import Unfit
 from hyperdatasets.formats.voc.elements import (
     FLAGS,
     TooDeep,
@@ -28,7 +29,7 @@ from hyperdatasets.formats.voc.elements import (
     text_in,
     value_of,
 )
-from hyperdatasets.formats.voc.shapes import SHAPES, Unfit, add_part, add_shape, is_part, kind_in, part_of, shape_of
+from hyperdatasets.formats.voc.shapes import SHAPES, add_part, add_shape, is_part, kind_in, part_of, shape_of
 
 NO_SHAPE = "objects without a box or polygon"
 NO_NAME = "objects without a name"

@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element, SubElement
 from hyperdatasets.core.frames import Geometry
 from hyperdatasets.core.geometry import bounding_box
 from hyperdatasets.formats.ledger import Kind, Ledger
+from hyperdatasets.formats.unfit import Unfit
 from hyperdatasets.formats.voc.elements import add_text, add_to, number, text_in, value_of
 
 SHAPES: dict[str, Kind] = {"polygon": "polygons", "robndbox": "boxes", "bndbox": "boxes"}
@@ -24,14 +25,6 @@ _SIDES = ("xmin", "ymin", "xmax", "ymax")
 _ROTATED = ("cx", "cy", "w", "h", "angle")
 _COORDINATE = re.compile(r"([xy])(\d{1,6})", re.ASCII)
 _CLOSE_PX = 1.0  # a box beside a polygon that differs less is the polygon's own, rounded
-
-
-class Unfit(ValueError):
-    """A shape that is not kept; `detail` shows it."""
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(reason)
-        self.reason, self.detail = reason, detail
 
 
 class Shape(NamedTuple):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from hyperdatasets.formats.ledger import Kind
+from hyperdatasets.formats.unfit import Unfit
 
 NO_NUMBERS = "lines that are not a class and numbers with blanks between them"
 NOT_FINITE = "lines with numbers that are NaN, infinite or enormous"
@@ -36,14 +37,6 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"\+?\d{1,15}", re.ASCII)
 _NOT_FINITE = frozenset({"nan", "inf", "infinity"})
 _FAR = 2.0  # shares beyond it are pixels
-
-
-class Unfit(ValueError):
-    """A line, or a part of it, that is not kept; `detail` shows it."""
-
-    def __init__(self, reason: str, detail: str = "", kind: Kind = "boxes") -> None:
-        super().__init__(reason)
-        self.reason, self.detail, self.kind = reason, detail, kind
 
 
 class Task(NamedTuple):

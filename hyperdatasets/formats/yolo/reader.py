@@ -12,9 +12,10 @@ from hyperdatasets.formats.ledger import Kind, listed
 from hyperdatasets.formats.reading import Evidence, Format, Reading, counted
 from hyperdatasets.formats.sampling import sample
 from hyperdatasets.formats.suffixes import DOCUMENTS
+from hyperdatasets.formats.unfit import Unfit
 from hyperdatasets.formats.yolo.data_files import DataFile, DataFiles, first_words, has_line, look
 from hyperdatasets.formats.yolo.label_files import LabelFiles
-from hyperdatasets.formats.yolo.lines import Line, Task, Unfit, is_tracked, kind_of, looks_like_line, read_line
+from hyperdatasets.formats.yolo.lines import Line, Task, is_tracked, kind_of, looks_like_line, read_line
 from hyperdatasets.formats.yolo.splits import Splits, lists_in
 
 BROKEN = "label files that cannot be read"

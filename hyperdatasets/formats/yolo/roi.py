@@ -12,7 +12,8 @@ from hyperdatasets.core.frames import Annotation
 from hyperdatasets.core.geometry import bounding_box
 from hyperdatasets.core.normalise import normalise_annotation
 from hyperdatasets.formats.agreement import from_shares
-from hyperdatasets.formats.yolo.lines import VISIBLE, Task, Unfit, read_line, write_line
+from hyperdatasets.formats.unfit import Unfit
+from hyperdatasets.formats.yolo.lines import VISIBLE, Task, read_line, write_line
 
 NO_PLACE = "ROIs that YOLO has no lines for, such as masks, spans and labels of whole frames"
 OTHER_TASK = "ROIs of another task than most: a set of YOLO is for one task only"
