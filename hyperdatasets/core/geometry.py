@@ -1,4 +1,4 @@
-"""What a geometry measures: its shape's name, its bounding box, its area.
+"""What a geometry measures: its shape's name, its bounding box, its area, its corners.
 
 Pixels from the top-left corner; x runs right, y down; angles in degrees, clockwise on the screen.
 """
@@ -49,6 +49,17 @@ def area(geometry: Geometry) -> float | None:
     if "ellipse" in geometry:
         return math.pi * geometry["ellipse"][2] * geometry["ellipse"][3]
     return None
+
+
+def corners(box: Sequence[float]) -> list[float]:
+    """x and y of the four corners of a box (x, y, width, height, angle) that is turned about its middle."""
+    x, y, width, height, angle = box
+    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    ring: list[float] = []
+    for across, down in ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)):
+        dx, dy = across * width, down * height
+        ring += [x + width / 2 + dx * cos - dy * sin, y + height / 2 + dx * sin + dy * cos]
+    return ring
 
 
 def _around(xs: Sequence[float], ys: Sequence[float]) -> Box:

@@ -9,23 +9,20 @@ from typing import Any
 from hyperdatasets.core.frames import Annotation, Frame
 from hyperdatasets.core.geometry import shape
 from hyperdatasets.formats.ledger import Kind
+from hyperdatasets.formats.media.model import MEASURED
 
-_SHAPES: dict[str, Kind] = {
+KIND_OF_SHAPE: dict[str, Kind] = {
     "box": "boxes", "polygon": "polygons", "ellipse": "ellipses", "keypoints": "key points", "mask": "masks",
     "span": "spans", "points3d": "3-D shapes", "polygon3d": "3-D shapes", "box3d": "3-D shapes",
 }  # fmt: skip
-_MEASURED = frozenset({
-    "duration_ms", "characters", "pages", "frames", "channels", "sample_rate", "codec", "encoding", "points", "fields",
-    "encoding_guessed", "frame_rate",
-})  # fmt: skip
-"""Metadata of a source that is measured from its file, not annotated."""
+"""Shape -> what it counts as."""
 _COUNTED_APART = frozenset({"captions", "split"})
 
 
 def kind_of(annotation: Annotation) -> Kind:
     """What an annotation counts as; one without a geometry is a label of the whole frame."""
     geometry = annotation.get("geometry")
-    return _SHAPES[shape(geometry)] if geometry else "labels"
+    return KIND_OF_SHAPE[shape(geometry)] if geometry else "labels"
 
 
 def kind_of_plain(annotation: Any) -> Kind:
@@ -47,7 +44,7 @@ def kept_of(frame: Frame) -> dict[Kind, int]:
         kept["attributes"] += len(annotation.get("meta", ()))
     for source in frame["sources"]:
         kept["masks"] += len(source.get("masks", ()))
-        kept["attributes"] += len(source.get("meta", {}).keys() - _MEASURED)
+        kept["attributes"] += len(source.get("meta", {}).keys() - MEASURED)
     _count_meta(frame.get("meta", {}), kept)
     return {kind: count for kind, count in kept.items() if count}
 

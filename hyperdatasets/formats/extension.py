@@ -20,17 +20,13 @@ from hyperdatasets.formats.entry import Entry, Item
 from hyperdatasets.formats.folder import split_of
 from hyperdatasets.formats.json_text import is_number
 from hyperdatasets.formats.ledger import Kind, Ledger
+from hyperdatasets.formats.media.model import MEASURED
 
 OWN = "hyperdatasets"
 CHANGED = "annotations that were changed after their export; what the format itself says is taken"
 UNREADABLE = "data under `hyperdatasets` that cannot be read"
 _FIELDS = ("id", "labels", "confidence", "origin", "geometry", "sources")
 _UNSAYABLE = ("id", "confidence", "origin", "sources")  # no format has these: a change elsewhere leaves them valid
-MEASURED = frozenset({
-    "duration_ms", "characters", "pages", "frames", "channels", "sample_rate", "codec", "encoding", "points", "fields",
-    "encoding_guessed", "frame_rate",
-})  # fmt: skip
-"""Metadata of a file that import finds out again."""
 _UNNAMED_SOURCES = (["default"], None)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hyperdatasets.formats.counting import KIND_OF_SHAPE
 from hyperdatasets.formats.csv_rows import naming_media
 from hyperdatasets.formats.entry import Entry, Item
 from hyperdatasets.formats.folder import Folder, Unreadable, decoded, split_of, suffix
@@ -25,10 +26,6 @@ UNKNOWN_OF_ANNOTATION = "keys that an annotation does not have; its own values b
 SAME_ID = "ids of annotations that occur twice; the later one gets another id"
 SHARED = "one sidecar for several files; each has its annotations"
 _KEYS = frozenset({"id", "labels", "confidence", "origin", "geometry", "sources", "meta"})
-_KINDS: dict[str, Kind] = {
-    "box": "boxes", "polygon": "polygons", "ellipse": "ellipses", "keypoints": "key points", "mask": "masks",
-    "span": "spans", "points3d": "3-D shapes", "polygon3d": "3-D shapes", "box3d": "3-D shapes",
-}  # fmt: skip
 
 
 def _recognise(_folder: Folder) -> Evidence | None:
@@ -143,7 +140,7 @@ def _add_meta(entry: Entry, value: dict[str, Any], sidecar: str, ledger: Ledger)
 def _kind(annotation: Mapping[str, Any]) -> Kind:
     geometry = annotation.get("geometry")
     shape = next(iter(geometry), "") if isinstance(geometry, dict) else ""
-    return _KINDS.get(shape, "labels")
+    return KIND_OF_SHAPE.get(shape, "labels")
 
 
 FORMAT = Format("files", "plain files", _recognise, _read)

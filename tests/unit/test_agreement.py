@@ -129,7 +129,7 @@ POINTS = st.tuples(st.floats(0, 100), st.floats(0, 60))
 def test_a_turned_box_keeps_its_corners(
     orientation: int, middle: tuple[float, float], width: float, height: float, angle: float
 ) -> None:
-    from hyperdatasets.formats.coco.annotation import corners
+    from hyperdatasets.core.geometry import corners
 
     box = [middle[0] - width / 2, middle[1] - height / 2, width, height, angle]
     rules = Agreement(boxes_as="stored")

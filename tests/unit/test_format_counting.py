@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from hyperdatasets.core.frames import SHAPES
 from hyperdatasets.core.normalise import normalise
 from hyperdatasets.formats.counting import kept_of, kind_of
 from hyperdatasets.formats.ledger import KINDS
+from hyperdatasets.formats.media import probe_file
+from hyperdatasets.formats.media.model import MEASURED
 
 GEOMETRIES = {
     "box": [1, 2, 3, 4], "polygon": [[0, 0, 1, 0, 1, 1]], "ellipse": [1, 1, 2, 3, 0], "keypoints": [1, 2],
@@ -48,3 +52,14 @@ def test_captions_that_are_no_list_count_once(captions: object, count: int) -> N
 def test_every_shape_has_a_kind() -> None:
     for name, value in GEOMETRIES.items():
         assert kind_of({"id": "1", "labels": ["a"], "geometry": {name: value}}) in KINDS
+
+
+def test_what_is_measured_of_a_mesh_is_no_attribute(tmp_path: Path) -> None:
+    header = b"ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nelement face 1\n"
+    (tmp_path / "a.ply").write_bytes(header + b"property list uchar int vertex_indices\nend_header\n0\n1 0\n")
+    media, problem = probe_file(tmp_path / "a.ply")
+    assert media, problem
+    assert media.extra["faces"] == 1
+    assert media.extra.keys() <= MEASURED
+    source = {"id": "default", "uri": "file:a.ply", **media.to_plain()}
+    assert kept_of(normalise({"sources": [source]})[0]) == {"frames": 1}

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 from hyperdatasets.core.errors import InvalidFrame
 from hyperdatasets.core.frames import Annotation, Geometry
-from hyperdatasets.core.geometry import area, bounding_box
+from hyperdatasets.core.geometry import area, bounding_box, corners
 from hyperdatasets.core.plain import meta_object
 from hyperdatasets.formats import raster
 from hyperdatasets.formats.coco.shapes import RUNS, Lost, area_apart, area_of_ring, is_close, shape_of
 from hyperdatasets.formats.extension import OWN, seal_of
+from hyperdatasets.formats.json_text import is_number
 from hyperdatasets.formats.ledger import Kind
 
 BAD_META = "metadata that cannot be kept"
@@ -179,7 +180,7 @@ def written(annotation: Annotation, size: tuple[int, int] | None) -> tuple[dict[
     shown: dict[str, Any] = {key: value for key, value in meta.items() if key not in _RESERVED | _FROM_ELSEWHERE}
     shown["iscrowd"] = 1 if meta.get("iscrowd") else 0
     shown["bbox"] = meta["box"] if _is_box(meta.get("box")) else list(box)
-    shown["area"] = meta["area"] if _is_number(meta.get("area")) else _area(geometry, box)
+    shown["area"] = meta["area"] if is_number(meta.get("area")) else _area(geometry, box)
     if "confidence" in annotation:
         shown["score"] = annotation["confidence"]
     if "keypoints" in geometry:
@@ -227,28 +228,13 @@ def _run_lengths(rings: Sequence[Sequence[float]], size: tuple[int, int]) -> dic
     return {"size": [height, width], "counts": raster.runs_to_string(runs)}
 
 
-def corners(box: Sequence[float]) -> list[float]:
-    """The corners of a box that is turned about its middle."""
-    x, y, width, height, angle = box
-    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-    ring: list[float] = []
-    for across, down in ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)):
-        dx, dy = across * width, down * height
-        ring += [x + width / 2 + dx * cos - dy * sin, y + height / 2 + dx * sin + dy * cos]
-    return ring
-
-
 def _area(geometry: Geometry, box: Sequence[float]) -> float:
     measured = area(geometry)
     return box[2] * box[3] if measured is None else measured
 
 
 def _is_box(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 4 and all(map(_is_number, value))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, list) and len(value) == 4 and all(map(is_number, value))
 
 
 def _of_category(category: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,11 @@ from typing import Any
 
 MAX_PIXELS = 178_000_000
 OCTETS = "application/octet-stream"
+MEASURED = frozenset({
+    "duration_ms", "characters", "pages", "frames", "channels", "sample_rate", "codec", "encoding", "points", "fields",
+    "faces", "encoding_guessed", "frame_rate",
+})  # fmt: skip
+"""Names in `meta` of a source that are measured from its file."""
 _TURNED = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,7 +13,6 @@ from hyperdatasets.formats.extension import OWN, UNREADABLE
 from hyperdatasets.formats.ledger import Ledger
 
 FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _TAG = re.compile(r"(?!xml)[A-Za-z_][A-Za-z0-9_.-]*", re.IGNORECASE | re.ASCII)
 _MAX_DEPTH = 16
 
@@ -26,14 +24,6 @@ class TooDeep(ValueError):
 def text_in(element: Element, tag: str) -> str:
     """The text of the first child with this tag, without blanks around it; empty if there is none."""
     return (element.findtext(tag) or "").strip()
-
-
-def number(text: str) -> float | None:
-    """A finite number; None for anything else, such as `nan`, `1_000` and `10,5`."""
-    text = text.strip()
-    if not _NUMBER.fullmatch(text) or not math.isfinite(value := float(text)):
-        return None
-    return value
 
 
 def flag(text: str) -> bool | str:

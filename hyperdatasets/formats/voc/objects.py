@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element, SubElement
 from hyperdatasets.core.errors import InvalidFrame
 from hyperdatasets.core.frames import Annotation
 from hyperdatasets.core.plain import meta_object
+from hyperdatasets.formats.decimals import number
 from hyperdatasets.formats.entry import Item
 from hyperdatasets.formats.extension import OWN, carried, restored, seal_of
 from hyperdatasets.formats.ledger import Ledger
@@ -24,7 +25,6 @@ from hyperdatasets.formats.voc.elements import (
     is_tag,
     is_text,
     is_writable,
-    number,
     own_of,
     text_in,
     value_of,

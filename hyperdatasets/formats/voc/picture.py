@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element, SubElement
 
 from hyperdatasets.core.frames import Source
+from hyperdatasets.formats.decimals import number
 from hyperdatasets.formats.extension import OWN
 from hyperdatasets.formats.ledger import Ledger
-from hyperdatasets.formats.voc.elements import FLAGS, add_text, add_value, flag, is_tag, is_writable, number, text_in
+from hyperdatasets.formats.voc.elements import FLAGS, add_text, add_value, flag, is_tag, is_writable, text_in
 from hyperdatasets.formats.voc.objects import others
 
 BAD_SIZE = "sizes that are not two numbers above 0; not used"

@@ -10,9 +10,10 @@ from xml.etree.ElementTree import Element, SubElement
 
 from hyperdatasets.core.frames import Geometry
 from hyperdatasets.core.geometry import bounding_box
+from hyperdatasets.formats.decimals import number
 from hyperdatasets.formats.ledger import Kind, Ledger
 from hyperdatasets.formats.unfit import Unfit
-from hyperdatasets.formats.voc.elements import add_text, add_to, number, text_in, value_of
+from hyperdatasets.formats.voc.elements import add_text, add_to, text_in, value_of
 
 SHAPES: dict[str, Kind] = {"polygon": "polygons", "robndbox": "boxes", "bndbox": "boxes"}
 """Elements, from the most to the least specific."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from hyperdatasets.formats.decimals import DECIMAL
 from hyperdatasets.formats.ledger import Kind
 from hyperdatasets.formats.unfit import Unfit
 
@@ -33,7 +34,6 @@ NOT_CORNERS = (
 VISIBILITY = "key points with another visibility than 0, 1 or 2, which is kept as it is"
 POINTS = "lines of key points by their visibilities 0, 1 and 2; add `kpt_shape` to the YAML file to say so"
 VISIBLE = 2
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"\+?\d{1,15}", re.ASCII)
 _NOT_FINITE = frozenset({"nan", "inf", "infinity"})
 _FAR = 2.0  # shares beyond it are pixels
@@ -102,7 +102,7 @@ def kind_of(count: int, task: Task) -> Kind:
 
 def looks_like_line(words: Sequence[str]) -> bool:
     """Whether words may be a line: a whole number and at least four others."""
-    return len(words) > 4 and all(map(_NUMBER.fullmatch, words)) and float(words[0]).is_integer()
+    return len(words) > 4 and all(map(DECIMAL.fullmatch, words)) and float(words[0]).is_integer()
 
 
 def is_tracked(words: Sequence[str]) -> bool:
@@ -113,7 +113,7 @@ def is_tracked(words: Sequence[str]) -> bool:
 def _number(word: str) -> float:
     if word.lower().lstrip("+-") in _NOT_FINITE:
         raise Unfit(NOT_FINITE, word)
-    if not _NUMBER.fullmatch(word):
+    if not DECIMAL.fullmatch(word):
         raise Unfit(NO_NUMBERS, f"`{word[:40]}`")
     if not math.isfinite(value := float(word)):
         raise Unfit(NOT_FINITE, word[:40])

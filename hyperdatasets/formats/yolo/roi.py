@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from hyperdatasets.core.errors import InvalidFrame
 from hyperdatasets.core.frames import Annotation
-from hyperdatasets.core.geometry import bounding_box
+from hyperdatasets.core.geometry import bounding_box, corners
 from hyperdatasets.core.normalise import normalise_annotation
 from hyperdatasets.formats.agreement import from_shares
 from hyperdatasets.formats.unfit import Unfit
@@ -196,14 +195,3 @@ def _visibility(value: Any, count: int) -> list[float]:
 def _own_box(value: Any) -> list[float]:
     numbers = isinstance(value, list) and len(value) == 4 and all(type(each) in {int, float} for each in value)
     return list(map(float, value)) if numbers and value[2] > 0 and value[3] > 0 else []
-
-
-def corners(box: Sequence[float]) -> list[float]:
-    """The corners of a box that is turned about its middle."""
-    x, y, width, height, angle = box
-    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
-    ring: list[float] = []
-    for across, down in ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)):
-        dx, dy = across * width, down * height
-        ring += [x + width / 2 + dx * cos - dy * sin, y + height / 2 + dx * sin + dy * cos]
-    return ring
