@@ -6,18 +6,16 @@ from collections.abc import Hashable, Mapping, Sequence
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from hyperdatasets.core.frames import Annotation, Frame, Source
-from hyperdatasets.formats.counting import kept_of, kind_of
+from hyperdatasets.formats.counting import kind_of
 from hyperdatasets.formats.cvat_annotation import element_for, json_text, xml_text
 from hyperdatasets.formats.described import split_of_subset
 from hyperdatasets.formats.extension import OWN, frame_fields, lose_source_fields, split_apart, without_default_id
 from hyperdatasets.formats.ledger import Ledger
+from hyperdatasets.formats.picture_sources import pictures_of
 from hyperdatasets.formats.spool import Spool
 from hyperdatasets.formats.writing import Output, Placed, Subject, WrittenFormat, classes
 
 PICTURES = "images"
-NO_PICTURE = "frames without a picture, left out"
-GROUPS = "groups, written as a picture for each source"
-NO_PICTURES = "sources that are no pictures, left out"
 UNSEEN = "labels, spans and shapes kept under `hyperdatasets`, since CVAT has no place for them"
 UNSIZED = "pictures whose width and height are not known"
 
@@ -33,15 +31,9 @@ class CvatWriter:
 
     def add(self, placed: Placed) -> None:
         frame = placed.frame
-        pictures = [each for each in frame["sources"] if each.get("content_type", "image/").startswith("image/")]
+        pictures = pictures_of(frame, self._ledger)
         if not pictures:
-            for kind, count in kept_of(frame).items():
-                self._ledger.lose(kind, frame["id"], NO_PICTURE, count=count)
             return
-        if len(pictures) < len(frame["sources"]):
-            self._ledger.lose("frames", frame["id"], NO_PICTURES, count=len(frame["sources"]) - len(pictures))
-        if len(pictures) > 1:
-            self._ledger.lose("frames", frame["id"], GROUPS)
         for number, source in enumerate(pictures):
             self._add_picture(placed, {**frame, "sources": [source]}, first=number == 0)
 

@@ -18,9 +18,10 @@ from hyperdatasets.core.uri import split as uri_parts
 from hyperdatasets.formats.coco.annotation import read_annotation, sealed, written
 from hyperdatasets.formats.coco.image import meta_of, split_in
 from hyperdatasets.formats.coco.shapes import numbers
-from hyperdatasets.formats.counting import kept_of, kind_of
+from hyperdatasets.formats.counting import kind_of
 from hyperdatasets.formats.extension import OWN, carried, seal_of, split_apart, without_default_id
 from hyperdatasets.formats.ledger import Ledger
+from hyperdatasets.formats.picture_sources import pictures_of
 from hyperdatasets.formats.writing import Output, Placed, Subject, WrittenFormat
 
 _COPIED = 1 << 20  # bytes at once
@@ -89,17 +90,10 @@ class _File:
 
     def _add_images(self, placed: Placed, apart: Sequence[Annotation]) -> dict[str, int]:
         frame = placed.frame
-        pictures = [each for each in frame["sources"] if each.get("content_type", "image/").startswith("image/")]
+        pictures = pictures_of(frame, self._ledger)
         if not pictures:
-            for kind, count in kept_of(frame).items():
-                self._ledger.lose(kind, frame["id"], "frames without a picture, left out", count=count)
             return {}
         self._ledger.keep("frames")
-        if len(pictures) < len(frame["sources"]):
-            left = len(frame["sources"]) - len(pictures)
-            self._ledger.lose("frames", frame["id"], "sources that are no pictures, left out", count=left)
-        if len(pictures) > 1:
-            self._ledger.lose("frames", frame["id"], "groups, written as a picture for each source")
         for annotation in apart:
             self._ledger.keep(kind_of(annotation))
             self._ledger.notice(kind_of(annotation), frame["id"], f"labels, spans and shapes {_UNSEEN}")

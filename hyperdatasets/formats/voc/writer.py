@@ -16,6 +16,7 @@ from hyperdatasets.formats.counting import kept_of, kind_of
 from hyperdatasets.formats.extension import frame_fields, lose_source_fields, without_default_id
 from hyperdatasets.formats.folder import split_of, stem, suffix
 from hyperdatasets.formats.ledger import Ledger
+from hyperdatasets.formats.picture_sources import pictures_of
 from hyperdatasets.formats.voc.image_sets import can_list, can_name, written
 from hyperdatasets.formats.voc.masks import label_maps
 from hyperdatasets.formats.voc.objects import write_object
@@ -23,9 +24,6 @@ from hyperdatasets.formats.voc.picture import add_own, write_picture
 from hyperdatasets.formats.whole import Whole
 from hyperdatasets.formats.writing import Output, Placed, Subject, WrittenFormat
 
-NO_PICTURE = "frames without a picture, left out"
-NO_PICTURES = "sources that are no pictures, left out"
-GROUPS = "groups, written as a picture for each source"
 SEPARATE = "labels, spans and shapes kept under `hyperdatasets`, since VOC has no place for them"
 AS_BOX = "shapes that other tools see as their boxes"
 SAME_NAME = (
@@ -65,16 +63,9 @@ class VocWriter:
 
     def _add(self, placed: Placed) -> None:
         frame = placed.frame
-        pictures = [each for each in frame["sources"] if each.get("content_type", "image/").startswith("image/")]
+        pictures = pictures_of(frame, self._ledger)
         if not pictures:
-            for kind, count in kept_of(frame).items():
-                self._ledger.lose(kind, frame["id"], NO_PICTURE, count=count)
             return
-        if len(pictures) < len(frame["sources"]):
-            left = len(frame["sources"]) - len(pictures)
-            self._ledger.lose("frames", frame["id"], NO_PICTURES, count=left)
-        if len(pictures) > 1:
-            self._ledger.lose("frames", frame["id"], GROUPS)
         sources = [Source(id=each["id"], uri=each["uri"], masks=each.get("masks", [])) for each in frame["sources"]]
         for kind, count in kept_of({**frame, "sources": sources}).items():
             if kind != "splits" or _is_kept(placed):

@@ -18,6 +18,7 @@ from hyperdatasets.formats.counting import kept_of, kind_of
 from hyperdatasets.formats.extension import lose_source_fields, without_default_id
 from hyperdatasets.formats.folder import SPLITS
 from hyperdatasets.formats.ledger import Ledger, listed
+from hyperdatasets.formats.picture_sources import pictures_of
 from hyperdatasets.formats.whole import Whole
 from hyperdatasets.formats.writing import Output, Placed, Subject, WrittenFormat, classes
 from hyperdatasets.formats.yolo.data_files import OWN
@@ -25,9 +26,6 @@ from hyperdatasets.formats.yolo.label_files import label_file_of
 from hyperdatasets.formats.yolo.roi import Pose, Roi, choose, names_in, roi_of
 from hyperdatasets.formats.yolo.split_files import SplitFiles
 
-NO_PICTURE = "frames without a picture, left out"
-NO_PICTURES = "sources that are no pictures, left out"
-GROUPS = "groups, written as a picture for each source"
 NO_SIZE = "ROIs of pictures whose width and height are not known, left out"
 NO_CLASS = "ROIs without a numbered label, left out"
 SEVERAL = "ROIs with several labels, written once for each"
@@ -82,16 +80,9 @@ class YoloWriter:
 
     def _add(self, placed: Placed, task: str) -> None:
         frame = placed.frame
-        pictures = [each for each in frame["sources"] if each.get("content_type", "image/").startswith("image/")]
+        pictures = pictures_of(frame, self._ledger)
         if not pictures:
-            for kind, count in kept_of(frame).items():
-                self._ledger.lose(kind, frame["id"], NO_PICTURE, count=count)
             return
-        if len(pictures) < len(frame["sources"]):
-            left = len(frame["sources"]) - len(pictures)
-            self._ledger.lose("frames", frame["id"], NO_PICTURES, count=left)
-        if len(pictures) > 1:
-            self._ledger.lose("frames", frame["id"], GROUPS)
         self._ledger.keep("frames")
         self._tell_frame(frame)
         annotations = frame.get("annotations", ())
