@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -120,10 +120,11 @@ class Folder:
         if self._only:
             return True
         unread = (*self.closed, *self.links)
-        return path in self._there or any(place == "." or path.startswith(f"{place}/") for place in unread)
+        return path in self._perhaps_there or any(place == "." or path.startswith(f"{place}/") for place in unread)
 
     @cached_property
-    def _there(self) -> frozenset[str]:
+    def _perhaps_there(self) -> frozenset[str]:
+        """Also links that lead nowhere, whose files may come back."""
         return frozenset(self.files).union(self.broken)
 
     def open(self, path: str) -> BinaryIO:
@@ -163,6 +164,7 @@ class Folder:
 
     @cached_property
     def there(self) -> frozenset[str]:
+        """The paths of all files, to ask whether one is there."""
         return frozenset(self.files)
 
     @cached_property
@@ -217,9 +219,6 @@ class Folder:
 
     def with_suffix(self, *suffixes: str) -> list[str]:
         return sorted(path for each in suffixes for path in self.by_suffix.get(each, ()))
-
-    def below(self, folder: str) -> Sequence[str]:
-        return [path for path in self.files if path.startswith(f"{folder}/")]
 
 
 def opened(path: Path) -> BinaryIO:

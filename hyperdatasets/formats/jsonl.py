@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
 import orjson
@@ -65,12 +65,8 @@ class Ids:
             self._seen.add(hash(name))
 
 
-def write(frames: Iterable[Frame]) -> Iterator[bytes]:
-    """Lines; a blob is base64 text."""
-    return map(line_of, frames)
-
-
 def line_of(frame: Frame) -> bytes:
+    """A frame as a line; a blob is base64 text."""
     plain = cast("dict[str, Any]", frame)
     if "blob" in plain:
         plain = plain | {"blob": base64.b64encode(plain["blob"]).decode()}

@@ -116,7 +116,7 @@ class _File:
         return self._images
 
     def _add_annotations(self, frame: Frame, images: Mapping[str, int], apart: Sequence[Annotation]) -> None:
-        made: dict[str, int] | None = {}
+        made: dict[str, int] = {}
         for annotation in frame.get("annotations", ()):
             whole = without_default_id(annotation, made)
             if annotation not in apart:

@@ -75,11 +75,6 @@ class DataFiles:
         """The file that names the classes of a label file: above it, a YAML file before a list, the nearest."""
         return self._near(parent(label_file))
 
-    @property
-    def named(self) -> bool:
-        """Whether any file names classes."""
-        return any(each.names for each in self.files)
-
     def _nearest(self, folder: str) -> DataFile:
         named = sorted((each for each in self.files if each.names), key=lambda each: _rank(each, folder))
         for other in named[1:]:
