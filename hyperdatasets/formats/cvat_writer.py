@@ -11,7 +11,7 @@ from hyperdatasets.formats.cvat_annotation import element_for, json_text, xml_te
 from hyperdatasets.formats.described import split_of_subset
 from hyperdatasets.formats.extension import OWN, frame_fields, lose_source_fields, split_apart, without_default_id
 from hyperdatasets.formats.ledger import Ledger
-from hyperdatasets.formats.picture_sources import pictures_of
+from hyperdatasets.formats.picture_sources import of_pictures, pictures_of
 from hyperdatasets.formats.spool import Spool
 from hyperdatasets.formats.writing import Output, Placed, Subject, WrittenFormat, classes
 
@@ -30,7 +30,7 @@ class CvatWriter:
         self._images = 0
 
     def add(self, placed: Placed) -> None:
-        frame = placed.frame
+        frame = of_pictures(placed.frame, self._ledger)
         pictures = pictures_of(frame, self._ledger)
         if not pictures:
             return

@@ -10,13 +10,13 @@ from hyperdatasets.formats.ledger import Ledger
 
 NO_PICTURE = "frames without a picture, left out"
 NO_PICTURES = "sources that are no pictures, left out"
+ELSEWHERE = "annotations of sources that are no pictures, left out"
 GROUPS = "groups, written as a picture for each source"
 
 
 def pictures_of(frame: Frame, ledger: Ledger) -> Sequence[Source]:
     """The sources that are pictures; the ledger names the others, and a frame without a picture with all of it."""
-    sources = frame["sources"]
-    pictures = [each for each in sources if each.get("content_type", "image/").startswith("image/")]
+    sources, pictures = frame["sources"], _pictures(frame)
     if not pictures:
         for kind, count in kept_of(frame).items():
             ledger.lose(kind, frame["id"], NO_PICTURE, count=count)
@@ -26,3 +26,20 @@ def pictures_of(frame: Frame, ledger: Ledger) -> Sequence[Source]:
     if len(pictures) > 1:
         ledger.lose("frames", frame["id"], GROUPS)
     return pictures
+
+
+def of_pictures(frame: Frame, ledger: Ledger) -> Frame:
+    """The frame without the annotations that are on none of its pictures, if it has any; the ledger names them."""
+    names = {source["id"] for source in _pictures(frame)}
+    annotations = frame.get("annotations", [])
+    others = [each for each in annotations if names and names.isdisjoint(each.get("sources", names))]
+    if not others:
+        return frame
+    for kind, count in kept_of({"id": frame["id"], "sources": [], "annotations": others}).items():
+        if kind != "frames":
+            ledger.lose(kind, frame["id"], ELSEWHERE, count=count)
+    return {**frame, "annotations": [each for each in annotations if each not in others]}
+
+
+def _pictures(frame: Frame) -> Sequence[Source]:
+    return [each for each in frame["sources"] if each.get("content_type", "image/").startswith("image/")]

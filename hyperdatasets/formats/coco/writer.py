@@ -21,7 +21,7 @@ from hyperdatasets.formats.coco.shapes import numbers
 from hyperdatasets.formats.counting import kind_of
 from hyperdatasets.formats.extension import OWN, carried, seal_of, split_apart, without_default_id
 from hyperdatasets.formats.ledger import Ledger
-from hyperdatasets.formats.picture_sources import pictures_of
+from hyperdatasets.formats.picture_sources import of_pictures, pictures_of
 from hyperdatasets.formats.writing import Output, Placed, Subject, WrittenFormat
 
 _COPIED = 1 << 20  # bytes at once
@@ -66,7 +66,8 @@ class _File:
 
     def add(self, placed: Placed) -> None:
         """The pictures of a frame, unless they are there already, and its annotations."""
-        frame = placed.frame
+        frame = of_pictures(placed.frame, self._ledger)
+        placed = placed._replace(frame=frame)
         images = self._known.get(placed.key)
         apart = _without_place(frame)
         if images is None:
@@ -97,11 +98,13 @@ class _File:
         for annotation in apart:
             self._ledger.keep(kind_of(annotation))
             self._ledger.notice(kind_of(annotation), frame["id"], f"labels, spans and shapes {_UNSEEN}")
-        return {source["id"]: self._add_image(placed, source, apart) for source in pictures}
+        return {
+            source["id"]: self._add_image(placed, source, apart if source is pictures[0] else ()) for source in pictures
+        }
 
     def _add_image(self, placed: Placed, source: Source, apart: Sequence[Annotation]) -> int:
         self._images += 1
-        frame, first = placed.frame, source is placed.frame["sources"][0]
+        frame = placed.frame
         image: dict[str, Any] = {"id": self._images, "file_name": placed.names[source["id"]]}
         if "width" in source and "height" in source:
             image |= {"width": source["width"], "height": source["height"]}
@@ -110,7 +113,7 @@ class _File:
         if uri_parts(source["uri"]).scheme in {"http", "https"}:
             image["coco_url"] = source["uri"]
         image |= {key: value for key, value in frame.get("meta", {}).items() if key not in _OF_IMAGE}
-        own = _own(placed, source, image, apart if first else ())
+        own = _own(placed, source, image, apart)
         image |= {OWN: own} if own else {}
         self._stream.write((b"," if self._images > 1 else b"") + orjson.dumps(image))
         return self._images

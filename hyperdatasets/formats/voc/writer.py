@@ -16,7 +16,7 @@ from hyperdatasets.formats.counting import kept_of, kind_of
 from hyperdatasets.formats.extension import frame_fields, lose_source_fields, without_default_id
 from hyperdatasets.formats.folder import split_of, stem, suffix
 from hyperdatasets.formats.ledger import Ledger
-from hyperdatasets.formats.picture_sources import pictures_of
+from hyperdatasets.formats.picture_sources import of_pictures, pictures_of
 from hyperdatasets.formats.voc.image_sets import can_list, can_name, written
 from hyperdatasets.formats.voc.masks import label_maps
 from hyperdatasets.formats.voc.objects import write_object
@@ -62,17 +62,17 @@ class VocWriter:
             self._write(path, content)
 
     def _add(self, placed: Placed) -> None:
-        frame = placed.frame
+        frame = of_pictures(placed.frame, self._ledger)
         pictures = pictures_of(frame, self._ledger)
         if not pictures:
             return
-        sources = [Source(id=each["id"], uri=each["uri"], masks=each.get("masks", [])) for each in frame["sources"]]
+        sources = [Source(id=each["id"], uri=each["uri"], masks=each.get("masks", [])) for each in pictures]
         for kind, count in kept_of({**frame, "sources": sources}).items():
             if kind != "splits" or _is_kept(placed):
                 self._ledger.keep(kind, count)
         for source in pictures:
             lose_source_fields(source, frame["id"], self._ledger)
-            self._add_picture(placed, source, alone=len(pictures) == 1)
+            self._add_picture(placed._replace(frame=frame), source, alone=len(pictures) == 1)
 
     def _add_picture(self, placed: Placed, source: Source, *, alone: bool) -> None:
         frame, path = placed.frame, placed.names[source["id"]]

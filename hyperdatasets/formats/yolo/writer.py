@@ -18,7 +18,7 @@ from hyperdatasets.formats.counting import kept_of, kind_of
 from hyperdatasets.formats.extension import lose_source_fields, without_default_id
 from hyperdatasets.formats.folder import SPLITS
 from hyperdatasets.formats.ledger import Ledger, listed
-from hyperdatasets.formats.picture_sources import pictures_of
+from hyperdatasets.formats.picture_sources import of_pictures, pictures_of
 from hyperdatasets.formats.whole import Whole
 from hyperdatasets.formats.writing import Output, Placed, Subject, WrittenFormat, classes
 from hyperdatasets.formats.yolo.data_files import OWN
@@ -79,7 +79,7 @@ class YoloWriter:
         self._write("data.yaml", self._data(task, splits))
 
     def _add(self, placed: Placed, task: str) -> None:
-        frame = placed.frame
+        frame = of_pictures(placed.frame, self._ledger)
         pictures = pictures_of(frame, self._ledger)
         if not pictures:
             return
