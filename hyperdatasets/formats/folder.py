@@ -64,6 +64,7 @@ class Folder:
             raise NotFound(f"there is no folder {path}", kind="folder", name=str(path))
         self.path = path
         self._opener, self._only = opener, only
+        self._sizes: dict[str, int] = {}
         self.junk: list[str] = []
         self.links: list[str] = []
         self.broken: list[str] = []
@@ -141,10 +142,12 @@ class Folder:
 
     def size(self, path: str) -> int:
         """The bytes of a file as the folder lists it; 0 if that is not known."""
-        try:
-            return os.lstat(self.path / path).st_size
-        except OSError:
-            return 0
+        if path not in self._sizes:
+            try:
+                self._sizes[path] = os.lstat(os.path.join(self.path, path)).st_size  # noqa: PTH118  # as in `_walk`
+            except (OSError, ValueError):
+                self._sizes[path] = 0
+        return self._sizes[path]
 
     def read(self, path: str) -> bytes:
         """Raises Unreadable."""

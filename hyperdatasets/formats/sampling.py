@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from heapq import nlargest
 
 from hyperdatasets.formats.folder import Folder
 
@@ -23,7 +24,7 @@ def few(folder: Folder, paths: Sequence[str]) -> Sequence[str]:
     """The largest of many files, and some that are evenly spaced: a file about many others is a large one."""
     if len(paths) <= 2 * _SIZE:
         return paths
-    largest = sorted(paths, key=folder.size, reverse=True)[:_SIZE]
+    largest = nlargest(_SIZE, paths, key=folder.size)
     return list(dict.fromkeys((*largest, *sample(paths))))
 
 
