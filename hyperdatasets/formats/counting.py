@@ -29,7 +29,7 @@ def kind_of_plain(annotation: Any) -> Kind:
     """What an annotation counts as that may not be valid; one without a known shape counts as a label."""
     geometry = annotation.get("geometry") if isinstance(annotation, Mapping) else None
     named = geometry if isinstance(geometry, Mapping) else ()
-    return next((kind for name, kind in _SHAPES.items() if name in named), "labels")
+    return next((kind for name, kind in KIND_OF_SHAPE.items() if name in named), "labels")
 
 
 def kept_of(frame: Frame) -> dict[Kind, int]:
@@ -57,7 +57,7 @@ def held_of(plain: Mapping[str, Any]) -> dict[Kind, int]:
         held["attributes"] += len(_object(annotation, "meta"))
     for source in _listed(plain.get("sources")):
         held["masks"] += len(_listed(source.get("masks"))) if isinstance(source, Mapping) else 0
-        held["attributes"] += len(_object(source, "meta").keys() - _MEASURED)
+        held["attributes"] += len(_object(source, "meta").keys() - MEASURED)
     _count_meta(_object(plain, "meta"), held)
     return {kind: count for kind, count in held.items() if count}
 
