@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from hyperdatasets.client.arguments import Texts, texts
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.v1 import site_service_pb2 as sites_pb
 from hyperdatasets.v1 import user_service_pb2 as users_pb
@@ -33,10 +34,10 @@ class SessionReport:
 
 
 def add_site(
-    name: str, *, projects: Sequence[str], description: str = "", client: MetadataClient | None = None
+    name: str, *, projects: Texts, description: str = "", client: MetadataClient | None = None
 ) -> tuple[Site, str]:
     """The site, and the token with which its node enrols once, within a day."""
-    request = sites_pb.CreateSiteRequest(name=name, description=description, projects=projects)
+    request = sites_pb.CreateSiteRequest(name=name, description=description, projects=texts(projects, "projects"))
     answer = current(client).send(request)
     return _site(answer.site), answer.token
 

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar, cast
 
+from hyperdatasets.client import arguments
 from hyperdatasets.client.metadata import MetadataClient, new_request_id
 from hyperdatasets.core.errors import DeadlineExceeded, HyperdatasetsError, InvalidArgument, InvalidFrame, Unavailable
 from hyperdatasets.core.frames import Frame
-from hyperdatasets.core.normalise import normalise
 from hyperdatasets.v1 import frame_service_pb2 as pb
 from hyperdatasets.v1.frame_service_pb2_grpc import FrameServiceStub
 from hyperdatasets.wire import columns
@@ -238,7 +238,7 @@ def _batches(
     sent, size = _empty(dataset, version, mode), 0
     for index, (plain, vectors, etag) in enumerate(frames):
         try:
-            fields = to_fields(cast("Frame", plain) if normal else normalise(_checked(plain))[0])
+            fields = to_fields(cast("Frame", plain) if normal else arguments.normal(_checked(plain)))
         except HyperdatasetsError as error:
             frame_id = str(plain.get("id", "")) if isinstance(plain, Mapping) else ""
             result.append(FailedFrame(index, frame_id, error.reason, error.message))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hyperdatasets.client import json_text, vectors
+from hyperdatasets.client.arguments import Texts, texts
 from hyperdatasets.client.checks import read_checks
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.uploads import removal
@@ -30,7 +31,7 @@ class Dataset:
         dataset_name: str,
         *,
         dataset_project: str = "",
-        tags: Iterable[str] = (),
+        tags: Texts = (),
         description: str = "",
         metadata: Mapping[str, Any] | None = None,
         raise_if_exists: bool = False,
@@ -42,7 +43,7 @@ class Dataset:
             AlreadyExists: also a ValueError.
         """
         request = pb.CreateDatasetRequest(
-            project=dataset_project, name=dataset_name, description=description, tags=tags,
+            project=dataset_project, name=dataset_name, description=description, tags=texts(tags, "tags"),
             metadata_json=json_text.write(metadata),
         )  # fmt: skip
         try:
@@ -69,7 +70,7 @@ class Dataset:
     def list(
         cls,
         *,
-        tags: Iterable[str] = (),
+        tags: Texts = (),
         project: str = "",
         name: str = "",
         include_archived: bool = False,
@@ -78,7 +79,7 @@ class Dataset:
     ) -> list[Dataset]:
         """Datasets that carry all these tags, lie in the project or below it, and have the text in their name."""
         request = pb.ListDatasetsRequest(
-            project=project, name_contains=name, tags_all=tags, text=text,
+            project=project, name_contains=name, tags_all=texts(tags, "tags"), text=text,
             archive=common.ARCHIVE_FILTER_ALL if include_archived else common.ARCHIVE_FILTER_ACTIVE,
         )  # fmt: skip
         found = []
@@ -158,11 +159,11 @@ class Dataset:
     def address(self) -> str:
         return address(self.name, self.project)
 
-    def add_tags(self, tags: Iterable[str]) -> None:
-        self.update(add_tags=tags)
+    def add_tags(self, tags: Texts) -> None:
+        self.update(add_tags=texts(tags, "tags"))
 
-    def remove_tags(self, tags: Iterable[str]) -> None:
-        self.update(remove_tags=tags)
+    def remove_tags(self, tags: Texts) -> None:
+        self.update(remove_tags=texts(tags, "tags"))
 
     def update(self, *, metadata: Mapping[str, Any] | None = None, **changes: Any) -> Dataset:
         """Changes name, project, description, metadata, archived; add_tags and remove_tags."""

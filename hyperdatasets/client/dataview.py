@@ -11,7 +11,8 @@ from typing import Any, BinaryIO
 import orjson
 import yaml
 
-from hyperdatasets.client import json_text
+from hyperdatasets.client import arguments, json_text
+from hyperdatasets.client.arguments import Texts, texts
 from hyperdatasets.client.exports import How, Subject, export
 from hyperdatasets.client.label_query import LabelQuery
 from hyperdatasets.client.metadata import MetadataClient, current
@@ -43,7 +44,7 @@ class DataView:
         name: str = "",
         *,
         description: str = "",
-        tags: Sequence[str] = (),
+        tags: Texts = (),
         project: str = "",
         iteration_order: IterationOrder | str = IterationOrder.sequential,
         iteration_infinite: bool = False,
@@ -62,7 +63,7 @@ class DataView:
             "mapping": [],
             "iteration": iteration,
         }
-        for key, value in (("name", name), ("description", description), ("tags", list(tags))):
+        for key, value in (("name", name), ("description", description), ("tags", texts(tags, "tags"))):
             if value:
                 self._spec[key] = value
         self._project, self._given = project, client
@@ -116,14 +117,13 @@ class DataView:
         dataset_project: str = "",
         dataset_id: str = "",
         version_id: str = "",
-        roi_query: str | Sequence[str] = "",
+        roi_query: Texts = "",
         frame_query: str = "",
         source_query: str = "",
         weight: float = 1.0,
     ) -> None:
         """Adds a rule; several labels in `roi_query` must all lie on one ROI, `*` asks for any ROI."""
-        labels = [roi_query] if isinstance(roi_query, str) else list(roi_query)
-        text = labels[0] if len(labels) == 1 else " AND ".join(_quoted(label) for label in labels)
+        text = arguments.roi_query(roi_query)
         self.add_rule(
             **_version(dataset_id or dataset_name, dataset_project, version_id or version_name),
             frame_query=frame_query, source_query=source_query,
@@ -355,7 +355,7 @@ class DataView:
     def get_iterator(
         self,
         *,
-        projection: Sequence[str] = (),
+        projection: Texts = (),
         num_workers: int = 1,
         worker_index: int = 0,
         allow_repetition: bool = False,
@@ -373,7 +373,11 @@ class DataView:
             self._change(iteration=self._spec.get("iteration", {}) | {"limit": "balanced"})
         self.withdrawn = 0
         request = pb.ReadDataViewRequest(
-            target=self._target, start=start, partition=worker_index, partitions=num_workers, projection=projection
+            target=self._target,
+            start=start,
+            partition=worker_index,
+            partitions=num_workers,
+            projection=texts(projection, "projection"),
         )
         yield from self._reader.frames(request)
 
@@ -406,7 +410,7 @@ class DataView:
             raise InvalidView("this view repeats without end; iterate, and stop when you have enough")
         return [*self]
 
-    def to_dict(self, *, projection: Sequence[str] = ()) -> Any:
+    def to_dict(self, *, projection: Texts = ()) -> Any:
         """All frames of one pass in their plain form; of a view of clips a list for each clip."""
         found = self.get_iterator(projection=projection)
         return [[frame.plain for frame in clip] for clip in found] if self._clips else [each.plain for each in found]
@@ -521,8 +525,3 @@ class DataView:
 def _version(dataset: str, project: str, version: str) -> dict[str, str]:
     named = dataset if not project or dataset == "*" else f"{project}/{dataset}"
     return {"dataset": named, "version": version}
-
-
-def _quoted(label: str) -> str:
-    escaped = label.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'

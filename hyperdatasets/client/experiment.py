@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
 from hyperdatasets.client import json_text
+from hyperdatasets.client.arguments import Texts, texts
 from hyperdatasets.client.dataview import DataView
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.core.errors import AlreadyExists, FailedPrecondition, VersionNotPublished
@@ -35,7 +36,7 @@ class Experiment:
         name: str,
         parameters: Mapping[str, Any] | None = None,
         notes: str = "",
-        tags: Iterable[str] = (),
+        tags: Texts = (),
         client: MetadataClient | None = None,
     ) -> Self:
         """A new experiment that runs.
@@ -49,7 +50,8 @@ class Experiment:
         if taken := current(client).config.experiment:
             return cls.get(experiment_id=taken, client=client).take_up(parameters)
         request = pb.CreateExperimentRequest(
-            project=project, name=name, parameters_json=json_text.write(parameters), notes=notes, tags=tags,
+            project=project, name=name, parameters_json=json_text.write(parameters), notes=notes,
+            tags=texts(tags, "tags"),
             environment_json=json_text.write({"hyperdatasets": __version__, "decoder_rules": DECODER_RULES}),
         )  # fmt: skip
         experiment = cls(current(client).send(request).experiment, client)

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from hyperdatasets.client import storage
+from hyperdatasets.client.arguments import Texts, milliseconds, normal, texts
+from hyperdatasets.client.arguments import plain as plain_of
 from hyperdatasets.core.errors import DestinationFailed, InvalidFrame, NoLocalSource, NotFound, SourceUnreadable
 from hyperdatasets.core.frames import Frame
-from hyperdatasets.core.normalise import normalise, normalise_annotation
+from hyperdatasets.core.normalise import normalise_annotation
 from hyperdatasets.core.uri import split as uri_parts
 
 _TIMEOUT_S = 60
@@ -30,20 +32,20 @@ class ImageAnnotation:
     def __init__(
         self,
         *,
-        labels: Sequence[str],
+        labels: Texts,
         confidence: float | None = None,
         metadata: Mapping[str, Any] | None = None,
         id: str | None = None,
         origin: str = "",
-        sources: Sequence[str] = (),
+        sources: Texts = (),
         **shape: Any,
     ) -> None:
-        self.plain: dict[str, Any] = {"labels": list(labels), **_geometry(shape)}
+        self.plain: dict[str, Any] = {"labels": texts(labels, "labels"), **_geometry(plain_of(shape))}
         for key, value in (("id", id), ("confidence", confidence), ("origin", origin), ("meta", metadata)):
             if value not in {None, ""} if not isinstance(value, Mapping) else value:
-                self.plain[key] = dict(value) if isinstance(value, Mapping) else value
+                self.plain[key] = plain_of(value)
         if sources:
-            self.plain["sources"] = list(sources)
+            self.plain["sources"] = texts(sources, "sources")
 
     @property
     def id(self) -> str | None:
@@ -137,12 +139,12 @@ class _Annotated:
     def add_annotation(
         self,
         *,
-        labels: Sequence[str],
+        labels: Texts,
         confidence: float | None = None,
         metadata: Mapping[str, Any] | None = None,
         id: str | None = None,
         origin: str = "",
-        sources: Sequence[str] = (),
+        sources: Texts = (),
         **shape: Any,
     ) -> str:
         """Adds a ROI; without a shape a label of the whole frame. Returns its id.
@@ -190,9 +192,9 @@ class _Annotated:
             raise NotFound("the frame has no such annotation", kind="annotation", name=str(id or index))
         self.annotations.remove(found[0])
 
-    def remove_annotations(self, *, label: str | None = None, labels: Iterable[str] = ()) -> None:
+    def remove_annotations(self, *, label: str | None = None, labels: Texts = ()) -> None:
         """Removes the annotations that carry any of these labels."""
-        gone = {*labels, *([label] if label else [])}
+        gone = {*texts(labels, "labels"), *([label] if label else [])}
         self.plain["annotations"] = [each for each in self.annotations if gone.isdisjoint(each["labels"])]
 
     def set_vector(self, name: str, values: Sequence[float]) -> None:
@@ -210,7 +212,7 @@ class _Annotated:
     def to_plain(self) -> Frame:
         """The frame in its normal, plain form; raises InvalidFrame."""
         self.check()
-        return normalise(self.plain)[0]
+        return normal(self.plain)
 
 
 class SingleFrame(_Annotated):
@@ -218,7 +220,7 @@ class SingleFrame(_Annotated):
 
     def __init__(
         self,
-        source: str = "",
+        source: str | Path = "",
         *,
         width: int | None = None,
         height: int | None = None,
@@ -227,18 +229,18 @@ class SingleFrame(_Annotated):
         annotations: Iterable[ImageAnnotation] | None = None,
         mask_source: str | None = None,
         context_id: str | None = None,
-        timestamp: int | None = None,
+        timestamp: int | datetime | None = None,
         id: str | None = None,
         site: str = "",
         content_type: str = "",
         blob: bytes | None = None,
     ) -> None:
-        first = {"id": DEFAULT, "uri": source, "width": width, "height": height, "preview": preview_uri,
+        first = {"id": DEFAULT, "uri": str(source), "width": width, "height": height, "preview": preview_uri,
                  "content_type": content_type}  # fmt: skip
         self.plain = {
-            "id": id or "", "site": site, "context_id": context_id or "", "timestamp": timestamp,
+            "id": id or "", "site": site, "context_id": context_id or "", "timestamp": milliseconds(timestamp),
             "sources": [{key: value for key, value in first.items() if value is not None}],
-            "annotations": [each.plain for each in annotations or ()], "meta": dict(metadata or {}),
+            "annotations": [each.plain for each in annotations or ()], "meta": plain_of(metadata or {}),
         }  # fmt: skip
         if blob is not None:
             self.plain["blob"] = blob
@@ -337,13 +339,13 @@ class FrameGroup(_Annotated, MutableMapping[str, SingleFrame]):
         *,
         metadata: Mapping[str, Any] | None = None,
         context_id: str | None = None,
-        timestamp: int | None = None,
+        timestamp: int | datetime | None = None,
         id: str | None = None,
         site: str = "",
     ) -> None:
         self.plain = {
-            "id": id or "", "site": site, "context_id": context_id or "", "timestamp": timestamp, "sources": [],
-            "annotations": [], "meta": dict(metadata or {}),
+            "id": id or "", "site": site, "context_id": context_id or "", "timestamp": milliseconds(timestamp),
+            "sources": [], "annotations": [], "meta": plain_of(metadata or {}),
         }  # fmt: skip
 
     def __setitem__(self, name: str, frame: SingleFrame) -> None:
@@ -427,8 +429,8 @@ class _Member(SingleFrame):
             raise NotFound("the frame has no such annotation", kind="annotation", name=str(id or index))
         self._group.annotations.remove(found[0])
 
-    def remove_annotations(self, *, label: str | None = None, labels: Iterable[str] = ()) -> None:
-        gone = {*labels, *([label] if label else [])}
+    def remove_annotations(self, *, label: str | None = None, labels: Texts = ()) -> None:
+        gone = {*texts(labels, "labels"), *([label] if label else [])}
         for each in self.annotations:
             if not gone.isdisjoint(each["labels"]):
                 self._group.annotations.remove(each)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import atexit
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Self, TypeVar
 
 from hyperdatasets.client import json_text
+from hyperdatasets.client.arguments import Texts
 from hyperdatasets.client.dataview import DataView
 from hyperdatasets.client.experiment import Experiment
 from hyperdatasets.client.metadata import MetadataClient
@@ -31,7 +32,7 @@ class Task(Experiment):
         project_name: str = "",
         task_name: str = "",
         *,
-        tags: Iterable[str] = (),
+        tags: Texts = (),
         client: MetadataClient | None = None,
     ) -> Self:
         """A new run, or the clone that HYPERDATASETS_EXPERIMENT names."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hyperdatasets.client import diffs, json_text
+from hyperdatasets.client.arguments import Texts, texts
 from hyperdatasets.client.checks import CheckReport, read_checks, report
 from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.diffs import VersionDiff
@@ -65,11 +66,11 @@ class DatasetVersion(VersionFrames):
         dataset_name: str = "",
         dataset_project: str = "",
         dataset_id: str = "",
-        parent_version_names: Sequence[str] = (),
-        parent_version_ids: Sequence[str] = (),
+        parent_version_names: Texts = (),
+        parent_version_ids: Texts = (),
         comment: str = "",
         metadata: Mapping[str, Any] | None = None,
-        tags: Iterable[str] = (),
+        tags: Texts = (),
         on_collision: str = "later_wins",
         raise_if_exists: bool = False,
         client: MetadataClient | None = None,
@@ -86,8 +87,9 @@ class DatasetVersion(VersionFrames):
             raise InvalidArgument(f"on_collision: expected {' or '.join(ON_COLLISION)}, got {on_collision!r:.60}")
         dataset = _dataset(dataset_name, dataset_project, dataset_id)
         request = pb.CreateVersionRequest(
-            dataset=dataset, name=version_name, parents=[*parent_version_names, *parent_version_ids],
-            comment=comment, tags=tags, metadata_json=json_text.write(metadata),
+            dataset=dataset, name=version_name,
+            parents=[*texts(parent_version_names, "parents"), *texts(parent_version_ids, "parents")],
+            comment=comment, tags=texts(tags, "tags"), metadata_json=json_text.write(metadata),
             on_collision=ON_COLLISION[on_collision],
         )  # fmt: skip
         try:
@@ -180,7 +182,7 @@ class DatasetVersion(VersionFrames):
             request.page_token = answer.next_page_token
 
     @classmethod
-    def get_datasets(cls, *, tags: Iterable[str] = (), client: MetadataClient | None = None) -> list[Dataset]:
+    def get_datasets(cls, *, tags: Texts = (), client: MetadataClient | None = None) -> list[Dataset]:
         return Dataset.list(tags=tags, client=client)
 
     @classmethod
@@ -277,11 +279,11 @@ class DatasetVersion(VersionFrames):
     def set_metadata(self, metadata: Mapping[str, Any]) -> None:
         self._update(metadata_json=json_text.write(metadata))
 
-    def add_tags(self, tags: Iterable[str]) -> None:
-        self._update(add_tags=tags)
+    def add_tags(self, tags: Texts) -> None:
+        self._update(add_tags=texts(tags, "tags"))
 
-    def remove_tags(self, tags: Iterable[str]) -> None:
-        self._update(remove_tags=tags)
+    def remove_tags(self, tags: Texts) -> None:
+        self._update(remove_tags=texts(tags, "tags"))
 
     def set_masks_labels(self, labels: Mapping[Sequence[int], Sequence[str]]) -> None:
         """What the values of mask pixels mean: `{(1, 1, 1): ["person"]}`."""

@@ -7,11 +7,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from hyperdatasets.client import bulk, explore, json_text, writing
+from hyperdatasets.client import arguments, bulk, explore, json_text, writing
 from hyperdatasets.client import vectors as vectors_client
+from hyperdatasets.client.arguments import Texts, texts
 from hyperdatasets.client.bulk import FailedFrame, WriteResult
 from hyperdatasets.client.explore import FrameSet, Sample
 from hyperdatasets.client.exports import How, Subject, export
+from hyperdatasets.client.frames import FrameGroup, SingleFrame
 from hyperdatasets.client.long_reads import FramesRest, long_read
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.progress import bar, bars
@@ -20,7 +22,7 @@ from hyperdatasets.client.stored import frame_of
 from hyperdatasets.client.uploads import Uploader, check_destination
 from hyperdatasets.client.vectors import Neighbours
 from hyperdatasets.client.writing import AnyFrame
-from hyperdatasets.core.errors import NotFound
+from hyperdatasets.core.errors import InvalidArgument, NotFound
 from hyperdatasets.core.query.syntax import check_characters
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.v1 import dataview_service_pb2 as views_pb
@@ -129,11 +131,13 @@ class VersionFrames:
         return result
 
     def delete_frames(
-        self, frames_or_ids: Iterable[AnyFrame | str] = (), *, frame_query: str = "", roi_query: str = "",
-        source_query: str = "", preview: bool = False,
+        self, frames_or_ids: AnyFrame | str | Iterable[AnyFrame | str] = (), *, frame_query: str = "",
+        roi_query: Texts = "", source_query: str = "", preview: bool = False,
     ) -> int:  # fmt: skip
         """Removes frames by id or by query; returns how many (`preview`: would be)."""
-        ids = [each if isinstance(each, str) else each.id for each in frames_or_ids]
+        given: Iterable[AnyFrame | str]
+        given = [frames_or_ids] if isinstance(frames_or_ids, str | SingleFrame | FrameGroup) else frames_or_ids
+        ids = [each if isinstance(each, str) else each.id for each in given]
         request = frames_pb.DeleteFramesRequest(
             **self._named, frame_ids=ids, filter=_filter(frame_query, roi_query, source_query), preview=preview
         )
@@ -143,7 +147,7 @@ class VersionFrames:
         return int(answer.deleted)
 
     def copy_frames(
-        self, other: VersionFrames, *, frame_query: str = "", roi_query: str = "", source_query: str = "",
+        self, other: VersionFrames, *, frame_query: str = "", roi_query: Texts = "", source_query: str = "",
         preview: bool = False,
     ) -> WriteResult:  # fmt: skip
         """Puts frames of another version, also of another dataset, into this draft."""
@@ -162,18 +166,25 @@ class VersionFrames:
         self,
         *,
         frame_query: str = "",
-        roi_query: str = "",
+        roi_query: Texts = "",
         source_query: str = "",
-        add_labels: Iterable[str] = (),
-        remove_labels: Iterable[str] = (),
+        add_labels: Texts = (),
+        remove_labels: Texts = (),
         relabel: Mapping[str, str] | None = None,
         set_meta: Mapping[str, Any] | None = None,
         preview: bool = False,
     ) -> int:
-        """Changes every frame that matches, as one atomic edit; returns how many change (`preview`: would)."""
+        """Changes every frame that matches, as one atomic edit; returns how many change (`preview`: would).
+
+        Raises:
+            InvalidArgument: no query is given; `frame_query="*"` means all frames.
+        """
+        if not (frame_query or roi_query or source_query):
+            raise InvalidArgument('a query says which frames change; frame_query="*" means all of them')
         answer = self._client.send(frames_pb.UpdateByQueryRequest(
-            **self._named, filter=_filter(frame_query, roi_query, source_query), add_labels=add_labels,
-            remove_labels=remove_labels, relabel=relabel or {}, preview=preview,
+            **self._named, filter=_filter(frame_query, roi_query, source_query),
+            add_labels=texts(add_labels, "add_labels"),
+            remove_labels=texts(remove_labels, "remove_labels"), relabel=relabel or {}, preview=preview,
             set_meta_json=json_text.write(set_meta),
         ))  # fmt: skip
         tell(answer.warnings)
@@ -186,15 +197,16 @@ class VersionFrames:
         self,
         *,
         frame_query: str = "",
-        roi_query: str = "",
+        roi_query: Texts = "",
         source_query: str = "",
         order_by: str = "",
         limit: int = 0,
-        projection: Sequence[str] = (),
+        projection: Texts = (),
     ) -> Iterator[AnyFrame]:
         """The frames that match; `order_by` is a field, with a leading `-` descending."""
         request = frames_pb.QueryFramesRequest(
-            **self._named, filter=_filter(frame_query, roi_query, source_query), limit=limit, projection=projection,
+            **self._named, filter=_filter(frame_query, roi_query, source_query), limit=limit,
+            projection=texts(projection, "projection"),
             order_by=frames_pb.SortKey(field=order_by.removeprefix("-"), descending=order_by.startswith("-")),
         )  # fmt: skip
         for answer in long_read(self._client, FramesRest(request)):
@@ -243,7 +255,7 @@ class VersionFrames:
         return vectors_client.read(self._client, list(frame_ids), field=field, **self._named)
 
     def vectors(
-        self, field: str, *, frame_query: str = "", roi_query: str = "", source_query: str = ""
+        self, field: str, *, frame_query: str = "", roi_query: Texts = "", source_query: str = ""
     ) -> Iterator[tuple[str, list[float]]]:
         """(frame id, vector) of the frames that match and have one, by revision."""
         chosen = self.frames(frame_query=frame_query, roi_query=roi_query, source_query=source_query, projection=["id"])
@@ -259,7 +271,7 @@ class VersionFrames:
         metric: str = "",
         exact: bool | None = None,
         frame_query: str = "",
-        roi_query: str = "",
+        roi_query: Texts = "",
         source_query: str = "",
     ) -> Neighbours:
         """The frames whose vectors are the most alike to a vector, or to that of a frame (by id).
@@ -278,7 +290,7 @@ class VersionFrames:
         tell(found.warnings)
         return found
 
-    def count(self, *, frame_query: str = "", roi_query: str = "", source_query: str = "") -> int:
+    def count(self, *, frame_query: str = "", roi_query: Texts = "", source_query: str = "") -> int:
         answer = self._client.send(
             frames_pb.CountFramesRequest(**self._named, filter=_filter(frame_query, roi_query, source_query))
         )
@@ -290,7 +302,7 @@ class VersionFrames:
         field: str,
         *,
         where: str = "",
-        roi_query: str = "",
+        roi_query: Texts = "",
         source_query: str = "",
         limit: int = 100,
         bins: int = 20,
@@ -318,7 +330,7 @@ class VersionFrames:
         )  # fmt: skip
 
     def schema(
-        self, *, frame_query: str = "", roi_query: str = "", source_query: str = ""
+        self, *, frame_query: str = "", roi_query: Texts = "", source_query: str = ""
     ) -> dict[str, dict[str, Any]]:
         """Every field: types, count (frames that have it), distinct values, the most frequent ones under `top`."""
         return explore.schema(self._client, filter=_filter(frame_query, roi_query, source_query), **self._named)
@@ -331,9 +343,9 @@ class VersionFrames:
         share: float = 0,
         seed: int = 0,
         frame_query: str = "",
-        roi_query: str = "",
+        roi_query: Texts = "",
         source_query: str = "",
-        projection: Sequence[str] = (),
+        projection: Texts = (),
     ) -> Sample:
         """At most `per_value` frames for each value of a field, or a share of those that hold it, rounded up.
 
@@ -342,11 +354,11 @@ class VersionFrames:
         """
         return explore.sample(
             self._client, filter=_filter(frame_query, roi_query, source_query), by=by, per_value=per_value,
-            share=share, seed=seed, projection=projection, **self._named,
+            share=share, seed=seed, projection=texts(projection, "projection"), **self._named,
         )  # fmt: skip
 
     def groups(
-        self, by: str, *, order: str = "count", frame_query: str = "", roi_query: str = "", source_query: str = ""
+        self, by: str, *, order: str = "count", frame_query: str = "", roi_query: Texts = "", source_query: str = ""
     ) -> Iterator[FrameSet]:
         """The values of a field, each with how many frames hold it and the first of them; read page by page.
 
@@ -366,7 +378,8 @@ class VersionFrames:
         return self
 
 
-def _filter(frame_query: str, roi_query: str, source_query: str) -> frames_pb.FrameFilter:
-    for query in (frame_query, roi_query, source_query):
+def _filter(frame_query: str, roi_query: Texts, source_query: str) -> frames_pb.FrameFilter:
+    rois = arguments.roi_query(roi_query)
+    for query in (frame_query, rois, source_query):
         check_characters(query)
-    return frames_pb.FrameFilter(frame_query=frame_query, roi_query=roi_query, source_query=source_query)
+    return frames_pb.FrameFilter(frame_query=frame_query, roi_query=rois, source_query=source_query)

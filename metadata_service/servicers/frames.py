@@ -79,7 +79,7 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
 
         def work(writing: Writing) -> pb.UpdateByQueryResponse:
             dataset, version = self._draft(writing, request.dataset, request.version, request.etag)
-            found = self._matching(writing, version, request.filter)
+            found = self._matching(writing, version, request.filter, everything=False)
             updated = edits.update(
                 writing, self.deployment.contents, self.caller, self.now_ms, dataset, version,
                 revisions=list(found.revisions), change=change, preview=request.preview,

@@ -1,0 +1,70 @@
+"""What users give, as what is kept: one text is a list of one; NumPy values, paths and times are plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+from os import PathLike, fspath
+from typing import Any
+
+from hyperdatasets.core.errors import InvalidArgument, InvalidFrame
+from hyperdatasets.core.frames import Frame
+from hyperdatasets.core.normalise import normalise
+
+Texts = str | Iterable[str]
+"""Several texts, or one."""
+
+
+def texts(given: Texts, what: str = "names") -> list[str]:
+    """The texts; one alone is a list of one. Raises InvalidArgument: something is no text."""
+    if isinstance(given, str):
+        return [given]
+    if not isinstance(given, Iterable):
+        raise InvalidArgument(f"{what}: expected a text or a list of texts, got {type(given).__name__}")
+    listed = list(given)
+    for each in listed:
+        if not isinstance(each, str):
+            raise InvalidArgument(f"{what}: expected texts, got {each!r:.60}")
+    return [str(each) for each in listed]  # numpy.str_ is one, too
+
+
+def plain(value: Any) -> Any:
+    """NumPy scalars and arrays as numbers and lists, paths as text, times as RFC 3339 text; also deep within."""
+    if isinstance(value, Mapping):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if hasattr(value, "dtype") and hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, PathLike):
+        return fspath(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def milliseconds(time: Any) -> Any:
+    """A time as milliseconds since 1970; one without a zone is in UTC. Other values stay as they are."""
+    if isinstance(time, datetime):
+        return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
+    return plain(time)
+
+
+def normal(frame: Mapping[str, Any]) -> Frame:
+    """A plain frame in its normal form, whatever kinds of numbers and texts it holds.
+
+    Raises:
+        InvalidFrame: what is wrong, and where in the frame.
+    """
+    try:
+        return normalise(frame)[0]
+    except (InvalidFrame, TypeError, ValueError):  # also of arrays, which are neither true nor false
+        return normalise(plain(frame) | {"timestamp": milliseconds(frame.get("timestamp"))})[0]
+
+
+def roi_query(given: Texts) -> str:
+    """A ROI query as text: several labels must all lie on one ROI."""
+    listed = texts(given, "roi_query")
+    return listed[0] if len(listed) == 1 else " AND ".join(_quoted(label) for label in listed)
+
+
+def _quoted(label: str) -> str:
+    return '"' + label.replace("\\", "\\\\").replace('"', '\\"') + '"'
