@@ -9,6 +9,8 @@ from hyperdatasets.core.frames import Frame
 
 NONE_CAME = "no annotations"
 """The part of a frame that is kept when annotations were to be replaced and none came: a file may be missing."""
+NOT_IN_FILES = "not in the files: "
+"""Begins the name of stored metadata that is kept when metadata was to be replaced, and none of its name came."""
 ANNOTATIONS_ADDED = "annotations added"
 ANNOTATIONS_REPLACED = "annotations replaced"
 METADATA_ADDED = "metadata added"
@@ -57,7 +59,10 @@ def _meta(came: Frame, shared: dict[str, Any], changes: list[str], kept: list[st
         changes.append(METADATA_ADDED)
     if other and replace:
         changes.append(METADATA_REPLACED)
-    kept += [] if replace else sorted(f"meta.{name}" for name in other)
+    absent = stored.keys() - given.keys()
+    kept += (
+        sorted(f"{NOT_IN_FILES}meta.{name}" for name in absent) if replace else sorted(f"meta.{name}" for name in other)
+    )
     return {**given, **stored} if not replace else {**stored, **given}
 
 

@@ -30,7 +30,10 @@ def _doubles(value: Any, where: str) -> list[float]:
     if not _NUMBERS.issuperset(map(type, value)):
         wrong = next(number for number in value if type(number) not in _NUMBERS)
         raise InvalidFrame(f"{where}: expected numbers, got {wrong!r:.60}")
-    doubles = [float(number) + 0.0 for number in value]
+    try:
+        doubles = [float(number) + 0.0 for number in value]
+    except OverflowError:  # whole numbers past 1e308
+        doubles = [math.inf]
     if not math.isfinite(sum(doubles)):
         raise InvalidFrame(f"{where}: NaN, infinite or enormous numbers are no coordinates")
     return doubles

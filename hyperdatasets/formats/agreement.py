@@ -20,6 +20,7 @@ BoxesAs = Literal["", "stored", "shown"]
 UNDECIDED = (
     "taken as drawn on the picture as shown (EXIF applied), since no size tells; `--boxes-as stored` reads otherwise"
 )
+TURNED = "annotations turned like their picture (EXIF), as `--boxes-as stored` says"
 PROPORTIONAL = "annotations made for a larger or smaller picture, kept as they are; `--scale-annotations` scales them"
 OTHER_SIZE = "annotations made for a picture of another size, kept as they are"
 _DECIMALS = 9  # of pixels that were shares
@@ -129,6 +130,8 @@ def _as_stored(entry: Entry, media: Media, rules: Agreement, ledger: Ledger) -> 
         return False
     if not rules.boxes_as:
         ledger.notice("frames", entry.where, UNDECIDED, f"orientation {media.orientation}, {media_size(media)}")
+    if rules.boxes_as == "stored":
+        ledger.notice("frames", entry.where, TURNED, f"orientation {media.orientation}, {media_size(media)}")
     return rules.boxes_as == "stored"
 
 

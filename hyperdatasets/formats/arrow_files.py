@@ -40,12 +40,18 @@ class Table:
     Attributes:
         schema: of pyarrow.
         rows: how many, or about how many where counting means reading.
-        batches: rows as dictionaries; once.
+        batches: rows as dictionaries; once. Of several columns of one name they have the first.
     """
 
     schema: Any
     rows: int
     batches: Iterator[list[dict[str, Any]]]
+
+    @property
+    def further(self) -> list[str]:
+        """Names of columns that stand after another one of their name."""
+        names = self.schema.names
+        return [name for place, name in enumerate(names) if name in names[:place]]
 
 
 @contextmanager
@@ -80,6 +86,9 @@ def _open(file: BinaryIO) -> Table:
 def _plain(batches: Any) -> Iterator[list[dict[str, Any]]]:
     for batch in batches:
         batch.validate(full=True)  # else a damaged file may make pyarrow read what is not its own
+        names = batch.schema.names
+        if len(set(names)) < len(names):
+            batch = batch.select([place for place, name in enumerate(names) if name not in names[:place]])  # noqa: PLW2901
         for start in range(0, batch.num_rows, _BATCH):
             yield batch.slice(start, _BATCH).to_pylist()
 

@@ -24,7 +24,7 @@ from hyperdatasets.formats.folder import Folder, Unreadable, stem
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.reading import Evidence, Format, Reading, counted
 from hyperdatasets.formats.sampling import all_or_found, sample
-from hyperdatasets.formats.split_names import split_of_file
+from hyperdatasets.formats.split_names import add_splits_of_file
 from hyperdatasets.formats.suffixes import DOCUMENTS, TAGGED_TEXTS
 from hyperdatasets.formats.text_parts import exact_text
 
@@ -93,7 +93,9 @@ def _read(reading: Reading) -> Iterator[Entry]:
             text = exact_text(reading.folder.read(path))
         except Unreadable as error:
             reading.ledger.unreadable(path, UNREADABLE, str(error))
-            yield Entry(path, split=split_of_file(path))
+            unread = Entry(path)
+            add_splits_of_file(unread, path)
+            yield unread
             continue
         yield from _entries(path, text, reading.ledger)
     reading.rest(found)
@@ -127,7 +129,9 @@ def _entry(path: str, document: Document, scheme: Scheme, ledger: Ledger, *, alo
     if len(items) > MAX_ANNOTATIONS:
         ledger.lose("spans", place, TOO_MANY, count=len(items) - MAX_ANNOTATIONS)
     meta = {"comments": document.comments} if document.comments else {}
-    return Entry(path, fragment, items[:MAX_ANNOTATIONS], meta, split_of_file(path), place=place)
+    entry = Entry(path, fragment, items[:MAX_ANNOTATIONS], meta, place=place)
+    add_splits_of_file(entry, path)
+    return entry
 
 
 def _item(path: str, entity: Entity, start: int) -> Item:

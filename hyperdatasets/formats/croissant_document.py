@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hyperdatasets.formats.folder import Folder, Unreadable, decoded, name_of
+from hyperdatasets.formats.json_keys import Twice, lost_values
 from hyperdatasets.formats.json_lines import exact
 from hyperdatasets.formats.sampling import beginning_with, few
 
@@ -67,12 +68,13 @@ class RecordSet:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """One description; `others` are the keys that say something of the data set as a whole."""
+    """One description; `others` are the keys that say something of the data set as a whole, `twice` lost values."""
 
     path: str
     files: Mapping[str, FileObject]
     records: Sequence[RecordSet]
     others: Sequence[str] = field(default_factory=tuple)
+    twice: Sequence[Twice] = ()
 
 
 def descriptions(folder: Folder) -> list[str]:
@@ -95,7 +97,8 @@ def _is_description(folder: Folder, path: str) -> bool:
 def load(folder: Folder, path: str) -> Description:
     """Raises Unreadable: it is no description."""
     try:
-        content = exact(decoded(folder.read(path)).encode())
+        text = decoded(folder.read(path)).encode()
+        content = exact(text)
     except ValueError as error:
         raise Unreadable(str(error)) from None
     plain = _bare(content)
@@ -104,7 +107,7 @@ def load(folder: Folder, path: str) -> Description:
     files = {each.id: each for each in map(_file, _objects(plain.get("distribution"))) if each.id}
     records = [_records(each) for each in _objects(plain.get("recordSet"))]
     others = sorted(plain.keys() - {"@context", "@type", "@id", "conformsTo", "distribution", "recordSet"})
-    return Description(path, files, records, others)
+    return Description(path, files, records, others, lost_values(text, content))
 
 
 def _file(plain: Mapping[str, Any]) -> FileObject:

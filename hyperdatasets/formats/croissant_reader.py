@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hyperdatasets.formats import arrow_files, csv_rows, jsonl
+from hyperdatasets.formats import arrow_files, csv_rows, json_keys, jsonl
 from hyperdatasets.formats.croissant_document import (
     JOINED,
     Description,
@@ -34,6 +34,7 @@ CHANGED = "records whose sha256 is not the one that their description states; im
 OTHER_KIND = "records in files of a kind that is not read; CSV, JSON lines, JSON and Parquet are"
 BROKEN = "records that cannot be read"
 TWO_FILES = "fields of a second file (joins), which are not read"
+SAME_NAME = "fields of a name that another field has; the first was read"
 INLINE = "records inside of the description, which are not read"
 NO_FILES = "records without a field that names files"
 NOT_DESCRIBED = "columns that the description does not have, which are not read"
@@ -74,6 +75,7 @@ def read(reading: Reading) -> Iterator[Entry]:
             reading.ledger.unreadable(path, UNREADABLE, str(error))
             files.asked = True  # perhaps it describes the files that are here
             continue
+        json_keys.tell(described.twice, path, reading.ledger)
         if not described.records:
             reading.ledger.unreadable(path, NO_RECORDS)
         if described.others:
@@ -146,6 +148,14 @@ class _Records:
                 self._ledger.lose("table cells", self._place(each), TWO_FILES)
         yield from self._of_table(path, [each for each in fields if each.file == named])
 
+    def _named_once(self, fields: Sequence[Field]) -> list[Field]:
+        """The first field of each name."""
+        first = {each.name: each for each in reversed(fields)}
+        for each in fields:
+            if first[each.name] is not each:
+                self._ledger.lose("table cells", self._place(each), SAME_NAME)
+        return [each for each in fields if first[each.name] is each]
+
     def _tell(self, fields: Sequence[Field]) -> None:
         for each in fields:
             if each.problem:
@@ -190,7 +200,8 @@ class _Records:
     def _described_files(
         self, rows: Iterator[Row], path: str, fields: Sequence[Field], column: Field, names: Mapping[str, Sequence[str]]
     ) -> Iterator[Entry]:
-        others, unknown, embedded = [each for each in fields if each is not column], dict[str, int](), 0
+        others = [each for each in self._named_once(fields) if each is not column]
+        unknown, embedded = dict[str, int](), 0
         known = {each.column for each in fields}
         cell = FileColumn(column.column)
         for row in rows:
@@ -226,12 +237,16 @@ def _rows(
         yield from csv_rows.rows(folder, path, ledger, is_text=lambda name: name not in typed)
     elif ending in SUFFIXES:
         for line in lines(folder, path):
+            json_keys.tell(line.twice, line.place, ledger)
             yield from _object(line.place, line.value, line.error, ledger)
     elif ending == ".json":
         yield from _json(folder, path, ledger)
     elif ending in arrow_files.SUFFIXES:
         with arrow_files.table(folder, path) as table:
             names.update(names_of(table.schema.metadata))
+            for name in table.further:
+                place = f"{path}, column `{name[:60]}`"
+                ledger.lose("table cells", place, csv_rows.NAMELESS, count=max(table.rows, 1))
             number = 0
             for batch in table.batches:
                 for number, row in enumerate(batch, start=number + 1):  # noqa: B020  # counts on
@@ -242,11 +257,13 @@ def _rows(
 
 def _json(folder: Folder, path: str, ledger: Ledger) -> Iterator[Row]:
     try:
-        content = exact(folder.text(path).encode())
+        text = folder.text(path).encode()
+        content = exact(text)
     except ValueError as error:
         raise Unreadable(str(error)) from None
     if not isinstance(content, list):
         raise Unreadable("expected a list of objects")
+    json_keys.tell(json_keys.lost_values(text, content), path, ledger)
     for number, each in enumerate(content):
         yield from _object(f"{path}, [{number}]", each, "", ledger)
 

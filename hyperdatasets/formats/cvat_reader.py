@@ -16,6 +16,7 @@ from hyperdatasets.formats.described import Described, split_of_subset
 from hyperdatasets.formats.entry import Entry, Item
 from hyperdatasets.formats.extension import OWN, add_frame_fields, own_of_frame
 from hyperdatasets.formats.folder import Folder, Unreadable, parent, split_of
+from hyperdatasets.formats.joining import join
 from hyperdatasets.formats.ledger import Kind, Ledger
 from hyperdatasets.formats.reading import Evidence, Format, Reading, counted
 from hyperdatasets.formats.sampling import beginning_with, few
@@ -110,25 +111,26 @@ class _Document:
             add_tracks(self.path, self.root.find("meta"), tracks, self.spec, self.described)
 
     def _image(self, image: Element, place: str) -> None:
-        items = list(self._items(image, place))
+        said = Entry(self.path, items=list(self._items(image, place)))
+        said.meta = {key: text for key, text in image.attrib.items() if key not in _OF_IMAGE}
         own = own_of_frame(json_of(image.get(OWN, "{}"), place, self.ledger), place, self.ledger)
         name, subset = image.get("name", ""), image.get("subset", "")
         split, folders = split_of_subset(subset), self._folders(subset)
         found = self.described.find(name, folders=folders, split=split)
         if len(found) != 1:
-            self.described.lose(name, found, items, place)
+            self.described.lose(name, found, said, place)
             return
         entry = self.described.at(found[0], place)
         exact: str | None = own.get("split")
         if exact is not None and xml_text(exact) == subset:
-            self.described.take_split(entry, exact)
+            self.described.take_split(entry, exact, place)
         else:
-            self.described.add_split(entry, split or split_of(self.path))
+            entry.add_split(split, place)
+            entry.add_split(split_of(self.path), f"the folder of {self.path}")
         self.described.add_size(entry, self._size(image, place), place)
-        entry.items += items
-        entry.meta |= {key: text for key, text in image.attrib.items() if key not in _OF_IMAGE}
-        add_frame_fields(entry, own, place)
+        add_frame_fields(said, own, place)
         self.described.add_masks(entry, own.get("masks"), folders=folders, place=place)
+        join(entry, said, place, self.ledger)
 
     def _folders(self, subset: str) -> list[str]:
         """Where pictures lie: CVAT's exports have `images/` and, with several subsets, a folder for each."""

@@ -6,10 +6,11 @@ import posixpath
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from hyperdatasets.formats.entry import Entry, Item, MaskFile
+from hyperdatasets.formats.entry import Entry, MaskFile
 from hyperdatasets.formats.folder import SPLITS, split_of
 from hyperdatasets.formats.ledger import listed
 from hyperdatasets.formats.lookup import Lookup
+from hyperdatasets.formats.mask_sizes import check_sizes
 from hyperdatasets.formats.reading import Reading
 
 MISSING = "files that are described, but are not in the folder"
@@ -18,7 +19,6 @@ OF_MISSING = "annotations of a file that is not in the folder"
 OF_SEVERAL = "annotations of a file whose name several have"
 TWICE = "files that are described more than once; all annotations were kept"
 SIZES = "files that are described with different sizes; the first was taken"
-TWO_SPLITS = "files in two splits; the first was taken"
 UNNAMED = "files that no annotation file names"
 
 
@@ -63,12 +63,14 @@ class Described:
         found = self._folded_lookup.find(_folded(name), beside=_folded(folders[-1]), split=split)
         return [path for folded in found for path in self._folded[folded]]
 
-    def lose(self, name: str, found: Sequence[str], items: Sequence[Item], place: str) -> None:
+    def lose(self, name: str, found: Sequence[str], said: Entry, place: str) -> None:
         """Writes into the ledger that a name means no file, or several."""
         ledger = self.reading.ledger
         ledger.lose("frames", place, SEVERAL if found else MISSING, listed(found) if found else name[:200])
-        for item in items:
+        for item in said.items:
             ledger.lose(item.kind, item.place, OF_SEVERAL if found else OF_MISSING)
+        if count := said.held().get("attributes"):
+            ledger.lose("attributes", place, OF_SEVERAL if found else OF_MISSING, count=count)
 
     def at(self, path: str, place: str) -> Entry:
         """The entry of a file, which may have been described before."""
@@ -77,15 +79,9 @@ class Described:
         self._places.setdefault(path, place)
         return self._entries.setdefault(path, Entry(path, place=place))
 
-    def add_split(self, entry: Entry, split: str) -> None:
-        """Says which split a file belongs to; what was said first stays."""
-        if split and entry.split and split != entry.split:
-            self.reading.ledger.lose("splits", entry.where, TWO_SPLITS, f"{entry.split} and {split}")
-        entry.split = entry.split or split
-
-    def take_split(self, entry: Entry, split: str) -> None:
+    def take_split(self, entry: Entry, split: str, by: str) -> None:
         """Says which split a file belongs to, empty for none, whatever its folder is called."""
-        self.add_split(entry, split)
+        entry.add_split(split, by)
         self._settled.add(entry.path)
 
     def add_size(self, entry: Entry, size: tuple[int, int] | None, place: str) -> None:
@@ -117,8 +113,9 @@ class Described:
                 entry = Entry(path)
                 if self.reading.used:
                     self.reading.ledger.notice("frames", path, UNNAMED)
+            check_sizes(self.reading.folder, path, entry.masks, self.reading.ledger)
             if path not in self._settled:
-                self.add_split(entry, split_of(path))
+                entry.add_split(split_of(path))
             yield entry
         self.reading.rest({*chosen, *self._masks})
 

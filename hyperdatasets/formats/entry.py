@@ -17,6 +17,8 @@ from hyperdatasets.formats.ledger import Kind, Ledger
 from hyperdatasets.formats.media import Media
 
 INVALID = "annotations that are not valid"
+FURTHER_SPLITS = "further splits of files that are said to be in several splits"
+BY_FOLDER = "its folder"
 
 
 class Item(NamedTuple):
@@ -58,6 +60,8 @@ class Entry:
         items: annotations.
         meta: metadata of the frame.
         split: the split it belongs to; becomes `meta.split`.
+        split_by: what says so, for messages.
+        other_splits: further splits that are said, with what says them.
         masks: mask pictures beside it.
         id, context_id, timestamp: as in a frame.
         stated: width and height that the annotations were made for, where the format says so.
@@ -81,6 +85,8 @@ class Entry:
     frame: dict[str, Any] | None = None
     place: str = ""
     kept: dict[Kind, int] | None = None
+    split_by: str = BY_FOLDER
+    other_splits: dict[str, str] = field(default_factory=dict)
 
     @property
     def where(self) -> str:
@@ -98,8 +104,21 @@ class Entry:
             _count(held, "attributes", item.attributes)
         _count(held, "masks", len(self.masks))
         _count_meta(held, self.meta)
-        _count(held, "splits", int(bool(self.split)))
+        _count(held, "splits", bool(self.split) + len(self.other_splits))
         return held
+
+    def add_split(self, split: str, by: str = BY_FOLDER) -> None:
+        """One more place says the split, or nothing where it is empty; the first that says one counts."""
+        if split and not self.split:
+            self.split, self.split_by = split, by
+        elif split not in {"", self.split}:
+            self.other_splits.setdefault(split, by)
+
+    def prefer_split(self, split: str, by: str) -> None:
+        """One more place says the split, and counts more than those before it."""
+        before = {self.split: self.split_by} | self.other_splits
+        self.split, self.split_by = split, by
+        self.other_splits = {other: said for other, said in before.items() if other not in {"", split}}
 
 
 class Made(NamedTuple):
@@ -151,8 +170,15 @@ def _add_meta(frame: dict[str, Any], entry: Entry, kept: dict[Kind, int], ledger
     if entry.split:
         meta["split"] = entry.split
         _count(kept, "splits")
+        _tell_splits(entry, ledger)
     if meta:
         frame["meta"] = meta
+
+
+def _tell_splits(entry: Entry, ledger: Ledger) -> None:
+    for split, by in entry.other_splits.items():
+        told = f"{split} by {by}; {entry.split} by {entry.split_by} is taken"
+        ledger.lose("splits", entry.path, FURTHER_SPLITS, told)
 
 
 def normal_frame(made: Made) -> Frame:

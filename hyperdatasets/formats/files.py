@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hyperdatasets.formats import json_keys
 from hyperdatasets.formats.counting import KIND_OF_SHAPE
 from hyperdatasets.formats.csv_rows import naming_media
 from hyperdatasets.formats.entry import Entry, Item
@@ -78,13 +79,15 @@ def _entry(folder: Folder, path: str, sidecar: str, ledger: Ledger) -> Entry:
     if not sidecar:
         return entry
     try:
-        plain = exact(decoded(folder.read(sidecar)).encode())
+        text = decoded(folder.read(sidecar)).encode()
+        plain = exact(text)
     except (Unreadable, ValueError) as error:
         ledger.unreadable(sidecar, BROKEN, str(error))
         return entry
     if not isinstance(plain, dict):
         ledger.unreadable(sidecar, BROKEN, f"expected an object with labels, annotations, meta, got {plain!r:.60}")
         return entry
+    json_keys.tell(json_keys.lost_values(text, plain), sidecar, ledger)
     for key, value in plain.items():
         _add(entry, key, value, sidecar, ledger)
     return entry
@@ -134,7 +137,8 @@ def _known(annotation: dict[str, Any], seen: set[str], place: str, ledger: Ledge
 def _add_meta(entry: Entry, value: dict[str, Any], sidecar: str, ledger: Ledger) -> None:
     entry.meta |= kept(value, sidecar, ledger)
     if isinstance(split := entry.meta.get("split"), str) and split:
-        entry.split = entry.meta.pop("split")
+        del entry.meta["split"]
+        entry.prefer_split(split, sidecar)
 
 
 def _kind(annotation: Mapping[str, Any]) -> Kind:

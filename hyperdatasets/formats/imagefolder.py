@@ -10,6 +10,7 @@ from hyperdatasets.formats.file_rows import FileRows
 from hyperdatasets.formats.folder import Folder
 from hyperdatasets.formats.folder_labels import FolderLabels, folder_labels, nearest_split, tell
 from hyperdatasets.formats.mask_pairs import pairs
+from hyperdatasets.formats.mask_sizes import check_sizes
 from hyperdatasets.formats.reading import Evidence, Format, Reading, counted
 
 WITHOUT_ROW = "files without a row of metadata"
@@ -47,6 +48,7 @@ def _read(reading: Reading) -> Iterator[Entry]:
         if path in are_masks:
             continue
         entry = Entry(path, split=nearest_split(path), masks=masks.get(path, []))
+        check_sizes(folder, path, entry.masks, reading.ledger)
         metadata_files.add_row(entry, rows, reading.ledger)
         if label := labels.get(path):
             entry.items.append(Item({"labels": [label]}, "labels", path, from_folder=True))

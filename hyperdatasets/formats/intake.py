@@ -35,6 +35,7 @@ NONE_CAME = (
     "stored annotations were kept, since the files have none for these frames; delete them from the draft if that is "
     "meant"
 )
+METADATA_STAYS = "stored metadata that the files do not have was kept; delete it from the draft if that is meant"
 DISAPPEARED = "frames whose files have disappeared; --prune removes them from the draft"
 PACKED = "archives and compressed files, not unpacked"
 COMPRESSED = "compressed annotation files, not read; unpack them"
@@ -194,6 +195,8 @@ def note_difference(ledger: Ledger, place: str, part: str) -> None:
     """Names a part of a known frame that was not taken from the files."""
     if part == registering.NONE_CAME:
         ledger.notice("frames", place, NONE_CAME)
+    elif part.startswith(registering.NOT_IN_FILES):
+        ledger.notice("attributes", place, METADATA_STAYS, part.removeprefix(registering.NOT_IN_FILES))
     else:
         ledger.notice("frames", place, STORED_KEPT, part)
 

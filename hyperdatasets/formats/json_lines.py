@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
 from hyperdatasets.formats.folder import Folder, Unreadable, decoded
+from hyperdatasets.formats.json_keys import Twice, lost_values
 
 SUFFIXES = (".jsonl", ".ndjson", ".jsonlines")
 _LOOKED_AT = 20  # lines at the beginning of a file that tell what it holds
@@ -30,11 +31,13 @@ class Line(NamedTuple):
         place: `a.jsonl, line 3`.
         value: what it holds.
         error: why it is no JSON; empty if it is.
+        twice: values that are lost, since their key occurs again.
     """
 
     place: str
     value: Any
     error: str = ""
+    twice: Sequence[Twice] = ()
 
 
 def lines(folder: Folder, path: str) -> Iterator[Line]:
@@ -111,7 +114,8 @@ def _check_depth(value: Any) -> None:
 
 def _line(place: str, content: bytes) -> Line:
     try:
-        return Line(place, exact(content))
+        value = exact(content)
+        return Line(place, value, twice=lost_values(content, value))
     except ValueError as error:
         return Line(place, None, str(error))
 

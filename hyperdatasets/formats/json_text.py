@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeGuard
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeGuard
 
 import orjson
 
 from hyperdatasets.formats.folder import Folder, Unreadable
+from hyperdatasets.formats.json_keys import Twice, lost_values
 
 
-def parsed(folder: Folder, path: str) -> Any:
+class Parsed(NamedTuple):
+    """What a file holds, and the values that it lacks since their key occurs again."""
+
+    content: Any
+    twice: Sequence[Twice]
+
+
+def parsed(folder: Folder, path: str) -> Parsed:
     """Raises Unreadable."""
     try:
-        content = orjson.loads(folder.text(path))
+        text = folder.text(path)
+        content = orjson.loads(text)
         orjson.dumps(content)
     except orjson.JSONDecodeError as error:
         raise Unreadable(f"is no JSON: {error}") from None
     except orjson.JSONEncodeError:
         raise Unreadable("is nested too deeply") from None
-    return content
+    return Parsed(content, lost_values(text.encode(), content))
 
 
 def is_number(value: Any) -> TypeGuard[float]:

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, cast
 import orjson
 
 from hyperdatasets.core.frames import Frame
+from hyperdatasets.formats import json_keys
 from hyperdatasets.formats.counting import kept_of
 from hyperdatasets.formats.entry import Entry
 from hyperdatasets.formats.folder import Folder, Unreadable
@@ -98,6 +99,7 @@ def _entry(line: Line, ledger: Ledger) -> Entry | None:
     if not is_frame(line.value):
         ledger.lose("frames", line.place, NO_FRAME, f"{line.value!r:.60}")
         return None
+    json_keys.tell(line.twice, line.place, ledger)
     frame = line.value
     if isinstance(frame.get("blob"), str):
         try:

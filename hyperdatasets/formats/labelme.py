@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
+from hyperdatasets.formats import json_keys
 from hyperdatasets.formats.described import Described
-from hyperdatasets.formats.entry import Entry, Item
+from hyperdatasets.formats.entry import Entry
 from hyperdatasets.formats.folder import Folder, Unreadable, parent, split_of, stem
+from hyperdatasets.formats.joining import join
 from hyperdatasets.formats.json_text import is_empty, is_number, parsed
 from hyperdatasets.formats.labelme_shapes import COLOURS, DISPLAY, flags_of, item_of_shape
+from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.reading import Evidence, Format, Reading, counted
 from hyperdatasets.formats.sampling import sample
 
@@ -48,7 +51,7 @@ def read(reading: Reading) -> Iterator[Entry]:
     described = Described(reading, reading.folder.pictures)
     for path in reading.folder.with_suffix(".json"):
         try:
-            content = parsed(reading.folder, path)
+            content, twice = parsed(reading.folder, path)
         except Unreadable as error:
             if _looks_right(reading.folder, path) or _of_stem(described, path):
                 reading.used.add(path)
@@ -56,6 +59,7 @@ def read(reading: Reading) -> Iterator[Entry]:
             continue
         if isinstance(content, dict) and "shapes" in content:
             reading.used.add(path)
+            json_keys.tell(twice, path, reading.ledger)
             _add(path, content, described)
     yield from described.entries()
 
@@ -68,16 +72,17 @@ def _add(path: str, content: dict[str, Any], described: Described) -> None:
     places = [f"{path}, shape {number}" for number in range(1, len(content["shapes"]) + 1)]
     shapes = zip(content["shapes"], places, strict=True)
     items = [item for shape, place in shapes if (item := item_of_shape(shape, place, ledger)) is not None]
-    picture = _picture(path, content, items, described)
+    said = Entry(path, items=items)
+    _add_meta(said, path, content, ledger)
+    picture = _picture(path, content, said, described)
     if picture:
         entry = described.at(picture, path)
-        described.add_split(entry, split_of(path))
+        entry.add_split(split_of(path), f"the folder of {path}")
         described.add_size(entry, _size(path, content, described), path)
-        entry.items += items
-        _add_meta(entry, path, content, described)
+        join(entry, said, path, ledger)
 
 
-def _picture(path: str, content: dict[str, Any], items: Sequence[Item], described: Described) -> str:
+def _picture(path: str, content: dict[str, Any], said: Entry, described: Described) -> str:
     """The file that a JSON file is about; empty if that is not clear, of which the ledger knows."""
     name, ledger = content.get("imagePath"), described.reading.ledger
     name = name if isinstance(name, str) else ""
@@ -92,10 +97,11 @@ def _picture(path: str, content: dict[str, Any], items: Sequence[Item], describe
         return own
     if not found and content.get("imageData"):
         ledger.lose("frames", path, EMBEDDED, name)
-        for item in items:
-            ledger.lose(item.kind, item.place, EMBEDDED)
+        for kind, count in said.held().items():
+            if kind != "frames":
+                ledger.lose(kind, path, EMBEDDED, count=count)
         return ""
-    described.lose(name, found, items, path)
+    described.lose(name, found, said, path)
     return ""
 
 
@@ -117,13 +123,13 @@ def _size(path: str, content: dict[str, Any], described: Described) -> tuple[int
     return None
 
 
-def _add_meta(entry: Entry, path: str, content: dict[str, Any], described: Described) -> None:
+def _add_meta(entry: Entry, path: str, content: dict[str, Any], ledger: Ledger) -> None:
     for name, value in content.items():
         if name in DISPLAY:
-            described.reading.ledger.skip("attributes", path, COLOURS, name)
+            ledger.skip("attributes", path, COLOURS, name)
         elif name not in _OF_FILE and not is_empty(value):
             entry.meta[name] = value
-    if flags := flags_of(content.get("flags"), path, described.reading.ledger):
+    if flags := flags_of(content.get("flags"), path, ledger):
         entry.meta["flags"] = flags
 
 

@@ -9,10 +9,12 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from hyperdatasets.core.uri import split as uri_parts
+from hyperdatasets.formats import json_keys
 from hyperdatasets.formats.described import Described, split_of_subset
 from hyperdatasets.formats.entry import Entry
 from hyperdatasets.formats.extension import OWN, add_frame_fields, own_of_frame
 from hyperdatasets.formats.folder import Folder, Unreadable, name_of, parent, split_of, suffix
+from hyperdatasets.formats.joining import DIFFERENT, join
 from hyperdatasets.formats.json_text import is_empty, parsed
 from hyperdatasets.formats.labelstudio_documents import MAY_BE, TEXTS, Task, count, looks_right, tasks
 from hyperdatasets.formats.labelstudio_results import STATE, About, Medium, Read, kind_of_result, read_results
@@ -91,10 +93,12 @@ def read(reading: Reading) -> Iterator[Entry]:
             continue
         reading.used.add(path)
         try:
-            found = list(tasks(path, parsed(folder, path)))
+            content, twice = parsed(folder, path)
+            found = list(tasks(path, content))
         except Unreadable as error:
             ledger.unreadable(path, BROKEN, str(error))
             continue
+        json_keys.tell(twice, path, ledger)
         file = _File(path, described)
         for task in found:
             file.add(task) if isinstance(task, Task) else ledger.lose("frames", task, NO_TASK)
@@ -116,7 +120,8 @@ class _File:
         if not path:
             self._lose(task)
             return
-        entry = self.described.at(path, task.place)
+        known = self.described.at(path, task.place)
+        entry = Entry(path, place=task.place, stated=known.stated)
         meta = content.get("meta")
         own = own_of_frame(meta.get(OWN) if isinstance(meta, dict) else None, task.place, self.ledger)
         self._add_data(entry, {name: value for name, value in data.items() if name != key}, own, task)
@@ -143,6 +148,8 @@ class _File:
             self._add(entry, each, about, task.place)
         add_frame_fields(entry, own, task.place)
         self.described.add_masks(entry, own.get("masks"), folders=[parent(self.path)], place=task.place)
+        known.stated = entry.stated
+        join(known, entry, task.place, self.ledger)
 
     def _lose_odd(self, content: Mapping[str, Any], place: str) -> None:
         """Lists of annotations that are none, and members that are no objects, such as bare numbers."""
@@ -177,7 +184,7 @@ class _File:
         if name == "captions" and isinstance(value, list | str) and isinstance(entry.meta.get(name, []), list):
             entry.meta[name] = [*entry.meta.get(name, []), *(value if isinstance(value, list) else [value])]
         elif name in entry.meta and entry.meta[name] != value:
-            self.ledger.lose("attributes", place, "different values for one name; the first was kept", name)
+            self.ledger.lose("attributes", place, DIFFERENT, name)
         else:
             entry.meta[name] = value
 
@@ -205,7 +212,7 @@ class _File:
         texts = [value for value in task.content["data"].values() if isinstance(value, str)]
         named = next((text for text in texts if _is_name(text)), "")
         if named:
-            self.described.lose(named, self._find(named), [], task.place)
+            self.described.lose(named, self._find(named), Entry(""), task.place)
         else:
             self.ledger.lose("frames", task.place, INLINE)
         for key in ("annotations", "completions", "predictions"):
@@ -246,9 +253,10 @@ class _File:
         exact = own.get("split")
         said = data.get("split") if isinstance(data.get("split"), str) else ""
         if exact is not None and exact == said:
-            self.described.take_split(entry, exact)
+            self.described.take_split(entry, exact, task.place)
         else:
-            self.described.add_split(entry, split_of_subset(said or "") or split_of(self.path))
+            entry.add_split(split_of_subset(said or ""), task.place)
+            entry.add_split(split_of(self.path), f"the folder of {self.path}")
 
     def _add_fields(self, entry: Entry, content: Mapping[str, Any]) -> None:
         self.books += sum(not is_empty(content[name]) for name in _TASK_BOOKS & content.keys())

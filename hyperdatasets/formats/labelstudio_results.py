@@ -295,7 +295,9 @@ def _labels(result: Mapping[str, Any]) -> Sequence[Any]:
 
 
 def _with_model(plain: dict[str, Any], meta: dict[str, Any], result: Mapping[str, Any], about: About) -> dict[str, Any]:
-    score = result.get("score") if result.get("score") is not None else about.score
+    own, score = result.get("score"), result.get("score") if result.get("score") is not None else about.score
+    if own is not None and not is_empty(about.score) and own != about.score:
+        meta["prediction_score"] = about.score
     if is_number(score) and 0 <= score <= 1:
         plain["confidence"] = score
     elif not is_empty(score):

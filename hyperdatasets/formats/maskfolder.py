@@ -11,7 +11,7 @@ from hyperdatasets.formats.folder_labels import folder_labels, nearest_split
 from hyperdatasets.formats.ledger import Ledger, listed
 from hyperdatasets.formats.mask_colours import NO_LIST, NOT_USED, colours, lists_of_classes, other_lists
 from hyperdatasets.formats.mask_pairs import Mask, Pairs, pairs
-from hyperdatasets.formats.media import UnreadableMedia, size_as_shown
+from hyperdatasets.formats.mask_sizes import check_sizes
 from hyperdatasets.formats.reading import Evidence, Format, Reading, counted
 from hyperdatasets.formats.suffixes import PICTURES
 
@@ -19,8 +19,6 @@ LONELY = "masks without a picture"
 UNCLEAR = "masks that fit several pictures"
 UNMASKED = "pictures without a mask"
 NOT_TAKEN = "names of folders, not taken as labels; `--format imagefolder` takes them, but reads no masks"
-OTHER_SIZE = "masks of another size than their picture"
-NO_SIZE = "masks that cannot be read as pictures"
 LOSSY = "masks stored as JPEG, whose colours are not exact"
 _LOSSY = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
 
@@ -48,34 +46,11 @@ def _read(reading: Reading) -> Iterator[Entry]:
         kinds.update(mask.id for mask in files)
         if not files and suffix(path) in PICTURES:
             ledger.notice("frames", path, UNMASKED)
-        _check_sizes(folder, path, files, ledger)
+        check_sizes(folder, path, files, ledger)
         yield Entry(path, split=nearest_split(path), masks=files)
     reading.used |= masks
     _name_colours(reading, sorted(kinds))
     reading.rest(data)
-
-
-def _check_sizes(folder: Folder, path: str, masks: Sequence[MaskFile], ledger: Ledger) -> None:
-    """Opens the headers of a picture and of its masks."""
-    picture = _size(folder, path) if masks else ""
-    for mask in masks:
-        size = _size(folder, mask.path)
-        if isinstance(size, str):
-            ledger.notice("masks", mask.path, NO_SIZE, size)
-        elif size != picture and not isinstance(picture, str):  # else the picture is left out, and named
-            told = f"{size[0]} x {size[1]}; {path} has {picture[0]} x {picture[1]}"
-            ledger.notice("masks", mask.path, OTHER_SIZE, told)
-
-
-def _size(folder: Folder, path: str) -> tuple[int, int] | str:
-    """Width and height as shown; or why they are not known."""
-    try:
-        with folder.open(path) as file:
-            return size_as_shown(file)
-    except OSError as error:
-        return f"it cannot be read: {error.strerror or error}"
-    except UnreadableMedia as error:
-        return str(error)
 
 
 def _tell(found: Pairs, ledger: Ledger) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from hyperdatasets.formats import csv_rows
+from hyperdatasets.formats import csv_rows, json_keys
 from hyperdatasets.formats.entry import Entry, MaskFile
 from hyperdatasets.formats.file_rows import FileRows
 from hyperdatasets.formats.folder import Folder, Unreadable, name_of, parent
@@ -118,6 +118,7 @@ def _rows(reading: Reading, path: str) -> Iterator[Row]:
         return
     for line in lines(reading.folder, path):
         if isinstance(line.value, dict):
+            json_keys.tell(line.twice, line.place, reading.ledger)
             yield Row(line.place, line.value)
         else:
             reading.ledger.lose("table rows", line.place, "lines that are no JSON objects", line.error)

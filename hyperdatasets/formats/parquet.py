@@ -9,6 +9,7 @@ from hyperdatasets.core.frames import Frame
 from hyperdatasets.formats import arrow_frames
 from hyperdatasets.formats.arrow_files import SUFFIXES, Table, needed, pa, table, there
 from hyperdatasets.formats.counting import kept_of
+from hyperdatasets.formats.csv_rows import NAMELESS
 from hyperdatasets.formats.entry import Entry
 from hyperdatasets.formats.file_rows import FileRows
 from hyperdatasets.formats.folder import Folder, Unreadable, split_of
@@ -17,7 +18,7 @@ from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.reading import Evidence, Format, Reading, counted
 from hyperdatasets.formats.rows import Row, describe
 from hyperdatasets.formats.sampling import all_or_found, few
-from hyperdatasets.formats.split_names import split_of_file
+from hyperdatasets.formats.split_names import add_splits_of_file
 from hyperdatasets.formats.table_files import EMBEDDED, FileColumn, file_column, names_of
 from hyperdatasets.formats.writing import Output, Placed, Subject, Writer, WrittenFormat
 
@@ -81,6 +82,8 @@ def _others(reading: Reading, files: FileRows) -> Iterator[Entry]:
 
 
 def _entries(found: Table, path: str, files: FileRows) -> Iterator[Entry]:
+    for name in found.further:
+        files.ledger.lose("table cells", f"{path}, column `{name[:60]}`", NAMELESS, count=max(found.rows, 1))
     if arrow_frames.are_frames(found.schema.names):
         return _frames(found, path, files.ledger)
     if column := _file_column(found):
@@ -108,7 +111,9 @@ def _described(found: Table, path: str, column: FileColumn, files: FileRows) -> 
         if column.content(row) and not files.fits(name, path):
             embedded += 1
         elif file := files.add(Row(place, {column.name: name}), column.name, path):
-            entry = Entry(file, split=split_of_file(path) or split_of(file), place=place)
+            entry = Entry(file, place=place)
+            add_splits_of_file(entry, path)
+            entry.add_split(split_of(file))
             others = {other: value for other, value in row.items() if other != column.name}
             describe(entry, Row(place, others), files.ledger, names)
             yield entry

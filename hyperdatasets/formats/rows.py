@@ -21,7 +21,6 @@ NO_CAPTIONS = "captions that are no texts"
 UNEVEN = "objects whose lists differ in length"
 NO_OBJECTS = "objects that are neither lists nor objects"
 NO_META = "metadata that cannot be kept"
-OTHER_SPLIT = "the split of the row was taken, not that of the folder"
 LABELS, CAPTIONS, OBJECTS, SPLIT = ("label", "labels"), ("text", "caption", "captions"), "objects", "split"
 _CATEGORIES = ("category", "categories", *LABELS)
 _BOXES = ("bbox", "bboxes", "box")
@@ -49,7 +48,7 @@ def describe(entry: Entry, row: Row, ledger: Ledger, names: Names | None = None)
         elif column == OBJECTS:
             entry.items += _objects(value, row.place, names, ledger)
         elif column == SPLIT and isinstance(value, str) and value:
-            _set_split(entry, value, row.place, ledger)
+            entry.prefer_split(SPLITS.get(value.lower(), value), row.place)
         else:
             entry.meta |= kept({column: value}, row.place, ledger)
 
@@ -110,13 +109,6 @@ def _label(value: Any, names: Sequence[str], place: str, ledger: Ledger) -> Any:
 def _texts(value: Any) -> list[str] | None:
     texts = value if isinstance(value, list | tuple) else [value]
     return list(texts) if all(isinstance(text, str) for text in texts) else None
-
-
-def _set_split(entry: Entry, value: str, place: str, ledger: Ledger) -> None:
-    split = SPLITS.get(value.lower(), value)
-    if entry.split not in {"", split}:
-        ledger.notice("splits", place, OTHER_SPLIT, f"`{split}`, folder `{entry.split}`")
-    entry.split = split
 
 
 def _objects(value: Any, place: str, names: Names, ledger: Ledger) -> Iterator[Item]:

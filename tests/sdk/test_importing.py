@@ -18,7 +18,15 @@ from hyperdatasets import testing
 from hyperdatasets.client.exports import SHARED as SHARED_PART
 from hyperdatasets.client.importing import import_frames
 from hyperdatasets.core.errors import Incomplete, InvalidArgument
-from hyperdatasets.formats.intake import DISAPPEARED, NONE_CAME, NOT_ASKED_FOR, PRUNED, STORED_KEPT, WITHOUT_CLASSES
+from hyperdatasets.formats.intake import (
+    DISAPPEARED,
+    METADATA_STAYS,
+    NONE_CAME,
+    NOT_ASKED_FOR,
+    PRUNED,
+    STORED_KEPT,
+    WITHOUT_CLASSES,
+)
 from hyperdatasets.formats.ledger import Ledger
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -111,6 +119,15 @@ def test_annotations_that_were_not_read_replace_nothing(folder: Path, content: s
     ledger = bring(folder, format="coco", replace_annotations=True)
     assert (labels("a.png"), labels("b.png")) == (["cat"], ["dog"])
     assert sum(note.count for note in ledger.notes if note.reason == NONE_CAME) == 2
+
+
+def test_stored_metadata_that_is_gone_from_the_files_is_named(folder: Path) -> None:
+    for image in ({"weather": "sun", "n": 1}, {"n": 2}):
+        content = {"images": [{"id": 1, "file_name": "a.png", **image}], "annotations": [], "categories": []}
+        (folder / "x.json").write_text(json.dumps(content))
+        ledger = bring(folder, replace_annotations=True)
+    assert stored()["a.png"]["meta"] == {"weather": "sun", "n": 2}
+    assert [note.detail for note in ledger.notes if note.reason == METADATA_STAYS] == ["meta.weather"]
 
 
 def test_a_file_that_cannot_be_read_has_not_disappeared(folder: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from hyperdatasets.formats.agreement import OTHER_SIZE, PROPORTIONAL, UNDECIDED, Agreement, placed
+from hyperdatasets.formats.agreement import OTHER_SIZE, PROPORTIONAL, TURNED, UNDECIDED, Agreement, placed
 from hyperdatasets.formats.entry import Entry, Item
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.media import Media, probe
@@ -62,11 +62,11 @@ def test_a_box_on_the_stored_picture_is_turned_as_the_pixels_are(orientation: in
         (6, SIZE, "", [40, 70, 15, 20], "annotations turned like their picture (EXIF)"),
         (6, SIZE, "shown", [40, 70, 15, 20], "annotations turned like their picture (EXIF)"),
         (6, None, "", [70, 5, 20, 15], UNDECIDED),
-        (6, None, "stored", [40, 70, 15, 20], ""),
+        (6, None, "stored", [40, 70, 15, 20], TURNED),
         (3, SIZE, "", [70, 5, 20, 15], UNDECIDED),
         (3, SIZE, "shown", [70, 5, 20, 15], ""),
-        (3, SIZE, "stored", [10, 40, 20, 15], ""),
-        (2, SIZE, "stored", [10, 5, 20, 15], ""),
+        (3, SIZE, "stored", [10, 40, 20, 15], TURNED),
+        (2, SIZE, "stored", [10, 5, 20, 15], TURNED),
     ],
 )
 def test_the_size_decides_where_it_can(

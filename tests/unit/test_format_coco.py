@@ -325,8 +325,125 @@ def test_what_another_tool_changed_wins_over_what_we_know(tmp_path: Path) -> Non
     kept = found["a.png"]["annotations"]
     assert [each["geometry"]["box"] for each in kept] == [[20, 20, 9, 9]] * 2
     assert sorted(each["labels"][0] for each in kept) == ["a", "b"]
-    assert [each for each in kept if each["id"] == "mine" and each["origin"] == "m1"]
+    assert [each for each in kept if each["id"] == "mine"]
+    assert [each["origin"] for each in kept] == ["m1", "m1"]
     assert "changed after their export" in reasons(ledger)
+
+
+def test_a_stated_number_of_key_points_is_kept_where_it_is_another(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png")
+    points = [1, 2, 2, 3, 4, 0]
+    annotations = [box(1, 1, keypoints=points, num_keypoints=1), box(2, 1, keypoints=points, num_keypoints=7)]
+    document(tmp_path / "x.json", [{"id": 1, "file_name": "a.png"}], annotations)
+    found, _ = read(tmp_path)
+    assert {each["meta"].get("num_keypoints") for each in found["a.png"]["annotations"]} == {None, 7}
+    content, _ = written([found["a.png"]], {"cat": 0})
+    assert sorted(each["num_keypoints"] for each in content["annotations"]) == [1, 7]
+
+
+def test_a_second_definition_of_a_category_is_named(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png")
+    categories = [{"id": 1, "name": "cat", "color": "red"}, {"id": 1, "name": "cat", "color": "blue"},
+                  {"id": 1, "name": "cat", "color": "red"}]  # fmt: skip
+    document(tmp_path / "x.json", [{"id": 1, "file_name": "a.png"}], [box(1, 1)], categories)
+    _, ledger = read(tmp_path)
+    assert [note.detail for note in ledger.losses()] == ["id 1: `color`"]
+
+
+@pytest.mark.parametrize(("shape", "kind"), [
+    ({"segmentation": [["2", 2, 9, 2, 9, 9]]}, "polygons"),
+    ({"segmentation": [[2, 2, 9, 2, 10**400, 9]]}, "polygons"),
+    ({"segmentation": [[2, 2, 9, 2, float("nan"), 9]]}, "polygons"),
+    ({"segmentation": [[1, 2, 11, 2, float("nan"), 5, 11, 12]]}, "polygons"),
+    ({"segmentation": [[1, 2, 11, 2, float("inf"), 5, 11, 12]]}, "polygons"),
+    ({"keypoints": [1, "2", 2]}, "key points"), ({"keypoints": [1, float("nan"), 2]}, "key points"),
+])  # fmt: skip
+def test_a_box_stays_without_its_bad_outline_or_points(tmp_path: Path, shape: dict[str, Any], kind: str) -> None:
+    pictures(tmp_path, "a.png")
+    document(tmp_path / "x.json", [{"id": 1, "file_name": "a.png"}], [box(1, 1, **shape)])
+    found, ledger = read(tmp_path)
+    assert [each["geometry"] for each in found["a.png"]["annotations"]] == [{"box": [1, 2, 10, 10]}]
+    assert ledger.lost == {kind: 1}
+
+
+def test_a_box_with_an_enormous_number_is_lost(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png")
+    document(tmp_path / "x.json", [{"id": 1, "file_name": "a.png"}], [box(1, 1, bbox=[1, 2, 10**400, 3]), box(2, 1)])
+    found, ledger = read(tmp_path)
+    assert len(found["a.png"]["annotations"]) == 1
+    assert ledger.lost == {"boxes": 1}
+
+
+def test_a_good_ring_stays_without_a_bad_one(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png")
+    rings = [[1, 2, 11, 2, 11, 12], [1, None, 2, 2, 3, 3]]
+    document(tmp_path / "x.json", [{"id": 1, "file_name": "a.png"}], [box(1, 1, segmentation=rings)])
+    found, ledger = read(tmp_path)
+    assert [each["geometry"] for each in found["a.png"]["annotations"]] == [{"polygon": rings[:1]}]
+    assert ledger.lost == {"polygons": 1}
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "field", "taken", "further"),
+    [
+        ("train/a.png", "instances_val.json", "", "val", ["train"]),
+        ("train/a.png", "i.json", "val", "val", ["train"]),
+        ("a.png", "instances_train.json", "val", "val", ["train"]),
+        ("test/a.png", "train/instances_dev.json", "val", "val", ["dev", "train", "test"]),
+        ("train/a.png", "train/instances_train.json", "train", "train", []),
+    ],
+)
+def test_what_says_another_split_is_counted(
+    tmp_path: Path, path: str, name: str, field: str, taken: str, further: list[str]
+) -> None:
+    pictures(tmp_path, path)
+    document(tmp_path / name, [{"id": 1, "file_name": Path(path).name} | ({"split": field} if field else {})])
+    found, ledger = read(tmp_path)
+    assert found[path]["meta"] == {"split": taken}
+    assert [note.detail.partition(" ")[0] for note in ledger.losses()] == further
+    assert ledger.read["splits"] == 1 + len(further)
+
+
+@pytest.mark.parametrize("meta", [{}, {"split": "val"}, {"split": "train"}])
+@pytest.mark.parametrize("split", ["", "val", "fold"])
+def test_our_own_splits_contradict_no_folder(tmp_path: Path, meta: dict[str, str], split: str) -> None:
+    pictures(tmp_path, "train/a.png")
+    content, _ = written([frame_of(name="train/a.png", meta=meta)], {}, split)
+    (tmp_path / (f"instances_{split}.json" if split else "instances.json")).write_text(json.dumps(content))
+    found, ledger = read(tmp_path)
+    expected = meta.get("split") or {"": None, "val": "val", "fold": "train"}[split]
+    assert found["train/a.png"].get("meta", {}).get("split") == expected
+    assert "splits" not in ledger.lost
+
+
+def test_two_exports_that_say_different_things_of_a_picture(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png")
+    for context in ("one", "two"):
+        content, _ = written([frame_of(context_id=context, timestamp=5, meta={"n": context})], {})
+        (tmp_path / f"{context}.json").write_text(json.dumps(content))
+    found, ledger = read(tmp_path)
+    assert (found["a.png"]["context_id"], found["a.png"]["meta"]) == ("one", {"n": "one"})
+    assert [note.detail for note in ledger.losses()] == ["n", "`context_id`"]
+
+
+def test_fields_of_an_image_that_another_tool_changed_are_named(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png")
+    frame = frame_of(meta={"w": "sun", "n": 1})
+    frame["sources"][0]["uri"] = "https://d.x/a.png"
+    ledger, output = Ledger("coco", writes=True), Files()
+    writer = WRITTEN.start(output, Subject("made", {}), ledger)
+    writer.add(Placed(frame, {"default": "a.png"}, ""))
+    writer.finish()
+    content = json.loads(output.files["annotations/instances.json"].getvalue())
+    (tmp_path / "x.json").write_text(json.dumps(content))
+    found, ledger = read(tmp_path)
+    assert found["a.png"]["meta"] == {"w": "sun", "n": 1}
+    assert {note.weight for note in ledger.notes} == {"skipped"}
+    content["images"][0]["w"] = "rain"
+    (tmp_path / "x.json").write_text(json.dumps(content))
+    found, ledger = read(tmp_path)
+    assert found["a.png"]["meta"] == {"w": "rain", "n": 1}
+    assert [note.detail for note in ledger.notes if note.weight == "noticed"] == ["w"]
 
 
 def test_splits_are_files(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hyperdatasets.formats import conll, conll_text
 from hyperdatasets.formats.conll import FORMAT
 from hyperdatasets.formats.conll_text import documents, entities, scheme_of
+from hyperdatasets.formats.entry import FURTHER_SPLITS
 from hyperdatasets.formats.folder import Folder
 from tests.reference.format_runs import Run, picture, read_all, text
 
@@ -167,6 +168,12 @@ def test_comments(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_splits(tmp_path: Path, name: str, split: str | None) -> None:
     assert read(tmp_path, SENTENCES, name).meta(name).get("split") == split
+
+
+def test_a_name_and_a_folder_that_say_two_splits(tmp_path: Path) -> None:
+    found = read(tmp_path, SENTENCES, "test/dev.txt")
+    assert found.meta("test/dev.txt")["split"] == "dev"
+    assert found.said("lost") == {FURTHER_SPLITS: ["test/dev.txt"]}
 
 
 @pytest.mark.parametrize(

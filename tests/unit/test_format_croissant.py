@@ -225,3 +225,11 @@ def test_hostile_descriptions_are_unreadable(tmp_path: Path) -> None:
 def test_other_json_is_no_description(tmp_path: Path) -> None:
     text(tmp_path / "metadata.json", '{"images": []}')
     assert FORMAT.recognise(Folder(tmp_path)) is None
+
+
+def test_a_field_whose_name_another_one_has_is_lost(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    text(tmp_path / "table.csv", "file,x,y\na.png,1,2\n")
+    found = read(tmp_path, description(field("file"), field("x"), field("x", "y")))
+    assert found.meta("a.png") == {"x": "1"}
+    assert found.said("lost") == {croissant_reader.SAME_NAME: ["croissant.json, field `rows/x`"]}

@@ -207,7 +207,7 @@ def test_several_files_and_splits_of_folders(tmp_path: Path) -> None:
     found, ledger = read_all(tmp_path, FORMAT)
     assert [frame["meta"]["split"] for frame in found.values()] == ["test", "train", "test"]
     assert [len(frame["annotations"]) for frame in found.values()] == [1, 1, 1]
-    assert told(ledger) == [("splits", "files in two splits; the first was taken", 1)]
+    assert told(ledger) == [("splits", "further splits of files that are said to be in several splits", 1)]
 
 
 def test_a_picture_that_is_described_twice_keeps_all(tmp_path: Path) -> None:
@@ -221,6 +221,17 @@ def test_a_picture_that_is_described_twice_keeps_all(tmp_path: Path) -> None:
         ("frames", "files that are described more than once; all annotations were kept", 1),
         ("frames", "files that are described with different sizes; the first was taken", 1),
     ]
+
+
+def test_metadata_of_a_picture_that_is_described_twice(tmp_path: Path) -> None:
+    cvat(
+        tmp_path,
+        """<image id="0" name="a.png" note="x" hyperdatasets='{"context_id": "c", "meta": {"n": 1}}'/>
+        <image id="1" name="a.png" note="y" hyperdatasets='{"context_id": "d", "meta": {"n": 2}}'/>""",
+    )
+    found, ledger = read_all(tmp_path, FORMAT)
+    assert (found["images/a.png"]["context_id"], found["images/a.png"]["meta"]) == ("c", {"note": "x", "n": 1})
+    assert told(ledger, "lost") == [("attributes", "different values for one name; the first was kept", 3)]
 
 
 @pytest.mark.parametrize("content", [
@@ -298,6 +309,22 @@ def test_shapes_on_frames_without_a_picture_are_lost_by_kind(tmp_path: Path) -> 
         ("boxes", "shapes of a track without the number of their frame", 1),
         ("boxes", "shapes on frames of a video that are no pictures in the folder", 2),
     ]
+
+
+def test_shapes_between_keyframes_are_counted_and_their_frames_belong_to_the_task(tmp_path: Path) -> None:
+    names = tuple(f"frame_{number}.png" for number in range(8))
+    meta = META.replace("<size>3</size>", "<size>7</size>")
+    body = track(box(0) + box(4) + box(5, 'outside="1"')) + track(box(1) + box(2))
+    cvat(tmp_path, body, pictures=names, meta=meta)
+    found, ledger = read_all(tmp_path, FORMAT)
+    assert [len(frame.get("annotations", ())) for frame in found.values()] == [1, 1, 1, 0, 1, 0, 0, 0]
+    assert [frame.get("context_id") for frame in found.values()] == ["walk"] * 7 + [None]
+    assert [(note.kind, note.place, note.count) for note in ledger.losses()] == [
+        ("boxes", "annotations.xml, track 5, frame 0", 3)
+    ]
+    assert [(note.place, note.detail) for note in ledger.notes if note.weight == "noticed"] == [
+        ("annotations.xml, track 5, frame 2", "4 frames"), ("frame_7.png", ""),
+    ]  # fmt: skip
 
 
 def test_a_bad_shape_of_a_track_is_named(tmp_path: Path) -> None:

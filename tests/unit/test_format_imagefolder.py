@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperdatasets.formats import folder_labels, imagefolder, metadata_files, rows, typed_text
+from hyperdatasets.formats.entry import FURTHER_SPLITS
 from hyperdatasets.formats.file_rows import NO_FILE, SEVERAL, TWICE
 from hyperdatasets.formats.folder import Folder
 from hyperdatasets.formats.imagefolder import FORMAT
@@ -256,7 +257,7 @@ def test_a_split_in_a_row_and_another_one_of_the_folder(tmp_path: Path) -> None:
     picture(tmp_path / "train" / "1.png")
     found = described(tmp_path, {"file_name": "train/1.png", "split": "test"})
     assert found.meta("train/1.png") == {"split": "test"}
-    assert rows.OTHER_SPLIT in found.said("noticed")
+    assert FURTHER_SPLITS in found.said("lost")
 
 
 def test_further_files_of_a_row(tmp_path: Path) -> None:

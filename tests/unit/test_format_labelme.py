@@ -262,3 +262,20 @@ def test_recognised_by_its_keys_in_any_order(tmp_path: Path) -> None:
     evidence = FORMAT.recognise(Folder(tmp_path))
     assert evidence is not None
     assert (evidence.annotated, evidence.used, evidence.told) == (2, ["a.json", "b.json"], "2 LabelMe files")
+
+
+def test_metadata_of_a_picture_that_is_not_there(tmp_path: Path) -> None:
+    picture(tmp_path / "other.png")
+    labelme(tmp_path, shape("point", [[1, 2]], group_id=3), with_picture=False, note="x")
+    _, ledger = read_all(tmp_path, FORMAT)
+    assert ("attributes", "annotations of a file that is not in the folder", 2) in told(ledger, "lost")
+
+
+def test_metadata_of_a_picture_that_is_described_twice(tmp_path: Path) -> None:
+    labelme(tmp_path, note="x", flags={"old": True}, city="Ulm")
+    labelme(tmp_path, note="y", flags={"new": True}, city="Ulm", more=1)
+    (tmp_path / "a.json").rename(tmp_path / "b.json")
+    labelme(tmp_path, note="x", flags={"old": True}, city="Ulm")
+    found, ledger = read_all(tmp_path, FORMAT)
+    assert found["a.png"]["meta"] == {"note": "x", "flags": ["old"], "city": "Ulm", "more": 1}
+    assert told(ledger, "lost") == [("attributes", "different values for one name; the first was kept", 2)]

@@ -203,7 +203,11 @@ def test_predictions_have_an_origin_and_a_confidence(tmp_path: Path) -> None:
     assert sorted(
         (each["origin"], each.get("confidence"), each.get("meta")) for each in frame["annotations"][:3]
     ) == sorted(
-        [("yolo", 0.5, None), ("yolo", 0.75, None), ("unknown model", None, {"score": 7, "from_name": "label"})],
+        [
+            ("yolo", 0.5, None),
+            ("yolo", 0.75, {"prediction_score": 0.5}),
+            ("unknown model", None, {"score": 7, "from_name": "label"}),
+        ],
     )
     assert told(ledger, "lost") == [
         ("attributes", "texts and numbers by a model, which have no place", 1),

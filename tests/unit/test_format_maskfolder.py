@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from hyperdatasets.formats import mask_colours, maskfolder
+from hyperdatasets.formats import mask_colours, mask_sizes, maskfolder
 from hyperdatasets.formats.folder import Folder
 from hyperdatasets.formats.maskfolder import FORMAT
 from tests.reference.format_runs import Run, picture, read_all, text
@@ -211,6 +211,6 @@ def test_masks_of_another_size_than_their_picture_are_named(tmp_path: Path) -> N
     ledger = read_all(tmp_path, FORMAT).ledger
     notes = {(note.place, note.reason, note.detail) for note in ledger.notes if note.place.startswith("masks/")}
     assert notes == {
-        ("masks/b.png", maskfolder.OTHER_SIZE, "20 x 15; images/b.png has 40 x 30"),
-        ("masks/d.png", maskfolder.NO_SIZE, "named like a picture, but its content is none"),
+        ("masks/b.png", mask_sizes.OTHER_SIZE, "20 x 15; images/b.png has 40 x 30"),
+        ("masks/d.png", mask_sizes.NO_SIZE, "named like a picture, but its content is none"),
     }

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hyperdatasets.core.given import Canonical
 from hyperdatasets.core.normalise import normalise
 from hyperdatasets.formats import parquet, rows, table_files
+from hyperdatasets.formats.csv_rows import NAMELESS
 from hyperdatasets.formats.file_rows import NO_FILE, TWICE
 from hyperdatasets.formats.folder import Folder
 from hyperdatasets.formats.parquet import FORMAT, WRITTEN
@@ -345,3 +346,11 @@ def test_damaged_bytes_never_raise(tmp_path: Path, name: str) -> None:
         text(tmp_path / name, bytes(damaged))
         FORMAT.recognise(Folder(tmp_path))
         read_all(tmp_path, FORMAT)
+
+
+def test_a_column_that_is_there_twice_is_lost(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    names = pa.array(["a.png"])
+    found = described(tmp_path, pa.Table.from_arrays([names, pa.array([1]), pa.array([2])], ["file_name", "x", "x"]))
+    assert found.meta("a.png")["x"] == 1
+    assert found.said("lost") == {NAMELESS: ["train.parquet, column `x`"]}

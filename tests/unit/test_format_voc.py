@@ -17,6 +17,7 @@ from hyperdatasets.core.normalise import normalise
 from hyperdatasets.formats.agreement import Agreement
 from hyperdatasets.formats.folder import Folder
 from hyperdatasets.formats.ledger import Ledger
+from hyperdatasets.formats.mask_sizes import OTHER_SIZE
 from hyperdatasets.formats.reading import Reading
 from hyperdatasets.formats.voc import FORMAT, WRITTEN
 from hyperdatasets.formats.voc.masks import palette
@@ -464,11 +465,12 @@ def test_doubts_about_pictures_are_told(
 def test_two_files_of_which_none_is_nearer(tmp_path: Path) -> None:
     picture(tmp_path / "a.png")
     for name in ("1", "2"):
-        xml(tmp_path / f"{name}.xml", f"<filename>a.png</filename>{CAT}")
+        xml(tmp_path / f"{name}.xml", f"<filename>a.png</filename><note>x</note>{CAT}")
     found, ledger = read_all(tmp_path, FORMAT)
     assert rois(found["a.png"]) == []
     assert told(ledger, "lost") == [
-        ("boxes", "objects of several XML files of the same picture, none of which is nearer to it", 2)
+        ("attributes", "objects of several XML files of the same picture, none of which is nearer to it", 2),
+        ("boxes", "objects of several XML files of the same picture, none of which is nearer to it", 2),
     ]
 
 
@@ -529,9 +531,20 @@ def test_doubts_about_splits(tmp_path: Path) -> None:
     found, ledger = splits(tmp_path)
     assert found == {"a": "train", "b": "train", "c": "fold1"}
     assert told(ledger, "lost") == [
+        ("splits", "further splits of files that are said to be in several splits", 2),
         ("splits", "lines of a list of pictures that are not there", 1),
-        ("splits", "pictures in two splits; the first one is taken", 2),
     ]
+
+
+def test_each_further_split_of_a_picture_is_counted(tmp_path: Path) -> None:
+    sets(tmp_path, Main__train="a\n", Main__val="a\n", Main__test="a\nb\n", Main__trainval="a\nb\n")
+    found, ledger = splits(tmp_path)
+    assert found["a"] == found["b"] == "test"
+    assert [(note.place, note.detail.partition(" ")[0]) for note in ledger.losses()] == [
+        ("JPEGImages/a.png", "train"), ("JPEGImages/a.png", "val"), ("JPEGImages/a.png", "trainval"),
+        ("JPEGImages/b.png", "trainval"),
+    ]  # fmt: skip
+    assert ledger.read["splits"] == 6
 
 
 def test_lists_outside_of_a_task_are_lost(tmp_path: Path) -> None:
@@ -556,7 +569,51 @@ def test_folders_are_splits_and_lists_win(tmp_path: Path) -> None:
     text(tmp_path / "ImageSets/Main/test.txt", "train\n")
     found, ledger = splits(tmp_path)
     assert found == {"train": "test", "valid": "val"}
-    assert told(ledger, "lost") == [("splits", "pictures in two splits; the first one is taken", 1)]
+    assert told(ledger, "lost") == [("splits", "further splits of files that are said to be in several splits", 1)]
+
+
+REPEATED = "elements that occur once, but are there several times; the first was taken"
+UNREAD = "parts of VOC's own elements that have no meaning there"
+RING = "".join(f"<x{n}>{n * n}</x{n}><y{n}>{n}</y{n}>" for n in (1, 2, 3))
+
+
+@pytest.mark.parametrize(("body", "reason", "details"), [
+    ("<size><width>9</width></size><size/>", REPEATED, ["<size>"]),
+    ("<segmented>1</segmented><segmented>0</segmented>", REPEATED, ["<segmented>"]),
+    ("<filename>a.png</filename>text", UNREAD, ["<annotation>: text"]),
+    ("<size unit='px'><width>9</width><bits>8</bits></size>", UNREAD, ["<size>: @unit", "<size>: <bits>"]),
+    *[(f"<object><name>cat</name>{BOX}{inner}</object>", reason, details) for inner, reason, details in [
+        ("<pose>Left</pose><pose>Right</pose>", REPEATED, ["<pose>"]),
+        ("<truncated>0</truncated><truncated>1</truncated>", REPEATED, ["<truncated>"]),
+        ("<confidence>0.5</confidence><confidence>0.9</confidence>", REPEATED, ["<confidence>"]),
+        ("<actions><run>1</run><run>0</run></actions>", REPEATED, ["<run>"]),
+        (f"<polygon>{RING}<x1>7</x1></polygon>", REPEATED, ["<x1>"]),
+        ("<name lang='de'>x</name>tail", UNREAD, ["<name>: @lang", "<object>: tail"]),
+        ("<pose><b>x</b></pose>", UNREAD, ["<pose>: <b>"]),
+    ]],
+    (CAT.replace("<bndbox>", "<bndbox unit='px'>"), UNREAD, ["<bndbox>: @unit"]),
+    (CAT.replace("</bndbox>", "<xmax>99</xmax></bndbox>"), REPEATED, ["<xmax>"]),
+])  # fmt: skip
+def test_what_vocs_own_elements_hold_beside_their_values_is_lost(
+    tmp_path: Path, body: str, reason: str, details: list[str]
+) -> None:
+    _, ledger = one(tmp_path, body)
+    found = [note.detail for note in ledger.losses() if note.reason == reason and note.kind == "attributes"]
+    assert sorted(found) == sorted(details)
+
+
+def test_masks_of_another_size_are_noticed(tmp_path: Path) -> None:
+    picture(tmp_path / "JPEGImages/a.png", (40, 30))
+    picture(tmp_path / "SegmentationClass/a.png", (20, 15))
+    _, ledger = read_all(tmp_path, FORMAT)
+    assert [note.detail for note in ledger.notes if note.reason == OTHER_SIZE] == [
+        "20 x 15; JPEGImages/a.png has 40 x 30"
+    ]
+
+
+def test_the_first_action_counts(tmp_path: Path) -> None:
+    frame, _ = one(tmp_path, f"<object><name>cat</name>{BOX}<actions><run>1</run><run>0</run></actions></object>")
+    assert rois(frame)[0]["meta"] == {"actions": {"run": True}}
 
 
 # Masks

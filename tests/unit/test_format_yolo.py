@@ -354,7 +354,8 @@ def test_numbers_become_labels_only_with_a_notice(tmp_path: Path) -> None:
     ("- names:\n" + "names: " + "[" * 5000, "lost", "files with names of classes that cannot be read"),
     ("names: [cat, [x]]\n", "noticed", "entries of `names` that are not a number and a name"),
     ("names: {cat: 0, 0: cat}\n", "noticed", "entries of `names` that are not a number and a name"),
-    ("names: {0: dog, 0: cat}\n", "noticed", "numbers of classes that are named twice; the last name was taken"),
+    ("names: {0: dog, 0: cat}\n", "lost", "numbers of classes that are named twice; the last name was taken"),
+    ("names: [dog]\nnames: [cat]\n", "lost", "keys of a data file that are there twice; the last one counts"),
     ("names: [cat, cat]\n", "noticed", "names that several classes have, which become one label"),
     ("names: [cat]\nnc: 3\n", "noticed", "`nc` is not the number of names"),
     ("names: [cat]\nkpt_shape: [2, 4]\n", "noticed", "`kpt_shape` is not a number of points and 2 or 3; not used"),
@@ -534,10 +535,20 @@ def test_doubts_about_splits(tmp_path: Path) -> None:
     found, ledger = splits(tmp_path)
     assert found == {"a": "train", "b": "train", "c": "train"}
     assert told(ledger, "lost") == [
+        ("splits", "further splits of files that are said to be in several splits", 1),
         ("splits", "lines of a list of pictures that are not there", 1),
-        ("splits", "pictures in two splits; the first one is taken", 1),
     ]
     assert told(ledger, "noticed") == [("splits", "folders or lists of a split that are not there", 1)]
+
+
+def test_each_further_split_of_a_picture_is_counted(tmp_path: Path) -> None:
+    three(tmp_path, "train: train.txt\nval: val.txt\ntest: test.txt")
+    for split in ("train", "val", "test"):
+        text(tmp_path / f"{split}.txt", "images/a.png\n")
+    found, ledger = splits(tmp_path)
+    assert found["a"] == "train"
+    assert [note.detail.partition(" ")[0] for note in ledger.losses()] == ["val", "test"]
+    assert (ledger.read["splits"], ledger.kept["splits"]) == (3, 1)
 
 
 def test_a_list_and_a_folder_that_disagree(tmp_path: Path) -> None:
@@ -547,7 +558,7 @@ def test_a_list_and_a_folder_that_disagree(tmp_path: Path) -> None:
     text(tmp_path / "train.txt", "./images/val/a.png\n")
     found, ledger = splits(tmp_path)
     assert found == {"a": "train"}
-    assert told(ledger, "lost") == [("splits", "pictures in two splits; the first one is taken", 1)]
+    assert told(ledger, "lost") == [("splits", "further splits of files that are said to be in several splits", 1)]
 
 
 def test_a_list_takes_no_picture_of_another_split_by_its_bare_name(tmp_path: Path) -> None:

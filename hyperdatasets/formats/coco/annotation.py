@@ -78,7 +78,7 @@ def usual(content: Mapping[str, Any], category: Mapping[str, Any]) -> dict[str, 
     stated = content.get("area")
     try:
         own = box[2] * box[3] if not outline else area_of_ring(outline, box)
-        if own is None or (stated is not None and not is_close(stated, own)):
+        if own is None or not math.isfinite(own) or (stated is not None and not is_close(stated, own)):
             return None
     except (TypeError, OverflowError):  # no numbers
         return None
@@ -107,10 +107,17 @@ def read_annotation(
         return Read(None, "key points", [Lost("key points", "key points none of which is labelled", "")])
     if shape.geometry:
         labelled["geometry"] = shape.geometry
-        more = shape.meta | area_apart(content, shape.geometry)
+        more = shape.meta | area_apart(content, shape.geometry) | _count_apart(content)
         if more:
             labelled["meta"] = labelled.get("meta", {}) | more
     return Read(labelled, shape.kind, (*shape.lost, *without_bad_meta(labelled)), shape.noticed)
+
+
+def _count_apart(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The number of key points that an annotation states, where it has another number of visible ones."""
+    stated, points = content.get("num_keypoints"), content.get("keypoints")
+    visible = sum(map(bool, points[2::3])) if isinstance(points, list) else 0
+    return {} if stated is None or stated == visible else {"num_keypoints": stated}
 
 
 def without_bad_meta(plain: dict[str, Any]) -> list[Lost]:
@@ -203,7 +210,9 @@ def _points(geometry: Geometry, meta: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(visibility, list) or len(visibility) != count:
         visibility = [_VISIBLE] * count
     flat = [part for x, y, seen in zip(points[::2], points[1::2], visibility, strict=True) for part in (x, y, seen)]
-    shown = {"keypoints": flat, "num_keypoints": sum(bool(seen) for seen in visibility)}
+    stated = meta.get("num_keypoints")
+    visible = sum(bool(seen) for seen in visibility)
+    shown = {"keypoints": flat, "num_keypoints": stated if type(stated) is int else visible}
     return shown | ({"segmentation": meta["polygon"]} if isinstance(meta.get("polygon"), list) else {})
 
 

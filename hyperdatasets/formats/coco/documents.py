@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container, Iterator, Mapping
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
+from hyperdatasets.formats.coco.annotation import given_kind
 from hyperdatasets.formats.folder import SPLITS, Folder, Unreadable, decoded, split_of, stem
+from hyperdatasets.formats.json_keys import TWICE, Twice, lost_values, tell
 from hyperdatasets.formats.ledger import Kind, Ledger
 
 Id = int | str
@@ -81,7 +84,9 @@ def load(folder: Folder, ledger: Ledger, unread: Container[str] = ()) -> Iterato
         try:
             content = utf8(folder.read(path))
             if looks_like_coco(content):
-                yield _document(path, _json(content), ledger)
+                parsed = _json(content)
+                _tell_twice(path, lost_values(content, parsed, _count_keys(parsed)), ledger)
+                yield _document(path, parsed, ledger)
             elif path not in unread and (problem := problem_of(content)):
                 ledger.unreadable(path, UNREADABLE, problem)
         except Unreadable as error:
@@ -124,15 +129,15 @@ def id_of(value: Any) -> Id:
 
 
 def split_in_name(path: str) -> str:
-    """The split that the name of a file says (`instances_train2017.json`), or its folder; empty for neither."""
+    """The split that the name of a file says (`instances_train2017.json`); empty if it says none."""
     words = _WORDS.findall(stem(path).lower())
-    return next((SPLITS[word] for word in words if word in SPLITS), "") or split_of(path)
+    return next((SPLITS[word] for word in words if word in SPLITS), "")
 
 
 def _document(path: str, content: Any, ledger: Ledger) -> Document:
     if isinstance(content, list):
         return Document(path, annotations=_objects(path, "results", content, ledger), origin=stem(path))
-    found = Document(path, split=split_in_name(path))
+    found = Document(path, split=split_in_name(path) or split_of(path))
     for name in _LISTS:
         value = content.get(name)
         if value is not None and not isinstance(value, list):
@@ -147,8 +152,11 @@ def _document(path: str, content: Any, ledger: Ledger) -> Document:
 
 def _add_category(document: Document, category: Mapping[str, Any], ledger: Ledger) -> None:
     known = document.categories.setdefault(id_of(category.get("id")), category)
-    if known is not category and known.get("name") != category.get("name"):
+    if known != category:
         detail = f"id {category.get('id')}: `{known.get('name')}` and `{category.get('name')}`"
+        if known.get("name") == category.get("name"):
+            other = sorted(key for key in known.keys() | category.keys() if known.get(key) != category.get(key))
+            detail = f"id {category.get('id')}: {', '.join(f'`{key}`' for key in other)[:100]}"
         ledger.lose("attributes", document.path, "a category id that is given twice; the first is used", detail)
 
 
@@ -170,6 +178,30 @@ def _other_keys(path: str, content: Mapping[str, Any], ledger: Ledger) -> None:
     for name in sorted(content.keys() - set(_LISTS)):
         if content[name]:
             ledger.skip("attributes", path, "what a file says of itself, not of its pictures", f"`{name}`")
+
+
+def _count_keys(content: Any) -> int:
+    """How many keys a usual document has, whose images, annotations and categories hold no objects."""
+    if isinstance(content, list):
+        return sum(len(each) for each in content if isinstance(each, dict))
+    lists = [each for each in content.values() if isinstance(each, list)]
+    inner = [each for each in content.values() if isinstance(each, dict)]
+    return len(content) + sum(map(len, inner)) + sum(map(_count_keys, lists))
+
+
+def _tell_twice(path: str, found: Sequence[Twice], ledger: Ledger) -> None:
+    """A whole list that is lost is counted by what is in it."""
+    for key, value in found:
+        listed = [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+        kinds = Counter(_kind_in(key, each) for each in listed if key in _LISTS)
+        for kind, count in kinds.items():
+            ledger.lose(kind, path, TWICE, f"`{key}`", count=count)
+        if not kinds:
+            tell([Twice(key, value)], path, ledger)
+
+
+def _kind_in(name: str, each: Mapping[str, Any]) -> Kind:
+    return "frames" if name == "images" else given_kind(each) if name == "annotations" else "attributes"
 
 
 def utf8(content: bytes) -> bytes:

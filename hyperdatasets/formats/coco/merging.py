@@ -16,12 +16,13 @@ from hyperdatasets.formats.coco.annotation import (
     usual,
     without_bad_meta,
 )
-from hyperdatasets.formats.coco.documents import Document, Id, id_of, load
+from hyperdatasets.formats.coco.documents import Document, Id, id_of, load, split_in_name
 from hyperdatasets.formats.coco.image import meta_of, size_of, untrue_size
 from hyperdatasets.formats.coco.shapes import UNSURE, Lost, size_of_runs
 from hyperdatasets.formats.entry import Entry, Item, MaskFile
 from hyperdatasets.formats.extension import OWN, add_frame_fields, item_of, own_of_frame, restored, seal_of
 from hyperdatasets.formats.folder import name_of, parent, posix, split_of, stem
+from hyperdatasets.formats.joining import add_meta, join
 from hyperdatasets.formats.lookup import Lookup
 from hyperdatasets.formats.media.model import MAX_PIXELS
 from hyperdatasets.formats.reading import Reading
@@ -32,6 +33,7 @@ _NOT_UNIQUE = "pictures that are named, but several files have that name"
 _MISSING = "pictures that are named, but missing"
 _ALIKE = "names that differ from their files' by case, Unicode normalisation or %-escapes"
 _NAMES_ALIKE = "pictures that are named, but several names resemble the name of one file"
+_CHANGED = "fields of images that were changed after their export; the fields are taken"
 _SEVERAL_NAMES = "category id names several"
 
 
@@ -171,24 +173,37 @@ class Merger:
         own = own_of_frame(image.get(OWN), place, self.ledger)
         meta = meta_of(image)
         if "meta" in own:
-            meta = dict(own["meta"]) if (seal := seal_of(meta)) and own.get("seal") == seal else own["meta"] | meta
+            meta = self._own_meta(own, meta, place)
         split = meta.pop("split") if isinstance(meta.get("split"), str) and meta["split"] else ""
-        if split or own.get("split") != "":
-            self._take_split(entry, split or document.split or split_of(entry.path), place)
+        self._add_splits(entry, split, own, document)
         for key, value in meta.items():
-            if entry.meta.setdefault(key, value) != value:
-                self.ledger.lose("attributes", place, "files say different things of a picture; the first is kept", key)
+            add_meta(entry, key, value, place, self.ledger)
         if own:
             self._describe_own(entry, own, place)
 
-    def _take_split(self, entry: Entry, split: str, place: str) -> None:
-        if split and entry.split and split != entry.split:
-            detail = f"{entry.path}: `{entry.split}` is kept, not `{split}`"
-            self.ledger.lose("splits", place, "a picture that is in two splits", detail)
-        entry.split = entry.split or split
+    def _own_meta(self, own: Mapping[str, Any], said: dict[str, Any], place: str) -> dict[str, Any]:
+        """The metadata that our export kept, and what was changed since in the fields; `coco_url` is the export's."""
+        if (seal := seal_of(said)) and own.get("seal") == seal:
+            return dict(own["meta"])
+        changed = {key: value for key, value in said.items() if key != "coco_url" and own["meta"].get(key) != value}
+        if changed:
+            self.ledger.notice("attributes", place, _CHANGED, ", ".join(sorted(changed))[:100], count=len(changed))
+        return {**own["meta"], **changed}
+
+    def _add_splits(self, entry: Entry, split: str, own: Mapping[str, Any], document: Document) -> None:
+        """By its field, the name of the file of annotations, the folders of both; what our export says settles it."""
+        entry.add_split(split, f"{document.path} (field `split`)")
+        if isinstance(own.get("split"), str):
+            entry.add_split(own["split"], document.path)
+            return
+        entry.add_split(split_in_name(document.path), f"the name of {document.path}")
+        entry.add_split(split_of(document.path), f"the folder of {document.path}")
+        entry.add_split(split_of(entry.path))
 
     def _describe_own(self, entry: Entry, own: Mapping[str, Any], place: str) -> None:
-        add_frame_fields(entry, {key: value for key, value in own.items() if key != "meta"}, place)
+        said = Entry(entry.path)
+        add_frame_fields(said, {key: value for key, value in own.items() if key != "meta"}, place)
+        join(entry, said, place, self.ledger)
         for each in own.get("masks", ()):
             mask = each if isinstance(each, dict) else {}
             found = self._lookup.find(str(mask.get("file_name", "")), beside=parent(place))

@@ -10,6 +10,7 @@ from hyperdatasets.formats.coco.documents import MAY_BE, looks_like_coco, proble
 from hyperdatasets.formats.coco.merging import Merger
 from hyperdatasets.formats.entry import Entry
 from hyperdatasets.formats.folder import Folder, Unreadable, split_of, stem
+from hyperdatasets.formats.mask_sizes import check_sizes
 from hyperdatasets.formats.reading import Evidence, Format, Reading, counted
 from hyperdatasets.formats.sampling import all_or_found, beginning_with, few, sample
 
@@ -88,7 +89,9 @@ def _entries(reading: Reading, merger: Merger) -> Iterator[Entry]:
     for path in data:
         picture = merger.pictures.pop(path, None)
         if picture is not None:
-            yield merger.entry(picture)
+            entry = merger.entry(picture)
+            check_sizes(reading.folder, path, entry.masks, reading.ledger)
+            yield entry
         else:
             if merger.documents:
                 reading.ledger.notice("frames", path, "pictures that no annotation file names")

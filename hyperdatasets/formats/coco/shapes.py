@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from operator import mul
 from typing import Any, NamedTuple
 
+from hyperdatasets.core.errors import InvalidFrame
 from hyperdatasets.core.geometry import area, bounding_box
+from hyperdatasets.core.shapes import check_geometry
 from hyperdatasets.formats import raster
 from hyperdatasets.formats.ledger import Kind
 
@@ -19,6 +21,7 @@ UNSURE = (0, 0)
 _VISIBILITIES = (0, 1, 2)
 _BOX_NUMBERS = 4
 _OTHER_COUNT = "key points that are not as many as their names; names not used"
+_NO_NUMBERS = "rings with coordinates that are no usable numbers"
 _BAD_RUNS = "run-length masks that cannot be read"
 
 
@@ -123,12 +126,24 @@ def _outline(segmentation: Any, stated: tuple[int, int] | None) -> Shape:
         return Shape("polygons", {}, {}, (Lost("polygons", "segmentations that cannot be read", detail),))
     flat = type(segmentation[0]) is not list and all(isinstance(each, int | float) for each in segmentation)
     rings = [segmentation] if flat else segmentation
-    good = [ring for ring in rings if isinstance(ring, list) and len(ring) >= 6 and len(ring) % 2 == 0]
+    long = [ring for ring in rings if isinstance(ring, list) and len(ring) >= 6 and len(ring) % 2 == 0]
+    problems = [_problem_of({"polygon": [ring]}) for ring in long]
+    good = [ring for ring, problem in zip(long, problems, strict=True) if not problem]
     lost: tuple[Lost, ...] = ()
-    if len(good) < len(rings):
-        detail = f"{len(rings) - len(good)} of {len(rings)} rings"
+    if len(long) < len(rings):
+        detail = f"{len(rings) - len(long)} of {len(rings)} rings"
         lost = (Lost("polygons", "rings that have not at least three points of two coordinates", detail),)
+    lost += tuple(Lost("polygons", _NO_NUMBERS, problem) for problem in problems if problem)
     return Shape("polygons", {"polygon": good}, {}, lost) if good else Shape("polygons", {}, {}, lost)
+
+
+def _problem_of(geometry: dict[str, Any]) -> str:
+    """Why it is no geometry; empty if it is one."""
+    try:
+        check_geometry(geometry, "geometry")
+    except InvalidFrame as error:
+        return error.message
+    return ""
 
 
 def size_of_runs(segmentation: Any) -> tuple[int, int] | None:
@@ -185,6 +200,8 @@ def _points(keypoints: Any, category: Mapping[str, Any]) -> Shape:
     if category.get("skeleton"):
         meta["skeleton"] = category["skeleton"]
     points = [part for x, y in zip(keypoints[::3], keypoints[1::3], strict=True) for part in (x, y)]
+    if problem := _problem_of({"keypoints": points}):
+        return Shape("key points", {}, {}, (Lost("key points", "key points that cannot be read", problem),))
     return Shape("key points", {"keypoints": points}, meta, (), noticed)
 
 

@@ -16,6 +16,7 @@ from hyperdatasets.core.mapping import label_ids
 from hyperdatasets.core.normalise import default_id
 from hyperdatasets.core.uri import split as uri_parts
 from hyperdatasets.formats.coco.annotation import read_annotation, sealed, written
+from hyperdatasets.formats.coco.documents import split_in_name
 from hyperdatasets.formats.coco.image import meta_of, split_in
 from hyperdatasets.formats.coco.shapes import numbers
 from hyperdatasets.formats.counting import kind_of
@@ -45,8 +46,7 @@ class CocoWriter:
 
     def _file(self, split: str) -> _File:
         if split not in self._files:
-            name = f"annotations/instances_{split}.json"
-            stream = self._output.file(name) if split else self._output.main("annotations/instances.json")
+            stream = self._output.file(file_of(split)) if split else self._output.main("annotations/instances.json")
             self._files[split] = _File(stream, self._output.waiting(), self._subject, self._ledger)
         return self._files[split]
 
@@ -148,7 +148,8 @@ class _File:
         for place, (image, number) in enumerate((image, number) for image in on for number in ids):
             category = self._category(number, annotation)
             seal = sealed(shown, category)
-            own = {"copy": seal} if place else carried(whole, read_annotation(shown, category).plain or {}, seal)
+            said = read_annotation(shown, category).plain or {}
+            own = _copy(annotation, seal) if place else carried(whole, said, seal)
             self._write({"image_id": image, "category_id": number, **shown, **({OWN: own} if own else {})})
 
     def _category(self, number: int, annotation: Annotation) -> dict[str, Any]:
@@ -206,9 +207,27 @@ def _own(placed: Placed, source: Source, image: Mapping[str, Any], apart: Sequen
     ]
     if masks:
         own["masks"] = masks
-    if not placed.split and not split_in(frame.get("meta", {})):
-        own |= split_apart(image["file_name"], "")
+    own |= _split_apart(placed, image["file_name"])
     return own | ({"annotations": list(apart)} if apart else {})
+
+
+def _split_apart(placed: Placed, path: str) -> dict[str, str]:
+    """The split, where the folder of the picture or the name of the file of annotations says another one."""
+    named = split_in_name(file_of(placed.split)) if placed.split else ""
+    split = split_in(placed.frame.get("meta", {})) or named
+    if not split and placed.split:
+        return {}
+    return {"split": split} if named not in {"", split} else split_apart(path, split)
+
+
+def file_of(split: str) -> str:
+    """The file of annotations of a split."""
+    return f"annotations/instances_{split}.json"
+
+
+def _copy(annotation: Annotation, seal: str) -> dict[str, Any]:
+    """Of a further annotation of the same ROI: import passes over it, unless it was changed; then it is a ROI too."""
+    return {"copy": seal} | ({"origin": annotation["origin"]} if "origin" in annotation else {})
 
 
 def _without_place(frame: Frame) -> list[Annotation]:

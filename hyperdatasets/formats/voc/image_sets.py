@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from hyperdatasets.formats.entry import Entry
 from hyperdatasets.formats.folder import Unreadable, is_role, name_of, parent, split_of, stem, suffix
 from hyperdatasets.formats.ledger import listed
 from hyperdatasets.formats.nearness import nearest
 from hyperdatasets.formats.reading import Reading
+from hyperdatasets.formats.splits import ListedSplits
 from hyperdatasets.formats.suffixes import DOCUMENTS, PICTURES
 
-TWO_SPLITS = "pictures in two splits; the first one is taken"
 ABSENT = "lines of a list of pictures that are not there"
 AMBIGUOUS = "lines of a list that may mean several pictures"
 CLASS_LIST = "lists of the pictures of one class; the objects of the pictures say the same"
 ELSEWHERE = "lists of splits that lie in `ImageSets` itself, not read; move them into `ImageSets/Main`"
 TRAINVAL = "trainval"
+_NOT_TRAINVAL = frozenset({"", "test", "unlabeled"})
 _TASKS = ("main", "segmentation", "layout", "action")
 _OF_CLASS = re.compile(r".+_(train|val|trainval|test)", re.IGNORECASE)
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}", re.ASCII)
@@ -30,9 +32,8 @@ class ImageSets:
     """
 
     def __init__(self, reading: Reading, pictures: Sequence[str]) -> None:
-        self._reading, self._splits = reading, dict[str, tuple[str, str]]()
+        self._reading, self._listed = reading, ListedSplits()
         self._unions: dict[str, str] = {}
-        self._told: set[str] = set()
         self._pictures = _Pictures(pictures)
         self.lists = [path for path in reading.folder.with_suffix(".txt") if _task(path)]
         for path in sorted(self.lists, key=lambda path: (_TASKS.index(_task(path)), path)):
@@ -41,18 +42,17 @@ class ImageSets:
 
     def has(self, picture: str) -> bool:
         """Whether a list gives a picture its split."""
-        return picture in self._splits
+        return picture in self._listed
 
-    def split_of(self, picture: str) -> str:
-        """The split of a picture by its list, or else by its folder; empty if it has none."""
-        by_list = self._splits.get(picture)
-        return by_list[0] if by_list else split_of(picture) or (TRAINVAL if picture in self._unions else "")
+    def give(self, entry: Entry) -> None:
+        """Says the splits of a picture by its lists."""
+        self._listed.give(entry)
 
-    def tell_folder(self, picture: str) -> None:
-        """Writes into the ledger that a list and a folder give a picture different splits."""
-        by_list, by_folder = self._splits.get(picture), split_of(picture)
-        if by_list and by_folder and by_list[0] != by_folder:
-            self._tell_two(picture, by_list[0], f"{by_list[0]} by {by_list[1]}, {by_folder} by its folder")
+    def give_folder(self, entry: Entry) -> None:
+        """Says the split of a picture by its folder. `trainval` is a further split only beside those it cannot hold."""
+        entry.add_split(split_of(entry.path))
+        if entry.path in self._unions and entry.split in _NOT_TRAINVAL:
+            entry.add_split(TRAINVAL, self._unions[entry.path])
 
     def _tell_elsewhere(self) -> None:
         """Lists that may give pictures their splits, but lie where no list is looked for."""
@@ -96,14 +96,7 @@ class ImageSets:
             if split:
                 self._unions[picture] = path
             return
-        known, where = self._splits.setdefault(picture, (split, path))
-        if known != split:
-            self._tell_two(picture, known, f"{known} by {where}, {split} by {path}")
-
-    def _tell_two(self, picture: str, taken: str, detail: str) -> None:
-        if picture not in self._told:
-            self._told.add(picture)
-            self._reading.ledger.lose("splits", picture, TWO_SPLITS, f"{detail}; {taken} is taken")
+        self._listed.add(picture, split, path)
 
 
 class _Pictures:

@@ -29,7 +29,19 @@ from hyperdatasets.formats.voc.elements import (
     text_in,
     value_of,
 )
-from hyperdatasets.formats.voc.shapes import SHAPES, add_part, add_shape, is_part, kind_in, part_of, shape_of
+from hyperdatasets.formats.voc.shapes import (
+    KNOWN_BOXES,
+    SHAPES,
+    SIDES,
+    add_part,
+    add_shape,
+    is_part,
+    kind_in,
+    known_of_polygons,
+    part_of,
+    shape_of,
+)
+from hyperdatasets.formats.voc.unread import TEXT, Known, tell_unread
 
 NO_SHAPE = "objects without a box or polygon"
 NO_NAME = "objects without a name"
@@ -42,6 +54,14 @@ CLASH = "elements with a name that another part of the object needs"
 _FLAGS = ("truncated", "difficult", "occluded")
 _SHAPE_NAMES = frozenset({"bndbox", "robndbox"})  # texts of `type`, as roLabelImg writes it
 _KNOWN = frozenset({"name", "pose", "part", "actions", "attributes", "confidence", "deleted", OWN, *_FLAGS, *SHAPES})
+_ATTRIBUTE = Known({"name": TEXT, "value": TEXT}, several=("name", "value"), rest=True)
+_ATTRIBUTES = Known({"attribute": _ATTRIBUTE}, several=("attribute",), rest=True)
+_PART = Known({"name": TEXT, "bndbox": Known(dict.fromkeys(SIDES, TEXT))}, rest=True)
+_OBJECT = Known(
+    dict.fromkeys(_KNOWN, TEXT) | KNOWN_BOXES | {"actions": Known(), "attributes": _ATTRIBUTES, "part": _PART},
+    several=frozenset({"name", "part", "actions", "attributes", *SHAPES}),
+    rest=True,
+)
 _OF_SHAPES = frozenset({"box", "parts", "type"})  # metadata that is no element of its own
 
 
@@ -53,9 +73,20 @@ def read_object(element: Element, place: str, ledger: Ledger) -> Item | None:
     said = _said(element, place, ledger)
     if said is None:
         return None
+    tell_unread(element, _known_of(element), place, ledger)
     item, own = said, own_of(element, place, ledger)
     plain = restored(item.plain, own, seal_of(item.plain), kind=item.kind, place=place, ledger=ledger)
     return item._replace(plain=plain)
+
+
+def _known_of(element: Element) -> Known:
+    """What is read of an object and its parts; only these two depend on the object."""
+    actions = {child.tag: TEXT for child in element.iterfind("actions/*")}
+    rings = [child for child in element if child.tag == "polygon"]
+    if not actions and not rings:
+        return _OBJECT
+    polygon = {"polygon": known_of_polygons(rings)} if rings else {}
+    return _OBJECT._replace(parts={**_OBJECT.parts, "actions": Known(actions), **polygon})
 
 
 def write_object(annotation: Annotation, plain: Mapping[str, Any]) -> Element | None:
@@ -127,7 +158,9 @@ def _meta(element: Element, place: str, ledger: Ledger) -> dict[str, Any]:
     if pose and pose.lower() != "unspecified":
         meta["pose"] = pose
     parts = [part for child in element.findall("part") if (part := _part(child, place, ledger))]
-    actions = {child.tag: flag((child.text or "").strip()) for child in element.iterfind("actions/*")}
+    actions: dict[str, bool | str] = {}
+    for child in element.iterfind("actions/*"):
+        actions.setdefault(child.tag, flag((child.text or "").strip()))
     attributes = _attributes(element, place, ledger)
     deleted = text_in(element, "deleted")
     lists = {"parts": parts, "actions": actions, "attributes": attributes, "deleted": flag(deleted)}

@@ -22,9 +22,15 @@ SECOND = "objects of a further XML file of the same picture"
 TIE = "objects of several XML files of the same picture, none of which is nearer to it"
 
 
-def pair(documents: Iterable[Document], pictures: Sequence[str], ledger: Ledger) -> dict[str, Document]:
-    """Picture -> its XML file; what has no picture, or not one alone, is written into the ledger."""
-    pairing = _Pairing(pictures, ledger)
+def pair(
+    documents: Iterable[Document], pictures: Sequence[str], ledger: Ledger, attributes_in: Callable[[Document], int]
+) -> dict[str, Document]:
+    """Picture -> its XML file; what has no picture, or not one alone, is written into the ledger.
+
+    Args:
+        attributes_in: how much metadata an XML file has, which is asked where it is lost.
+    """
+    pairing = _Pairing(pictures, ledger, attributes_in)
     waiting: dict[str, list[Document]] = {}
     for document in documents:
         if picture := pairing.picture_of(document):
@@ -33,8 +39,8 @@ def pair(documents: Iterable[Document], pictures: Sequence[str], ledger: Ledger)
 
 
 class _Pairing:
-    def __init__(self, pictures: Sequence[str], ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, pictures: Sequence[str], ledger: Ledger, attributes_in: Callable[[Document], int]) -> None:
+        self._ledger, self._attributes_in = ledger, attributes_in
         self._exact, self._alike = _Index(pictures, str), _Index(pictures, folded)
 
     def picture_of(self, document: Document) -> str:
@@ -96,6 +102,8 @@ class _Pairing:
     def _lose(self, document: Document, reason: str, detail: str) -> None:
         for kind in dict.fromkeys(document.kinds):
             self._ledger.lose(kind, document.path, reason, detail, count=document.kinds.count(kind))
+        if count := self._attributes_in(document):
+            self._ledger.lose("attributes", document.path, reason, detail, count=count)
         if not document.kinds:
             self._ledger.lose("frames", document.path, reason, detail)
 

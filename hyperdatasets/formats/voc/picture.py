@@ -13,10 +13,17 @@ from hyperdatasets.formats.extension import OWN
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.voc.elements import FLAGS, add_text, add_value, flag, is_tag, is_writable, text_in
 from hyperdatasets.formats.voc.objects import others
+from hyperdatasets.formats.voc.unread import TEXT, Known, tell_unread
 
 BAD_SIZE = "sizes that are not two numbers above 0; not used"
 _FILE = ("folder", "path", "filename")
 _KNOWN = frozenset({*_FILE, "size", "imagesize", "object", "segmented", OWN})
+_READ = Known(
+    dict.fromkeys(_KNOWN - {"object"}, TEXT)
+    | {"size": Known(dict.fromkeys(("width", "height", "depth"), TEXT)),
+       "imagesize": Known(dict.fromkeys(("ncols", "nrows"), TEXT))},
+    rest=True,
+)  # fmt: skip
 _NOTHING = frozenset({"unknown", "unspecified"})  # texts of `source` that say nothing, in lower case
 _MAX_PX = 10**9
 
@@ -32,6 +39,7 @@ class Said(NamedTuple):
 
 def read_picture(root: Element, place: str, ledger: Ledger) -> Said:
     """What a picture's elements say; what is not kept is written into the ledger."""
+    tell_unread(root, _READ, place, ledger)
     meta = others(root, _KNOWN, place, ledger)
     if segmented := text_in(root, "segmented"):
         meta["segmented"] = flag(segmented)

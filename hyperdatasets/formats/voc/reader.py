@@ -8,12 +8,14 @@ from xml.etree.ElementTree import Element
 from hyperdatasets.formats.entry import Entry, MaskFile
 from hyperdatasets.formats.extension import add_frame_fields, own_of_frame
 from hyperdatasets.formats.folder import Folder, Unreadable, name_of, posix, stem
+from hyperdatasets.formats.ledger import Ledger
+from hyperdatasets.formats.mask_sizes import check_sizes
 from hyperdatasets.formats.nearness import nearest
 from hyperdatasets.formats.reading import Evidence, Format, Reading, counted
 from hyperdatasets.formats.sampling import sample
 from hyperdatasets.formats.voc.documents import FOREIGN, Document, documents, looks_like_voc, root_of, segments_in
 from hyperdatasets.formats.voc.elements import own_of
-from hyperdatasets.formats.voc.image_sets import TWO_SPLITS, ImageSets
+from hyperdatasets.formats.voc.image_sets import ImageSets
 from hyperdatasets.formats.voc.masks import Masks, maps_in, name_colours
 from hyperdatasets.formats.voc.objects import read_object
 from hyperdatasets.formats.voc.pairing import pair
@@ -79,17 +81,31 @@ class _Reader:
         self._repeated = self._parts = 0
 
     def entries(self) -> Iterator[Entry]:
-        documents_of = pair(self._documents.values(), self._pictures, self._ledger)
+        documents_of = pair(self._documents.values(), self._pictures, self._ledger, self._attributes_in)
         self._masks.give(self._pictures, self._ledger)
         splits = ImageSets(self._reading, self._pictures)
         self._reading.expected = len(self._pictures)
         for path in self._pictures:
-            entry = Entry(path, split=splits.split_of(path), masks=self._masks.of.get(path, []))
+            entry = Entry(path, masks=self._masks.of.get(path, []))
+            splits.give(entry)
             document = documents_of.get(path)
             if document is None or not self._describe(entry, document, listed=splits.has(path)):
-                splits.tell_folder(path)
+                splits.give_folder(entry)
+            check_sizes(self._folder, path, entry.masks, self._ledger)
             yield entry
         self._finish()
+
+    def _attributes_in(self, document: Document) -> int:
+        """How much metadata a file has of its picture and its objects."""
+        try:
+            root = root_of(self._folder, document.path)
+        except Unreadable:  # it was readable before
+            return 0
+        unheard = Ledger()
+        objects = (read_object(element, "", unheard) for element in root.iterfind("object"))
+        said = Entry(document.path, items=[item for item in objects if item])
+        said.meta = read_picture(root, "", unheard).meta
+        return said.held().get("attributes", 0)
 
     def _describe(self, entry: Entry, document: Document, *, listed: bool) -> bool:
         """Adds what an XML file says; whether our own data in it settles the split."""
@@ -101,7 +117,7 @@ class _Reader:
         entry.place = document.path
         said = read_picture(root, document.path, self._ledger)
         entry.meta, entry.stated = said.meta, said.size
-        self._take_split(entry)
+        split = entry.meta.pop("split") if isinstance(entry.meta.get("split"), str) and entry.meta["split"] else ""
         self._repeated += said.repeated
         for number, element in enumerate(root.iterfind("object"), start=1):
             item = read_object(element, f"{document.path}, object {number}", self._ledger)
@@ -112,18 +128,9 @@ class _Reader:
                 self._parts += len(parts) if isinstance(parts, list) else 0
         segments = [{"id": stem(name), "path": name} for name in segments_in(root)]
         entry.masks = [*entry.masks, *self._named_masks(entry, segments)]
-        return self._add_own(entry, root, listed=listed)
-
-    def _take_split(self, entry: Entry) -> None:
-        """An element `split` says the split, where no list does."""
-        split = entry.meta.get("split")
-        if isinstance(split, str) and split:
-            del entry.meta["split"]
-            if entry.split not in {"", split}:
-                self._ledger.lose(
-                    "splits", entry.place, TWO_SPLITS, f"{entry.split} and {split}; {entry.split} is taken"
-                )
-            entry.split = entry.split or split
+        settled = self._add_own(entry, root, listed=listed)
+        entry.add_split(split, document.path)
+        return settled
 
     def _add_own(self, entry: Entry, root: Element, *, listed: bool) -> bool:
         """What our writer put into the file for us; whether it settles the split. A list may have changed since."""
@@ -131,7 +138,7 @@ class _Reader:
         entry.meta = {name: value for name, value in entry.meta.items() if name not in own.get("gone", ())}
         add_frame_fields(entry, own, entry.place)
         if "split" in own and not listed:
-            entry.split = own["split"]
+            entry.add_split(own["split"], entry.place)
         if "masks" in own:
             named = list(self._named_masks(entry, own["masks"]))
             entry.masks = named + [mask for mask in entry.masks if mask.path not in {each.path for each in named}]

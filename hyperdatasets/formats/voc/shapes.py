@@ -14,6 +14,7 @@ from hyperdatasets.formats.decimals import number
 from hyperdatasets.formats.ledger import Kind, Ledger
 from hyperdatasets.formats.unfit import Unfit
 from hyperdatasets.formats.voc.elements import add_text, add_to, text_in, value_of
+from hyperdatasets.formats.voc.unread import TEXT, Known
 
 SHAPES: dict[str, Kind] = {"polygon": "polygons", "robndbox": "boxes", "bndbox": "boxes"}
 """Elements, from the most to the least specific."""
@@ -22,7 +23,7 @@ DEGENERATE = "boxes that are degenerate: their right or lower side does not lie 
 NO_ROTATED = "rotated boxes that are not five numbers with a width and height above 0"
 NO_POLYGON = "polygons that are not at least three points of two numbers"
 FURTHER = "further boxes of the same object; the first was taken"
-_SIDES = ("xmin", "ymin", "xmax", "ymax")
+SIDES = ("xmin", "ymin", "xmax", "ymax")
 _ROTATED = ("cx", "cy", "w", "h", "angle")
 _COORDINATE = re.compile(r"([xy])(\d{1,6})", re.ASCII)
 _CLOSE_PX = 1.0  # a box beside a polygon that differs less is the polygon's own, rounded
@@ -80,7 +81,7 @@ def box_in(element: Element) -> list[float]:
     Raises:
         Unfit: it is no box.
     """
-    texts = [text_in(element, side) for side in _SIDES]
+    texts = [text_in(element, side) for side in SIDES]
     left, top, right, bottom = map(number, texts)
     if left is None or top is None or right is None or bottom is None:
         raise Unfit(NO_NUMBERS, ", ".join(text[:20] or "nothing" for text in texts))
@@ -92,7 +93,7 @@ def box_in(element: Element) -> list[float]:
 def _add_box(element: Element, box: Sequence[float]) -> None:
     x, y, width, height = box
     child = SubElement(element, "bndbox")
-    for side, value in zip(_SIDES, (x, y, x + width, y + height), strict=True):
+    for side, value in zip(SIDES, (x, y, x + width, y + height), strict=True):
         add_text(child, side, _digits(value))
 
 
@@ -154,7 +155,7 @@ def _ring(element: Element) -> list[float]:
         texts = [text_in(point, axis) for point in points for axis in ("x", "y")]
     else:
         numbered = {(int(match[2]), match[1]): child.text or ""
-                    for child in element if (match := _COORDINATE.fullmatch(child.tag))}  # fmt: skip
+                    for child in reversed(element) if (match := _COORDINATE.fullmatch(child.tag))}  # fmt: skip
         texts = [numbered.get((place, axis), "") for place in sorted({place for place, _ in numbered})
                  for axis in ("x", "y")]  # fmt: skip
     ring = [value for text in texts if (value := number(text)) is not None]
@@ -164,8 +165,15 @@ def _ring(element: Element) -> list[float]:
     return ring
 
 
+def known_of_polygons(elements: Sequence[Element]) -> Known:
+    """What is read of polygons; their other parts become metadata, as those of boxes do."""
+    numbered = {child.tag: TEXT for element in elements for child in element if _COORDINATE.fullmatch(child.tag)}
+    return Known({"pt": Known({"x": TEXT, "y": TEXT})} | numbered, several=("pt",), rest=True)
+
+
 _READ = {"polygon": _read_polygon, "robndbox": _read_rotated, "bndbox": _read_box}
-_PARTS = {"bndbox": frozenset(_SIDES), "robndbox": frozenset(_ROTATED), "polygon": frozenset({"pt"})}
+_PARTS = {"bndbox": frozenset(SIDES), "robndbox": frozenset(_ROTATED), "polygon": frozenset({"pt"})}
+KNOWN_BOXES = {tag: Known(dict.fromkeys(_PARTS[tag], TEXT), rest=True) for tag in ("bndbox", "robndbox")}
 
 
 def _add_others(meta: dict[str, Any], tag: str, elements: Sequence[Element]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -18,6 +19,7 @@ from hyperdatasets.formats.yolo.yaml_text import NotYaml, mapping_in, read_yaml,
 BROKEN = "files with names of classes that cannot be read"
 BAD_NAMES = "entries of `names` that are not a number and a name"
 TWO_NAMES = "numbers of classes that are named twice; the last name was taken"
+TWO_KEYS = "keys of a data file that are there twice; the last one counts"
 SHARED = "names that several classes have, which become one label"
 BAD_COUNT = "`nc` is not the number of names"
 BAD_POINTS = "`kpt_shape` is not a number of points and 2 or 3; not used"
@@ -172,15 +174,17 @@ def _yaml(reading: Reading, path: str) -> DataFile | None:
         text = reading.folder.text(path)
         if not _NAMES.search(text) and '"names"' not in text:
             return None
-        content = read_yaml(text)
+        pairs = read_yaml(text)
     except Unreadable as error:
         reading.ledger.unreadable(path, BROKEN, str(error))
         return None
     except NotYaml as error:
         reading.ledger.unreadable(path, BROKEN, f"it is no YAML with keys and values: {error}")
         return None
+    content = dict(pairs)
     if not content.keys() & {"names", "nc"}:
         return None
+    _tell_twice(reading, path, [key for key, _ in pairs])
     data = DataFile(path, _names(reading, path, content.get("names")), task=scalar_in(content.get("task")).lower())
     data.root = scalar_in(content.get("path"))
     _tell_shared(reading, path, data.names)
@@ -192,6 +196,12 @@ def _yaml(reading: Reading, path: str) -> DataFile | None:
     if others := [str(key) for key in content if key not in _KNOWN]:
         reading.ledger.skip("attributes", path, OTHER_KEYS, listed(others), count=len(others))
     return data
+
+
+def _tell_twice(reading: Reading, path: str, keys: Sequence[str]) -> None:
+    for key, count in Counter(keys).items():
+        if count > 1:
+            reading.ledger.lose("attributes", path, TWO_KEYS, f"`{key[:60]}`", count=count - 1)
 
 
 def _names(reading: Reading, path: str, node: object) -> dict[int, str]:
@@ -208,7 +218,7 @@ def _names(reading: Reading, path: str, node: object) -> dict[int, str]:
                 reading.ledger.notice("attributes", path, BAD_NAMES, f"`{key[:40]}`")
             else:
                 if int(key) in names:
-                    reading.ledger.notice("attributes", path, TWO_NAMES, f"class {key}")
+                    reading.ledger.lose("attributes", path, TWO_NAMES, f"class {key}")
                 names[int(key)] = name
     elif named := scalar_in(node):
         found = Lookup(reading.folder.files).find(named, beside=parent(path))
@@ -287,9 +297,12 @@ def _darknet(reading: Reading, path: str) -> DataFile | None:
         lines = reading.folder.text(path).split("\n")
     except Unreadable:
         return None  # many tools have files with this suffix
-    pairs = {key.strip(): value.strip() for key, _, value in (line.partition("=") for line in lines) if value.strip()}
+    cut = (line.partition("=") for line in lines)
+    written = [(key.strip(), value.strip()) for key, _, value in cut if value.strip()]
+    pairs = dict(written)
     if not pairs.keys() & {"names", "train"} or "\0" in "".join(pairs):
         return None
+    _tell_twice(reading, path, [key for key, _ in written])
     data = DataFile(path, is_list=True)
     for key in _SPLITS:
         if key in pairs:

@@ -68,7 +68,8 @@ class _Reader:
         self._reading.expected = len(self._folder.pictures)
         for picture in self._folder.pictures:
             label_file = self._labels.of.get(picture, "")
-            entry = Entry(picture, split=splits.split_of(picture), shares=True, place=label_file)
+            entry = Entry(picture, shares=True, place=label_file)
+            splits.give(entry)
             if label_file:
                 self._reading.used.add(label_file)
                 entry.items = list(self._items(label_file))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Sequence
 
+from hyperdatasets.formats.entry import Entry
 from hyperdatasets.formats.folder import Folder, Unreadable, parent, posix, split_of, stem, suffix
 from hyperdatasets.formats.ledger import listed
 from hyperdatasets.formats.lookup import Lookup
 from hyperdatasets.formats.reading import Reading
+from hyperdatasets.formats.splits import ListedSplits
 from hyperdatasets.formats.suffixes import PICTURES
 from hyperdatasets.formats.yolo.data_files import DataFile
 
-TWO_SPLITS = "pictures in two splits; the first one is taken"
 NOT_THERE = "folders or lists of a split that are not there"
 AMBIGUOUS = "names in a list that several pictures have"
 ABSENT = "lines of a list of pictures that are not there"
@@ -25,8 +26,7 @@ class Splits:
         self._reading, self._pictures = reading, Lookup(reading.folder.pictures)
         self._files = Lookup(reading.folder.with_suffix(".txt"))
         self._folders = {folder for path in reading.folder.pictures for folder in _above(path)}
-        self._splits: dict[str, tuple[str, str]] = {}
-        self._told: set[str] = set()
+        self._listed = ListedSplits()
         self._own = any(each.own for each in data_files)
         for data in data_files:
             for split, entries in data.splits.items():
@@ -36,12 +36,11 @@ class Splits:
             if path not in reading.used and _is_list(reading.folder, path):
                 self._read(path, split_of(f"{stem(path)}/x"))
 
-    def split_of(self, picture: str) -> str:
-        """The split of a picture by its list, or else by its folder; empty if it has none."""
-        named, by_folder = self._splits.get(picture), "" if self._own else split_of(picture)
-        if named and by_folder and named[0] != by_folder:
-            self._tell_two(picture, named, by_folder, "its folder")
-        return named[0] if named else by_folder
+    def give(self, entry: Entry) -> None:
+        """Says the splits of a picture: by its lists, and then by its folder."""
+        self._listed.give(entry)
+        if not self._own:
+            entry.add_split(split_of(entry.path))
 
     def _add(self, data: DataFile, split: str, entry: str) -> None:
         lists = _lists_of(self._files, data, entry)
@@ -51,7 +50,7 @@ class Splits:
         elif len(folders) == 1:
             for picture in self._reading.folder.pictures:
                 if not folders[0] or picture.startswith(f"{folders[0]}/"):
-                    self._put(picture, split, f"{data.path} ({entry})")
+                    self._listed.add(picture, split, f"{data.path} ({entry})")
         else:
             detail = f"{split}: {entry[:100]}" + (f" may be {listed(lists or folders)}" if lists or folders else "")
             self._reading.ledger.notice("splits", data.path, NOT_THERE, detail)
@@ -79,7 +78,7 @@ class Splits:
         for number, line in enumerate(lines, start=1):
             found = self._found(path, split, posix(line)) if line else []
             if len(found) == 1:
-                self._put(found[0], split, path)
+                self._listed.add(found[0], split, path)
             elif found:
                 self._reading.ledger.lose("splits", f"{path}, line {number}", AMBIGUOUS, listed(found))
             elif line:
@@ -92,17 +91,6 @@ class Splits:
         end = "/".join(name.split("/")[-2:])
         return [each for each in self._pictures.find(name, beside=parent(path), split=split)
                 if f"/{each}".endswith(f"/{end}") or split_of(each) in {"", split}]  # fmt: skip
-
-    def _put(self, picture: str, split: str, where: str) -> None:
-        known = self._splits.setdefault(picture, (split, where))
-        if known[0] != split:
-            self._tell_two(picture, known, split, where)
-
-    def _tell_two(self, picture: str, known: tuple[str, str], split: str, where: str) -> None:
-        if picture not in self._told:
-            self._told.add(picture)
-            detail = f"{known[0]} by {known[1]}, {split} by {where}; {known[0]} is taken"
-            self._reading.ledger.lose("splits", picture, TWO_SPLITS, detail)
 
 
 def lists_in(folder: Folder, data_files: Sequence[DataFile]) -> set[str]:

@@ -9,8 +9,8 @@ class NotYaml(ValueError):
     """A text is no YAML, or not one with keys at its top."""
 
 
-def read_yaml(text: str) -> dict[str, yaml.Node]:
-    """The keys at the top of a text with what is written for them.
+def read_yaml(text: str) -> list[tuple[str, yaml.Node]]:
+    """The keys at the top of a text with what is written for them, in their order.
 
     Raises:
         NotYaml: it is broken, or no mapping.
@@ -22,7 +22,7 @@ def read_yaml(text: str) -> dict[str, yaml.Node]:
     pairs = mapping_in(root)
     if pairs is None:
         raise NotYaml("there are no keys")
-    return dict(pairs)
+    return pairs
 
 
 def mapping_in(node: object) -> list[tuple[str, yaml.Node]] | None:
