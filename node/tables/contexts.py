@@ -17,7 +17,6 @@ from node.tables.spelling import Cell, Value
 
 ContextAs = Literal["", "integer", "text"]
 CONTEXT_AS: tuple[ContextAs, ...] = get_args(ContextAs)
-CHANGED = "known frames would get another context"
 SPELLED_OTHERWISE = "context ids that differ only in how a number is spelled"
 _POINT_ZERO = "all context ids are whole numbers with `.0`"
 _REWRITTEN = "context ids were rewritten as whole numbers"
@@ -42,13 +41,6 @@ class ContextChanges:
 
     count: int
     examples: tuple[ContextChange, ...]
-
-    def notes(self, name: str) -> tuple[Note, ...]:
-        """What is to be said about it; `name` is that of the table."""
-        if not self.count:
-            return ()
-        listed = ", ".join(f"{shown(file)}: {shown(old)} becomes {shown(new)}" for file, old, new in self.examples)
-        return (Note(name, CHANGED, listed, self.count, kind="frames"),)
 
 
 class Spellings(NamedTuple):

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from node.tables.notes import SHOWN, Notes, Report, shown
 from node.tables.paths import Paths
-from node.tables.spelling import Value
 from node.tables.table import Row, Table
 
 NO_FILE = "rows that fit no file"
@@ -67,11 +66,6 @@ class Matched:
         """The row of a file; None = it has none."""
         index = self._rows.get(path)
         return None if index is None else self.table.row(index)
-
-    @property
-    def values(self) -> dict[str, dict[str, Value]]:
-        """File -> private columns; makes all of them."""
-        return {path: self.table.row(index).values for path, index in self._rows.items()}
 
     @property
     def contexts(self) -> dict[str, str]:

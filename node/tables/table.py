@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
@@ -62,6 +62,8 @@ class Table:
         timestamps: of each row, in milliseconds; empty without a timestamp column.
         report: what was guessed, changed or left out.
         bad_rows, bad_cells: how many are not used.
+        private: names of the columns that become private columns: all but the one that names the files, those without
+            a name, and `RESERVED`. Files with a row lose what an earlier table said in these columns.
     """
 
     name: str
@@ -93,9 +95,6 @@ class Table:
         stamp = self.timestamps[index] if self.timestamp_column else None
         file = self.columns[self.file_column].values[index]
         return Row(self.row_numbers[index], str(file or ""), values, str(context or ""), stamp)
-
-    def rows(self) -> Iterator[Row]:
-        return map(self.row, range(len(self)))
 
 
 class _Asked(NamedTuple):

@@ -13,7 +13,6 @@ import struct
 import subprocess
 import sys
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Self
 
 from hyperdatasets.formats.media.model import NotShown, UnreadableMedia
@@ -48,19 +47,9 @@ class PreviewPool:
         self._idle: queue.LifoQueue[_Worker] = queue.LifoQueue()
         for _ in range(workers):
             self._idle.put(_Worker(memory_bytes, time_limit_s))
-        self._workers = workers
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="preview")
-
-    def submit(self, content: bytes | bytearray, content_type: str = "", *, edge: int = 256) -> Future[bytes]:
-        """Ask for the JPEG of a file, see `previews.thumbnail`.
-
-        The result raises `UnreadableMedia` with the reason where the picture cannot be decoded, `NotShown` where it
-        is sound, and `PreviewWorkerFailed` where no worker can be started.
-        """
-        return self._threads.submit(self.preview, content, content_type, edge=edge)
 
     def preview(self, content: bytes | bytearray, content_type: str = "", *, edge: int = 256) -> bytes:
-        """Make the JPEG of a file and wait for it, in the calling thread: cheaper than `submit(...).result()`.
+        """Make the JPEG of a file, see `previews.thumbnail`, and wait for it in the calling thread.
 
         Raises:
             NotShown: the picture is sound, but cannot become 8 bits.
@@ -74,8 +63,7 @@ class PreviewPool:
             self._idle.put(worker)
 
     def close(self) -> None:
-        """Drop what is waiting, let running previews finish, and end the processes."""
-        self._threads.shutdown(cancel_futures=True)
+        """End the processes. No preview may be running, and none can be made afterwards."""
         while not self._idle.empty():
             self._idle.get_nowait().end()
 
