@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from hyperdatasets.core.errors import FailedPrecondition, HyperdatasetsError, InvalidArgument, NotFound
-from hyperdatasets.formats.ledger import Ledger, Note
+from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.reading import Reading
 from node import tables
 from node.sources.local import LocalRoot
@@ -76,7 +76,7 @@ class SiteTable:
             raise InvalidArgument(f"{order.file} cannot be read: {error.strerror}") from None
         with file:
             table = tables.read(
-                file, order.file, column_types=order.column_types, context_column=order.context_column,
+                file, order.file, ledger, column_types=order.column_types, context_column=order.context_column,
                 timestamp_column=order.timestamp_column, context_as=order.context_as,
             )  # fmt: skip
         folder = reading.folder
@@ -143,8 +143,8 @@ class SiteTable:
     def check_types(self, known: Mapping[str, str]) -> None:
         """Names the columns that an earlier delivery had with another type."""
         if self._matched is not None:
-            for note in tables.type_notes(tables.type_changes(known, self.types), self._matched.table.name):
-                self._ledger.add(_noted(note))
+            notes = tables.Notes(self._matched.table.name, self._ledger)
+            tables.report_changes(tables.type_changes(known, self.types), notes)
 
 
 def _tell(ledger: Ledger, table: tables.Table, matched: tables.Matched) -> None:
@@ -159,12 +159,6 @@ def _tell(ledger: Ledger, table: tables.Table, matched: tables.Matched) -> None:
     ledger.about.append(f"{table.name}: columns {types or 'without any value'}")
     ledger.keep("table rows", counts.used)
     ledger.keep("table cells", counts.cells)
-    for note in (*table.report.notes, *matched.report.notes):
-        ledger.add(_noted(note))
-
-
-def _noted(note: tables.Note) -> Note:
-    return Note(note.kind, note.place, note.reason, note.detail, note.count, "lost" if note.lost else "noticed")
 
 
 def _located(name: str, root: LocalRoot, below: bytes) -> bytes:

@@ -1,17 +1,16 @@
 """Tables of a site: private columns of frames from CSV, Parquet and Excel files."""
 
-from node.tables.changes import TypeChange, type_changes, type_notes
+from node.tables.changes import TypeChange, report_changes, type_changes
 from node.tables.column import Column, ColumnType
 from node.tables.contexts import (
     ContextChange,
     ContextChanges,
     Spellings,
     context_changes,
-    spelling_notes,
     spellings,
 )
 from node.tables.matching import Counts, Matched, match
-from node.tables.notes import Note, Report
+from node.tables.notes import Notes
 from node.tables.table import Row, Table, read
 
 __all__ = [
@@ -21,8 +20,7 @@ __all__ = [
     "ContextChanges",
     "Counts",
     "Matched",
-    "Note",
-    "Report",
+    "Notes",
     "Row",
     "Spellings",
     "Table",
@@ -30,8 +28,7 @@ __all__ = [
     "context_changes",
     "match",
     "read",
-    "spelling_notes",
+    "report_changes",
     "spellings",
     "type_changes",
-    "type_notes",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from node.tables.notes import Note, shown
+from node.tables.notes import Notes
 
 CHANGED_TYPES = "columns have another type than in an earlier table"
 _NUMERIC = {"integer", "number"}
@@ -35,14 +35,10 @@ def type_changes(known: Mapping[str, str], now: Mapping[str, str]) -> tuple[Type
     return tuple(TypeChange(name, known[name], kind) for name, kind in now.items() if known.get(name, kind) != kind)
 
 
-def type_notes(changes: tuple[TypeChange, ...], name: str) -> tuple[Note, ...]:
-    """What is to be said about changes after which values do not compare; `name` is that of the table."""
-    return tuple(
-        Note(
-            f"{name}, column {shown(each.column)}", CHANGED_TYPES,
-            f"it was {each.before} and is {each.now}; `--column-type {each.column}={each.before}` reads it as before",
-            kind="table cells",
-        )
-        for each in changes
-        if not each.compares_alike
-    )  # fmt: skip
+def report_changes(changes: tuple[TypeChange, ...], notes: Notes) -> None:
+    """Names the columns whose values do not compare with those of the earlier table."""
+    for each in changes:
+        if not each.compares_alike:
+            hint = f"`--column-type {each.column}={each.before}` reads it as before"
+            detail = f"it was {each.before} and is {each.now}; {hint}"
+            notes.notice(CHANGED_TYPES, detail, column=each.column, kind="table cells")

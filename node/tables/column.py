@@ -138,7 +138,7 @@ def text(cells: Cells, notes: Notes) -> Column:
     hint = f"; `--column-type {cells.name}=text` keeps them as they are written"
     _report_missing(notes, cells.name, missing, hint)
     if doubtful:
-        notes.add(_KEPT_AS_TEXT, _counted(doubtful), column=cells.name, count=doubtful.total(), kind="table cells")
+        notes.notice(_KEPT_AS_TEXT, _counted(doubtful), column=cells.name, count=doubtful.total(), kind="table cells")
     return Column(cells.name, "text", values, missing)
 
 
@@ -167,7 +167,7 @@ def _unread(cells: Cells, values: Sequence[Value | None]) -> Iterator[tuple[int,
 
 def report_bad(notes: Notes, row: int, name: str, cell: Cell, why: str) -> None:
     detail = f"column {shown(name)}: {shown(cell)} {why}"
-    notes.add(BAD_CELLS, detail, row=row, column=name, lost=True, kind="table cells")
+    notes.lose(BAD_CELLS, detail, row=row, column=name, kind="table cells")
 
 
 def _number(cell: Value) -> Value | None:
@@ -209,7 +209,7 @@ def _as_written(cell: Cell) -> str | None:
 def _report_missing(notes: Notes, name: str, missing: Counter[str], hint: str) -> None:
     if missing:
         detail = _counted(missing) + hint
-        notes.add(_TAKEN_FOR_MISSING, detail, column=name, count=missing.total(), kind="table cells")
+        notes.notice(_TAKEN_FOR_MISSING, detail, column=name, count=missing.total(), kind="table cells")
 
 
 def _counted(words: Counter[str]) -> str:

@@ -10,14 +10,15 @@ from typing import Literal, NamedTuple, get_args
 
 from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.names import did_you_mean, nearest
+from hyperdatasets.formats.ledger import SHOWN
 from node.tables.column import Cells, Column, report_bad
 from node.tables.limits import MAX_CONTEXT
-from node.tables.notes import SHOWN, Note, Notes, shown
+from node.tables.notes import Notes, shown
 from node.tables.spelling import Cell, Value
 
 ContextAs = Literal["", "integer", "text"]
 CONTEXT_AS: tuple[ContextAs, ...] = get_args(ContextAs)
-SPELLED_OTHERWISE = "context ids that differ only in how a number is spelled"
+_SPELLED_OTHERWISE = "context ids that differ only in how a number is spelled"
 _POINT_ZERO = "all context ids are whole numbers with `.0`"
 _REWRITTEN = "context ids were rewritten as whole numbers"
 _FROM_FLOATS = "context ids stored as floating-point numbers are read as whole numbers"
@@ -79,7 +80,7 @@ def context_column(cells: Cells, column: Column, context_as: ContextAs, notes: N
         _report_rewritten(cells, values, notes)
     elif not context_as:
         _report_point_zero(cells.name, values, notes)
-    notes.extend(spelling_notes(spellings(value for value in values if value), notes.name))
+    _report_spellings(spellings(value for value in values if value), notes)
     return replace(column, values=values, bad=bad)
 
 
@@ -125,14 +126,13 @@ def spellings(ids: Iterable[str], known: Iterable[str] = ()) -> tuple[Spellings,
     return tuple(pairs)
 
 
-def spelling_notes(pairs: tuple[Spellings, ...], name: str) -> tuple[Note, ...]:
-    """What is to be said about pairs; `name` is that of the table."""
+def _report_spellings(pairs: tuple[Spellings, ...], notes: Notes) -> None:
     if not pairs:
-        return ()
+        return
     listed = ", ".join(f"{shown(one)} and {shown(other)}" for one, other in pairs[:SHOWN])
     is_integral = any(_INTEGRAL.fullmatch(text) for pair in pairs for text in pair)
     hint = "; they are different contexts" + ("; `--context-as integer` reads `5.0` as `5`" if is_integral else "")
-    return (Note(name, SPELLED_OTHERWISE, listed + hint, len(pairs), kind="table cells"),)
+    notes.notice(_SPELLED_OTHERWISE, listed + hint, count=len(pairs), kind="table cells")
 
 
 def _text(cell: Cell, value: Value, context_as: ContextAs) -> str:
@@ -155,11 +155,11 @@ def _report_floats(cells: Cells, context_as: ContextAs, notes: Notes) -> None:
     whole = [cell for cell in cells.cells if isinstance(cell, float) and cell.is_integer()]
     if whole and context_as == "":
         detail = f"such as {shown(whole[0])}; `--context-as text` keeps the point"
-        notes.add(_FROM_FLOATS, detail, column=cells.name, count=len(whole), kind="table cells")
+        notes.notice(_FROM_FLOATS, detail, column=cells.name, count=len(whole), kind="table cells")
     wide = [cell for cell in whole if abs(cell) >= _DIGITS]
     if wide:
         detail = f"such as {shown(wide[0])}; store identifiers as text"
-        notes.add(_INEXACT, detail, column=cells.name, count=len(wide), kind="table cells")
+        notes.notice(_INEXACT, detail, column=cells.name, count=len(wide), kind="table cells")
 
 
 def _report_point_zero(name: str, values: list[str | None], notes: Notes) -> None:
@@ -167,7 +167,7 @@ def _report_point_zero(name: str, values: list[str | None], notes: Notes) -> Non
     present = [value for value in values if value]
     if present and all(map(_INTEGRAL.fullmatch, present)):
         detail = f"such as {shown(present[0])}; `--context-as integer` reads `5.0` as `5`, `text` keeps them silently"
-        notes.add(_POINT_ZERO, detail, column=name, count=len(present), kind="table cells")
+        notes.notice(_POINT_ZERO, detail, column=name, count=len(present), kind="table cells")
 
 
 def _report_rewritten(cells: Cells, values: list[str | None], notes: Notes) -> None:
@@ -178,7 +178,7 @@ def _report_rewritten(cells: Cells, values: list[str | None], notes: Notes) -> N
     ]
     if changed:
         detail = f"such as {shown(changed[0][0])} as {shown(changed[0][1])}"
-        notes.add(_REWRITTEN, detail, column=cells.name, count=len(changed), kind="table cells")
+        notes.notice(_REWRITTEN, detail, column=cells.name, count=len(changed), kind="table cells")
 
 
 def _number(text: str) -> tuple[str, str, int] | None:

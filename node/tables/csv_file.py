@@ -53,7 +53,7 @@ def sheet(file: BinaryIO, notes: Notes) -> Sheet:
     skipped = 1 if first else 0
     delimiter = first[1] if first else _delimiter(sample)
     if delimiter != ",":
-        notes.add(_DELIMITER, f"it is {_NAMES.get(delimiter, repr(delimiter))}")
+        notes.notice(_DELIMITER, f"it is {_NAMES.get(delimiter, repr(delimiter))}")
     blanks = re.compile(re.escape(delimiter) + ' +"')
     dialect = _Dialect(delimiter, any(map(blanks.search, sample)))
     rows = _rows(chain(sample[skipped:], every), skipped, dialect, notes)
@@ -95,7 +95,7 @@ def _rows(lines: Iterator[str], skipped: int, dialect: _Dialect, notes: Notes) -
     if before is None:
         return
     if _is_open(kept, dialect):
-        notes.add(_OPEN_QUOTE, f"it goes on to row {counted.count}, the end of the file", row=before[0], lost=True)
+        notes.lose(_OPEN_QUOTE, f"it goes on to row {counted.count}, the end of the file", row=before[0])
     else:
         yield before
 

@@ -51,7 +51,7 @@ def _encoding(file: BinaryIO, notes: Notes) -> str:
     if bad is None:
         return "utf-8"
     row, word = bad
-    notes.add(_GUESSED, f"row {row} is read as {shown(word)}; save the file as UTF-8 to be sure", row=row)
+    notes.notice(_GUESSED, f"row {row} is read as {shown(word)}; save the file as UTF-8 to be sure", row=row)
     return "cp1252"
 
 

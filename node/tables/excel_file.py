@@ -39,7 +39,7 @@ def sheet(file: BinaryIO, notes: Notes) -> Sheet:
         raise InvalidArgument(f"{notes.name}: the workbook has no sheet with cells")
     if others:
         names = ", ".join(shown(each.title) for each in others)
-        notes.add(_OTHER_SHEETS, f"{shown(first.title)}; not read: {names}", count=len(others))
+        notes.notice(_OTHER_SHEETS, f"{shown(first.title)}; not read: {names}", count=len(others))
     formulas = _rows(_workbook(file, notes.name, results=False).worksheets[0], notes.name) if has_formulas else iter(())
     rows = _read(_rows(first, notes.name), formulas, notes)
     for row, header in rows:
@@ -107,15 +107,15 @@ def _read(results: Iterator[Any], formulas: Iterator[Any], notes: Notes) -> Iter
         for cell, value in zip(written, values, strict=False):
             if value is None and cell.data_type == "f":
                 detail = f"cell {cell.coordinate}; open the file in Excel and save it"
-                notes.add(_NO_RESULT, detail, row=row, lost=True, kind="table cells")
+                notes.lose(_NO_RESULT, detail, row=row, kind="table cells")
         for cell in cells:
             if isinstance(cell.value, timedelta):
                 detail = f"cell {cell.coordinate}: {shown(cell.value)}; write it as a number"
-                notes.add(_DURATION, detail, row=row, lost=True, kind="table cells")
+                notes.lose(_DURATION, detail, row=row, kind="table cells")
         if not has_zone_note and any(isinstance(value, str) and value.endswith("Z") for value in values):
             has_zone_note = any(isinstance(cell.value, datetime) for cell in cells)
             if has_zone_note:
-                notes.add(NO_ZONE, "Excel keeps none", row=row)
+                notes.notice(NO_ZONE, "Excel keeps none", row=row)
         yield row, values
 
 

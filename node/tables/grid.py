@@ -76,7 +76,7 @@ def column_names(sheet: Sheet, notes: Notes) -> list[str]:
         raise InvalidArgument(f"{notes.name}: the column {shown(twice[0])} occurs twice; rename one of them")
     changed = [name for name, written in zip(names, sheet.header, strict=True) if name != written]
     if changed:
-        notes.add(_TRIMMED_NAMES, ", ".join(map(shown, changed[:10])), count=len(changed))
+        notes.notice(_TRIMMED_NAMES, ", ".join(map(shown, changed[:10])), count=len(changed))
     return names
 
 
@@ -95,7 +95,7 @@ class _Rows:
                 continue
             if len(cells) == self._width:
                 return row, cells
-            self._notes.add(BAD_ROWS, f"{len(cells)} cells, the header has {self._width}", row=row, lost=True)
+            self._notes.lose(BAD_ROWS, f"{len(cells)} cells, the header has {self._width}", row=row)
         raise StopIteration
 
 
@@ -127,13 +127,13 @@ class _Trimmed:
         for index, cell in enumerate(cells):
             if isinstance(cell, str) and len(cell.encode()) > MAX_CELL:
                 detail = f"column {shown(name)}: {shown(cell)}; at most {MAX_CELL >> 10} KiB are allowed"
-                self._notes.add(LONG_CELLS, detail, row=rows[index], column=name, lost=True, kind="table cells")
+                self._notes.lose(LONG_CELLS, detail, row=rows[index], column=name, kind="table cells")
                 cells[index] = None
 
     def report(self) -> None:
         for place, count in sorted(self._counts.items()):
             name = self._names[place]
-            self._notes.add(
+            self._notes.notice(
                 _TRIMMED_CELLS, f"first in row {self._first[place]}", column=name, count=count, kind="table cells"
             )
 
@@ -150,7 +150,7 @@ def _without_unnamed(grid: Grid, notes: Notes) -> Grid:
     unnamed = {place for place, name in enumerate(grid.names) if place and not name}
     for place in sorted(unnamed):
         if count := sum(cell is not None for cell in grid.columns[place]):
-            notes.add(_UNNAMED, f"column {place + 1}", count=count, lost=True, kind="table cells")
+            notes.lose(_UNNAMED, f"column {place + 1}", count=count, kind="table cells")
     left = [place for place in range(len(grid.names)) if place not in unnamed]
     columns = [grid.columns[place] for place in left]
     return Grid([grid.names[place] for place in left], columns, grid.rows, grid.is_typed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from node.tables.notes import SHOWN, Notes, Report, shown
+from node.tables.notes import Notes, shown
 from node.tables.paths import Paths
 from node.tables.table import Row, Table
 
@@ -54,12 +54,10 @@ class Matched:
 
     Attributes:
         counts: what became of the rows and files.
-        report: notes about matching only; those about reading are in `table.report`.
     """
 
     table: Table
     counts: Counts
-    report: Report
     _rows: Mapping[str, int] = field(repr=False)
 
     def row(self, path: str) -> Row | None:
@@ -74,7 +72,7 @@ class Matched:
 
 
 def match(table: Table, paths: Iterable[str], *, folders: Sequence[str] = ()) -> Matched:
-    """Finds the file of each row.
+    """Finds the file of each row; rows that are not used, and files without a row, are in the ledger of the table.
 
     Args:
         paths: of all files of the folder, relative to it, with `/`.
@@ -86,7 +84,7 @@ def match(table: Table, paths: Iterable[str], *, folders: Sequence[str] = ()) ->
 
 class _Matching:
     def __init__(self, table: Table, paths: Paths) -> None:
-        self._table, self._paths, self._notes = table, paths, Notes(table.name)
+        self._table, self._paths, self._notes = table, paths, Notes(table.name, table.ledger)
         self._used: dict[str, int] = {}
         self._counts = dict.fromkeys((NO_FILE, SEVERAL_FILES, REPEATED, CONTRADICTING), 0)
         self._looser: dict[str, list[int]] = {}  # reason -> count and index of the first row
@@ -97,23 +95,24 @@ class _Matching:
         self._report_looser()
         self._report_header()
         without = self._report_files()
-        return Matched(self._table, self._counted(without), self._notes.report(), self._used)
+        self._notes.close()
+        return Matched(self._table, self._counted(without), self._used)
 
     def _take(self, index: int, cell: str) -> None:
         row = self._table.row_numbers[index]
         if not cell:
             self._counts[NO_FILE] += 1
-            self._notes.add(NO_NAME, row=row, lost=True)
+            self._notes.lose(NO_NAME, row=row)
             return
         name = cell.replace("\\", "/")
         found = self._paths.find(cell) or (self._paths.find(name) if name != cell else None)
         if found is None:
             self._counts[NO_FILE] += 1
-            self._notes.add(NO_FILE, shown(cell), row=row, lost=True)
+            self._notes.lose(NO_FILE, shown(cell), row=row)
         elif len(found.paths) > 1:
             self._counts[SEVERAL_FILES] += 1
             detail = f"{shown(cell)}: {', '.join(map(shown, found.paths))}"
-            self._notes.add(SEVERAL_FILES, detail, row=row, lost=True)
+            self._notes.lose(SEVERAL_FILES, detail, row=row)
         else:
             for reason in (*found.how, *((_BACKSLASHES,) if name != cell and found.paths[0] != cell else ())):
                 self._looser.setdefault(reason, [0, index])[0] += 1
@@ -128,27 +127,26 @@ class _Matching:
         reason = REPEATED if is_same else CONTRADICTING
         self._counts[reason] += 1
         detail = f"{shown(path)}, as row {number}" if is_same else f"{shown(path)}; row {number} is used"
-        self._notes.add(reason, detail, row=self._table.row_numbers[index], lost=not is_same)
+        note = self._notes.notice if is_same else self._notes.lose
+        note(reason, detail, row=self._table.row_numbers[index])
 
     def _report_looser(self) -> None:
         for reason, (count, index) in self._looser.items():
             row = self._table.row(index)
-            self._notes.add(reason, f"such as {shown(row.file)} in row {row.number}", count=count)
+            self._notes.notice(reason, f"such as {shown(row.file)} in row {row.number}", count=count)
 
     def _report_header(self) -> None:
         name = self._table.file_column
         if "." in name and self._paths.find(name.replace("\\", "/")):
-            self._notes.add(NO_HEADER, f"{shown(name)} is a file; the first line has to name the columns")
+            self._notes.notice(NO_HEADER, f"{shown(name)} is a file; the first line has to name the columns")
 
     def _report_files(self) -> int:
-        """How many files have no row; the first of them are named."""
+        """How many files have no row; they are named."""
         without = [path for path in self._paths.all if path not in self._used]
-        for path in without[:SHOWN]:
-            self._notes.add(NO_ROW, place=path, kind="frames")
-        if (more := len(without) - SHOWN) > 0:
-            self._notes.add(NO_ROW, "further ones", count=more, kind="frames")
+        for path in without:
+            self._notes.notice(NO_ROW, place=path, kind="frames")
         if without and not self._used and len(self._table):
-            self._notes.add(NOTHING_FITS, f"a file of the folder is {shown(without[0])}")
+            self._notes.notice(NOTHING_FITS, f"a file of the folder is {shown(without[0])}")
         return len(without)
 
     def _counted(self, without: int) -> Counts:

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from itertools import islice
 
+from hyperdatasets.formats.ledger import SHOWN
 from node.tables.column import Cells, ColumnType
-from node.tables.notes import SHOWN, Notes, rows_shown
+from node.tables.notes import Notes, rows_shown
 from node.tables.spelling import IDENTIFIER, Kind
 
 MIXED = "columns that hold several types are read as text"
@@ -41,14 +42,14 @@ def report_mixed(cells: Cells, counts: Counter[Kind], notes: Notes) -> None:
 def report_stored(cells: Cells, kind: ColumnType, notes: Notes) -> None:
     """A typed file says that the cells are text, though all of them could be something else."""
     detail = f"the file says text; ranges compare characters; `--column-type {cells.name}={kind}` reads {_plural(kind)}"
-    notes.add(STORED, detail, column=cells.name, kind="table cells")
+    notes.notice(STORED, detail, column=cells.name, kind="table cells")
 
 
 def _report_spelled(cells: Cells, counts: Counter[Kind], notes: Notes) -> None:
     why = " and ".join(sorted(kind for kind in counts if kind in IDENTIFIER))
     odd = sum(counts[kind] for kind in IDENTIFIER)
     detail = f"{why} in {_first(cells, IDENTIFIER, odd)}; ranges compare characters; {_remedy(cells.name, counts)}"
-    notes.add(SPELLED, detail, column=cells.name, count=odd, kind="table cells")
+    notes.notice(SPELLED, detail, column=cells.name, count=odd, kind="table cells")
 
 
 def _remedy(name: str, counts: Counter[Kind]) -> str:
@@ -65,7 +66,7 @@ def _report_others(cells: Cells, target: ColumnType, count: int, notes: Notes) -
         f"it holds {what} in {_first(cells, odd, count)}; it is read as text, so ranges compare characters; "
         f"`--column-type {cells.name}={target}` reads the others as {_PLURAL[target]} and leaves {those} out"
     )
-    notes.add(MIXED, detail, column=cells.name, count=count, kind="table cells")
+    notes.notice(MIXED, detail, column=cells.name, count=count, kind="table cells")
 
 
 def _report_minority(cells: Cells, target: ColumnType, count: int, notes: Notes) -> None:
@@ -73,7 +74,7 @@ def _report_minority(cells: Cells, target: ColumnType, count: int, notes: Notes)
     detail = (
         f"it holds {_PLURAL[target]} in {_first(cells, odd, count)}; it is read as text, so ranges compare characters"
     )
-    notes.add(MIXED, detail, column=cells.name, count=count, kind="table cells")
+    notes.notice(MIXED, detail, column=cells.name, count=count, kind="table cells")
 
 
 def _first(cells: Cells, kinds: frozenset[Kind] | frozenset[str], count: int) -> str:

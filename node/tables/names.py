@@ -24,7 +24,7 @@ def file_column(names: Sequence[str], notes: Notes) -> str:
         return names[0]
     found = next((folded[name] for name in FILE_NAMES if name in folded), names[0])
     place = "the first one" if found == names[0] else "not the first one, by its name"
-    notes.add(_FILE_COLUMN, f"it is {shown(found)}, {place}")
+    notes.notice(_FILE_COLUMN, f"it is {shown(found)}, {place}")
     return found
 
 

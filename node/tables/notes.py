@@ -1,84 +1,62 @@
-"""Notes of a table: what was not kept, and what was guessed or changed; at most ten of each kind are kept in full."""
+"""Notes of a table, written into a ledger: the place is the table, with a row or a column in it."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import replace
 
-NoteKind = Literal["table rows", "table cells", "frames"]
-SHOWN = 10  # places that are named of each reason and column
+from hyperdatasets.formats.ledger import SHOWN, Kind, Ledger, Note
+
+MOST_NAMED = 10_000  # places of each reason and column
 _MAX_SHOWN = 40  # characters of a cell in a message
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Something that an operator has to know about a table.
+class Notes:
+    """Writes the notes of one table; where a reason has very many places, the last note counts those not named.
 
     Attributes:
-        place: a table with a row or a column in it: `meta.csv, row 17`.
-        reason: constant text for this kind of note; notes are grouped by it.
-        detail: what is special about this one.
-        count: how many rows, cells or frames it stands for.
-        lost: whether something of the table is not used; else it is used, but changed or guessed.
-        kind: what `count` counts.
+        name: of the table, for messages.
+        lost: how many rows and cells are not used.
     """
 
-    place: str
-    reason: str
-    detail: str = ""
-    count: int = 1
-    lost: bool = False
-    kind: NoteKind = "table rows"
+    def __init__(self, name: str, ledger: Ledger) -> None:
+        self.name, self.ledger = name, ledger
+        self.lost: Counter[Kind] = Counter()
+        self._named: Counter[tuple[str, str]] = Counter()
+        self._further: dict[tuple[str, str], Note] = {}
 
-    def __str__(self) -> str:
-        return f"{self.place}: {self.reason}" + (f" ({self.detail})" if self.detail else "")
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """All notes of one reading; counts of equal reasons add up to the whole."""
-
-    notes: tuple[Note, ...] = ()
-
-    def count(self, reason: str) -> int:
-        return sum(note.count for note in self.notes if note.reason == reason)
-
-    @property
-    def lost(self) -> int:
-        """How many rows and cells are not used."""
-        return sum(note.count for note in self.notes if note.lost)
-
-
-class Notes:
-    """Collects notes; from the eleventh of a reason and group on they are only counted."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._notes: list[Note] = []
-        self._seen: dict[tuple[str, str], int] = {}
-        self._more: dict[tuple[str, str], Note] = {}
-
-    def add(
-        self, reason: str, detail: str = "", *, row: int = 0, column: str = "", place: str = "", count: int = 1,
-        lost: bool = False, kind: NoteKind = "table rows",
+    def lose(
+        self, reason: str, detail: str = "", *, row: int = 0, column: str = "", count: int = 1,
+        kind: Kind = "table rows",
     ) -> None:  # fmt: skip
-        """Adds a note about a row, a column or the whole table; those of one reason and column are one group."""
-        key = (reason, column)
-        self._seen[key] = self._seen.get(key, 0) + 1
-        if self._seen[key] <= SHOWN:
-            where = place or _place(self.name, row, column)
-            self._notes.append(Note(where, reason, detail, count, lost, kind))
+        """Something of the table is not used."""
+        self.lost[kind] += count
+        self._add(column, Note(kind, _place(self.name, row, column), reason, detail, count))
+
+    def notice(
+        self, reason: str, detail: str = "", *, row: int = 0, column: str = "", place: str = "", count: int = 1,
+        kind: Kind = "table rows",
+    ) -> None:  # fmt: skip
+        """Something is used, but changed or guessed; `place` is where, if not in the table."""
+        where = place or _place(self.name, row, column)
+        self._add(column, Note(kind, where, reason, detail, count, "noticed"))
+
+    def close(self) -> None:
+        """Counts the places that were not named; called when the table was read."""
+        for note in self._further.values():
+            self.ledger.add(note)
+        self._further.clear()
+
+    def _add(self, column: str, note: Note) -> None:
+        key = (note.reason, column)
+        self._named[key] += 1
+        if self._named[key] <= MOST_NAMED:
+            self.ledger.add(note)
             return
-        before = self._more[key].count if key in self._more else 0
-        about = f"column {shown(column)}: further ones" if column else "further ones"
-        self._more[key] = Note(self.name, reason, about, before + count, lost, kind)
-
-    def extend(self, notes: Iterable[Note]) -> None:
-        self._notes.extend(notes)
-
-    def report(self) -> Report:
-        return Report((*self._notes, *self._more.values()))
+        before = self._further.get(key)
+        place = f"{_place(self.name, 0, column)}, further places"
+        self._further[key] = replace(note, place=place, detail="", count=note.count + (before.count if before else 0))
 
 
 def shown(value: object) -> str:

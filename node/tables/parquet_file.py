@@ -64,10 +64,10 @@ def _is_usable(pa: Any, field: Any, rows: int, notes: Notes) -> bool:
         tests.is_string, tests.is_large_string, tests.is_string_view, tests.is_integer, tests.is_floating,
         tests.is_boolean, tests.is_date, tests.is_timestamp, tests.is_time, tests.is_decimal, tests.is_null,
     )):  # fmt: skip
-        notes.add(_UNUSABLE, str(kind), column=field.name, count=rows, lost=True, kind="table cells")
+        notes.lose(_UNUSABLE, str(kind), column=field.name, count=rows, kind="table cells")
         return False
     if tests.is_timestamp(kind) and kind.tz is None:
-        notes.add(NO_ZONE, column=field.name, count=rows, kind="table cells")
+        notes.notice(NO_ZONE, column=field.name, count=rows, kind="table cells")
     return True
 
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
 from hyperdatasets.core.errors import InvalidArgument
+from hyperdatasets.formats.ledger import Ledger
 from node.tables import column as columns
 from node.tables import contexts, csv_file, excel_file, mixed, names, parquet_file, timestamps
 from node.tables.column import Cells, Column, ColumnType
 from node.tables.grid import Grid, column_names, grid
 from node.tables.limits import MAX_BYTES
-from node.tables.notes import Notes, Report, shown
+from node.tables.notes import Notes, shown
 from node.tables.sheet import Sheet
 from node.tables.spelling import ABSENT, Cell, Value
 from node.tables.zones import report_zones
@@ -60,7 +61,7 @@ class Table:
         file_column: the one that names the files.
         row_numbers: of each row, as an editor shows them.
         timestamps: of each row, in milliseconds; empty without a timestamp column.
-        report: what was guessed, changed or left out.
+        ledger: has what was guessed, changed or left out.
         bad_rows, bad_cells: how many are not used.
         private: names of the columns that become private columns: all but the one that names the files, those without
             a name, and `RESERVED`. Files with a row lose what an earlier table said in these columns.
@@ -73,7 +74,7 @@ class Table:
     timestamp_column: str
     row_numbers: Sequence[int]
     timestamps: Sequence[int | None]
-    report: Report
+    ledger: Ledger
     bad_rows: int
     bad_cells: int
     private: tuple[str, ...] = field(default=())
@@ -110,13 +111,14 @@ class _Asked(NamedTuple):
 def read(
     content: bytes | BinaryIO,
     name: str,
+    ledger: Ledger,
     *,
     column_types: Mapping[str, str] | None = None,
     context_column: str = "",
     timestamp_column: str = "",
     context_as: str = "",
 ) -> Table:
-    """Reads a table; what cannot be used is in its report.
+    """Reads a table; what cannot be used, and what was guessed or changed, is written into the ledger.
 
     Args:
         content: of a CSV, Parquet or .xlsx file; a file must be binary and seekable, and stays open.
@@ -131,7 +133,7 @@ def read(
         Unimplemented: a package that reads the format is not installed.
     """
     file = io.BytesIO(content) if isinstance(content, bytes) else content
-    notes = Notes(name)
+    notes = Notes(name, ledger)
     sheet = _sheet(file, name, notes)
     header = column_names(sheet, notes)
     asked = _asked(header, name, column_types or {}, (context_column, timestamp_column, context_as), notes)
@@ -181,20 +183,19 @@ def _table(found: Grid, asked: _Asked, notes: Notes) -> Table:
             report_zones(cells, notes)
     private = tuple(name for name in found.names if name and name != asked.file and name not in RESERVED)
     _report_unused(read_columns, asked.file, notes)
-    report = notes.report()
-    bad_cells = sum(note.count for note in report.notes if note.lost and note.kind == "table cells")
+    notes.close()
     return Table(
-        notes.name, read_columns, asked.file, asked.context, asked.timestamp, found.rows, stamps, report,
-        sum(note.count for note in report.notes if note.lost and note.kind == "table rows"), bad_cells, private,
+        notes.name, read_columns, asked.file, asked.context, asked.timestamp, found.rows, stamps, notes.ledger,
+        notes.lost["table rows"], notes.lost["table cells"], private,
     )  # fmt: skip
 
 
 def _report_unused(found: Mapping[str, Column], file: str, notes: Notes) -> None:
     for name in sorted(RESERVED.intersection(found) - {file}):
         count = found[name].present
-        notes.add(_RESERVED, f"rename {shown(name)}", column=name, count=count, lost=True, kind="table cells")
+        notes.lose(_RESERVED, f"rename {shown(name)}", column=name, count=count, kind="table cells")
     if "" in found and file:
-        notes.add(_UNNAMED, "it looks like the row numbers of pandas", count=found[""].present, kind="table cells")
+        notes.notice(_UNNAMED, "it looks like the row numbers of pandas", count=found[""].present, kind="table cells")
 
 
 def _column(cells: Cells, asked: _Asked, notes: Notes, *, is_typed: bool) -> Column:

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from hyperdatasets.core.plain import INT64
 from hyperdatasets.core.query.dates import moment
+from hyperdatasets.formats.ledger import SHOWN
 from node.tables.column import Cells, report_bad
-from node.tables.notes import SHOWN, Notes, rows_shown, shown
+from node.tables.notes import Notes, rows_shown, shown
 from node.tables.spelling import ABSENT, Cell, Value
 
 _SOME_SECONDS = "some timestamps look like seconds, others do not; all are read as milliseconds"
@@ -66,14 +67,14 @@ def _warn_of_numbers(cells: Cells, stamps: Sequence[int | None], notes: Notes) -
         _warn(_NEGATIVE, negative, cells.name, notes)
     if numbers and all(100_000_000 < each.stamp < _OF_1973 for each in numbers):
         detail = f"such as {shown(numbers[0].cell)}; multiply them by 1000"
-        notes.add(_LIKE_SECONDS, detail, column=cells.name, count=len(numbers), kind="table cells")
+        notes.notice(_LIKE_SECONDS, detail, column=cells.name, count=len(numbers), kind="table cells")
     elif seconds:
         _warn(_SOME_SECONDS, seconds, cells.name, notes)
 
 
 def _warn(reason: str, numbers: Sequence[_Number], column: str, notes: Notes) -> None:
     detail = rows_shown([(each.row, each.cell) for each in numbers[:SHOWN]], len(numbers))
-    notes.add(reason, detail, column=column, count=len(numbers), kind="table cells")
+    notes.notice(reason, detail, column=column, count=len(numbers), kind="table cells")
 
 
 def _is_date(cell: Cell) -> bool:

@@ -25,4 +25,4 @@ def report_zones(cells: Cells, notes: Notes) -> None:
         found = ((row, cell) for row, cell in zip(cells.rows, cells.cells, strict=True) if cell in naive)
         detail = rows_shown(islice(found, 3), counts.total())
         reason = MIXED if len(naive) < len(times) else NO_ZONE
-        notes.add(reason, detail, column=cells.name, count=counts.total(), kind="table cells")
+        notes.notice(reason, detail, column=cells.name, count=counts.total(), kind="table cells")

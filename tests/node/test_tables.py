@@ -15,8 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperdatasets.core.errors import InvalidArgument
-from node.tables import context_changes, match, read, spelling_notes, spellings, type_changes, type_notes
+from hyperdatasets.formats.ledger import Ledger
+from node.tables import Notes, context_changes, match, read, report_changes, spellings, type_changes
 from node.tables import grid as grids
+from node.tables import notes as notes_of_tables
 from node.tables import table as tables
 from node.tables.spelling import MISSING
 
@@ -24,7 +26,7 @@ FILES = ("x/a.png", "x/b.png", "y/c.png")
 
 
 def table(text, **options):
-    return read(text if isinstance(text, bytes) else text.encode(), "meta.csv", **options)
+    return read(text if isinstance(text, bytes) else text.encode(), "meta.csv", Ledger(), **options)
 
 
 def column(cells, **options):
@@ -33,10 +35,18 @@ def column(cells, **options):
     return table(f"file,v\n{rows}", **options)
 
 
-def said(report, word):
+def said(ledger, word):
     """The only note with a word in its text."""
-    [note] = [note for note in report.notes if word in str(note)]
+    [note] = [note for note in ledger.notes if word in str(note)]
     return note
+
+
+def lost(ledger):
+    return sum(ledger.lost.values())
+
+
+def count(ledger, reason):
+    return sum(note.count for note in ledger.notes if note.reason == reason)
 
 
 def rows(found):
@@ -78,20 +88,20 @@ def workbook(*rows, formats=None, others=()):
 def test_unicode_is_read_without_a_word(encoding):
     found = table("file,v\na.png,Müller\n".encode(encoding))
     assert values(found) == ["Müller"]
-    assert found.report.notes == ()
+    assert found.ledger.notes == []
 
 
 def test_windows_1252_is_reported_as_a_guess():
     found = table("file,v\na.png,ok\nb.png,Müller\n".encode("cp1252"))
     assert values(found) == ["ok", "Müller"]
-    note = said(found.report, "Windows-1252")
-    assert (note.place, note.lost) == ("meta.csv, row 3", False)
+    note = said(found.ledger, "Windows-1252")
+    assert (note.place, note.weight) == ("meta.csv, row 3", "noticed")
     assert "`Müller`" in note.detail
 
 
 def test_a_byte_that_is_bad_far_into_the_file_is_found_with_its_row():
     rows = b"a.png,\xc3\xbc\n" * 300_000
-    note = said(table(b"file,v\n" + rows + b"b.png,M\xfcller\n").report, "Windows-1252")
+    note = said(table(b"file,v\n" + rows + b"b.png,M\xfcller\n").ledger, "Windows-1252")
     assert note.place == "meta.csv, row 300002"
 
 
@@ -99,7 +109,7 @@ def test_a_byte_that_is_bad_far_into_the_file_is_found_with_its_row():
 def test_other_delimiters_are_found_and_said(mark, name):
     found = table(f"file{mark}v{mark}w\r\na.png{mark}5{mark}1,5\r\n")
     assert values(found) == [5]
-    assert name in said(found.report, "delimiter").detail
+    assert name in said(found.ledger, "delimiter").detail
 
 
 def test_delimiter_that_occurs_inside_of_names():
@@ -123,29 +133,35 @@ def test_rows_with_another_number_of_cells_are_reported_and_the_others_used():
     found = table("file,v\na.png,1\nb.png\nc.png,2,3\nd.png,4\n , \n,\n")
     assert values(found) == [1, 4]
     assert found.bad_rows == 2
-    assert [note.place for note in found.report.notes if note.lost] == ["meta.csv, row 3", "meta.csv, row 4"]
+    assert [note.place for note in found.ledger.notes if note.weight == "lost"] == [
+        "meta.csv, row 3",
+        "meta.csv, row 4",
+    ]
 
 
-def test_only_ten_rows_of_a_reason_are_named_and_all_counted():
-    found = table("file,v\n" + "a.png\n" * 25 + "b.png,1\n")
-    notes = [note for note in found.report.notes if note.lost]
+def test_rows_of_a_reason_are_named_and_those_beyond_a_limit_counted(monkeypatch):
+    text = "file,v\n" + "a.png\n" * 25 + "b.png,1\n"
+    assert [note.place for note in table(text).ledger.losses()] == [f"meta.csv, row {row}" for row in range(2, 27)]
+    monkeypatch.setattr(notes_of_tables, "MOST_NAMED", 10)
+    notes = list(table(text).ledger.losses())
     assert len(notes) == 11
-    assert sum(note.count for note in notes) == found.bad_rows == 25
+    assert (notes[-1].place, notes[-1].count) == ("meta.csv, further places", 15)
+    assert lost(table(text).ledger) == table(text).bad_rows == 25
 
 
 def test_blanks_are_taken_off_and_reported():
     found = table("file, patient ,v\na.png, p1,1\nb.png,p2 ,2\n", context_column="patient")
     assert values(found, "patient") == ["p1", "p2"]
-    assert said(found.report, "column names").count == 1
-    assert said(found.report, "blanks around cells").count == 2
+    assert said(found.ledger, "column names").count == 1
+    assert said(found.ledger, "blanks around cells").count == 2
     quoted = table('file, v\na.png, "x, y"\n')
     assert values(quoted) == ["x, y"]
 
 
 def test_a_quote_that_is_not_closed_does_not_take_rows_silently():
     found = table('file,v\na.png,1\nb.png,"2\nc.png,3\n')
-    note = said(found.report, "quote")
-    assert (note.place, note.lost) == ("meta.csv, row 3", True)
+    note = said(found.ledger, "quote")
+    assert (note.place, note.weight) == ("meta.csv, row 3", "lost")
     assert values(found) == [1]
     with pytest.raises(InvalidArgument, match=r"row 2.*quote"):
         table('file,v\na.png,"1\n' + "b.png,2\n" * 50_000)
@@ -154,7 +170,7 @@ def test_a_quote_that_is_not_closed_does_not_take_rows_silently():
 def test_a_cell_that_is_too_long_is_reported_and_absent():
     found = column(["x" * 70_000, "y"])
     assert values(found) == [None, "y"]
-    assert said(found.report, "too long").place == "meta.csv, row 2"
+    assert said(found.ledger, "too long").place == "meta.csv, row 2"
 
 
 @pytest.mark.parametrize(
@@ -195,18 +211,18 @@ def test_too_many_rows_are_refused(monkeypatch):
 def test_an_open_file_is_read_and_stays_open(tmp_path):
     (tmp_path / "t").write_bytes(b"file,v\na.png,1\n")
     with (tmp_path / "t").open("rb") as file:
-        assert values(read(file, "t")) == [1]
+        assert values(read(file, "t", Ledger())) == [1]
         assert not file.closed
 
 
 def test_columns_without_a_name():
     assert list(table("file,v,\na.png,1,\n").columns) == ["file", "v"]
-    assert said(table("file,v,\na.png,1,2\n").report, "without a name").lost
+    assert said(table("file,v,\na.png,1,2\n").ledger, "without a name").weight == "lost"
 
 
 def test_the_column_path_belongs_to_the_node():
     found = table("file,path,v\na.png,q,1\n")
-    assert said(found.report, "node uses").lost
+    assert said(found.ledger, "node uses").weight == "lost"
     assert found.row(0).values == {"v": 1}
 
 
@@ -239,10 +255,10 @@ def test_missing_words_are_absent_in_numbers_and_texts(word):
     found = column(["a", word])
     assert values(found) == ["a", None]
     assert found.columns["v"].missing == {word: 1}
-    assert "--column-type v=text" in said(found.report, "missing").detail
+    assert "--column-type v=text" in said(found.ledger, "missing").detail
     kept = column(["a", word, ""], column_types={"v": "text"})
     assert values(kept) == ["a", word, None]
-    assert kept.report.notes == ()
+    assert kept.ledger.notes == []
 
 
 def test_missing_words_are_counted_by_column():
@@ -250,8 +266,8 @@ def test_missing_words_are_counted_by_column():
     assert found.columns["v"].type == "integer"
     assert found.columns["v"].missing == {"NA": 2, "nan": 1, "-": 1}
     assert found.columns["v"].empty == 1
-    note = said(found.report, "taken for missing")
-    assert (note.count, note.lost) == (4, False)
+    note = said(found.ledger, "taken for missing")
+    assert (note.count, note.weight) == (4, "noticed")
     assert "`NA` 2 times, `nan` once" in note.detail
 
 
@@ -260,7 +276,7 @@ def test_doubtful_words_are_missing_among_numbers_and_texts_among_texts(word):
     assert values(column(["5", word])) == [5, None]
     found = column(["mild", word])
     assert values(found) == ["mild", word]
-    assert said(found.report, "kept as text").count == 1
+    assert said(found.ledger, "kept as text").count == 1
 
 
 @pytest.mark.parametrize(
@@ -272,8 +288,8 @@ def test_identifiers_stay_text_as_a_whole_column_and_it_is_said(cell):
     found = table(f"file;v\na.png;{cell}\nb.png;7\n")
     assert found.columns["v"].type == "text"
     assert values(found) == [cell, "7"]
-    note = said(found.report, "kept as text")
-    assert (note.count, note.lost) == (1, False)
+    note = said(found.ledger, "kept as text")
+    assert (note.count, note.weight) == (1, "noticed")
     assert f"row 2 (`{cell}`)" in note.detail
 
 
@@ -296,22 +312,22 @@ def test_a_context_id_that_no_frame_can_have_is_a_bad_cell():
 def test_mixed_types_are_reported_with_rows_and_what_to_do():
     found = column(["60", "unknown", "7", "100", "old"])
     assert found.columns["v"].type == "text"
-    note = said(found.report, "several types")
-    assert (note.place, note.count, note.lost) == ("meta.csv, column `v`", 2, False)
+    note = said(found.ledger, "several types")
+    assert (note.place, note.count, note.weight) == ("meta.csv, column `v`", 2, "noticed")
     assert "row 3 (`unknown`), row 6 (`old`)" in note.detail
     assert "`--column-type v=number` reads the others as numbers and leaves these 2 cells out" in note.detail
 
 
 def test_mixed_types_name_ten_rows_at_most():
-    note = said(column(["1"] * 30 + ["x"] * 25).report, "several types")
+    note = said(column(["1"] * 30 + ["x"] * 25).ledger, "several types")
     assert note.detail.count("row ") == 10
     assert "and 15 more" in note.detail
-    few = said(column(["a", "b", "5"]).report, "several types")
+    few = said(column(["a", "b", "5"]).ledger, "several types")
     assert "numbers in row 4 (`5`)" in few.detail
 
 
 def test_texts_alone_are_not_reported():
-    assert column(["a", "b c", "x-1"]).report.notes == ()
+    assert column(["a", "b c", "x-1"]).ledger.notes == []
 
 
 # Types that are given
@@ -341,14 +357,14 @@ def test_given_types(kind, cells, expected):
 def test_a_cell_that_does_not_fit_is_reported_and_absent(kind, cell):
     found = column(["", cell], column_types={"v": kind})
     assert values(found) == [None, None]
-    note = said(found.report, "do not fit")
-    assert (note.place, note.lost, found.bad_cells) == ("meta.csv, row 3", True, 1)
+    note = said(found.ledger, "do not fit")
+    assert (note.place, note.weight, found.bad_cells) == ("meta.csv, row 3", "lost", 1)
     assert f"`{cell}`" in note.detail
     assert "`v`" in note.detail
 
 
 def test_a_long_bad_cell_is_shortened():
-    note = said(column(["y" * 500], column_types={"v": "number"}).report, "do not fit")
+    note = said(column(["y" * 500], column_types={"v": "number"}).ledger, "do not fit")
     assert len(note.detail) < 100
 
 
@@ -395,30 +411,30 @@ def test_dates_without_a_zone_are_utc_and_stay_dates_among_the_columns():
 def test_seconds_beside_milliseconds_are_named(beside):
     found = column([beside, "1700000000", "1700000001.0", "5"], timestamp_column="v")
     assert list(found.timestamps)[1:] == [1_700_000_000, 1_700_000_001, 5]
-    note = said(found.report, "look like seconds")
-    assert (note.count, note.lost, note.detail) == (2, False, "row 3 (`1700000000`), row 4 (`1700000001.0`)")
+    note = said(found.ledger, "look like seconds")
+    assert (note.count, note.weight, note.detail) == (2, "noticed", "row 3 (`1700000000`), row 4 (`1700000001.0`)")
 
 
 def test_negative_timestamps_are_named():
     found = column(["1700000000000", "-5", "1969-12-31"], timestamp_column="v")
     assert list(found.timestamps) == [1_700_000_000_000, -5, -86_400_000]
-    note = said(found.report, "negative")
+    note = said(found.ledger, "negative")
     assert (note.count, note.place, note.detail) == (1, "meta.csv, column `v`", "row 3 (`-5`)")
 
 
 @pytest.mark.parametrize("options", [{}, {"timestamp_column": "v"}, {"column_types": {"v": "date"}}])
 def test_times_without_a_zone_are_noticed_once_a_column(options):
     found = column(["2024-01-02T03:04:05", "2024-01-02 03:04:06", "2024-01-02"], **options)
-    note = said(found.report, "without a zone are taken as UTC")
-    assert (note.count, note.lost, note.place) == (2, False, "meta.csv, column `v`")
+    note = said(found.ledger, "without a zone are taken as UTC")
+    assert (note.count, note.weight, note.place) == (2, "noticed", "meta.csv, column `v`")
     assert note.detail == "row 2 (`2024-01-02T03:04:05`), row 3 (`2024-01-02 03:04:06`)"
 
 
 def test_mixed_zones_are_noticed_once_a_column():
     found = column(["2024-01-02T03:04:05Z", "2024-01-02T03:04:05.5", "2024-01-02T03:04:05+01:00"])
-    note = said(found.report, "with and without a zone")
+    note = said(found.ledger, "with and without a zone")
     assert (note.count, note.detail) == (1, "row 3 (`2024-01-02T03:04:05.5`)")
-    assert not column(["2024-01-02T03:04:05Z", "2024-01-02", "2024-01-02T03:04:05-01:00"]).report.notes
+    assert not column(["2024-01-02T03:04:05Z", "2024-01-02", "2024-01-02T03:04:05-01:00"]).ledger.notes
 
 
 @pytest.mark.parametrize(
@@ -434,12 +450,12 @@ def test_json_and_xml_are_no_tables(content, encoding):
 def test_a_bad_timestamp_is_a_bad_cell(cell):
     found = column(["2024-01-01", cell], timestamp_column="v")
     assert found.timestamps[1] is None
-    assert said(found.report, "timestamp").place == "meta.csv, row 3"
+    assert said(found.ledger, "timestamp").place == "meta.csv, row 3"
     assert found.columns["v"].type == "date"
 
 
 def test_seconds_are_noticed():
-    assert "seconds" in said(column(["1700000000"], timestamp_column="v").report, "seconds").reason
+    assert "seconds" in said(column(["1700000000"], timestamp_column="v").ledger, "seconds").reason
 
 
 # Parquet
@@ -457,7 +473,7 @@ def test_parquet_types():
         c=pa.array(["u", "u"]).dictionary_encode(),
         dots=pa.array([[1], [2]]),
     )
-    found = read(content, "meta.parquet")
+    found = read(content, "meta.parquet", Ledger())
     assert {name: each.type for name, each in found.columns.items() if name != "file"} == {
         "i": "integer", "f": "number", "b": "boolean", "s": "text", "d": "date", "t": "date", "c": "text",
     }  # fmt: skip
@@ -465,47 +481,49 @@ def test_parquet_types():
         "i": 1, "f": 1.5, "b": True, "d": "2024-01-02", "t": "2024-01-02T03:00:00Z", "c": "u",
     }  # fmt: skip
     assert found.row(1).values == {"s": "x", "c": "u"}
-    assert said(found.report, "type that cannot be used").lost
+    assert said(found.ledger, "type that cannot be used").weight == "lost"
     assert found.columns["f"].missing == {"NaN": 1}
 
 
 def test_parquet_infinity_is_a_bad_cell_and_texts_stay_text():
-    found = read(parquet(file=["a.png", "b.png"], f=[1.5, math.inf], s=["1", "2"]), "m.parquet")
+    found = read(parquet(file=["a.png", "b.png"], f=[1.5, math.inf], s=["1", "2"]), "m.parquet", Ledger())
     assert found.columns["f"].type == "number"
-    assert said(found.report, "do not fit").place == "m.parquet, row 2"
+    assert said(found.ledger, "do not fit").place == "m.parquet, row 2"
     assert values(found, "s") == ["1", "2"]
-    assert "s=integer" in said(found.report, "stored as text").detail
-    given_type = read(parquet(file=["a.png"], s=["1"]), "m.parquet", column_types={"s": "integer"})
+    assert "s=integer" in said(found.ledger, "stored as text").detail
+    given_type = read(parquet(file=["a.png"], s=["1"]), "m.parquet", Ledger(), column_types={"s": "integer"})
     assert values(given_type, "s") == [1]
 
 
 def test_parquet_times_that_no_date_can_name_are_reported():
     times = pa.array([datetime(2024, 1, 2, tzinfo=UTC), None], pa.timestamp("us", "UTC"))
     late = pa.array([0, 2**52], pa.int64()).cast(pa.timestamp("ms", "UTC"))
-    found = read(parquet(file=["a.png", "b.png"], t=times, late=late), "m.parquet", column_types={"late": "date"})
+    found = read(
+        parquet(file=["a.png", "b.png"], t=times, late=late), "m.parquet", Ledger(), column_types={"late": "date"}
+    )
     assert values(found, "late") == ["1970-01-01T00:00:00Z", None]
-    assert said(found.report, "do not fit").place == "m.parquet, row 2"
+    assert said(found.ledger, "do not fit").place == "m.parquet, row 2"
 
 
 def test_parquet_column_with_a_dot_and_time_without_zone():
     content = parquet(**{"file": ["a.png"], "a.b": [1], "t": pa.array([datetime(2024, 1, 2)], pa.timestamp("us"))})  # noqa: DTZ001
-    found = read(content, "m.parquet")
+    found = read(content, "m.parquet", Ledger())
     assert found.row(0).values == {"a.b": 1, "t": "2024-01-02T00:00:00Z"}
-    assert "UTC" in said(found.report, "without a zone").reason
+    assert "UTC" in said(found.ledger, "without a zone").reason
 
 
 @pytest.mark.parametrize(("context_as", "expected"), [("", "5"), ("integer", "5"), ("text", "5.0")])
 def test_floating_point_context_ids_of_typed_files(context_as, expected):
     content = parquet(file=["a.png", "b.png"], p=[5.0, None])
-    found = read(content, "m.parquet", context_column="p", context_as=context_as)
+    found = read(content, "m.parquet", Ledger(), context_column="p", context_as=context_as)
     assert [row.context_id for row in rows(found)] == [expected, ""]
-    assert (context_as == "text") != bool(found.report.notes)
+    assert (context_as == "text") != bool(found.ledger.notes)
 
 
 def test_context_ids_that_lost_digits_are_noticed():
-    found = read(parquet(file=["a.png"], p=[1e17]), "m.parquet", context_column="p")
+    found = read(parquet(file=["a.png"], p=[1e17]), "m.parquet", Ledger(), context_column="p")
     assert found.row(0).context_id == "100000000000000000"
-    assert said(found.report, "lost digits")
+    assert said(found.ledger, "lost digits")
 
 
 # Excel
@@ -519,42 +537,42 @@ def test_excel_cells():
         ["b.png", "NA", 2, False, None, None, "8"],
         others=["notes"],
     )
-    found = read(content, "m.xlsx")
+    found = read(content, "m.xlsx", Ledger())
     assert found.row(0).values == {
         "i": 7, "f": 1.5, "b": True, "d": "2024-01-02", "t": "2024-01-02T03:00:00Z", "s": "007",
     }  # fmt: skip
     assert found.row(1) == (4, "b.png", {"f": 2, "b": False, "s": "8"}, "", None)
     assert isinstance(found.row(0).values["i"], int)
-    assert "`notes`" in said(found.report, "first sheet").detail
+    assert "`notes`" in said(found.ledger, "first sheet").detail
 
 
 def test_excel_number_formats_that_show_zeros():
     content = workbook(["file", "p"], ["a.png", 7], ["b.png", 12], formats={"B2": "000", "B3": "000"})
-    assert values(read(content, "m.xlsx"), "p") == ["007", "012"]
+    assert values(read(content, "m.xlsx", Ledger()), "p") == ["007", "012"]
 
 
 def test_excel_formulas_without_a_result_are_reported():
-    found = read(workbook(["file", "v"], ["a.png", "=1+1"], ["b.png", 3]), "m.xlsx")
+    found = read(workbook(["file", "v"], ["a.png", "=1+1"], ["b.png", 3]), "m.xlsx", Ledger())
     assert values(found) == [None, 3]
-    assert said(found.report, "formulas").place == "m.xlsx, row 2"
+    assert said(found.ledger, "formulas").place == "m.xlsx, row 2"
 
 
 def test_excel_durations_are_reported_and_not_used():
     content = workbook(["file", "v"], ["a.png", timedelta(hours=30)], ["b.png", 3], formats={"B2": "[h]:mm:ss"})
-    found = read(content, "m.xlsx")
+    found = read(content, "m.xlsx", Ledger())
     assert (values(found), found.bad_cells) == ([None, 3], 1)
-    note = said(found.report, "durations")
-    assert (note.place, note.lost, "B2" in note.detail) == ("m.xlsx, row 2", True, True)
+    note = said(found.ledger, "durations")
+    assert (note.place, note.weight, "B2" in note.detail) == ("m.xlsx, row 2", "lost", True)
 
 
 def test_excel_rows_with_more_cells_than_the_header():
-    found = read(workbook(["file", "v"], ["a.png", 1, 2], ["b.png", 3]), "m.xlsx")
+    found = read(workbook(["file", "v"], ["a.png", 1, 2], ["b.png", 3]), "m.xlsx", Ledger())
     assert (values(found), found.bad_rows) == ([3], 1)
 
 
 def test_an_empty_workbook_is_refused():
     with pytest.raises(InvalidArgument, match="header"):
-        read(workbook(), "m.xlsx")
+        read(workbook(), "m.xlsx", Ledger())
 
 
 # Rows and files
@@ -582,9 +600,9 @@ def matched(rows, paths=FILES, folders=(), **options):
 def test_how_a_row_names_a_file(cell, word):
     found = matched([f"{cell},1"], folders=("/data/scans", "scans"))
     assert by_file(found) == {"x/a.png": {"v": 1}}
-    notes = [note for note in found.report.notes if note.kind == "table rows"]
+    notes = [note for note in found.table.ledger.notes if note.kind == "table rows"]
     assert (word in str(notes)) if word else not notes
-    assert all(not note.lost for note in found.report.notes)
+    assert not found.table.ledger.lost
 
 
 def test_unicode_forms_and_double_suffixes():
@@ -600,8 +618,8 @@ def test_unicode_forms_and_double_suffixes():
 def test_ambiguous_names_are_reported_and_not_used(cell, paths):
     found = matched([f"{cell},1"], paths=paths)
     assert by_file(found) == {}
-    note = said(found.report, "several files")
-    assert (note.place, note.lost, found.counts.several_files) == ("meta.csv, row 2", True, 1)
+    note = said(found.table.ledger, "several files")
+    assert (note.place, note.weight, found.counts.several_files) == ("meta.csv, row 2", "lost", 1)
     assert all(f"`{path}`" in note.detail for path in paths)
 
 
@@ -613,10 +631,10 @@ def test_rows_that_stand_twice():
     found = matched(["x/a.png,1", "a.png,1", "x/a.png,2", "b.png,3"])
     assert by_file(found) == {"x/a.png": {"v": 1}, "x/b.png": {"v": 3}}
     assert (found.counts.repeated, found.counts.contradicting) == (1, 1)
-    note = said(found.report, "contradict")
-    assert (note.place, note.lost) == ("meta.csv, row 4", True)
+    note = said(found.table.ledger, "contradict")
+    assert (note.place, note.weight) == ("meta.csv, row 4", "lost")
     assert "row 2 is used" in note.detail
-    assert not said(found.report, "repeat").lost
+    assert said(found.table.ledger, "repeat").weight == "noticed"
 
 
 def test_rows_without_a_file_and_files_without_a_row():
@@ -624,20 +642,23 @@ def test_rows_without_a_file_and_files_without_a_row():
     found = matched(["x/a.png,1", ",7", *rows])
     assert found.counts.no_file == 16
     assert found.counts.files_without_row == 2
-    assert found.report.count("rows that fit no file") == 15
-    assert sum(note.lost for note in found.report.notes) == 12
-    assert {note.place for note in found.report.notes if note.reason == "files without a row"} == {"x/b.png", "y/c.png"}
+    assert count(found.table.ledger, "rows that fit no file") == 15
+    assert len(list(found.table.ledger.losses())) == 16
+    assert {note.place for note in found.table.ledger.notes if note.reason == "files without a row"} == {
+        "x/b.png",
+        "y/c.png",
+    }
 
 
-def test_many_files_without_a_row_are_counted():
+def test_files_without_a_row_are_named():
     found = matched(["x/a.png,1"], paths=[*FILES, *(f"z/{number}.png" for number in range(30))])
-    assert found.report.count("files without a row") == found.counts.files_without_row == 32
-    assert sum(note.reason == "files without a row" for note in found.report.notes) == 11
+    assert count(found.table.ledger, "files without a row") == found.counts.files_without_row == 32
+    assert len(found.table.ledger.notes) == 32
 
 
 def test_a_table_without_a_header_is_noticed():
     found = match(table("x/a.png,p1\nx/b.png,p2\n"), FILES)
-    assert said(found.report, "looks like a row")
+    assert said(found.table.ledger, "looks like a row")
 
 
 def test_every_row_is_accounted_for():
@@ -651,14 +672,14 @@ def test_every_row_is_accounted_for():
 def test_the_column_that_names_the_files_is_found_and_said(name):
     found = table(f"patient,{name}\np1,a.png\n")
     assert found.file_column == name
-    assert name in said(found.report, "names the files").detail
+    assert name in said(found.ledger, "names the files").detail
     assert found.row(0).values == {"patient": "p1"}
 
 
 def test_row_numbers_of_pandas_are_not_used():
     found = table(",file,v\n0,a.png,5\n")
     assert found.row(0) == (2, "a.png", {"v": 5}, "", None)
-    assert not said(found.report, "has no name").lost
+    assert said(found.ledger, "has no name").weight == "noticed"
 
 
 def test_the_first_column_names_the_files_otherwise():
@@ -673,29 +694,27 @@ def test_context_as():
     cells = ["5.0", "5", "007", "p1", "5.5", "007.0"]
     found = column(cells, context_column="v", context_as="integer")
     assert values(found) == ["5", "5", "007", "p1", "5.5", "007.0"]
-    assert said(found.report, "rewritten").count == 1
+    assert said(found.ledger, "rewritten").count == 1
     assert values(column(cells, context_column="v", context_as="text")) == cells
     with pytest.raises(InvalidArgument, match="Did you mean integer"):
         column(cells, context_column="v", context_as="integr")
 
 
 def test_two_spellings_in_one_table_are_noticed():
-    note = said(column(["5", "5.0", "p"], context_column="v").report, "spelled")
-    assert (note.count, note.lost) == (1, False)
+    note = said(column(["5", "5.0", "p"], context_column="v").ledger, "spelled")
+    assert (note.count, note.weight) == (1, "noticed")
     assert "`5` and `5.0`" in note.detail
 
 
 def test_context_ids_that_all_end_with_point_zero_are_noticed():
-    note = said(column(["5.0", "7.0", ""], context_column="v").report, "with `.0`")
+    note = said(column(["5.0", "7.0", ""], context_column="v").ledger, "with `.0`")
     assert "--context-as integer" in note.detail
-    assert column(["5.0"], context_column="v", context_as="text").report.notes == ()
+    assert column(["5.0"], context_column="v", context_as="text").ledger.notes == []
 
 
 def test_spellings_against_known_contexts():
     pairs = spellings(["5.0", "05", "6", "p1", "1E2", "-5"], ["5", "6", "100", "p1"])
     assert pairs == (("5", "5.0"), ("5", "05"), ("100", "1E2"))
-    [note] = spelling_notes(pairs, "meta.csv")
-    assert note.count == 3
     assert spellings(["5", "7"], ["5", "8"]) == ()
     assert spellings(["5", "5"]) == ()
 
@@ -709,14 +728,15 @@ def test_context_changes():
 
 
 def test_type_changes():
-    earlier = column(["1", "2"]).types
+    earlier, notes = column(["1", "2"]).types, Notes("meta.csv", Ledger())
     assert earlier == {"v": "integer"}
     [change] = type_changes(earlier, column(["1", "x"]).types)
     assert (change.column, change.before, change.now, change.compares_alike) == ("v", "integer", "text", False)
-    [note] = type_notes((change,), "meta.csv")
-    assert "it was integer and is text" in note.detail
+    report_changes((change,), notes)
+    assert "it was integer and is text" in said(notes.ledger, "another type").detail
     [alike] = type_changes(earlier, column(["1.5"]).types)
-    assert type_notes((alike,), "meta.csv") == ()
+    report_changes((alike,), notes)
+    assert len(notes.ledger.notes) == 1
     assert type_changes(earlier, column(["", ""]).types) == ()
 
 
@@ -743,7 +763,7 @@ def test_written_values_come_back(data, kind, delimiter):
     options = {"column_types": {"v": "text"}} if kind == "text" else {}
     found = table(sink.getvalue(), **options)
     assert values(found) == [None if cell == "" else cell for cell in cells]
-    assert found.report.lost == 0
+    assert not found.ledger.lost
 
 
 @given(st.lists(st.from_regex(r"[+-]?0*[0-9]{1,22}([.,][0-9]{0,3})?([eE][0-9]{1,3})?", fullmatch=True), max_size=6))
