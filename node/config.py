@@ -28,7 +28,8 @@ class NodeConfig:
         service_ca: file with the certificate of the service's CA; empty on loopback.
         listen: `host:port` for clients at the site; port 0 takes a free one.
         profile: *strict* hides paths and digests and serves nothing without a policy; *open* is for public data.
-        publish_fields: private columns that leave the site as `meta.site.<name>`.
+        publish_fields: private columns that leave the site as `meta.site.<name>`; `folder_labels`, `split` and
+            `mask_labels` let out what these words say.
         hostname: further names in the node's certificate, with commas between.
         roots: alias -> folder with raw data.
     """

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from hyperdatasets.core.frames import Frame
 from hyperdatasets.core.normalise import normalise
 from hyperdatasets.formats.entry import Entry
-from hyperdatasets.formats.folder import is_role
+from hyperdatasets.formats.folder import ROLES
 from hyperdatasets.formats.intake import Intake
 from hyperdatasets.formats.ledger import Kind
 from node.config import NodeConfig
@@ -21,7 +21,10 @@ from node.store import KnownFrame
 from node.tables import Row
 
 FOLDER_LABELS = "folder_labels"
+MASK_LABELS = "mask_labels"
+_FIELDS = "fields"  # of a point cloud: names that somebody gave
 _LABELS_PRIVATE = "labels from names of folders, kept private; `folder_labels` in publish_fields lets them out"
+_MASKS_PRIVATE = "labels of the colours of masks, which stay at the site; `mask_labels` in publish_fields lets them out"
 _META_PRIVATE = "metadata of annotations, which does not leave a strict site"
 _ATTRIBUTES_PRIVATE = "metadata kept as private columns; publish_fields lets them out by name"
 _SPLIT_PRIVATE = "splits kept private; `split` in publish_fields lets them out"
@@ -52,13 +55,22 @@ class Leaving:
             return entry
         entry.id = ""
         entry.masks = [
-            mask if is_role(mask.id) else mask._replace(id=self._keys.opaque("mask", mask.id)) for mask in entry.masks
+            mask if mask.id.lower() in ROLES else mask._replace(id=self._keys.opaque("mask", mask.id))
+            for mask in entry.masks
         ]
         for item in entry.items:
             for name in ("id", "origin"):
                 if item.plain.get(name):
                     item.plain[name] = self._keys.opaque(name, str(item.plain[name]))
         return entry
+
+    def lets_out_mask_labels(self) -> bool:
+        """Whether the labels of the colours of masks leave; if not, the ledger counts them."""
+        if self._is_published(MASK_LABELS):
+            return True
+        for mask, colours in self._intake.reading.mask_labels.items():
+            self._intake.ledger.skip("labels", mask, _MASKS_PRIVATE, count=len(colours))
+        return False
 
     def frame(
         self, entry: Entry, scanned: Scanned, row: Row | None, table: SiteTable, known: KnownFrame | None
@@ -79,7 +91,8 @@ class Leaving:
         made = self._intake.frame(entry, scanned.media, self._uri)
         plain, kept = made.frame, dict(made.kept)
         self._hide_annotations(entry, plain, kept)
-        private |= {**scanned.media.site_only, **plain.pop("meta", {}), **(row.values if row else {})}
+        measured = {**scanned.media.site_only, **self._hidden_facts(plain["sources"][0])}
+        private |= {**measured, **plain.pop("meta", {}), **(row.values if row else {})}
         private["path"] = os.fsdecode(scanned.file.path)
         plain["site"] = self._config.site
         plain["sources"][0]["digest"] = self._digest(scanned.file.sha256)
@@ -113,6 +126,11 @@ class Leaving:
             private[FOLDER_LABELS] = [label for item in hidden for label in item.plain["labels"]]
             self._intake.ledger.skip("labels", entry.path, _LABELS_PRIVATE, count=len(hidden))
             entry.items = [item for item in entry.items if not item.from_folder]
+
+    def _hidden_facts(self, source: dict[str, Any]) -> dict[str, Any]:
+        """Facts of the file that are names which somebody gave: taken out of the source of a strict site."""
+        facts = source.get("meta", {})
+        return {_FIELDS: facts.pop(_FIELDS)} if _FIELDS in facts and not self._open else {}
 
     def _hide_annotations(self, entry: Entry, plain: dict[str, Any], kept: dict[Kind, int]) -> None:
         """In a strict site labels and geometry of annotations leave, and nothing else of them."""

@@ -131,11 +131,13 @@ class Registration:
 
     def _finish(self, target: _Target | None) -> None:
         ledger, progress = self._ledger, self._progress
+        lets_out_mask_labels = self._leaving.lets_out_mask_labels()
         if target is None:
             ledger.about.append("Dry run: nothing was kept or sent.")
         else:
             self._store.keep_column_types(target.dataset.id, self._table.types)
-            set_mask_labels(target.draft, self._intake.reading)
+            if lets_out_mask_labels:
+                set_mask_labels(target.draft, self._intake.reading)
             if self._order.options.limit is None and not self._order.options.classes:
                 self._disappeared(target)
             ledger.frames = {

@@ -11,8 +11,8 @@ Kind = Literal[
     "frames", "boxes", "polygons", "ellipses", "key points", "masks", "spans", "3-D shapes", "labels", "captions",
     "attributes", "splits", "table rows", "table cells", "annotation files", "other files",
 ]  # fmt: skip
-"""What is counted. `labels` are those of whole frames; `annotation files` count only where one cannot be read;
-`other files` are files that are no data of the format."""
+"""What is counted. `labels` are those of whole frames, and of colours of masks that stay at a site; `annotation files`
+count only where one cannot be read; `other files` are files that are no data of the format."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Weight = Literal["lost", "skipped", "noticed"]
 """lost: not kept. skipped: not kept, because the user or the site's policy asked for that. noticed: kept, but changed

@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.dataview import DataView
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.node import NodeClient
@@ -77,7 +78,9 @@ def test_names_of_folders_leave_only_if_they_are_listed(
 
 def test_names_that_files_and_annotations_have_leave_as_opaque_ones(strict: SiteUnderTest, tmp_path: Path) -> None:
     own = {"id": "Miller-1", "labels": ["cat"], "origin": "Miller-model"}
-    coco = {"images": [{"id": 1, "file_name": "00.png", "hyperdatasets": {"id": "frame-Miller", "annotations": [own]}}],
+    masks = [{"id": "masks90210", "file_name": "02.png"}]
+    frame = {"id": "frame-Miller", "annotations": [own], "masks": masks}
+    coco = {"images": [{"id": 1, "file_name": "00.png", "hyperdatasets": frame}],
             "categories": [{"id": 1, "name": "cat"}], "annotations": []}  # fmt: skip
     (strict.data / "x.json").write_bytes(orjson.dumps(coco))
     assert register(strict, format="coco").kept["labels"] == 1
@@ -90,7 +93,59 @@ def test_names_that_files_and_annotations_have_leave_as_opaque_ones(strict: Site
     assert ledger_of(reader(strict).register(request, operator_secret=secret)).kept["masks"] == 2
     stored = b"".join(path.read_bytes() for path in (tmp_path / "service").rglob("*.db*"))
     frames = DatasetVersion.get_current("clinic/cells", client=strict.client).frames()
-    assert b"Miller" not in stored + repr([frame.to_plain() for frame in frames]).encode()
+    sent = stored + repr([frame.to_plain() for frame in frames]).encode()
+    assert b"Miller" not in sent
+    assert b"masks90210" not in sent
+
+
+def masked(site: SiteUnderTest) -> None:
+    for folder in ("images", "masks"):
+        (site.data / "seg" / folder).mkdir(parents=True)
+        (site.data / "seg" / folder / "x.png").write_bytes((site.data / "rbc/01.png").read_bytes())
+    (site.data / "seg" / "class_dict.csv").write_text("name,r,g,b\ntumour of J. Miller,128,0,0\nskin,1,1,1\n")
+
+
+def register_masks(site: SiteUnderTest, **more: object) -> Ledger:
+    request = pb.RegisterRequest(path="scans/seg", dataset="clinic/cells", format="masks", **more)
+    return ledger_of(reader(site).register(request, operator_secret=(site.folder / "operator.secret").read_text()))
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_what_the_colours_of_masks_mean_stays_at_the_site(
+    strict: SiteUnderTest, tmp_path: Path, *, dry_run: bool
+) -> None:
+    masked(strict)
+    ledger = register_masks(strict, dry_run=dry_run)
+    (note,) = [note for note in ledger.notes if "mask_labels" in note.reason]
+    assert (note.weight, note.kind, note.count) == ("skipped", "labels", 2)
+    assert ledger.complete
+    if not dry_run:
+        draft = DatasetVersion.get_current("clinic/cells", client=strict.client)
+        assert "mask_labels" not in draft.get_metadata()
+    assert b"Miller" not in b"".join(path.read_bytes() for path in (tmp_path / "service").rglob("*") if path.is_file())
+
+
+def test_what_the_colours_of_masks_mean_leaves_if_it_is_listed(
+    tmp_path: Path, service: Service, client: MetadataClient
+) -> None:
+    site = made(tmp_path, service, client, profile="strict", publish=("mask_labels",))
+    masked(site)
+    with site.node:
+        assert not any("mask_labels" in note.reason for note in register_masks(site).notes)
+    listed = DatasetVersion.get_current("clinic/cells", client=client).get_metadata()["mask_labels"]["_all_"]
+    assert {"value": [128, 0, 0], "labels": ["tumour of J. Miller"]} in listed
+
+
+def test_names_of_the_fields_of_a_point_cloud_stay_at_the_site(strict: SiteUnderTest) -> None:
+    header = "# .PCD v0.7\nFIELDS x y z miller\nSIZE 4 4 4 4\nTYPE F F F F\nPOINTS 1\nDATA ascii\n0 0 0 0\n"
+    (strict.data / "raw" / "a.pcd").write_text(header)
+    register(strict)
+    draft = DatasetVersion.get_current("clinic/cells", client=strict.client)
+    clouds = [frame.to_plain() for frame in draft.frames() if "pcd" in frame.to_plain()["sources"][0]["content_type"]]
+    assert clouds[0]["sources"][0]["meta"]["points"] == 1
+    assert "miller" not in str(clouds)
+    private = strict.node._site.store.private(Dataset.get("clinic/cells", client=strict.client).id).values()
+    assert ["x", "y", "z", "miller"] in [each.get("fields") for each in private]
 
 
 def test_names_stay_hidden_and_nothing_is_served_without_a_policy(strict: SiteUnderTest) -> None:
