@@ -98,7 +98,7 @@ class Leaving:
         plain["sources"][0]["digest"] = self._digest(scanned.file.sha256)
         context, timestamp = self._group(plain, entry, row, table, known)
         self._publish(entry, plain, private, kept)
-        if known is not None:
+        if known is not None and known.frame_id:
             plain["id"] = known.frame_id
         if scanned.without_preview:
             self._intake.ledger.notice("frames", entry.path, "files without a preview", scanned.without_preview)

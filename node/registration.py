@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -20,7 +20,17 @@ from hyperdatasets.core.errors import InvalidArgument, InvalidFrame, NotFound
 from hyperdatasets.core.names import split_dataset
 from hyperdatasets.formats.entry import Entry
 from hyperdatasets.formats.folder import Folder
-from hyperdatasets.formats.intake import DISAPPEARED, LEFT_OUT, PRUNED, Counted, Intake, Options, note_difference
+from hyperdatasets.formats.intake import (
+    DISAPPEARED,
+    DOCUMENT_PRUNED,
+    LEFT_OUT,
+    PRUNED,
+    WITHOUT_DOCUMENT,
+    Counted,
+    Intake,
+    Options,
+    note_difference,
+)
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.media.previews import PreviewPool
 from node.centre import Centre
@@ -96,8 +106,10 @@ class Registration:
         self._table = SiteTable.read(order.table, self._intake.reading, self._root, self._below)
         self._leaving = Leaving(config, keys, self._root.alias, self._intake, self.path)
         self._counted, self._progress = Counted(self._ledger), Progress()
-        self._known: Mapping[bytes, KnownFrame] = {}  # by path
+        self._known: Mapping[bytes, Mapping[str, KnownFrame]] = {}  # by path and fragment
+        self._columns: Collection[str] = ()  # of earlier tables
         self._seen: set[str] = set()  # ids of frames
+        self._parts: dict[bytes, set[str]] = {}  # path of a file that was taken apart -> fragments
         self._changes: dict[str, int] = {}
 
     def path(self, path: str) -> bytes:
@@ -113,6 +125,7 @@ class Registration:
         target = self._target()
         self._known = self._store.known_frames(target.dataset.id, self._root.alias, self._below) if target else {}
         if target:
+            self._columns = self._store.column_types(target.dataset.id)
             self._check_table(target.dataset.id)
         with PreviewPool(_WORKERS) as previews, ThreadPoolExecutor(_WORKERS, thread_name_prefix="register") as pool:
             known = self._store.same_files(self._root.alias)
@@ -125,7 +138,8 @@ class Registration:
         yield self._progress
 
     def _check_table(self, dataset: str) -> None:
-        contexts = {self._relative(path): each.context for path, each in self._known.items()}
+        known = ((self._relative(path), parts.values()) for path, parts in self._known.items())
+        contexts = [(path, each.context) for path, parts in known for each in parts]
         self._table.check_contexts(contexts, self._store.context_ids(dataset))
         self._table.check_types(self._store.column_types(dataset))
 
@@ -164,6 +178,8 @@ class Registration:
         made = []
         for entry, each in zip(entries, scanned, strict=True):
             self._progress.scanned += 1
+            if entry.path in self._intake.reading.used:
+                self._parts.setdefault(self.path(entry.path), set()).add(entry.fragment)
             if isinstance(each, str):
                 self._intake.leave_out(entry, LEFT_OUT, each)
             elif (registered := self._registered(entry, each)) is not None:
@@ -173,7 +189,7 @@ class Registration:
 
     def _registered(self, entry: Entry, scanned: Scanned) -> tuple[Any, Registered] | None:
         """The frame as it leaves the site, and what is kept here."""
-        known = None if entry.fragment else self._known.get(scanned.file.path)
+        known = self._known_part(scanned.file.path, entry.fragment)
         try:
             left = self._leaving.frame(entry, scanned, self._table.row(entry.path), self._table, known)
         except InvalidFrame as error:
@@ -184,9 +200,18 @@ class Registration:
         part = frame_digest(canonical_bytes(site_part(left.frame)))
         files = [scanned.file, *scanned.masks]
         kept = Registered(
-            left.frame["id"], files, left.private, part, scanned.preview, left.context, left.timestamp
+            left.frame["id"], files, left.private, part, scanned.preview, left.context, left.timestamp, entry.fragment
         )  # fmt: skip
         return left.frame, kept
+
+    def _known_part(self, path: bytes, fragment: str) -> KnownFrame | None:
+        """What is known of a part of a file; of a new part, what a table said of the file."""
+        parts = self._known.get(path, {})
+        if fragment in parts or not parts:
+            return parts.get(fragment)
+        other = next(iter(parts.values()))
+        said = {name: value for name, value in other.private.items() if name in self._columns}
+        return KnownFrame("", said, other.context, other.timestamp)
 
     def _send(self, target: _Target, made: Sequence[tuple[Any, Registered]]) -> None:
         dataset, draft = target.dataset, target.draft
@@ -212,19 +237,36 @@ class Registration:
         return os.fsdecode(path.removeprefix(self._below))
 
     def _disappeared(self, target: _Target) -> None:
-        """Frames of this folder in the draft that were not read now."""
-        folder = self._intake.reading.folder
-        unread = ((path, each) for path, each in self._known.items() if each.frame_id not in self._seen)
-        gone = {each.frame_id: path for path, each in unread if not folder.may_hold(self._relative(path))}
+        """Names the frames of this folder in the draft whose file, or whose part of a file, is not there any more."""
+        gone = self._gone()
         if not gone:
             return
         there = target.draft.held(gone)
         for frame_id in there:
-            place = os.fsdecode(gone[frame_id].removeprefix(self._below))
-            note = self._ledger.skip if self._order.prune else self._ledger.notice
-            note("frames", place, PRUNED if self._order.prune else DISAPPEARED)
+            place, fragment = gone[frame_id]
+            is_file = self.path(place) not in self._parts
+            shown = f"{place}#{fragment}" if fragment else place
+            if self._order.prune:
+                self._ledger.skip("frames", shown, PRUNED if is_file else DOCUMENT_PRUNED)
+            else:
+                self._ledger.notice("frames", shown, DISAPPEARED if is_file else WITHOUT_DOCUMENT)
         if there and self._order.prune:
             self._changes["pruned"] = target.draft.delete_frames(there)
+
+    def _gone(self) -> dict[str, tuple[str, str]]:
+        """Frame id -> path and fragment; parts of a file that could not be read now may still be in it."""
+        folder, found = self._intake.reading.folder, dict[str, tuple[str, str]]()
+        losses = self._ledger.losses()
+        unreadable = {note.place for note in losses if note.kind == "annotation files" or note.reason == LEFT_OUT}
+        for path, parts in self._known.items():
+            place = self._relative(path)
+            read = self._parts.get(path)
+            if place in unreadable or (read is None and folder.may_hold(place)):
+                continue
+            for fragment, each in parts.items():
+                if each.frame_id not in self._seen and fragment not in (read or ()):
+                    found[each.frame_id] = place, fragment
+        return found
 
 
 def _located(path: str, roots: dict[str, LocalRoot]) -> tuple[LocalRoot, Path]:

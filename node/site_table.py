@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hyperdatasets.core.errors import FailedPrecondition, HyperdatasetsError, InvalidArgument, NotFound
@@ -107,11 +107,11 @@ class SiteTable:
         """The row of a file; None = it has none."""
         return self._matched.row(path) if self._matched else None
 
-    def check_contexts(self, known: Mapping[str, str], everywhere: Collection[str]) -> None:
+    def check_contexts(self, known: Sequence[tuple[str, str]], everywhere: Collection[str]) -> None:
         """Nothing is written if known frames would get other contexts, or ids differ only in how they are spelled.
 
         Args:
-            known: path in the folder -> context id of the known frame.
+            known: path in the folder and context id of each known frame.
             everywhere: all context ids of the dataset.
 
         Raises:
@@ -129,7 +129,7 @@ class SiteTable:
                 f"registering would change the context_id of {changes.count} known frames ({shown}); nothing was "
                 "written. `--rename-contexts` renames them"
             )
-        renamed = {known[path] for path, text in now.items() if known.get(path) and known[path] != text}
+        renamed = {context for path, context in known if path in now and context != now[path]}
         there = set(everywhere) - renamed
         new = set(filter(None, now.values())) - there
         pairs = [each for each in tables.spellings(new, there) if each.one in there]

@@ -50,6 +50,9 @@ _SCHEMA = """
         dataset TEXT NOT NULL, frame_id TEXT NOT NULL, context TEXT NOT NULL, timestamp INTEGER,
         PRIMARY KEY (dataset, frame_id)
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS parts (
+        dataset TEXT NOT NULL, frame_id TEXT NOT NULL, fragment TEXT NOT NULL, PRIMARY KEY (dataset, frame_id)
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS column_types (
         dataset TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, PRIMARY KEY (dataset, name)
     ) STRICT, WITHOUT ROWID;
@@ -73,7 +76,12 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A frame on its way into the store; `part` is the digest of the site part as it was sent."""
+    """A frame on its way into the store.
+
+    Attributes:
+        part: the digest of the site part as it was sent.
+        fragment: of a part of a file, what names it in the URI; empty for a whole file.
+    """
 
     frame_id: str
     files: Sequence[StoredFile]
@@ -82,11 +90,16 @@ class Registered:
     thumbnail: bytes
     context: str = ""
     timestamp: int | None = None
+    fragment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownFrame:
-    """What earlier registrations know of a file: its frame, its private columns, context and time."""
+    """What earlier registrations know of a file or a part of it: its frame, private columns, context and time.
+
+    Attributes:
+        frame_id: empty if the part is new, and only other parts of the file are known.
+    """
 
     frame_id: str
     private: Mapping[str, Any]
@@ -125,21 +138,30 @@ class NodeStore:
                     "INSERT OR REPLACE INTO grouping VALUES (?, ?, ?, ?)",
                     (dataset, frame.frame_id, frame.context, frame.timestamp),
                 )
+                if frame.fragment:
+                    self._execute(
+                        "INSERT OR REPLACE INTO parts VALUES (?, ?, ?)", (dataset, frame.frame_id, frame.fragment)
+                    )
 
-    def known_frames(self, dataset: str, root: str, below: bytes) -> dict[bytes, KnownFrame]:
-        """Path -> the frame of a file below a folder; `below` is the folder's path with `/`, empty for the root."""
+    def known_frames(self, dataset: str, root: str, below: bytes) -> dict[bytes, dict[str, KnownFrame]]:
+        """Path -> fragment -> the frame of a file, or of a part of it, below a folder.
+
+        Args:
+            below: the folder's path with `/`, empty for the root.
+        """
         rows = self._query(
-            "SELECT f.path, f.frame_id, p.columns_json, g.context, g.timestamp FROM files AS f "
+            "SELECT f.path, s.fragment, f.frame_id, p.columns_json, g.context, g.timestamp FROM files AS f "
             "LEFT JOIN private AS p USING (dataset, frame_id) LEFT JOIN grouping AS g USING (dataset, frame_id) "
+            "LEFT JOIN parts AS s USING (dataset, frame_id) "
             "WHERE f.dataset = ? AND f.root = ? AND f.source = 'default' AND substr(f.path, 1, ?) = ?",
             (dataset, root, len(below), below),
         )
-        return {
-            row["path"]: KnownFrame(
+        found: dict[bytes, dict[str, KnownFrame]] = {}
+        for row in rows:
+            found.setdefault(row["path"], {})[row["fragment"] or ""] = KnownFrame(
                 row["frame_id"], orjson.loads(row["columns_json"] or "{}"), row["context"] or "", row["timestamp"]
             )
-            for row in rows
-        }
+        return found
 
     def context_ids(self, dataset: str) -> set[str]:
         """The context ids of a dataset's frames, as the site's tables write them."""

@@ -84,17 +84,17 @@ def context_column(cells: Cells, column: Column, context_as: ContextAs, notes: N
     return replace(column, values=values, bad=bad)
 
 
-def context_changes(known: Mapping[str, str], now: Mapping[str, str | None]) -> ContextChanges:
+def context_changes(known: Iterable[tuple[str, str]], now: Mapping[str, str | None]) -> ContextChanges:
     """Which frames have another context in `now`; files that only one of both has are left out.
 
     Args:
-        known: file -> context id of a frame that is registered; empty = none.
+        known: file and context id of each frame that is registered; empty = none.
         now: file -> context id that it would get; None or empty = none.
     """
     found = (
-        ContextChange(file, known[file], text or "")
-        for file, text in now.items()
-        if known.get(file) and known[file] != (text or "")
+        ContextChange(file, before, now[file] or "")
+        for file, before in known
+        if before and file in now and before != (now[file] or "")
     )
     count, examples = 0, list[ContextChange]()
     for change in found:

@@ -133,6 +133,71 @@ def test_without_a_table_what_an_earlier_one_said_stays(site: SiteUnderTest) -> 
     assert frames(site)["rbc/01.png"] == before["rbc/01.png"]
 
 
+def documents(site: SiteUnderTest, *names: str) -> None:
+    (site.data / "text").mkdir(exist_ok=True)
+    text = "".join(f"-DOCSTART- O\n\n{name} B-PER\nruns O\n\n" for name in names)
+    (site.data / "text" / "a.conll").write_text(text)
+
+
+def contexts(site: SiteUnderTest) -> dict[str, tuple]:
+    found = frames(site)
+    return {path: (each.get("context_id"), each["meta"]["site"].get("age")) for path, each in found.items()}
+
+
+def test_documents_of_one_file_keep_what_a_table_said(site: SiteUnderTest) -> None:
+    documents(site, "Ada", "Bob")
+    columns = table(site, "file,patient,age,taken", "text/a.conll,p1,60,2024-01-02")
+    site.register(format="conll", columns_file=columns, context_column="patient", timestamp_column="taken")
+    before = frames(site)
+    assert set(contexts(site).values()) == {("p1", 60)}
+    assert site.register(format="conll").frames["unchanged"] == 2
+    assert frames(site) == before
+    documents(site, "Ada", "Bob", "Cleo")
+    assert site.register(format="conll").frames["added"] == 1
+    assert set(contexts(site).values()) == {("p1", 60)}
+
+
+def test_a_change_of_context_counts_each_document_of_a_file(site: SiteUnderTest) -> None:
+    documents(site, "Ada", "Bob")
+    rows = ("file,patient", "text/a.conll,p1")
+    site.register(format="conll", columns_file=table(site, *rows), context_column="patient")
+    other = table(site, "file,patient", "text/a.conll,p2", name="other.csv")
+    with pytest.raises(FailedPrecondition, match="context_id of 2 known frames"):
+        site.register(format="conll", columns_file=other, context_column="patient")
+
+
+@pytest.mark.parametrize(
+    ("names", "left"), [(("Ada", "Christopher"), 1), (("Christopher",), 2), (("Christopher", "Eve", "Ada"), 2)]
+)
+def test_documents_that_left_their_file_are_named_and_pruned_when_asked(
+    site: SiteUnderTest, names: tuple[str, ...], left: int
+) -> None:
+    documents(site, "Ada", "Bob")
+    site.register(format="conll")
+    before = set(frames(site))
+    documents(site, *names)
+    ledger = site.register(format="conll")
+    named = {note.place for note in ledger.notes if "not found in their file" in note.reason}
+    assert len(named) == left
+    assert named <= before
+    ledger = site.register(format="conll", prune=True)
+    assert ledger.frames["pruned"] == left
+    assert len(frames(site)) == len(names)
+    assert named.isdisjoint(frames(site))
+    assert "not found in their file" not in reasons(site.register(format="conll"))
+
+
+def test_a_file_of_documents_that_cannot_be_read_keeps_its_frames(site: SiteUnderTest) -> None:
+    documents(site, "Ada", "Bob")
+    (site.data / "text" / "b.conll").write_text("Eve B-PER\nruns O\n")
+    site.register(format="conll")
+    (site.data / "text" / "a.conll").write_bytes(b"Ada B-PER\nruns O\n\n" * 2_000 + b"\xff\xff\xff")
+    ledger = site.register(format="conll", prune=True)
+    assert "could not be read" in ledger.failed
+    assert {path.partition("#")[0] for path in frames(site)} >= {"text/a.conll", "text/b.conll"}
+    assert "pruned" not in ledger.frames
+
+
 def test_a_timestamp_that_comes_later_doubles_no_frame(site: SiteUnderTest) -> None:
     site.register()
     name = table(site, "file,taken", *(f"{n:02}.png,{n}" for n in range(12)))

@@ -721,10 +721,12 @@ def test_spellings_against_known_contexts():
 
 def test_context_changes():
     known = {f"{number}.png": "007" for number in range(20)} | {"new.png": ""}
-    found = context_changes(known, {**dict.fromkeys(known, "7"), "0.png": "007", "1.png": None, "other.png": "1"})
+    found = context_changes(
+        known.items(), {**dict.fromkeys(known, "7"), "0.png": "007", "1.png": None, "other.png": "1"}
+    )
     assert (found.count, len(found.examples)) == (19, 10)
     assert found.examples[0] == ("1.png", "007", "")
-    assert context_changes(known, known).count == 0
+    assert context_changes(known.items(), known).count == 0
 
 
 def test_type_changes():
