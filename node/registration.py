@@ -16,7 +16,7 @@ from hyperdatasets.client.drafts import draft_of
 from hyperdatasets.client.mask_labels import set_mask_labels
 from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.canonical import canonical_bytes, frame_digest, site_part
-from hyperdatasets.core.errors import InvalidArgument, InvalidFrame, NotFound
+from hyperdatasets.core.errors import InvalidArgument, InvalidFrame, NotFound, VersionPublished
 from hyperdatasets.core.names import split_dataset
 from hyperdatasets.formats.entry import Entry
 from hyperdatasets.formats.folder import Folder
@@ -42,6 +42,7 @@ from node.site_table import SiteTable, TableOrder, inside
 from node.sources.local import LocalRoot
 from node.store import KnownFrame, NodeStore, Registered
 
+_CURRENT = "Current"  # the draft that a new dataset has
 _BATCH = 500  # frames that are read, remembered and sent together
 _WORKERS = 2
 
@@ -73,10 +74,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """Where frames go."""
+    """Where frames go: into a version of a dataset, which must be a draft."""
 
     dataset: Dataset
-    draft: DatasetVersion
+    version: DatasetVersion
 
 
 class Registration:
@@ -121,12 +122,12 @@ class Registration:
 
         Raises:
             FailedPrecondition: known frames would get other context ids; nothing was written.
+            NotFound, VersionPublished: there is no such version, or it is no draft; nothing was written.
         """
-        target = self._target()
-        self._known = self._store.known_frames(target.dataset.id, self._root.alias, self._below) if target else {}
-        if target:
-            self._columns = self._store.column_types(target.dataset.id)
-            self._check_table(target.dataset.id)
+        found = self._found()
+        if found:
+            self._learn(found.dataset.id)
+        target = None if self._order.dry_run else self._target(found)
         with PreviewPool(_WORKERS) as previews, ThreadPoolExecutor(_WORKERS, thread_name_prefix="register") as pool:
             known = self._store.same_files(self._root.alias)
             scanner = Scanner(self._root, self.path, known, previews, strict=self._config.profile == "strict")
@@ -137,11 +138,14 @@ class Registration:
         self._finish(target)
         yield self._progress
 
-    def _check_table(self, dataset: str) -> None:
+    def _learn(self, dataset: str) -> None:
+        """Takes what earlier registrations know, and checks the table against it."""
+        self._known = self._store.known_frames(dataset, self._root.alias, self._below)
+        self._columns = types = self._store.column_types(dataset)
         known = ((self._relative(path), parts.values()) for path, parts in self._known.items())
         contexts = [(path, each.context) for path, parts in known for each in parts]
         self._table.check_contexts(contexts, self._store.context_ids(dataset))
-        self._table.check_types(self._store.column_types(dataset))
+        self._table.check_types(types)
 
     def _finish(self, target: _Target | None) -> None:
         ledger, progress = self._ledger, self._progress
@@ -151,7 +155,7 @@ class Registration:
         else:
             self._store.keep_column_types(target.dataset.id, self._table.types)
             if lets_out_mask_labels:
-                set_mask_labels(target.draft, self._intake.reading)
+                set_mask_labels(target.version, self._intake.reading)
             if self._order.options.limit is None and not self._order.options.classes:
                 self._disappeared(target)
             ledger.frames = {
@@ -159,16 +163,28 @@ class Registration:
             }  # fmt: skip
         progress.ledger = self._intake.finish()
 
-    def _target(self) -> _Target | None:
-        """The dataset and its draft; both are made if there is none. None in a dry run."""
-        if self._order.dry_run:
-            return None
-        project, name = split_dataset(self._order.dataset)
-        client = self._centre.client
+    def _found(self) -> _Target | None:
+        """The dataset and its version as they are; None if there is no such dataset yet."""
+        client, name = self._centre.client, self._order.version
         try:
             dataset = Dataset.get(self._order.dataset, client=client)
         except NotFound:
+            if name in {"", _CURRENT}:
+                return None
+            raise
+        version = DatasetVersion.get_version(dataset_id=dataset.id, version_name=name, client=client)
+        if version.published and name:
+            raise VersionPublished(f"version `{name}` is published; register into a draft, or without --version")
+        return _Target(dataset, version)
+
+    def _target(self, found: _Target | None) -> _Target:
+        """The dataset and its draft; both are made if there is none."""
+        client = self._centre.client
+        if found is None:
+            project, name = split_dataset(self._order.dataset)
             dataset = Dataset.create(name, dataset_project=project, client=client)
+        else:
+            dataset = found.dataset
         draft, opened = draft_of(dataset, version=self._order.version, client=client)
         self._ledger.about += [opened] if opened else []
         return _Target(dataset, draft)
@@ -214,7 +230,7 @@ class Registration:
         return KnownFrame("", said, other.context, other.timestamp)
 
     def _send(self, target: _Target, made: Sequence[tuple[Any, Registered]]) -> None:
-        dataset, draft = target.dataset, target.draft
+        dataset, draft = target.dataset, target.version
         self._store.register(dataset.id, dataset.address, [kept for _, kept in made])
         mode = "register_replacing_annotations" if self._order.replace_annotations else "register"
         frames = [frame for frame, _ in made]
@@ -241,7 +257,7 @@ class Registration:
         gone = self._gone()
         if not gone:
             return
-        there = target.draft.held(gone)
+        there = target.version.held(gone)
         for frame_id in there:
             place, fragment = gone[frame_id]
             is_file = self.path(place) not in self._parts
@@ -251,7 +267,7 @@ class Registration:
             else:
                 self._ledger.notice("frames", shown, DISAPPEARED if is_file else WITHOUT_DOCUMENT)
         if there and self._order.prune:
-            self._changes["pruned"] = target.draft.delete_frames(there)
+            self._changes["pruned"] = target.version.delete_frames(there)
 
     def _gone(self) -> dict[str, tuple[str, str]]:
         """Frame id -> path and fragment; parts of a file that could not be read now may still be in it."""

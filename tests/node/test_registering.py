@@ -14,7 +14,7 @@ from PIL import Image
 
 from hyperdatasets.client.node import Sample
 from hyperdatasets.client.version import DatasetVersion
-from hyperdatasets.core.errors import FailedPrecondition, InvalidArgument, NotFound
+from hyperdatasets.core.errors import FailedPrecondition, InvalidArgument, NotFound, VersionPublished
 from hyperdatasets.flower import SiteView, picture
 from hyperdatasets.formats.intake import DISAPPEARED, PRUNED, STORED_KEPT
 from hyperdatasets.formats.ledger import Ledger
@@ -283,6 +283,30 @@ def test_a_dry_run_keeps_and_sends_nothing(site: SiteUnderTest) -> None:
     with pytest.raises(NotFound):
         DatasetVersion.get_current("clinic/cells", client=site.client)
     assert site.register().frames["added"] == 12
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_registration_that_is_refused_writes_nothing(site: SiteUnderTest, *, dry_run: bool) -> None:
+    site.register(columns_file=table(site, "file,patient", "00.png,p1"), context_column="patient")
+    site.published_view()
+    before = [version.name for version in DatasetVersion.get_versions("clinic/cells", client=site.client)]
+    other = table(site, "file,patient", "00.png,p2", name="other.csv")
+    with pytest.raises(FailedPrecondition, match="`p1` becomes `p2`"):
+        site.register(columns_file=other, context_column="patient", dry_run=dry_run)
+    for version, error in (("gone", NotFound), ("v1", VersionPublished)):
+        with pytest.raises(error):
+            site.register(version=version, dry_run=dry_run)
+    assert [version.name for version in DatasetVersion.get_versions("clinic/cells", client=site.client)] == before
+    with pytest.raises(NotFound):
+        site.register("clinic/new", version="gone", dry_run=dry_run)
+    with pytest.raises(NotFound):
+        DatasetVersion.get_current("clinic/new", client=site.client)
+
+
+def test_a_dry_run_names_columns_of_another_type(site: SiteUnderTest) -> None:
+    site.register(columns_file=table(site, "file,age", "00.png,5"))
+    ledger = site.register(columns_file=table(site, "file,age", "00.png,old", name="b.csv"), dry_run=True)
+    assert "columns have another type than in an earlier table" in reasons(ledger)
 
 
 def test_classes_and_limit(site: SiteUnderTest) -> None:
