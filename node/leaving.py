@@ -86,13 +86,16 @@ class Leaving:
         private: dict[str, Any] = dict(known.private) if known else {}
         private.pop(FOLDER_LABELS, None)
         if row is not None:
-            private = {name: value for name, value in private.items() if name not in table.columns}
+            replaced = table.replaced(row)
+            private = {name: value for name, value in private.items() if name not in replaced}
         self._hide_folder_labels(entry, private)
         made = self._intake.frame(entry, scanned.media, self._uri)
         plain, kept = made.frame, dict(made.kept)
         self._hide_annotations(entry, plain, kept)
         measured = {**scanned.media.site_only, **self._hidden_facts(plain["sources"][0])}
         private |= {**measured, **plain.pop("meta", {}), **(row.values if row else {})}
+        if row is not None and known is not None:
+            table.tell_removed(row, known.private.keys() - private.keys())
         private["path"] = os.fsdecode(scanned.file.path)
         plain["site"] = self._config.site
         plain["sources"][0]["digest"] = self._digest(scanned.file.sha256)
@@ -144,13 +147,14 @@ class Leaving:
     def _group(
         self, plain: dict[str, Any], entry: Entry, row: Row | None, table: SiteTable, known: KnownFrame | None
     ) -> tuple[str, int | None]:
-        """Context and time: of the table's row, or else as they are known, or as the format says."""
+        """Context and time: of the table's row where it has them, or else as the format says, or as they are known."""
         context, timestamp = entry.context_id, entry.timestamp
         if known is not None:
             context, timestamp = context or known.context, known.timestamp if timestamp is None else timestamp
         if row is not None:
-            context = row.context_id if table.has_contexts else context
-            timestamp = row.timestamp if table.has_timestamps else timestamp
+            table.tell_kept(row, context=context, timestamp=timestamp)
+            context = row.context_id or context
+            timestamp = timestamp if row.timestamp is None else row.timestamp
         plain.pop("context_id", None)
         if context:
             plain["context_id"] = context if self._open else self._keys.opaque("context", context)

@@ -161,6 +161,7 @@ class Registration:
             ledger.frames = {
                 "added": progress.added, "updated": progress.updated, "unchanged": progress.unchanged, **self._changes,
             }  # fmt: skip
+        self._table.close()
         progress.ledger = self._intake.finish()
 
     def _found(self) -> _Target | None:

@@ -13,6 +13,9 @@ from node import tables
 from node.sources.local import LocalRoot
 
 _SHOWN = 5
+_CONTEXT_KEPT = "frames whose row has no context id keep the one that they have"
+_TIME_KEPT = "frames whose row has no timestamp keep the one that they have"
+_REMOVED = "values of an earlier table that an empty cell removed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,8 @@ class SiteTable:
     """A table with the rows of files; without one, no file has a row."""
 
     def __init__(self, order: TableOrder, matched: tables.Matched | None, ledger: Ledger) -> None:
-        self._order, self._matched, self._ledger = order, matched, ledger
+        self._order, self._matched = order, matched
+        self._notes = tables.Notes(matched.table.name if matched else "", ledger)
 
     @classmethod
     def read(cls, order: TableOrder, reading: Reading, root: LocalRoot, below: bytes) -> SiteTable:
@@ -86,19 +90,6 @@ class SiteTable:
         return cls(order, matched, ledger)
 
     @property
-    def columns(self) -> Collection[str]:
-        """Names of the private columns."""
-        return self._matched.table.private if self._matched else ()
-
-    @property
-    def has_contexts(self) -> bool:
-        return self._matched is not None and bool(self._order.context_column)
-
-    @property
-    def has_timestamps(self) -> bool:
-        return self._matched is not None and bool(self._order.timestamp_column)
-
-    @property
     def types(self) -> Mapping[str, str]:
         """Type of each private column that has a value."""
         return self._matched.table.types if self._matched else {}
@@ -106,6 +97,34 @@ class SiteTable:
     def row(self, path: str) -> tables.Row | None:
         """The row of a file; None = it has none."""
         return self._matched.row(path) if self._matched else None
+
+    def tell_kept(self, row: tables.Row, *, context: str, timestamp: int | None) -> None:
+        """Names a row without a context or time whose frame keeps the one that it has."""
+        if self._order.context_column and context and not row.context_id:
+            self._notes.notice(_CONTEXT_KEPT, tables.shown(context), row=row.number, kind="frames")
+        if self._order.timestamp_column and timestamp is not None and row.timestamp is None:
+            self._notes.notice(_TIME_KEPT, str(timestamp), row=row.number, kind="frames")
+
+    def replaced(self, row: tables.Row) -> set[str]:
+        """Private columns whose old values a row replaces; where it has no context or time, the old one stays."""
+        table = self._matched.table if self._matched else None
+        if table is None:
+            return set()
+        stays = {
+            "" if row.context_id else table.context_column,
+            table.timestamp_column if row.timestamp is None else "",
+        }
+        return set(table.private) - stays
+
+    def tell_removed(self, row: tables.Row, gone: Collection[str]) -> None:
+        """Names the private columns whose old value an empty cell of a row removed."""
+        if removed := sorted(self.replaced(row) & set(gone)):
+            detail = ", ".join(map(tables.shown, removed))
+            self._notes.notice(_REMOVED, detail, row=row.number, count=len(removed), kind="attributes")
+
+    def close(self) -> None:
+        """Called when all rows were taken."""
+        self._notes.close()
 
     def check_contexts(self, known: Sequence[tuple[str, str]], everywhere: Collection[str]) -> None:
         """Nothing is written if known frames would get other contexts, or ids differ only in how they are spelled.
@@ -129,7 +148,7 @@ class SiteTable:
                 f"registering would change the context_id of {changes.count} known frames ({shown}); nothing was "
                 "written. `--rename-contexts` renames them"
             )
-        renamed = {context for path, context in known if path in now and context != now[path]}
+        renamed = {context for path, context in known if now.get(path, "") not in {"", context}}
         there = set(everywhere) - renamed
         new = set(filter(None, now.values())) - there
         pairs = [each for each in tables.spellings(new, there) if each.one in there]
@@ -143,8 +162,7 @@ class SiteTable:
     def check_types(self, known: Mapping[str, str]) -> None:
         """Names the columns that an earlier delivery had with another type."""
         if self._matched is not None:
-            notes = tables.Notes(self._matched.table.name, self._ledger)
-            tables.report_changes(tables.type_changes(known, self.types), notes)
+            tables.report_changes(tables.type_changes(known, self.types), self._notes)
 
 
 def _tell(ledger: Ledger, table: tables.Table, matched: tables.Matched) -> None:

@@ -10,7 +10,7 @@ from node.tables.contexts import (
     spellings,
 )
 from node.tables.matching import Counts, Matched, match
-from node.tables.notes import Notes
+from node.tables.notes import Notes, shown
 from node.tables.table import Row, Table, read
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "match",
     "read",
     "report_changes",
+    "shown",
     "spellings",
     "type_changes",
 ]

@@ -29,7 +29,7 @@ _DIGITS = 10**15  # a spreadsheet keeps 15 digits
 
 
 class ContextChange(NamedTuple):
-    """`now` is empty where the frame would have no context."""
+    """A known frame would get another context id."""
 
     file: str
     before: str
@@ -84,17 +84,17 @@ def context_column(cells: Cells, column: Column, context_as: ContextAs, notes: N
     return replace(column, values=values, bad=bad)
 
 
-def context_changes(known: Iterable[tuple[str, str]], now: Mapping[str, str | None]) -> ContextChanges:
-    """Which frames have another context in `now`; files that only one of both has are left out.
+def context_changes(known: Iterable[tuple[str, str]], now: Mapping[str, str]) -> ContextChanges:
+    """Which frames have another context in `now`; files that have one in only one of both are left out.
 
     Args:
         known: file and context id of each frame that is registered; empty = none.
-        now: file -> context id that it would get; None or empty = none.
+        now: file -> context id that it would get; empty = none, and the frame keeps its own.
     """
     found = (
-        ContextChange(file, before, now[file] or "")
+        ContextChange(file, before, text)
         for file, before in known
-        if before and file in now and before != (now[file] or "")
+        if before and (text := now.get(file, "")) and before != text
     )
     count, examples = 0, list[ContextChange]()
     for change in found:

@@ -74,14 +74,38 @@ def test_contexts_of_known_frames_change_only_when_asked(site: SiteUnderTest) ->
     assert frames(site)["wbc/00.png"]["context_id"] == "007"
 
 
-def test_an_empty_cell_takes_a_context_away_only_when_asked(site: SiteUnderTest) -> None:
+@pytest.mark.parametrize("cell", ["", "NA", "x" * 600])
+@pytest.mark.parametrize("rename", [False, True])
+def test_a_cell_without_a_context_keeps_the_old_one(site: SiteUnderTest, cell: str, *, rename: bool) -> None:
     site.register(columns_file=table(site, "file,patient", "00.png,7", "01.png,8"), context_column="patient")
-    other = table(site, "file,patient,age", "00.png,,5", name="new.csv")
-    with pytest.raises(FailedPrecondition, match="`7` becomes ``"):
-        site.register(columns_file=other, context_column="patient")
-    site.register(columns_file=other, context_column="patient", rename_contexts=True)
-    assert "context_id" not in frames(site)["wbc/00.png"]
+    other = table(site, "file,patient,age", f"00.png,{cell},5", name="new.csv")
+    ledger = site.register(columns_file=other, context_column="patient", rename_contexts=rename)
+    (note,) = [note for note in ledger.notes if "no context id" in note.reason]
+    assert (note.place, note.detail, note.count, note.weight) == ("new.csv, row 2", "`7`", 1, "noticed")
+    assert frames(site)["wbc/00.png"]["context_id"] == "7"
+    assert frames(site)["wbc/00.png"]["meta"]["site"] == {"age": 5, "patient": "7"}
     assert frames(site)["rbc/01.png"]["context_id"] == "8"
+
+
+@pytest.mark.parametrize("cell", ["", "NA", "soon"])
+def test_a_cell_without_a_timestamp_keeps_the_old_one(site: SiteUnderTest, cell: str) -> None:
+    site.register(columns_file=table(site, "file,taken", "00.png,2024-01-02"), timestamp_column="taken")
+    before = frames(site)["wbc/00.png"]
+    other = table(site, "file,taken,age", f"00.png,{cell},5", name="new.csv")
+    ledger = site.register(columns_file=other, timestamp_column="taken")
+    (note,) = [note for note in ledger.notes if "no timestamp" in note.reason]
+    assert (note.place, note.detail, note.weight) == ("new.csv, row 2", "1704153600000", "noticed")
+    now = frames(site)["wbc/00.png"]
+    assert (now["timestamp"], now["id"]) == (before["timestamp"], before["id"])
+    assert now["meta"]["site"] == {"age": 5, **before["meta"]["site"]}
+
+
+def test_values_that_an_empty_cell_removes_are_named(site: SiteUnderTest) -> None:
+    site.register(columns_file=table(site, "file,age,consent,size", "00.png,5,true,8"))
+    ledger = site.register(columns_file=table(site, "file,age,consent,site", "00.png,NA,,x", name="new.csv"))
+    (note,) = [note for note in ledger.notes if "removed" in note.reason]
+    assert (note.place, note.detail, note.count) == ("new.csv, row 2", "`age`, `consent`", 2)
+    assert frames(site)["wbc/00.png"]["meta"]["site"] == {"size": 8, "site": "x"}
 
 
 @pytest.mark.parametrize("name", ["metadata.csv", "./metadata.csv", "rbc/../metadata.csv", "metadata.jsonl.csv"])
