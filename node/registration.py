@@ -38,7 +38,7 @@ from node.config import NodeConfig
 from node.keys import Keys
 from node.leaving import Leaving
 from node.scanning import Scanned, Scanner
-from node.site_table import SiteTable, TableOrder, inside
+from node.site_table import SiteTable, TableOrder, located
 from node.sources.local import LocalRoot
 from node.store import KnownFrame, NodeStore, Registered
 
@@ -92,19 +92,23 @@ class Registration:
         store: NodeStore,
         centre: Centre,
     ) -> None:
-        """Raises InvalidArgument: the format cannot be told, or the table does not have what was asked for."""
+        """Opens folder and table.
+
+        Raises:
+            NotFound: there is no such folder or table.
+            InvalidArgument: the format cannot be told, or the table does not have what was asked for.
+        """
         self._order, self._config, self._store, self._centre = order, config, store, centre
         self._root, folder = _located(order.path, roots)
         below = os.fsencode(folder.relative_to(self._root.folder.resolve()))
         self._below = b"" if below == b"." else below + b"/"
+        columns = located(order.table.file, self._root, self._below) if order.table.file else b""
         listed = Folder(
-            folder,
-            lambda path: self._root.file(self.path(path)),
-            without=inside(order.table, self._root, self._below),
-        )
+            folder, lambda path: self._root.file(self.path(path)), without=self._inside(columns)
+        )  # fmt: skip
         self._intake = Intake(listed, order.options)
         self._ledger = self._intake.ledger
-        self._table = SiteTable.read(order.table, self._intake.reading, self._root, self._below)
+        self._table = SiteTable.read(order.table, columns, self._intake.reading, self._root, self._below)
         self._leaving = Leaving(config, keys, self._root.alias, self._intake, self.path)
         self._counted, self._progress = Counted(self._ledger), Progress()
         self._known: Mapping[bytes, Mapping[str, KnownFrame]] = {}  # by path and fragment
@@ -116,6 +120,10 @@ class Registration:
     def path(self, path: str) -> bytes:
         """The path below the root of a path below the folder."""
         return self._below + os.fsencode(path)
+
+    def _inside(self, table: bytes) -> frozenset[str]:
+        """The path of the table in the folder, if it lies there: neither data nor annotations."""
+        return frozenset({self._relative(table)} if table and table.startswith(self._below) else ())
 
     def run(self) -> Iterator[Progress]:
         """Registers all files; yields after each batch, the last time when all is done.
@@ -292,8 +300,8 @@ def _located(path: str, roots: dict[str, LocalRoot]) -> tuple[LocalRoot, Path]:
         raise InvalidArgument("a path has no NUL character")
     if Path(path).is_absolute():
         for root in roots.values():
-            if Path(path).resolve().is_relative_to(root.folder.resolve()):
-                return root, root.below(str(Path(path).resolve().relative_to(root.folder.resolve())))
+            if (below := root.relative(Path(path).resolve())) is not None:
+                return root, root.below(str(below))
         listed = ", ".join(f"{alias} = {root.folder}" for alias, root in roots.items()) or "none"
         raise InvalidArgument(f"{path} lies below no root of this node (roots: {listed}); add one to node.toml")
     alias, _, rest = path.partition("/")

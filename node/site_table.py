@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from hyperdatasets.core.errors import FailedPrecondition, HyperdatasetsError, InvalidArgument, NotFound
+from hyperdatasets.core.errors import FailedPrecondition, InvalidArgument, NotFound
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.reading import Reading
 from node import tables
@@ -50,14 +51,32 @@ class TableOrder:
             raise InvalidArgument(f"{', '.join(asked)} needs a table: say which with --columns")
 
 
-def inside(order: TableOrder, root: LocalRoot, below: bytes) -> frozenset[str]:
-    """The path of the table in the folder, if it lies there: neither data nor annotations.
+def located(name: str, root: LocalRoot, below: bytes) -> bytes:
+    """The path of a table below the root.
+
+    Args:
+        name: a path from the folder on, or from the root on, or an absolute one, whose folders may be links.
+        below: the folder's path below the root, with `/`; empty for the root.
 
     Raises:
-        NotFound: there is no such table.
+        NotFound: there is no such file.
     """
-    path = _located(order.file, root, below) if order.file else b""
-    return frozenset({os.fsdecode(path.removeprefix(below))} if path and path.startswith(below) else ())
+    for path in _candidates(name, root, os.fsdecode(below)):
+        if path is not None and ".." not in path.parts and _is_file(root.folder / path):
+            return os.fsencode(path)
+    raise NotFound(f"there is no file {name} beside the data or below the root", kind="file", name=name)
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is something but a folder; a link to a file is refused when it is opened."""
+    return os.path.lexists(path) and not path.is_dir()
+
+
+def _candidates(name: str, root: LocalRoot, below: str) -> Sequence[Path | None]:
+    path = Path(os.path.normpath(name))
+    if path.is_absolute():
+        return (root.relative(path.parent.resolve() / path.name),) if "\0" not in name else ()
+    return Path(os.path.normpath(below + name)), path
 
 
 class SiteTable:
@@ -68,12 +87,15 @@ class SiteTable:
         self._notes = tables.Notes(matched.table.name if matched else "", ledger)
 
     @classmethod
-    def read(cls, order: TableOrder, reading: Reading, root: LocalRoot, below: bytes) -> SiteTable:
-        """Raises InvalidArgument, NotFound: there is no such table or column, or it cannot be read."""
+    def read(cls, order: TableOrder, path: bytes, reading: Reading, root: LocalRoot, below: bytes) -> SiteTable:
+        """The table at a path below the root, with the rows of the files of a folder.
+
+        Raises:
+            InvalidArgument: there is no such column, or the table cannot be read.
+        """
         ledger = reading.ledger
         if not order.file:
             return cls(order, None, ledger)
-        path = _located(order.file, root, below)
         try:
             file = root.file(path)
         except OSError as error:
@@ -177,20 +199,3 @@ def _tell(ledger: Ledger, table: tables.Table, matched: tables.Matched) -> None:
     ledger.about.append(f"{table.name}: columns {types or 'without any value'}")
     ledger.keep("table rows", counts.used)
     ledger.keep("table cells", counts.cells)
-
-
-def _located(name: str, root: LocalRoot, below: bytes) -> bytes:
-    """The path of the table below the root: beside the data, or from the root on; an absolute path below the root."""
-    name = os.path.normpath(name)
-    if os.path.isabs(name):  # noqa: PTH117
-        top = os.fsencode(root.folder.resolve()) + b"/"
-        if os.fsencode(name).startswith(top):
-            return os.fsencode(name).removeprefix(top)
-    else:
-        for path in (below + os.fsencode(name), os.fsencode(name)):
-            try:
-                root.file(path).close()
-            except (OSError, HyperdatasetsError):
-                continue
-            return path
-    raise NotFound(f"there is no file {name} beside the data or below the root", kind="file", name=name)

@@ -84,6 +84,11 @@ class LocalRoot:
             raise NotFound(f"there is no folder {path} below root `{self.alias}`", kind="folder", name=path)
         return folder
 
+    def relative(self, path: Path) -> Path | None:
+        """The path below the root of an absolute path without links; None if it lies outside."""
+        top = self.folder.resolve()
+        return path.relative_to(top) if path.is_relative_to(top) else None
+
     def close(self) -> None:
         with self._lock:
             self._forget()

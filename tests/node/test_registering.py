@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from hyperdatasets.client.node import Sample
+from hyperdatasets.client.registering import ledger_of
 from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.errors import FailedPrecondition, InvalidArgument, NotFound, VersionPublished
 from hyperdatasets.flower import SiteView, picture
@@ -262,6 +263,34 @@ def test_orders_with_mistakes(site: SiteUnderTest, more: dict, error: type, mess
     name = table(site, "file,patient,age,time", "00.png,p1,30,5")
     with pytest.raises(error, match=message):
         site.register(**{"columns_file": name, **more})
+
+
+@pytest.mark.parametrize(
+    "name", ["tables/meta.csv", "../tables/meta.csv", "{link}/tables/meta.csv", "{data}/tables/meta.csv"]
+)
+def test_a_table_is_found_by_each_of_its_paths(site: SiteUnderTest, tmp_path: Path, name: str) -> None:
+    (site.data / "tables").mkdir()
+    (tmp_path / "link").symlink_to(site.data)
+    path = table(site, "file,age", "00.png,5", name="tables/meta.csv")
+    given = name.format(link=tmp_path / "link", data=site.data)
+    request = pb.RegisterRequest(path="scans/wbc", dataset="clinic/cells", columns_file=given)
+    assert ledger_of(site.reader.register(request)).kept["table rows"] == 1, path
+
+
+@pytest.mark.parametrize(
+    "name", ["{link}/gone.csv", "{data}/gone.csv", "{data}/wbc", "wbc", "/etc/passwd", "x\0y", "/x\0y"]
+)
+def test_a_table_that_is_not_there(site: SiteUnderTest, tmp_path: Path, name: str) -> None:
+    (tmp_path / "link").symlink_to(site.data)
+    with pytest.raises(NotFound, match="there is no file"):
+        site.register(columns_file=name.format(link=tmp_path / "link", data=site.data))
+
+
+@pytest.mark.parametrize("name", ["link.csv", "{data}/link.csv"])
+def test_a_table_that_is_a_link_is_refused(site: SiteUnderTest, name: str) -> None:
+    (site.data / "link.csv").symlink_to(site.data / table(site, "file,age", "00.png,5"))
+    with pytest.raises(InvalidArgument, match="links are not followed"):
+        site.register(columns_file=name.format(data=site.data))
 
 
 def test_annotations_that_come_later_are_added(site: SiteUnderTest) -> None:
