@@ -48,7 +48,7 @@ class Scanner:
         """
         Args:
             path: of a file in the folder -> its path below the root.
-            known: path below the root -> what an earlier registration knows of the file.
+            known: path below the root -> what earlier registrations know of the file, see `NodeStore.same_files`.
             strict: no previews of medical pictures.
         """
         self._root, self._path, self._known, self._previews, self._strict = root, path, known, previews, strict
@@ -79,25 +79,28 @@ class Scanner:
                 opened.seek(0)
                 media = probe(opened, entry.path, identity.size)
             known = self._as_known(path, identity)
-            sha256 = known or (hashlib.sha256(content).digest() if whole else digest(descriptor))
+            sha256 = known["sha256"] if known else hashlib.sha256(content).digest() if whole else digest(descriptor)
         finally:
             os.close(descriptor)
-        preview, reason = self._preview(content, media) if whole and not known else (b"", "")
+        has_preview = known is not None and known.get("has_preview")
+        preview, reason = (b"", "") if has_preview else self._preview(content, media, whole=whole)
         masks = tuple(self._mask(f"default/{mask.id}", self._path(mask.path)) for mask in entry.masks)
         return Scanned(self._stored("default", path, identity, sha256), media, preview, reason, masks)
 
-    def _as_known(self, path: bytes, identity: Identity) -> bytes | None:
-        """The digest of a file that has not changed since it was registered: not its content, nor anything about it."""
+    def _as_known(self, path: bytes, identity: Identity) -> Mapping[str, Any] | None:
+        """What is known of a file that has not changed since it was registered: not its content, nor its times."""
         known = self._known.get(path)
         if known is None:
             return None
         before = Identity(known["size"], known["mtime_ns"], known["ctime_ns"], known["inode"])
-        return bytes(known["sha256"]) if before == identity else None
+        return known if before == identity else None
 
-    def _preview(self, content: bytearray, media: Media) -> tuple[bytes, str]:
+    def _preview(self, content: bytearray, media: Media, *, whole: bool) -> tuple[bytes, str]:
         """A small picture; a picture that is damaged gets no frame either."""
         if not has_preview(media.content_type) or (self._strict and media.content_type in _MEDICAL):
             return b"", ""
+        if not whole:
+            return b"", f"it has more than {_IN_MEMORY >> 20} MiB"
         try:
             return self._previews.preview(content, media.content_type), ""
         except NotShown as error:
@@ -110,7 +113,8 @@ class Scanner:
     def _mask(self, name: str, path: bytes) -> StoredFile:
         descriptor, identity = self._root.open(path)
         try:
-            return self._stored(name, path, identity, self._as_known(path, identity) or digest(descriptor))
+            known = self._as_known(path, identity)
+            return self._stored(name, path, identity, known["sha256"] if known else digest(descriptor))
         finally:
             os.close(descriptor)
 

@@ -187,8 +187,12 @@ class NodeStore:
         return {row["source"]: StoredFile(**row) for row in rows}
 
     def same_files(self, root: str) -> dict[bytes, dict[str, Any]]:
-        """Path -> what is known of the file, so that an unchanged one need not be read again."""
-        rows = self._query("SELECT path, size, mtime_ns, ctime_ns, inode, sha256 FROM files WHERE root = ?", (root,))
+        """Path -> what is known of the file, and whether it has a small picture, so that nothing is made twice."""
+        rows = self._query(
+            "SELECT path, size, mtime_ns, ctime_ns, inode, sha256, "
+            "EXISTS (SELECT 1 FROM thumbnails AS t WHERE t.sha256 = f.sha256) AS has_preview "
+            "FROM files AS f WHERE root = ?", (root,),
+        )  # fmt: skip
         return {row["path"]: row for row in rows}
 
     def thumbnail(self, sha256: bytes) -> bytes | None:

@@ -330,6 +330,21 @@ def test_a_file_rewritten_with_its_time_kept_is_noticed(site: SiteUnderTest) -> 
     assert len(list(site.reader.open(view=view.reference))) == 12
 
 
+def test_an_unchanged_file_gets_the_preview_that_it_has_not(site: SiteUnderTest) -> None:
+    """The profile was strict before, or an extra was not installed."""
+    site.register()
+    store = site.node._site.store
+    sha256 = store.same_files("scans")[b"rbc/01.png"]["sha256"]
+    preview = store.thumbnail(sha256)
+    assert preview
+    store._execute("UPDATE thumbnails SET image = x'00' WHERE sha256 != ?", (sha256,))
+    store._execute("DELETE FROM thumbnails WHERE sha256 = ?", (sha256,))
+    assert site.register().frames["unchanged"] == 12
+    assert store.thumbnail(sha256) == preview
+    others = {each["sha256"] for path, each in store.same_files("scans").items() if path != b"rbc/01.png"}
+    assert {store.thumbnail(each) for each in others} == {b"\0"}, "these are not made again"
+
+
 def test_a_dry_run_keeps_and_sends_nothing(site: SiteUnderTest) -> None:
     ledger = site.register(dry_run=True)
     assert (ledger.kept["frames"], ledger.frames) == (12, {})

@@ -10,6 +10,7 @@ from PIL import Image
 
 from hyperdatasets.formats.entry import Entry
 from hyperdatasets.formats.media.preview_pool import PreviewPool
+from node import scanning
 from node.scanning import Scanned, Scanner
 from node.sources.local import LocalRoot
 
@@ -30,6 +31,14 @@ def test_a_sound_picture_that_cannot_be_shown_is_kept_without_a_preview(tmp_path
     assert isinstance(found, Scanned)
     assert (found.media.width, found.preview) == (40, b"")
     assert "no fixed range" in found.without_preview
+
+
+def test_a_picture_that_is_too_large_for_a_preview_says_so(tmp_path, scan, monkeypatch):
+    monkeypatch.setattr(scanning, "_IN_MEMORY", 100)
+    Image.new("RGB", (300, 400)).save(tmp_path / "a.png")
+    found = scan("a.png")
+    assert (found.media.width, found.preview) == (300, b"")
+    assert "more than" in found.without_preview
 
 
 def test_a_damaged_picture_is_refused(tmp_path, scan):
