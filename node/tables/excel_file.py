@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from importlib import import_module
 from itertools import chain, zip_longest
@@ -16,7 +16,8 @@ from node.tables.limits import MAX_BYTES, MAX_COLUMNS
 from node.tables.notes import Notes, shown
 from node.tables.sheet import Sheet, SheetRow
 from node.tables.spelling import Cell
-from node.tables.times import NO_ZONE, clock_text, date_text, time_text
+from node.tables.times import clock_text, date_text, time_text
+from node.tables.zones import NaiveTimes
 
 _OTHER_SHEETS = "only the first sheet is read"
 _NO_RESULT = "formulas without a stored result"
@@ -41,10 +42,12 @@ def sheet(file: BinaryIO, notes: Notes) -> Sheet:
         names = ", ".join(shown(each.title) for each in others)
         notes.notice(_OTHER_SHEETS, f"{shown(first.title)}; not read: {names}", count=len(others))
     formulas = _rows(_workbook(file, notes.name, results=False).worksheets[0], notes.name) if has_formulas else iter(())
-    rows = _read(_rows(first, notes.name), formulas, notes)
+    times = NaiveTimes()
+    rows = _read(_rows(first, notes.name), formulas, times, notes)
     for row, header in rows:
         if any(cell is not None for cell in header):
-            return Sheet(_names(header), _padded(rows, len(_names(header))), is_typed=True)
+            times.clear()
+            return Sheet(_names(header), _below(rows, _names(header), times, notes), is_typed=True)
         if row > MAX_COLUMNS:
             break
     raise InvalidArgument(f"{notes.name}: the first sheet {shown(first.title)} has no header")
@@ -100,30 +103,27 @@ def _rows(worksheet: Any, name: str) -> Iterator[tuple[Any, ...]]:
         raise InvalidArgument(f"{name}: the first sheet cannot be read: {str(error)[:200]}") from None
 
 
-def _read(results: Iterator[Any], formulas: Iterator[Any], notes: Notes) -> Iterator[SheetRow]:
-    has_zone_note = False
+def _read(results: Iterator[Any], formulas: Iterator[Any], times: NaiveTimes, notes: Notes) -> Iterator[SheetRow]:
+    """Rows with their values; times, which have no zone in Excel, are counted."""
     for row, (cells, written) in enumerate(zip_longest(results, formulas, fillvalue=()), start=1):
         values = list(map(_value, cells))
         for cell, value in zip(written, values, strict=False):
             if value is None and cell.data_type == "f":
                 detail = f"cell {cell.coordinate}; open the file in Excel and save it"
                 notes.lose(_NO_RESULT, detail, row=row, kind="table cells")
-        for cell in cells:
-            if isinstance(cell.value, timedelta):
+        for place, cell in enumerate(cells):
+            if isinstance(cell.value, datetime) and not _is_day(cell):
+                times.add(place, row, values[place])
+            elif isinstance(cell.value, timedelta):
                 detail = f"cell {cell.coordinate}: {shown(cell.value)}; write it as a number"
                 notes.lose(_DURATION, detail, row=row, kind="table cells")
-        if not has_zone_note and any(isinstance(value, str) and value.endswith("Z") for value in values):
-            has_zone_note = any(isinstance(cell.value, datetime) for cell in cells)
-            if has_zone_note:
-                notes.notice(NO_ZONE, "Excel keeps none", row=row)
         yield row, values
 
 
 def _value(cell: Any) -> Cell:
     value = cell.value
     if isinstance(value, datetime):
-        is_day = value.time() == time() and "h" not in (cell.number_format or "").casefold()
-        return date_text(value) if is_day else time_text(value)
+        return date_text(value) if _is_day(cell) else time_text(value)
     if isinstance(value, date):
         return date_text(value)
     if isinstance(value, timedelta):
@@ -137,6 +137,11 @@ def _value(cell: Any) -> Cell:
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
+def _is_day(cell: Any) -> bool:
+    """Whether a moment is shown as a day: it is midnight, and the number format has no hours."""
+    return bool(cell.value.time() == time()) and "h" not in (cell.number_format or "").casefold()
+
+
 def _names(header: Any) -> list[str]:
     names = ["" if cell is None else str(cell) for cell in header]
     while names and not names[-1].strip():
@@ -144,10 +149,12 @@ def _names(header: Any) -> list[str]:
     return names
 
 
-def _padded(rows: Iterator[SheetRow], width: int) -> Iterator[SheetRow]:
-    """Rows end with their last cell in a sheet; empty cells are put behind it, or taken off."""
+def _below(rows: Iterator[SheetRow], names: Sequence[str], times: NaiveTimes, notes: Notes) -> Iterator[SheetRow]:
+    """The rows below the header, as long as it: in a sheet they end with their last cell."""
+    width = len(names)
     for row, cells in rows:
         kept = list(cells)
         while len(kept) > width and kept[-1] in {None, ""}:
             kept.pop()
         yield row, list(chain(kept, [None] * (width - len(kept))))
+    times.report(names, notes)

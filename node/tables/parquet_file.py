@@ -12,7 +12,8 @@ from node.tables.limits import MAX_CELLS, MAX_ROWS
 from node.tables.notes import Notes
 from node.tables.sheet import Sheet, SheetRow
 from node.tables.spelling import Cell
-from node.tables.times import NO_ZONE, clock_text, day_text, moment_text
+from node.tables.times import clock_text, day_text, moment_text
+from node.tables.zones import NaiveTimes
 
 _UNUSABLE = "columns of a type that cannot be used"
 _BATCH = 16_384  # rows
@@ -39,7 +40,7 @@ def sheet(file: BinaryIO, notes: Notes) -> Sheet:
     names = [schema.field(each).name for each in usable]
     if len(set(names)) != len(names):
         raise InvalidArgument(f"{notes.name}: a column's name occurs twice")
-    return Sheet(names, _rows(pa, opened, names, notes.name), is_typed=True)
+    return Sheet(names, _rows(pa, opened, names, notes), is_typed=True)
 
 
 def _pyarrow() -> tuple[Any, Any]:
@@ -66,20 +67,29 @@ def _is_usable(pa: Any, field: Any, rows: int, notes: Notes) -> bool:
     )):  # fmt: skip
         notes.lose(_UNUSABLE, str(kind), column=field.name, count=rows, kind="table cells")
         return False
-    if tests.is_timestamp(kind) and kind.tz is None:
-        notes.notice(NO_ZONE, column=field.name, count=rows, kind="table cells")
     return True
 
 
-def _rows(pa: Any, opened: Any, names: list[str], name: str) -> Iterator[SheetRow]:
-    row = 0
+def _rows(pa: Any, opened: Any, names: list[str], notes: Notes) -> Iterator[SheetRow]:
+    row, times = 0, NaiveTimes()
+    naive = [place for place, name in enumerate(names) if _is_naive(pa, opened.schema_arrow.field(name).type)]
     try:
         for batch in opened.iter_batches(batch_size=_BATCH, columns=names):
             columns = [_values(pa, batch.column(batch.schema.get_field_index(each))) for each in names]
             for row, cells in enumerate(zip(*columns, strict=True), start=row + 1):  # noqa: B020
+                for place in naive:
+                    if cells[place] is not None:
+                        times.add(place, row, cells[place])
                 yield row, cells
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-        raise InvalidArgument(f"{name}: it cannot be read after row {row}: {str(error)[:200]}") from None
+        raise InvalidArgument(f"{notes.name}: it cannot be read after row {row}: {str(error)[:200]}") from None
+    times.report(names, notes)
+
+
+def _is_naive(pa: Any, kind: Any) -> bool:
+    """Whether a column holds times without a zone."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_timestamp(kind)) and kind.tz is None
 
 
 def _values(pa: Any, column: Any) -> list[Cell]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-NO_ZONE = "times without a zone are taken as UTC"
 
 
 def date_text(value: date) -> str:

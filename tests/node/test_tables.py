@@ -546,6 +546,31 @@ def test_excel_cells():
     assert "`notes`" in said(found.ledger, "first sheet").detail
 
 
+def test_excel_times_are_noticed_once_a_column_as_those_of_other_files():
+    day, time = date(2024, 1, 2), datetime(2024, 1, 2, 3)  # noqa: DTZ001
+    rows = [
+        ["a.png", time, time, day, "XYZ"],
+        ["b.png", time, None, day, "2024Z"],
+        ["c.png", None, None, None, None, time],
+    ]
+    found = read(workbook(["file", "t", " u ", "d", "s"], *rows), "m.xlsx", Ledger())
+    notes = [note for note in found.ledger.notes if "without a zone" in note.reason]
+    assert [(note.place, note.detail, note.count, note.kind) for note in notes] == [
+        ("m.xlsx, column `t`", "row 2 (`2024-01-02T03:00:00Z`), row 3 (`2024-01-02T03:00:00Z`)", 2, "table cells"),
+        ("m.xlsx, column `u`", "row 2 (`2024-01-02T03:00:00Z`)", 1, "table cells"),
+    ]
+    mixed = read(workbook(["file", "v"], ["a.png", time], ["b.png", "later"]), "m.xlsx", Ledger())
+    assert mixed.columns["v"].type == "text"
+    assert said(mixed.ledger, "without a zone").place == "m.xlsx, column `v`"
+
+
+def test_parquet_times_without_a_zone_are_counted_without_the_missing_ones():
+    times = pa.array([datetime(2024, 1, 2), None], pa.timestamp("us"))  # noqa: DTZ001
+    found = read(parquet(file=["a.png", "b.png"], t=times, none=pa.nulls(2, pa.timestamp("us"))), "m.parquet", Ledger())
+    note = said(found.ledger, "without a zone")
+    assert (note.place, note.count, note.detail) == ("m.parquet, column `t`", 1, "row 1 (`2024-01-02T00:00:00Z`)")
+
+
 def test_excel_number_formats_that_show_zeros():
     content = workbook(["file", "p"], ["a.png", 7], ["b.png", 12], formats={"B2": "000", "B3": "000"})
     assert values(read(content, "m.xlsx", Ledger()), "p") == ["007", "012"]
