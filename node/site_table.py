@@ -171,9 +171,9 @@ class SiteTable:
                 "written. `--rename-contexts` renames them"
             )
         renamed = {context for path, context in known if now.get(path, "") not in {"", context}}
-        there = set(everywhere) - renamed
-        new = set(filter(None, now.values())) - there
-        pairs = [each for each in tables.spellings(new, there) if each.one in there]
+        ids = set(filter(None, now.values()))  # two spellings of the table itself are noticed when it is read
+        there = sorted(set(everywhere) - renamed - ids)
+        pairs = [each for each in tables.spellings(sorted(ids.difference(everywhere)), there) if each.one in there]
         if pairs and not self._order.context_as:
             shown = ", ".join(f"`{one}` and `{other}`" for one, other in pairs[:_SHOWN])
             raise FailedPrecondition(

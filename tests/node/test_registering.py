@@ -145,6 +145,14 @@ def test_spellings_of_a_number_stop_a_registration(site: SiteUnderTest) -> None:
     assert frames(site)["rbc/02.png"]["context_id"] == "5.00"
 
 
+def test_two_spellings_in_one_table_do_not_stop_the_next_run(site: SiteUnderTest) -> None:
+    """A run that was stopped after some frames, or has a limit, goes on with the same table."""
+    columns = table(site, "file,patient", "rbc/01.png,5", "rbc/02.png,5.0")
+    site.register(columns_file=columns, context_column="patient", limit=1)
+    site.register(columns_file=columns, context_column="patient")
+    assert [frames(site)[f"rbc/0{n}.png"]["context_id"] for n in (1, 2)] == ["5", "5.0"]
+
+
 def test_without_a_table_what_an_earlier_one_said_stays(site: SiteUnderTest) -> None:
     name = table(site, "file,patient,age,taken", "00.png,p1,30,2024-01-02", "01.png,p2,40,2024-01-03")
     site.register(columns_file=name, context_column="patient", timestamp_column="taken")
