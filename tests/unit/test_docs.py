@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -46,6 +47,13 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text()):
         if not target.startswith(("http:", "https:", "mailto:")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_module_of_the_formats_is_in_the_architecture() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text().partition("## Formats")[2].partition("## Streams")[0]
+    named = [each.removesuffix(".py") for each in re.findall(r"`(?:formats/)?([a-z_*]+?)(?:\.py|/)?`", page)]
+    modules = {path.stem for path in (ROOT / "hyperdatasets" / "formats").glob("[a-z]*")}
+    assert not {each for each in modules if not any(fnmatch.fnmatchcase(each, name) for name in named)}
 
 
 @pytest.mark.parametrize("config", [ServiceConfig, NodeConfig, ClientConfig])
