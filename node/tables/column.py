@@ -10,13 +10,14 @@ from typing import Literal, get_args
 
 from hyperdatasets.core.query.dates import moment
 from node.tables import spelling
-from node.tables.notes import Notes, shown
+from node.tables.notes import Notes, rows_shown, shown
 from node.tables.spelling import ABSENT, NUMERIC, Cell, Kind, Spelled, Value, spelled, text_of
 
 ColumnType = Literal["text", "integer", "number", "boolean", "date"]
 COLUMN_TYPES: tuple[ColumnType, ...] = get_args(ColumnType)
 
 BAD_CELLS = "cells that do not fit the type of their column"
+_MORE_DIGITS = "numbers with more than 17 digits, of which the others are lost"
 _TAKEN_FOR_MISSING = "cells that were taken for missing"
 _NO_VALUE = ABSENT | {"infinite"}
 _KEPT_AS_TEXT = "words that may mean missing are kept as text"
@@ -128,6 +129,7 @@ def found(cells: Cells, kind: ColumnType, notes: Notes) -> Column:
         report_bad(notes, row, cells.name, cell, "is no number")
         bad += 1
     _report_missing(notes, cells.name, missing, "")
+    _report_digits(cells, values, notes)
     return Column(cells.name, kind, values, missing, bad)
 
 
@@ -155,6 +157,7 @@ def given(cells: Cells, kind: ColumnType, notes: Notes) -> Column:
         for row, cell in _unread(cells, values):
             report_bad(notes, row, cells.name, cell, why)
     _report_missing(notes, cells.name, missing, "")
+    _report_digits(cells, values, notes)
     return Column(cells.name, kind, values, missing, bad)
 
 
@@ -210,6 +213,16 @@ def _report_missing(notes: Notes, name: str, missing: Counter[str], hint: str) -
     if missing:
         detail = _counted(missing) + hint
         notes.notice(_TAKEN_FOR_MISSING, detail, column=name, count=missing.total(), kind="table cells")
+
+
+def _report_digits(cells: Cells, values: Sequence[Value | None], notes: Notes) -> None:
+    """Names the cells of which a number keeps 17 digits only."""
+    longer = {text for text in cells.texts if spelling.loses_digits(text)}
+    rows = zip(cells.rows, cells.cells, values, strict=True) if longer else ()
+    found = [(row, cell) for row, cell, value in rows if cell in longer and isinstance(value, float)]
+    if found:
+        detail = f"{rows_shown(found, len(found))}; `--column-type {cells.name}=text` keeps all"
+        notes.notice(_MORE_DIGITS, detail, column=cells.name, count=len(found), kind="table cells")
 
 
 def _counted(words: Counter[str]) -> str:

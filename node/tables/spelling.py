@@ -42,6 +42,7 @@ _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 _WITH_BLANKS = re.compile(r"[+-]?\s*[0-9][0-9\s.,]*")
 _WITH_COMMA = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+)?,\d+", re.ASCII)
 _MAX_DIGITS = 400
+_FLOAT_DIGITS = 17
 
 
 class Spelled(NamedTuple):
@@ -80,6 +81,12 @@ def any_number(text: str) -> int | float | None:
     number = float(text)
     exact = not _WHOLE.fullmatch(text) or (math.isfinite(number) and number == int(text))
     return number if exact and math.isfinite(number) else None
+
+
+def loses_digits(text: str) -> bool:
+    """Whether a number with a point or an exponent has more digits than a floating-point number keeps."""
+    mantissa = text.casefold().partition("e")[0].lstrip("+-")
+    return not _WHOLE.fullmatch(text) and len(mantissa.replace(".", "").strip("0")) > _FLOAT_DIGITS
 
 
 def boolean(text: str) -> bool | None:

@@ -293,6 +293,23 @@ def test_identifiers_stay_text_as_a_whole_column_and_it_is_said(cell):
     assert f"row 2 (`{cell}`)" in note.detail
 
 
+@pytest.mark.parametrize("options", [{}, {"column_types": {"v": "number"}}])
+def test_digits_that_a_number_does_not_keep_are_named(options):
+    cells = [
+        "0.1234567890123456789",
+        "0.12345678901234567",
+        "1.50000000000000000000",
+        "-0.00000000000000000000012",
+        "7",
+    ]
+    found = column(cells, **options)
+    assert values(found) == [float(cell) for cell in cells]
+    note = said(found.ledger, "more than 17 digits")
+    assert (note.count, note.place) == (1, "meta.csv, column `v`")
+    assert "row 2 (`0.1234567890123456789`)" in note.detail
+    assert values(column(cells, column_types={"v": "text"})) == cells
+
+
 def test_the_context_column_is_always_text():
     found = column(["7", "1.50", "true", "NA"], context_column="v")
     assert [row.context_id for row in rows(found)] == ["7", "1.50", "true", ""]
