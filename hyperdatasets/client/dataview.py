@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -381,15 +382,16 @@ class DataView:
         )
         yield from self._reader.frames(request)
 
-    def open(self, node: NodeClient | None = None, *, purpose: str = "") -> Iterator[Any]:
-        """Samples, frames with their content: of this site from its node, those without a site by their URIs.
+    def open(self, node: NodeClient | Iterable[NodeClient] | None = None, *, purpose: str = "") -> Iterator[Any]:
+        """Samples, frames with their content: of each site from its own node, those without a site by their URIs.
 
         A view of clips gives lists of samples.
 
-        A view that is not published is published first. Each site's frames come in the site's order.
+        A view that is not published is published first. Each site's frames come once, in the site's order. Sites whose
+        node is not given are not read, and a warning names them.
 
         Args:
-            node: the node of this site; default: as configured, or on loopback.
+            node: the node of this site, or several nodes, each of its site; default: as configured, or on loopback.
 
         Raises:
             VersionNotPublished: the view is over a draft; take a snapshot first.
@@ -397,9 +399,17 @@ class DataView:
         """
         if not self.published:
             self.publish()
-        for each in self.sites:
-            if each.site:
-                with (node or local_node()).open(view=self.reference, purpose=purpose) as session:
+        sites = [each.site for each in self.sites]
+        nodes = _by_site([local_node()] if node is None else [node] if isinstance(node, NodeClient) else node, sites)
+        if unread := [site for site in sites if site and site not in nodes]:
+            told = ", ".join(f"`{site}`" for site in unread)
+            warnings.warn(f"sites not read: {told}; their own nodes serve their frames", stacklevel=2)
+        return self._samples([site for site in sites if site not in unread], nodes, purpose)
+
+    def _samples(self, sites: Sequence[str], nodes: Mapping[str, NodeClient], purpose: str) -> Iterator[Any]:
+        for site in sites:
+            if site:
+                with nodes[site].open(view=self.reference, purpose=purpose) as session:
                     yield from session
             else:
                 yield from self._reader.samples(pb.ReadDataViewRequest(target=self._target, site=""))
@@ -525,3 +535,8 @@ class DataView:
 def _version(dataset: str, project: str, version: str) -> dict[str, str]:
     named = dataset if not project or dataset == "*" else f"{project}/{dataset}"
     return {"dataset": named, "version": version}
+
+
+def _by_site(nodes: Iterable[NodeClient], sites: Sequence[str]) -> dict[str, NodeClient]:
+    """Each node by the site that it says it is of; none is asked where no site is to be read."""
+    return {node.status().site: node for node in nodes} if any(sites) else {}

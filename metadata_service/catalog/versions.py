@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -194,6 +195,16 @@ def snapshot(
         writing, contents, caller, now_ms, dataset, name=child_name or CURRENT, parents=[published], body=child_body
     )
     return published, child
+
+
+def snapshot_name(reading: Reading, dataset: Row, now_ms: int) -> str:
+    """A name that is free: `snapshot` and the time, to the microsecond."""
+    time = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=now_ms)
+    while True:
+        name = f"snapshot {time:%Y-%m-%dT%H:%M:%S.%fZ}"
+        if reading.one("versions", dataset=dataset["id"], name=name) is None:
+            return name
+        time += timedelta(microseconds=1)
 
 
 def update(

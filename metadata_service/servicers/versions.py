@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import grpc
 import orjson
@@ -119,10 +118,9 @@ class VersionServicer(Servicer, rpc.VersionServiceServicer):
             dataset = datasets.find(writing, self.caller, request.dataset, role="editor")
             metadata = datasets.metadata(request.child_metadata_json)
             child_body = {"comment": request.child_comment, "metadata": metadata}
-            now = datetime.fromtimestamp(self.now_ms // 1000, UTC)
             published, child = versions.snapshot(
                 writing, self.deployment.contents, self.deployment.signer, self.caller, self.now_ms, dataset,
-                publish_name=request.publish_name or f"snapshot {now:%Y-%m-%dT%H:%M:%SZ}",
+                publish_name=request.publish_name or versions.snapshot_name(writing, dataset, self.now_ms),
                 child_name=request.child_name,
                 child_body=child_body, gate=self._gate(writing, force=request.force),
             )  # fmt: skip
