@@ -10,8 +10,9 @@ import orjson
 import typer
 from rich.console import Console
 
-from hyperdatasets.cli.output import console, errors, show, warn
+from hyperdatasets.cli.output import console, errors, say, say_error, show, warn
 from hyperdatasets.core.errors import InvalidArgument
+from hyperdatasets.core.escapes import on_one_line
 from hyperdatasets.core.registering import CHANGES
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.registry import READ
@@ -76,7 +77,7 @@ def finish(
         with new_file(report) as file:
             file.write(orjson.dumps(ledger.to_plain(), option=orjson.OPT_INDENT_2))
     if problem := ledger.failed or ("something was lost (--strict)" if strict and not ledger.complete else ""):
-        errors.print(f"error: {problem}", style="red", highlight=False, markup=False, soft_wrap=True)
+        say_error(problem)
         raise typer.Exit(1)
 
 
@@ -88,21 +89,18 @@ def _plain(ledger: Ledger) -> dict[str, object]:
 
 
 def _print(ledger: Ledger, out: Console) -> None:
-    def say(text: str) -> None:
-        out.print(text, highlight=False, markup=False, soft_wrap=True)
-
     for sentence in ledger.about:
-        say(sentence)
+        say(on_one_line(sentence), to=out)
     for line in ledger.lines():
         if line.startswith(" "):
-            errors.print(line, style="yellow", highlight=False, markup=False, soft_wrap=True)
+            say(line, to=errors, style="yellow")
         else:
             warn(line)
     for kind, read, kept in ledger.table():
-        say(f"{kind}: {read} read, {kept} kept")
+        say(f"{kind}: {read} read, {kept} kept", to=out)
     counts = {what: count for what, count in ledger.frames.items() if what not in CHANGES}
     if counts:
-        say(", ".join(f"{what}: {count}" for what, count in counts.items()))
+        say(", ".join(f"{what}: {count}" for what, count in counts.items()), to=out)
     for what, count in ledger.frames.items():
         if what in CHANGES:
-            say(f"updated: {what} ({count})")
+            say(f"updated: {what} ({count})", to=out)

@@ -22,7 +22,7 @@ from hyperdatasets.cli import (
     version,
     view,
 )
-from hyperdatasets.cli.output import INTERRUPTED, errors, fail, warnings_as_lines
+from hyperdatasets.cli.output import INTERRUPTED, errors, fail, say_error, warnings_as_lines
 from hyperdatasets.client.metadata import MetadataClient, use
 from hyperdatasets.core.errors import HyperdatasetsError
 from hyperdatasets.version import __version__
@@ -80,9 +80,7 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001  # a person gets a sentence; --debug shows the rest
         if debug:
             errors.print_exception()
-        errors.print(
-            f"error: unexpected {type(error).__name__}: {error}; run again with --debug to see where", markup=False
-        )
+        say_error(f"unexpected {type(error).__name__}: {error}; run again with --debug to see where")
         return 1
     if code == INTERRUPTED:
         errors.print("interrupted")

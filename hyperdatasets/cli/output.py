@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ from hyperdatasets.core.errors import (
     Unauthenticated,
     Unavailable,
 )
+from hyperdatasets.core.escapes import on_lines, on_one_line
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -53,11 +55,11 @@ errors = Console(stderr=True)
 def show(plain: Any, *, as_json: bool, columns: Sequence[str] = ()) -> None:
     """Prints a list of rows as a table, an object as lines, or either as JSON."""
     if as_json:
-        sys.stdout.write(orjson.dumps(plain, option=orjson.OPT_INDENT_2, default=str).decode() + "\n")
+        sys.stdout.write(_json(plain) + "\n")
     elif isinstance(plain, Mapping):
         for key, value in plain.items():
             if (text := _text(value)) != "":
-                console.print(f"{key}: {text}", highlight=False, markup=False, soft_wrap=True)
+                say(f"{key}: {text}")
     else:
         _table(list(plain), columns)
 
@@ -70,8 +72,9 @@ def done(text: str, plain: Mapping[str, Any], *, as_json: bool) -> None:
         say(text)
 
 
-def say(text: str) -> None:
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
+def say(text: str, *, to: Console = console, style: str = "") -> None:
+    """Prints sentences as they are, but never what a terminal would take as a command."""
+    to.print(on_lines(text), style=style, highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager
@@ -85,7 +88,7 @@ def counting(what: str) -> Iterator[Callable[[int], None]]:
 
 
 def warn(text: str) -> None:
-    errors.print(f"warning: {text}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+    say(f"warning: {text}", to=errors, style="yellow")
 
 
 def pairs(option: str, given: Sequence[str] | None) -> dict[str, str]:
@@ -104,9 +107,13 @@ def json_value(option: str, text: str) -> Any:
         raise InvalidArgument(f"{option}: this is not JSON text: {error}") from None
 
 
+def say_error(text: str) -> None:
+    say(f"error: {text}", to=errors, style="red")
+
+
 def fail(error: HyperdatasetsError) -> int:
     """Prints an error; returns the exit code of its kind."""
-    errors.print(f"error: {error.message}", style="red", highlight=False, markup=False, soft_wrap=True)
+    say_error(error.message)
     return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
 
 
@@ -135,4 +142,11 @@ def _text(value: Any) -> str:
         return ", ".join(map(_text, value))
     if isinstance(value, Mapping):
         return ", ".join(f"{key or '(no site)'} {_text(each)}" for key, each in value.items())
-    return "" if value is None else str(value)
+    return "" if value is None else on_one_line(str(value))
+
+
+def _json(plain: Any) -> str:
+    try:
+        return orjson.dumps(plain, option=orjson.OPT_INDENT_2, default=str).decode()
+    except TypeError:  # half of a surrogate pair, as in the name of a file that is not UTF-8
+        return json.dumps(plain, indent=2, default=str)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hyperdatasets.core.errors import Incomplete
+from hyperdatasets.core.escapes import on_one_line
 from hyperdatasets.formats.ledger import SHOWN, Ledger
 
 
@@ -21,7 +22,7 @@ def told(ledger: Ledger, *, stacklevel: int = 3) -> None:
             places = "; ".join(f"{note.place}" + (f" ({note.detail})" if note.detail else "") for note in notes[:SHOWN])
             more = f"; and {len(notes) - SHOWN} more" if len(notes) > SHOWN else ""
             total = sum(note.count for note in notes)
-            warnings.warn(f"{total} {kind} {weight}: {reason}: {places}{more}", stacklevel=stacklevel)
+            warnings.warn(on_one_line(f"{total} {kind} {weight}: {reason}: {places}{more}"), stacklevel=stacklevel)
 
 
 @contextmanager

@@ -138,7 +138,7 @@ class Intake:
 
     def leave_out(self, entry: Entry, reason: str, detail: str = "") -> None:
         """A file becomes no frame: all that was read of it is lost, less what is in the ledger already."""
-        self._lose(entry, entry.path.encode("utf-8", "backslashreplace").decode(), reason, detail)
+        self._lose(entry, entry.path, reason, detail)
 
     def finish(self) -> Ledger:
         """Called when all entries were read."""

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from hyperdatasets.core.escapes import encodable, on_one_line
+
 Kind = Literal[
     "frames", "boxes", "polygons", "ellipses", "key points", "masks", "spans", "3-D shapes", "labels", "captions",
     "attributes", "splits", "table rows", "table cells", "annotation files", "other files",
@@ -24,6 +26,8 @@ SHOWN = 10  # entries of each reason on a terminal
 class Note:
     """Something that was not kept, or not kept as it was.
 
+    Its texts can always be written: half of a surrogate pair, as in `{"name": "\\ud800"}`, is escaped.
+
     Attributes:
         kind: of what it is.
         place: a file, or a file with the line or the id in it: `labels/a.txt, line 3`.
@@ -38,6 +42,12 @@ class Note:
     detail: str = ""
     count: int = 1
     weight: Weight = "lost"
+
+    def __post_init__(self) -> None:
+        for name in ("place", "reason", "detail"):
+            text = getattr(self, name)
+            if not text.isascii():
+                object.__setattr__(self, name, encodable(text))
 
     def to_plain(self) -> dict[str, Any]:
         return {
@@ -141,7 +151,10 @@ class Ledger:
         return found
 
     def lines(self, shown: int = SHOWN) -> Iterator[str]:
-        """For people: a line for each reason, below it the first places."""
+        """For people: a line for each reason, below it the first places; a name with a line end stays on its line."""
+        return map(on_one_line, self._lines(shown))
+
+    def _lines(self, shown: int) -> Iterator[str]:
         for (weight, kind, reason), notes in self.groups().items():
             total = sum(note.count for note in notes)
             yield f"{total} {kind} {weight}: {reason}"
@@ -157,7 +170,7 @@ class Ledger:
 
     def to_plain(self) -> dict[str, Any]:
         return {
-            "format": self.format, "writes": self.writes, "about": self.about, "read": self.read,
+            "format": self.format, "writes": self.writes, "about": [*map(encodable, self.about)], "read": self.read,
             "kept": {kind: self.kept[kind] for kind in self.read}, "lost": self.lost, "frames": self.frames,
             "problem": self.failed, "unreadable": self._failures, "complete": self.complete,
             "notes": [note.to_plain() for note in self.notes],

@@ -263,6 +263,37 @@ def test_a_name_that_no_address_can_hold_is_left_out(capsys: pytest.CaptureFixtu
     assert "control characters" in captured.err
 
 
+def test_half_of_a_surrogate_pair_is_named_and_the_ledger_is_written(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder, report = tmp_path / "data", tmp_path / "report.json"
+    folder.mkdir()
+    Image.new("L", (8, 8)).save(folder / "a.png")
+    (folder / "x.json").write_text(json.dumps({
+        "images": [{"id": 1, "file_name": "a.png", "note": "\ud800"}, {"id": 2, "file_name": "\ud800.png"}],
+        "categories": [{"id": 1, "name": "\ud800"}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 2, 2]}],
+    }))  # fmt: skip
+    ledger = json.loads(ok(capsys, "import", str(folder), "--dataset", "a/b", "--json", "--report", str(report)))
+    assert json.loads(report.read_bytes())["notes"] == ledger["notes"]
+    assert ledger["lost"] == {"frames": 1, "boxes": 1, "attributes": 1}
+    assert "`\\ud800.png`" in ledger["notes"][0]["detail"]
+    assert ledger["added"] == 1
+
+
+def test_names_of_files_give_the_terminal_no_commands(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    Image.new("L", (8, 8)).save(folder / "a.png")
+    (folder / "\x1b[31m\nerror: .png").write_bytes(b"")
+    assert run(["import", str(folder), "--dataset", "a/b"]) == 0
+    captured = capsys.readouterr()
+    assert "\\x1b[31m\\nerror: .png" in captured.err
+    assert "\x1b[31m\n" not in captured.out + captured.err
+    assert run(["import", f"{folder}\x1b]0;x\x07", "--dataset", "a/b"]) == 3
+    assert "\x07" not in capsys.readouterr().err
+
+
 def test_users(capsys: pytest.CaptureFixture[str]) -> None:
     ok(capsys, "user", "add", "ann", "--role", "editor", "--project", "a")
     assert ok(capsys, "user", "token", "ann").startswith("hd_user_")

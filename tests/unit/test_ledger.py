@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,3 +71,18 @@ def test_a_refused_frame_is_taken_back_with_all_that_it_had() -> None:
     ledger.take_back({"frames": 1, "boxes": 2}, "a.png", "refused by the service", "why")
     assert ledger.lost == {"frames": 1, "boxes": 2}
     assert not ledger.kept["boxes"]
+
+
+def test_texts_with_half_of_a_surrogate_pair_can_be_written() -> None:
+    ledger = Ledger("x")
+    ledger.about.append("\ud800.json is read")
+    ledger.lose("boxes", "\udcff.png", "not valid", "`\ud800`")
+    json.dumps(ledger.to_plain(), ensure_ascii=False).encode()
+    assert ledger.notes[0].place == "\\udcff.png"
+    assert ledger.to_plain()["about"] == ["\\ud800.json is read"]
+
+
+def test_a_name_cannot_begin_a_line_of_its_own() -> None:
+    ledger = Ledger("x")
+    ledger.lose("frames", "a\nerror: \x1b[31m.png", "left out")
+    assert list(ledger.lines()) == ["1 frames lost: left out", "    a\\nerror: \\x1b[31m.png"]
