@@ -17,6 +17,7 @@ from hyperdatasets.formats.entry import FURTHER_SPLITS
 from hyperdatasets.formats.file_rows import NO_FILE, SEVERAL, TWICE
 from hyperdatasets.formats.folder import Folder
 from hyperdatasets.formats.imagefolder import FORMAT
+from hyperdatasets.formats.intake import Intake, Options
 from hyperdatasets.formats.ledger import Ledger
 from tests.reference.format_runs import Run, picture, read_all, text
 
@@ -73,6 +74,24 @@ def test_splits(tmp_path: Path, name: str) -> None:
     assert found.labels(f"{name}/cat/1.png") == ["cat"]
     assert [found.meta(f"{name}/cat/1.png"), found.meta("valid/cat/1.png")] == [{"split": "train"}, {"split": "val"}]
     assert FORMAT.recognise(Folder(tmp_path)) is not None, "one label below a split is enough"
+
+
+@pytest.mark.parametrize("format_name", ["auto", "imagefolder"])
+def test_splits_and_roles_below_a_label_are_passed_over(tmp_path: Path, format_name: str) -> None:
+    labelled(tmp_path, "cat/train/1.png", "cat/val/2.png", "dog/train/images/3.png")
+    intake = Intake(Folder(tmp_path), Options(format_name))
+    found = {entry.path: (entry.items[0].plain["labels"], entry.split) for entry in intake.entries()}
+    assert found == {
+        "cat/train/1.png": (["cat"], "train"), "cat/val/2.png": (["cat"], "val"),
+        "dog/train/images/3.png": (["dog"], "train"),
+    }  # fmt: skip
+    (note,) = intake.finish().notes
+    assert (note.weight, note.reason, note.count) == ("noticed", folder_labels.PASSED, 3)
+
+
+def test_one_folder_above_splits_is_no_label(tmp_path: Path) -> None:
+    labelled(tmp_path, "cells/train/1.png", "cells/val/2.png")
+    assert FORMAT.recognise(Folder(tmp_path)) is None
 
 
 def test_deeper_folders_are_told_once(tmp_path: Path) -> None:
