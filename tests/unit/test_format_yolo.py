@@ -18,6 +18,7 @@ from hyperdatasets.formats.folder import Folder
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.writing import Placed, Subject
 from hyperdatasets.formats.yolo import FORMAT, WRITTEN
+from hyperdatasets.formats.yolo import reader as label_reader
 from hyperdatasets.formats.yolo.lines import Task, read_line, write_line
 from hyperdatasets.formats.yolo.writer import NO_SPLIT, NO_TRAIN, NO_VAL
 from tests.unit.annotation_tools import (
@@ -936,3 +937,36 @@ def test_hostile_lines_never_raise(lines: list[str], data: str) -> None:
         _, ledger = run(Path(name), "\n".join(lines), f"names: [cat]\n{data.removeprefix('names: [cat, dog]')}\n")
     assert ledger.kept["frames"] == 1
     assert sum(math.isnan(count) for count in ledger.read.values()) == 0
+
+
+def flat(tmp_path: Path, *pictures: str, labels: tuple[str, ...] = ("labels/a.txt",)) -> Ledger:
+    for path in pictures:
+        picture(tmp_path / path)
+    for path in labels:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("0 0.5 0.5 0.1 0.1\n")
+    frames, ledger = read_all(tmp_path, FORMAT)
+    assert ledger.kept["boxes"] == sum(len(frame.get("annotations", ())) for frame in frames.values())
+    return ledger
+
+
+def test_label_files_of_another_layout_belong_to_the_only_picture_of_their_name(tmp_path: Path) -> None:
+    ledger = flat(tmp_path, "images/train/a.jpg", "images/val/b.jpg", labels=("labels/a.txt", "labels/b.txt"))
+    assert ledger.kept["boxes"] == 2
+    assert told(ledger, "noticed")[1] == ("frames", label_reader.BY_NAME, 2)
+    evidence = FORMAT.recognise(Folder(tmp_path))
+    assert evidence is not None
+    assert evidence.annotated == 2
+
+
+@pytest.mark.parametrize(("pictures", "labels", "reason"), [
+    (("images/train/a.jpg", "images/val/a.jpg"), ("labels/a.txt",), "SEVERAL"),
+    (("images/a.jpg",), ("labels/a.txt", "images/a.txt"), "OTHER_FILE"),
+    (("images/train/a.jpg",), ("labels/val/a.txt",), "NO_PICTURE"),
+    (("images/train/a.jpg",), ("notes/a.txt",), "NO_PICTURE"),
+])  # fmt: skip
+def test_lines_of_a_label_file_that_has_no_picture_of_its_own_are_lost_with_the_reason(
+    tmp_path: Path, pictures: tuple[str, ...], labels: tuple[str, ...], reason: str
+) -> None:
+    ledger = flat(tmp_path, *pictures, labels=labels)
+    assert told(ledger, "lost") == [("boxes", getattr(label_reader, reason), 1)]

@@ -22,6 +22,9 @@ BROKEN = "label files that cannot be read"
 NO_NAME = "classes that are not listed in the file of names"
 NO_NAMES = "classes without names: no file of names was found, so their numbers became the labels"
 NO_PICTURE = "lines of a label file whose picture is not there"
+OTHER_FILE = "lines of a label file whose picture has another label file, which was taken"
+SEVERAL = "lines of a label file that several pictures may have"
+BY_NAME = "label files that lie elsewhere than their pictures, taken for the only pictures of their names"
 SHARED = "label files of several pictures that differ by their suffix; each of them got the annotations"
 NO_LINES = "text files among the label files that belong to no picture and hold no line of a class and numbers"
 POINT_NAMES = "names of key points that are not as many as the points; not used"
@@ -65,6 +68,8 @@ class _Reader:
         splits = Splits(self._reading, self._data.files, self._labels.unpaired)
         for path, pictures in self._labels.shared.items():
             self._ledger.notice("frames", path, SHARED, listed(pictures), count=len(pictures))
+        for picture, path in self._labels.guessed.items():
+            self._ledger.notice("frames", path, BY_NAME, picture)
         self._reading.expected = len(self._folder.pictures)
         for picture in self._folder.pictures:
             label_file = self._labels.of.get(picture, "")
@@ -144,7 +149,13 @@ class _Reader:
             task = _task(self._tasks, self._data.near(path))
             kinds = Counter(kind_of(len(words) - 1, task) for _, words in self._lines(path))
             for kind, count in kinds.items():
-                self._ledger.lose(kind, path, NO_PICTURE, count=count)
+                self._ledger.lose(kind, path, *self._why_unpaired(path), count=count)
+
+    def _why_unpaired(self, path: str) -> tuple[str, str]:
+        found = self._labels.may_belong_to(path)
+        if taken := [f"{each}: {self._labels.of[each]}" for each in found if each in self._labels.of]:
+            return OTHER_FILE, listed(taken)
+        return (SEVERAL, listed(found)) if found else (NO_PICTURE, "")
 
     def _tell_no_lines(self, path: str) -> None:
         """A text in a folder of labels is a loss; texts elsewhere and empty ones are no data."""
