@@ -19,7 +19,7 @@ from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.writing import Placed, Subject
 from hyperdatasets.formats.yolo import FORMAT, WRITTEN
 from hyperdatasets.formats.yolo import reader as label_reader
-from hyperdatasets.formats.yolo.lines import Task, read_line, write_line
+from hyperdatasets.formats.yolo.lines import MAYBE_CUT, MAYBE_CUT_BOX, TRACKED, Task, read_line, write_line
 from hyperdatasets.formats.yolo.writer import NO_SPLIT, NO_TRAIN, NO_VAL
 from tests.unit.annotation_tools import (
     ELSEWHERE,
@@ -72,14 +72,11 @@ POSE = "names: [cat, dog]\nkpt_shape: [2, 3]\n"
     ("0 .5 .5 .2 .4", "", {"geometry": {"box": [40, 15, 20, 20]}}),
     ("0 0.1 0.1 0.2 0.2", "", {"geometry": {"box": [0, 0, 20, 10]}}),
     ("0.0 5e-1 .5 .2 .4 .75", "", {"geometry": {"box": [40, 15, 20, 20]}, "confidence": 0.75}),
-    ("0 .5 .5 .2 .4 17", "", {"geometry": {"box": [40, 15, 20, 20]}, "meta": {"track": 17}}),
     ("0 .5 .5 .2 .4 .9 12", "", {"geometry": {"box": [40, 15, 20, 20]}, "confidence": 0.9, "meta": {"track": 12}}),
     ("0 .1 .1 .3 .1 .3 .2", "", {"geometry": {"polygon": [[10, 5, 30, 5, 30, 10]]}}),
     ("0 .1 .1 .3 .1 .3 .2 .5 .5 .1 .4", "", {"geometry": {"polygon": [[10, 5, 30, 5, 30, 10, 50, 25, 10, 20]]}}),
-    ("0 .1 .1 .3 .1 .3 .2 .9", "", {"geometry": {"polygon": [[10, 5, 30, 5, 30, 10]]}, "confidence": 0.9}),
     ("0 .1 .1 .3 .1 .3 .2 .9 7", "", {"geometry": {"polygon": [[10, 5, 30, 5, 30, 10]]}, "confidence": 0.9,
                                       "meta": {"track": 7}}),
-    ("0 .1 .1 .3 .1 .3 .2 7", "", {"geometry": {"polygon": [[10, 5, 30, 5, 30, 10]]}, "meta": {"track": 7}}),
     ("0 .5 .5 .2 .4 .4 .4 0 .5 .5 1", "kpt_shape: [2, 3]",
      {"geometry": {"keypoints": [40, 20, 50, 25]}, "meta": {"box": [40, 15, 20, 20], "visibility": [0, 1]}}),
     ("0 .5 .5 .2 .4 .4 .4 2 .5 .5 2", "kpt_shape: [2, 3]",
@@ -948,6 +945,24 @@ def flat(tmp_path: Path, *pictures: str, labels: tuple[str, ...] = ("labels/a.tx
     frames, ledger = read_all(tmp_path, FORMAT)
     assert ledger.kept["boxes"] == sum(len(frame.get("annotations", ())) for frame in frames.values())
     return ledger
+
+
+@pytest.mark.parametrize(("line", "data", "expected", "doubt"), [
+    ("0 .5 .5 .2 .4 17", "", {"geometry": {"box": [40, 15, 20, 20]}, "meta": {"track": 17}}, ("boxes", TRACKED, 2)),
+    ("0 .5 .5 .2 .4 .3", "task: segment", {"geometry": {"box": [40, 15, 20, 20]}, "confidence": 0.3},
+     ("boxes", MAYBE_CUT_BOX, 2)),
+    ("0 .1 .1 .3 .1 .3 .2 .9", "", {"geometry": {"polygon": [[10, 5, 30, 5, 30, 10]]}, "confidence": 0.9},
+     ("polygons", MAYBE_CUT, 2)),
+    ("0 .1 .1 .3 .1 .3 .2 7", "", {"geometry": {"polygon": [[10, 5, 30, 5, 30, 10]]}, "meta": {"track": 7}},
+     ("polygons", MAYBE_CUT, 2)),
+])  # fmt: skip
+def test_lines_that_may_be_cut_or_tracked_are_noticed_once(
+    tmp_path: Path, line: str, data: str, expected: dict[str, Any], doubt: tuple[str, str, int]
+) -> None:
+    found, ledger = run(tmp_path, f"{line}\n{line}\n", f"names: [cat, dog]\n{data}\n")
+    assert found == [{"labels": ["cat"], **expected}] * 2
+    assert told(ledger) == [doubt]
+    assert len(ledger.notes) == 1
 
 
 def test_label_files_of_another_layout_belong_to_the_only_picture_of_their_name(tmp_path: Path) -> None:

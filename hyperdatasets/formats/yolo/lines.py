@@ -21,6 +21,9 @@ POSE_BOX = "boxes of key points that have no width or height"
 BAD_CONFIDENCE = "confidences that do not lie between 0 and 1"
 TRACK = "lines of a class and six numbers, taken as a box with its confidence and track, not as a triangle"
 CONFIDENCE = "boxes followed by a whole number that may be a confidence or a track, taken as a confidence"
+TRACKED = "boxes followed by a whole number above 1, taken as their track"
+MAYBE_CUT_BOX = "boxes with a confidence in a set of polygons, which may be polygons that were cut"
+MAYBE_CUT = "polygons followed by one more number, taken as their confidence or track; half of a point may be missing"
 ORIENTED = (
     "lines of a class and eight numbers, taken as polygons of four points; for rotated boxes, add `task: obb` to the "
     "YAML file"
@@ -171,9 +174,16 @@ def _box(values: Sequence[float], words: Sequence[str], task: Task) -> Line:
     box, (said, lost) = _corner(values[:4]), _said(values[4:], words, task)
     if box[2] <= 0 or box[3] <= 0:
         raise Unfit(DEGENERATE, f"{box[2]:g} x {box[3]:g} of the sides")
-    whole = len(values) > 4 and bool(_WHOLE.fullmatch(words[-1])) and values[-1] <= 1 and not task.tracks
-    doubt = "" if not whole else TRACK if len(values) == 6 else CONFIDENCE
-    return Line(0, {"geometry": {"box": box}, **said}, "boxes", doubt, lost)
+    return Line(0, {"geometry": {"box": box}, **said}, "boxes", _doubt_of_box(values, words, task), lost)
+
+
+def _doubt_of_box(values: Sequence[float], words: Sequence[str], task: Task) -> str:
+    whole = bool(_WHOLE.fullmatch(words[-1]))
+    if len(values) == 5 and whole and values[-1] > 1:
+        return TRACKED
+    if len(values) > 4 and whole and values[-1] <= 1 and not task.tracks:
+        return TRACK if len(values) == 6 else CONFIDENCE
+    return MAYBE_CUT_BOX if len(values) == 5 and task.polygons else ""
 
 
 def _polygon(values: Sequence[float], words: Sequence[str], task: Task) -> Line:
@@ -185,7 +195,7 @@ def _polygon(values: Sequence[float], words: Sequence[str], task: Task) -> Line:
     ring, (said, lost) = _shares(values[:end], kind), _said(values[end:], words, task)
     if end == 8 and task.oriented:
         return Line(0, {"geometry": {"corners": ring}, **said}, "boxes", "", lost)
-    doubt = ORIENTED if end == 8 and not task.polygons else ""
+    doubt = MAYBE_CUT if end == len(values) - 1 else ORIENTED if end == 8 and not task.polygons else ""
     return Line(0, {"geometry": {"polygon": [ring]}, **said}, "polygons", doubt, lost)
 
 
