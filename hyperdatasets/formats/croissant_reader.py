@@ -17,6 +17,7 @@ from hyperdatasets.formats.croissant_document import (
     likely_descriptions,
     load,
 )
+from hyperdatasets.formats.croissant_types import TYPED, Types
 from hyperdatasets.formats.entry import Entry
 from hyperdatasets.formats.file_rows import FileRows
 from hyperdatasets.formats.folder import Folder, Unreadable, name_of, parent, split_of, suffix
@@ -37,13 +38,14 @@ TWO_FILES = "fields of a second file (joins), which are not read"
 SAME_NAME = "fields of a name that another field has; the first was read"
 INLINE = "records inside of the description, which are not read"
 NO_FILES = "records without a field that names files"
+NO_SUCH_COLUMN = "fields of a column that the file does not have"
 NOT_DESCRIBED = "columns that the description does not have, which are not read"
 ABOUT = "what the description says of the data set as a whole"
 WITHOUT_ROW = "files without a record"
 _WEAK = 0.1  # weight of a description that gives no annotations: it is to be told if nothing else fits
 _PIECE = 1 << 20  # bytes
 _MEDIA = frozenset({"ImageObject", "AudioObject", "VideoObject"})
-_TYPED = frozenset({"Integer", "Float", "Boolean", "Number", "Int64", "Float64", "Int32", "Float32"})
+_CSV = frozenset({".csv", ".tsv"})
 _TABLES = (".csv", ".tsv", ".json", *SUFFIXES, *arrow_files.SUFFIXES)
 
 
@@ -187,7 +189,7 @@ class _Records:
     def _of_table(self, path: str, fields: Sequence[Field]) -> Iterator[Entry]:
         names: dict[str, list[str]] = {}
         try:
-            rows = _rows(self._folder, path, fields, self._ledger, names)
+            rows = _rows(self._folder, path, self._ledger, names)
             column = _file_column(fields)
             if column is None:
                 self._ledger.lose("table rows", path, NO_FILES, count=max(sum(1 for _ in rows), 1))
@@ -202,18 +204,23 @@ class _Records:
     ) -> Iterator[Entry]:
         others = [each for each in self._named_once(fields) if each is not column]
         unknown, embedded = dict[str, int](), 0
-        known = {each.column for each in fields}
+        known, absent, row = {each.column for each in fields}, set(fields), None
+        types = Types(texts=suffix(path) in _CSV)
         cell = FileColumn(column.column)
         for row in rows:
+            absent = {each for each in absent if each.column not in row.values}
             for name in row.values.keys() - known:
                 unknown[name] = unknown.get(name, 0) + (row.values[name] is not None)
             if cell.content(row.values) and not self._files.fits(cell.path(row.values), path):
                 embedded += 1
             elif file := self._files.add(Row(row.place, {cell.name: cell.path(row.values)}), cell.name, path):
                 entry = Entry(file, split=split_of(file), place=row.place)
-                values = {each.name: row.values.get(each.column) for each in others}
+                values = {each.name: types.value(each, row.values.get(each.column)) for each in others}
                 describe(entry, Row(row.place, values), self._ledger, names)
                 yield entry
+        for each in sorted(absent if row else (), key=self._place):
+            self._ledger.lose("table cells", self._place(each), NO_SUCH_COLUMN, f"`{each.column[:60]}` in {path}")
+        types.tell(self._place, self._ledger)
         for name, count in sorted(unknown.items()):
             self._ledger.lose("table cells", f"{path}, column `{name[:60]}`", NOT_DESCRIBED, count=max(count, 1))
         if embedded:
@@ -222,19 +229,16 @@ class _Records:
 
 def _file_column(fields: Sequence[Field]) -> Field | None:
     media = next((each for each in fields if each.kinds & _MEDIA), None)
-    named = file_column({each.column: "text" for each in fields if not each.kinds & _TYPED})
+    named = file_column({each.column: "text" for each in fields if not each.kinds & TYPED})
     urls = next((each for each in fields if "URL" in each.kinds), None)
     return media or (next(each for each in fields if each.column == named.name) if named else urls)
 
 
-def _rows(
-    folder: Folder, path: str, fields: Sequence[Field], ledger: Ledger, names: dict[str, list[str]]
-) -> Iterator[Row]:
+def _rows(folder: Folder, path: str, ledger: Ledger, names: dict[str, list[str]]) -> Iterator[Row]:
     """Rows of a table; `names` gets what the numbers of labels mean, where the table says so."""
     ending = suffix(path)
-    if ending in {".csv", ".tsv"}:
-        typed = {each.column for each in fields if each.kinds & _TYPED}
-        yield from csv_rows.rows(folder, path, ledger, is_text=lambda name: name not in typed)
+    if ending in _CSV:
+        yield from csv_rows.rows(folder, path, ledger, is_text=lambda _: True)
     elif ending in SUFFIXES:
         for line in lines(folder, path):
             json_keys.tell(line.twice, line.place, ledger)

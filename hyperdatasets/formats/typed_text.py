@@ -74,3 +74,8 @@ def _is_number(cell: str) -> bool:
 
 def _number(cell: str) -> int | float:
     return int(cell) if _WHOLE.fullmatch(cell) else float(cell)
+
+
+def is_missing(cell: str) -> bool:
+    """Whether a cell says in one of the usual words that there is no value."""
+    return cell in _NOTHING

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hyperdatasets.core.normalise import normalise
-from hyperdatasets.formats import croissant_document, croissant_reader
+from hyperdatasets.formats import croissant_document, croissant_reader, croissant_types
 from hyperdatasets.formats.croissant import FORMAT, WRITTEN
 from hyperdatasets.formats.file_rows import NO_FILE
 from hyperdatasets.formats.folder import Folder
@@ -233,3 +233,42 @@ def test_a_field_whose_name_another_one_has_is_lost(tmp_path: Path) -> None:
     found = read(tmp_path, description(field("file"), field("x"), field("x", "y")))
     assert found.meta("a.png") == {"x": "1"}
     assert found.said("lost") == {croissant_reader.SAME_NAME: ["croissant.json, field `rows/x`"]}
+
+
+def test_a_described_column_that_the_file_does_not_have_is_named(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    text(tmp_path / "table.csv", "file,label\na.png,car\n")
+    found = read(tmp_path, description(field("file"), field("label"), field("age")))
+    assert found.labels("a.png") == ["car"]
+    assert found.said("lost") == {croissant_reader.NO_SUCH_COLUMN: ["croissant.json, field `rows/age`"]}
+
+
+@pytest.mark.parametrize(("kind", "cell", "value", "fits"), [
+    ("sc:Integer", "7", 7, True), ("sc:Integer", "007", "007", False), ("sc:Integer", "x", "x", False),
+    ("sc:Integer", "1.5", "1.5", False), ("sc:Integer", "-0", "-0", False), ("cr:Int64", "9", 9, True),
+    ("sc:Float", "1.50", 1.5, True), ("sc:Float", "2", 2, True), ("sc:Float", "1e400", "1e400", False),
+    ("sc:Float", "0.12345678901234567890", "0.12345678901234567890", False),
+    ("sc:Boolean", "true", True, True), ("sc:Boolean", "False", False, True), ("sc:Boolean", "yes", "yes", False),
+    ("sc:Date", "2020-01-01", "2020-01-01", True), ("sc:Date", "soon", "soon", False), ("sc:Text", "7", "7", True),
+])  # fmt: skip
+def test_a_value_has_the_type_of_its_field_or_is_noticed(
+    tmp_path: Path, kind: str, cell: str, value: Any, *, fits: bool
+) -> None:
+    picture(tmp_path / "a.png")
+    picture(tmp_path / "b.png")
+    text(tmp_path / "table.csv", f"file,x\na.png,{cell}\nb.png,{cell}\n")
+    found = read(tmp_path, description(field("file"), field("x", kind=kind)))
+    assert [repr(found.meta(name)["x"]) for name in ("a.png", "b.png")] == [repr(value)] * 2
+    misfits = [note for note in found.ledger.notes if note.reason == croissant_types.NOT_OF_TYPE]
+    assert [(note.place, note.count) for note in misfits] == ([] if fits else [("croissant.json, field `rows/x`", 2)])
+
+
+def test_values_of_json_keep_their_own_types(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    text(tmp_path / "table.jsonl", json.dumps({"file": "a.png", "n": "7", "b": 1, "f": 2.5}) + "\n")
+    fields = field("file"), field("n", kind="sc:Integer"), field("b", kind="sc:Boolean"), field("f", kind="sc:Float")
+    found = read(tmp_path, description(*fields, url="table.jsonl"))
+    assert found.meta("a.png") == {"n": "7", "b": 1, "f": 2.5}
+    assert found.said("noticed") == {
+        croissant_types.NOT_OF_TYPE: ["croissant.json, field `rows/n`", "croissant.json, field `rows/b`"]
+    }
