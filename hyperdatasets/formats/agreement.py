@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from hyperdatasets.core.errors import InvalidArgument
-from hyperdatasets.formats.ledger import Ledger
+from hyperdatasets.formats.json_text import is_number
+from hyperdatasets.formats.ledger import Ledger, listed
 from hyperdatasets.formats.media import Media
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ OTHER_SIZE = "annotations made for a picture of another size, kept as they are"
 _DECIMALS = 9  # of pixels that were shares
 _ANGLE_DECIMALS = 6
 _SQUARE_PX = 0.01
+MAY_BE_PIXELS = "metadata of moved annotations that may hold coordinates, kept as it is"
+_NO_PIXELS = frozenset({"visibility", "skeleton"})
 UNSIZED = "coordinates as shares of a picture whose size is not known"
 
 
@@ -68,8 +71,25 @@ def placed(entry: Entry, media: Media, rules: Agreement, ledger: Ledger) -> Sequ
     placing = _of_shares(entry, media, rules, ledger) if entry.shares else _of_pixels(entry, media, rules, ledger)
     if placing == _Placing() and not entry.shares:
         return entry.items
-    move = _rounded if entry.shares else _moved
+    if not entry.shares:
+        _tell_lists(entry.items, ledger)
+    move = _rounded if entry.shares else _moved_with_area
     return [_recounted(item._replace(plain=move(item.plain, placing))) for item in entry.items]
+
+
+def _tell_lists(items: Sequence[Item], ledger: Ledger) -> None:
+    """Names lists of numbers in metadata, such as `face_box`: nobody knows whether they are pixels."""
+    for item in items:
+        meta = item.plain.get("meta")
+        lists = [name for name, value in meta.items() if _may_be_pixels(name, value)] if isinstance(meta, dict) else ()
+        if lists:
+            ledger.notice("attributes", item.place, MAY_BE_PIXELS, listed(f"`{name[:40]}`" for name in lists))
+
+
+def _may_be_pixels(name: str, value: Any) -> bool:
+    if name in _SHAPES or name in _NO_PIXELS or not isinstance(value, list) or not value:
+        return False
+    return (len(value) > 1 and all(map(is_number, value))) or any(_may_be_pixels(name, each) for each in value)
 
 
 def from_shares(plain: dict[str, Any], width: int, height: int) -> dict[str, Any]:
@@ -162,6 +182,15 @@ def _moved(plain: dict[str, Any], placing: _Placing) -> dict[str, Any]:
     meta = plain.get("meta")
     if isinstance(meta, dict) and not meta.keys().isdisjoint(_SHAPES):
         moved["meta"] = {name: _shape(name, value, placing) for name, value in meta.items()}
+    return moved
+
+
+def _moved_with_area(plain: dict[str, Any], placing: _Placing) -> dict[str, Any]:
+    """The same, also with the square pixels that COCO states in `area`."""
+    moved = _moved(plain, placing)
+    meta, factor = moved.get("meta"), placing.factor[0] * placing.factor[1]
+    if isinstance(meta, dict) and is_number(meta.get("area")) and factor != 1:
+        moved["meta"] = {**meta, "area": meta["area"] * factor}
     return moved
 
 

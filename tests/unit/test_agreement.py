@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from hyperdatasets.formats.agreement import OTHER_SIZE, PROPORTIONAL, TURNED, UNDECIDED, Agreement, placed
+from hyperdatasets.formats.agreement import (
+    MAY_BE_PIXELS,
+    OTHER_SIZE,
+    PROPORTIONAL,
+    TURNED,
+    UNDECIDED,
+    Agreement,
+    placed,
+)
 from hyperdatasets.formats.entry import Entry, Item
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.media import Media, probe
@@ -146,3 +154,27 @@ def test_a_turned_box_keeps_its_corners(
 def test_bad_numbers_are_left_to_the_check() -> None:
     plain, _ = moved({"box": ["a", None]}, 6, stated=SIZE)
     assert plain["geometry"]["box"] == ["a", None]
+
+
+def test_the_stated_area_is_scaled_with_the_geometry() -> None:
+    rules, geometry = Agreement(scale=True), {"box": [10, 10, 30, 10]}
+    plain, _ = moved(geometry, 1, stated=(200, 120), rules=rules, area=120, box=[10, 10, 30, 10])
+    assert plain["meta"] == {"area": 30.0, "box": [5, 5, 15, 5]}
+    plain, _ = moved(geometry, 6, stated=SIZE, rules=rules, area=120)
+    assert plain["meta"] == {"area": 120}
+    plain, _ = moved(geometry, 1, stated=(200, 120), rules=rules, area="downtown")
+    assert plain["meta"] == {"area": "downtown"}
+
+
+def test_an_attribute_beside_shares_is_no_area_in_pixels() -> None:
+    plain, _ = moved({"box": [0.1, 0.1, 0.2, 0.2]}, 1, shares=True, area=5)
+    assert plain["meta"] == {"area": 5}
+
+
+def test_lists_of_numbers_that_may_be_pixels_are_named_if_the_annotation_moves() -> None:
+    meta: dict[str, Any] = {"face_box": [1, 2, 3, 4], "visibility": [2, 2], "skeleton": [[1, 2]], "one": [1]}
+    plain, reasons = moved({"box": [10, 10, 30, 10]}, 6, stated=SIZE, **meta)
+    assert plain["meta"] == meta
+    assert MAY_BE_PIXELS in reasons
+    _, reasons = moved({"box": [10, 10, 30, 10]}, 1, stated=SIZE, **meta)
+    assert reasons == []
