@@ -25,7 +25,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
 
 from hyperdatasets.core.normalise import normalise
-from hyperdatasets.formats.media import Media, NotShown, UnreadableMedia, probe, probe_file, thumbnail
+from hyperdatasets.formats.media import Media, NotShown, UnreadableMedia, probe, probe_file, sound_ends, thumbnail
 from hyperdatasets.formats.media.preview_pool import PreviewPool
 
 
@@ -354,7 +354,7 @@ def test_damaged_videos_are_refused() -> None:
         looked_at(content[:-40], "x.mp4")
     with pytest.raises(UnreadableMedia, match="cannot be read"):
         looked_at(content[:24] + b"\0\0\0\x08moov", "x.mp4")
-    with pytest.raises(UnreadableMedia, match="cannot be read"):
+    with pytest.raises(UnreadableMedia, match="cut"):
         looked_at(video("avi")[:60], "x.avi")
 
 
@@ -445,7 +445,8 @@ def test_point_clouds() -> None:
     media = looked_at(pcd + b"DATA binary\n" + bytes(24), "x")
     assert media.content_type == "application/x-pcd"
     assert media.extra == {"points": 2, "fields": ["x", "y", "z"], "encoding": "binary"}
-    ply = b"ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nproperty float y\nelement face 7\nend_header\n1"
+    ply = b"ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nproperty float y\nelement face 7\n"
+    ply += b"property list uchar int vertex_index\nend_header\n1 2\n" + b"3 0 0 0\n" * 7
     media = looked_at(ply, "x")
     assert media.content_type == "application/x-ply"
     assert media.extra == {"points": 1, "fields": ["x", "y"], "encoding": "ascii", "faces": 7}
@@ -571,6 +572,62 @@ def test_a_cut_volume_is_refused() -> None:
     assert not content.startswith(b"\x1f\x8b")
     with pytest.raises(UnreadableMedia, match="the volume is cut"):
         looked_at(content[:-1], "x.nii")
+
+
+@pytest.mark.parametrize(("kind", "codec", "name"), [
+    ("flac", "flac", "a.flac"), ("aiff", "pcm_s16be", "a.aiff"), ("ogg", "libopus", "a.opus"), ("ipod", "aac", "a.m4a"),
+    ("avi", "mpeg4", "v.avi"), ("matroska", "mpeg4", "v.mkv"), ("webm", "libvpx", "v.webm"), ("mp4", "mpeg4", "v.mp4"),
+])  # fmt: skip
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_a_cut_recording_or_video_is_refused(kind: str, codec: str, name: str, share: float) -> None:
+    content = (video if name.startswith("v") else sound)(kind, codec)
+    assert looked_at(content, name).notes == ()
+    with pytest.raises(UnreadableMedia, match="cut"):
+        looked_at(content[: int(len(content) * share)], name)
+
+
+@pytest.mark.parametrize(("kind", "codec", "name"), [("adts", "aac", "a.aac"), ("mp3", "libmp3lame", "a.mp3")])
+def test_a_recording_that_may_be_cut_is_noticed(kind: str, codec: str, name: str) -> None:
+    content = sound(kind, codec)
+    assert looked_at(content, name).notes == ()
+    assert looked_at(content[: len(content) * 2 // 3], name).notes == (sound_ends.MAY_BE_CUT,)
+
+
+@pytest.mark.parametrize("missing", [1, 2, 40])
+def test_a_flac_file_without_its_last_bytes_is_noticed(missing: int) -> None:
+    content = sound("flac", "flac")
+    assert looked_at(content + b"TAG" + bytes(125), "a.flac").notes == ()
+    assert looked_at(content[:-missing], "a.flac").notes == (sound_ends.MAY_BE_CUT,)
+
+
+PLY_HEAD = """ply
+format {} 1.0
+element vertex 3
+property float x
+property double y
+element face 2
+property list uchar int vertex_index
+end_header
+"""
+PCD_HEAD = "# .PCD v0.7\nFIELDS x n\nSIZE 4 2\nTYPE F U\nCOUNT 1 3\nWIDTH 3\nHEIGHT 1\nPOINTS 3\nDATA {}\n"
+
+
+@pytest.mark.parametrize(("name", "head", "body"), [
+    ("a.ply", PLY_HEAD.format("binary_little_endian"), bytes(36) + (b"\3" + bytes(12)) + (b"\4" + bytes(16))),
+    ("a.ply", PLY_HEAD.format("binary_big_endian").replace("\n", "\r\n"), bytes(36) + (b"\3" + bytes(12)) * 2),
+    ("a.ply", PLY_HEAD.format("ascii").replace("face 2", "face 0"), b"1 2\n3 4\n5 6"),
+    ("a.pcd", PCD_HEAD.format("binary"), bytes(30)),
+    ("a.pcd", PCD_HEAD.format("binary_compressed"), struct.pack("<II", 9, 30) + bytes(9)),
+    ("a.pcd", PCD_HEAD.format("ascii"), b"1 2 3 4\n" * 2 + b"1 2 3 4"),
+])  # fmt: skip
+def test_a_cut_point_cloud_is_refused(name: str, head: str, body: bytes) -> None:
+    content = head.encode() + body
+    assert looked_at(content, name).extra["points"] == 3
+    assert looked_at(content + b"\n", name).extra["points"] == 3
+    with pytest.raises(UnreadableMedia, match="cut"):
+        looked_at(content[:-2], name)
+    with pytest.raises(UnreadableMedia, match="cut"):
+        looked_at(content[: -len(body) // 2], name)
 
 
 def test_a_dicom_file_that_begins_like_a_tiff_is_dicom_unless_it_is_named_tiff() -> None:

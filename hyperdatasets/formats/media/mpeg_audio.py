@@ -44,6 +44,22 @@ def adts_facts(file: BinaryIO) -> tuple[int, int, int]:
     return sum(1024 * blocks for blocks in _adts_blocks(file)), rate, channels
 
 
+def adts_end(file: BinaryIO) -> int:
+    """Return where the last ADTS frame ends, which may be behind the end of the file."""
+    at = 0
+    while True:
+        file.seek(at)
+        header = file.read(7)
+        if not (length := _adts_length(header)):
+            return at + 7 if header[:1] == b"\xff" and len(header) < 7 else at
+        at += length
+
+
+def id3_size(head: bytes) -> int:
+    """Return how many bytes follow the ten of the header of an ID3v2 tag."""
+    return head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
+
+
 def _adts_blocks(file: BinaryIO) -> Iterator[int]:
     at = 0
     while True:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from hyperdatasets.formats.media import boxes
+from hyperdatasets.formats.media import boxes, video_ends
 from hyperdatasets.formats.media.model import Media, UnreadableMedia, check_pixels
 
 if TYPE_CHECKING:
@@ -39,8 +40,9 @@ def video(file: BinaryIO, size_bytes: int, content_type: str) -> Media:
         UnreadableMedia: it is cut or damaged.
     """
     in_boxes = demuxer(content_type) == "mov"
-    if in_boxes and boxes.is_cut(file, size_bytes):
+    if video_ends.is_cut(file, size_bytes, demuxer(content_type)):
         raise UnreadableMedia("the video is cut: it is shorter than it says")
+    notes = video_ends.notes(file, size_bytes, demuxer(content_type))
     try:
         import av  # noqa: PLC0415  # an extra: loaded when it is asked for
     except ImportError:
@@ -49,7 +51,7 @@ def video(file: BinaryIO, size_bytes: int, content_type: str) -> Media:
     file.seek(0)
     try:
         with av.open(file, "r", format=demuxer(content_type), metadata_errors="ignore") as container:
-            return _described(container, size_bytes, content_type, turned=turned)
+            return replace(_described(container, size_bytes, content_type, turned=turned), notes=notes)
     except (av.FFmpegError, ValueError, OSError, RuntimeError, AttributeError) as error:  # a stream without a decoder
         raise UnreadableMedia(f"the video cannot be read: {error}") from None
 
