@@ -22,7 +22,15 @@ import pillow_heif
 import pytest
 from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    CTImageStorage,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+)
 
 from hyperdatasets.core.normalise import normalise
 from hyperdatasets.formats.media import Media, NotShown, UnreadableMedia, probe, probe_file, sound_ends, thumbnail
@@ -637,6 +645,21 @@ def test_a_dicom_file_that_begins_like_a_tiff_is_dicom_unless_it_is_named_tiff()
         both = bytearray(encoded(image, "TIFF", description="x" * 400))
     both[128:132] = b"DICM"
     assert looked_at(bytes(both), "x.tif").content_type == "image/tiff"
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian])
+@pytest.mark.parametrize("missing", [1, 7, 300, 2_399, 2_405])
+def test_a_cut_dicom_file_says_so(syntax: str, missing: int) -> None:
+    content = dicom(syntax=syntax)
+    assert looked_at(content, "x").notes == ()
+    assert "fewer bytes than its pixels need" in looked_at(content[:-missing], "x").notes[0]
+
+
+@pytest.mark.parametrize("missing", [1, 8, 9, 200])
+def test_a_dicom_file_with_compressed_pixels_that_is_cut_says_so(missing: int) -> None:
+    content = dicom(syntax=JPEGBaseline8Bit, PixelData=encapsulate([bytes(100), bytes(200)]), NumberOfFrames=2)
+    assert looked_at(content, "x").notes == ()
+    assert "fewer bytes than its pixels need" in looked_at(content[:-missing], "x").notes[0]
 
 
 def test_a_dicom_file_without_its_pixels_says_so() -> None:

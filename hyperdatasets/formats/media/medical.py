@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import struct
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hyperdatasets.formats.media import gzipped
@@ -31,6 +32,8 @@ _TAGS = [
     "PhotometricInterpretation",
 ]
 _UNCOMPRESSED = {"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"}  # transfer syntaxes
+_BIG_ENDIAN = "1.2.840.10008.1.2.2"
+_UNDEFINED, _END_OF_ITEMS, _MAX_ITEMS = 0xFFFFFFFF, 0xE0DD, 1_000_000
 _SHORT = "it has fewer bytes than its pixels need: it is cut, or they are not in it"
 
 
@@ -55,14 +58,14 @@ def dicom(file: BinaryIO, size_bytes: int) -> Media:
     try:
         with Quiet():
             header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_TAGS))
-            return _dicom_media(header, size_bytes)
+            return _dicom_media(header, size_bytes, is_short=_is_short(file, header, size_bytes))
     except (UnreadableMedia, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001  # pydicom reports damage by errors of every kind
         raise UnreadableMedia(f"the DICOM file cannot be read: {error}") from None
 
 
-def _dicom_media(header: Dataset, size_bytes: int) -> Media:
+def _dicom_media(header: Dataset, size_bytes: int, *, is_short: bool) -> Media:
     rows, columns = int(header.get("Rows") or 0), int(header.get("Columns") or 0)
     facts: dict[str, Any] = {"modality": str(header.get("Modality") or "") or None}
     if not (rows and columns):  # a report or a plan has no pixels
@@ -70,14 +73,46 @@ def _dicom_media(header: Dataset, size_bytes: int) -> Media:
     check_pixels(columns, rows)
     facts |= {"rows": rows, "columns": columns, "slices": int(header.get("NumberOfFrames") or 1)}
     facts["spacing"] = _dicom_spacing(header)
-    notes = (_SHORT,) if _needed(header) > size_bytes else ()
+    notes = (_SHORT,) if is_short else ()
     return Media("application/dicom", size_bytes, columns, rows, site_only=_known(facts), notes=notes)
+
+
+def _is_short(file: BinaryIO, header: Dataset, size_bytes: int) -> bool:
+    """Whether the pixels end behind the file, which stands where their element begins."""
+    at = file.tell()
+    file.seek(at)
+    head = file.read(12)
+    if len(head) < 12:
+        return _needed(header) > max(0, size_bytes - at - 8)
+    order = ">" if _syntax(header) == _BIG_ENDIAN else "<"
+    length: int = struct.unpack_from(f"{order}I", head, 8 if head[4:6].isalpha() else 4)[0]
+    start = at + (12 if head[4:6].isalpha() else 8)
+    if length == _UNDEFINED:
+        return _items_end(file, start, size_bytes) > size_bytes
+    return start + max(length, _needed(header)) > size_bytes
+
+
+def _items_end(file: BinaryIO, at: int, size_bytes: int) -> int:
+    """Return where the items of compressed pixels end; behind the file if the mark of their end is missing."""
+    for _ in range(_MAX_ITEMS):
+        file.seek(at)
+        head = file.read(8)
+        if len(head) < 8:
+            return size_bytes + 1
+        element, length = struct.unpack_from("<2xHI", head)
+        if element == _END_OF_ITEMS:
+            return at + 8
+        at += 8 + length
+    return at
+
+
+def _syntax(header: Dataset) -> str:
+    return str(getattr(getattr(header, "file_meta", None), "TransferSyntaxUID", ""))
 
 
 def _needed(header: Dataset) -> int:
     """Return the bytes of the pixels; 0 where they are compressed."""
-    syntax = getattr(getattr(header, "file_meta", None), "TransferSyntaxUID", "")
-    if syntax not in _UNCOMPRESSED or "422" in str(header.get("PhotometricInterpretation") or ""):
+    if _syntax(header) not in _UNCOMPRESSED or "422" in str(header.get("PhotometricInterpretation") or ""):
         return 0
     sizes = (header.get(name) or 1 for name in ("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel"))
     return math.prod(map(int, sizes)) * int(header.get("BitsAllocated") or 1) // 8
