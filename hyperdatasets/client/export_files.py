@@ -8,8 +8,8 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, cast
-from urllib.parse import unquote
+from typing import Any, BinaryIO, cast
+from urllib.parse import quote, unquote
 
 from hyperdatasets.client.storage import local_path
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument
@@ -210,30 +210,36 @@ class Names:
 class Media:
     """Pictures that are put beside their annotations."""
 
-    def __init__(self, how: str, output: StreamOutput | FolderOutput, fetch: Fetch, ledger: Ledger) -> None:
+    def __init__(
+        self, how: str, output: StreamOutput | FolderOutput, fetch: Fetch, ledger: Ledger, *, whole: bool = False
+    ) -> None:
+        """`whole`: of a part of a text the whole file comes along, since the record names the part."""
+        self._whole = whole
         self._how, self._output, self._fetch, self._ledger = how, output, fetch, ledger
 
-    def put(self, frame: Frame, names: Mapping[str, str]) -> None:
-        """Puts the files of a frame and its masks under their names; each once.
+    def put(self, frame: Frame, names: Mapping[str, str]) -> dict[str, str]:
+        """Puts the files of a frame and its masks under their names, each once; returns the names that are there.
 
         A file that cannot be had is a loss in the ledger, and the frame is written all the same.
         """
         if not self._how or not isinstance(self._output, FolderOutput):
-            return
-        for source in frame["sources"]:
-            self._put(frame, source["uri"], names[source["id"]])
-            for mask in source.get("masks", ()):
-                self._put(frame, mask["uri"], names[f"{source['id']}/{mask['id']}"])
+            return {}
+        uris = {source["id"]: source["uri"] for source in frame["sources"]} | {
+            f"{source['id']}/{mask['id']}": mask["uri"]
+            for source in frame["sources"]
+            for mask in source.get("masks", ())
+        }
+        return {key: names[key] for key, uri in uris.items() if self._put(frame, uri, names[key])}
 
-    def _put(self, frame: Frame, uri: str, name: str) -> None:
+    def _put(self, frame: Frame, uri: str, name: str) -> bool:
         target = cast("FolderOutput", self._output).folder / name
         try:
             if target.exists() or target.is_symlink():
-                return  # of a frame that came before
+                return True  # of a frame that came before
             part = part_of(uri)
             local = self._local(frame, part.file if part else uri)
             target.parent.mkdir(parents=True, exist_ok=True)
-            if part:
+            if part and not self._whole:
                 target.write_bytes(exact_text(local.read_bytes())[part.start : part.end].encode())
             elif self._how == "link":
                 target.symlink_to(os.path.abspath(local.resolve(strict=True)))  # noqa: PTH100
@@ -242,10 +248,37 @@ class Media:
         except (OSError, HyperdatasetsError, ValueError) as error:  # ValueError: no path at all, or no text
             reason = getattr(error, "message", None) or getattr(error, "strerror", None) or str(error)
             self._ledger.lose("frames", frame["id"], "pictures that did not come along", f"{name}: {reason}")
+            return False
+        return True
 
     def _local(self, frame: Frame, uri: str) -> Path:
         """Raises HyperdatasetsError: the file cannot be had."""
         return Path(local_path(uri) if uri_parts(uri).scheme == "file" else self._fetch(frame.get("site", ""), uri))
+
+
+def with_names(frame: Frame, names: Mapping[str, str], *, above: str = "") -> Frame:
+    """The frame with relative URIs for the files that are in the export; the others keep theirs.
+
+    Args:
+        names: source id, or `source id/mask id` -> path in the export.
+        above: what leads from the folder of the record to the export: `../`.
+    """
+    if not names:
+        return frame
+    sources = [_renamed(source, source["id"], names, above) for source in frame["sources"]]
+    for source in sources:
+        if "masks" in source:
+            source["masks"] = [
+                _renamed(mask, f"{source['id']}/{mask['id']}", names, above) for mask in source["masks"]
+            ]  # fmt: skip
+    return cast("Frame", {**frame, "sources": sources})
+
+
+def _renamed(file: Any, key: str, names: Mapping[str, str], above: str) -> dict[str, Any]:
+    if key not in names:
+        return dict(file)
+    _, hash_sign, fragment = file["uri"].partition("#")
+    return {**file, "uri": f"{above}{quote(names[key])}{hash_sign}{fragment}"}
 
 
 def _name_of_part(name: str, part: TextPart) -> str:

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 from pyroaring import BitMap
 
-from hyperdatasets.client.export_files import MEDIA, Media, Names, PerSplit, opened
+from hyperdatasets.client.export_files import MEDIA, Media, Names, PerSplit, opened, with_names
 from hyperdatasets.client.frames import local_copy
 from hyperdatasets.client.ledgers import told
 from hyperdatasets.client.long_reads import ViewRest, long_read
@@ -103,15 +103,17 @@ def export(
     in_folder = not form.single or bool(how.media) or bool(how.split_by)
     with opened(to, folder=in_folder) as output:
         reading = _Reading(client, subject, Ledger(how.format, writes=True), progress)
-        names = Names(form, how.uri_prefix, in_folder=in_folder, with_media=bool(how.media), ledger=reading.ledger)
-        media = Media(how.media, output, local_copy, reading.ledger)
+        cuts = bool(how.media) and not form.whole  # parts of texts become files of their own
+        names = Names(form, how.uri_prefix, in_folder=in_folder, with_media=cuts, ledger=reading.ledger)
+        media = Media(how.media, output, local_copy, reading.ledger, whole=form.whole)
         start = form.start if form.divides or not how.split_by else partial(PerSplit, form)
         writer: Writer = start(output, reading.subject(), reading.ledger)
         parts = _Parts(how, form, reading.ledger)
         for key, frame in reading.frames():
             named = names.of(frame)
-            media.put(frame, named)
-            writer.add(Placed(frame, named, parts.of(frame), key, names.starts(frame)))
+            there = media.put(frame, named)
+            written = with_names(frame, there, above="../" if how.split_by else "") if form.whole else frame
+            writer.add(Placed(written, named, parts.of(frame), key, names.starts(frame)))
         writer.finish()
     told(reading.ledger, stacklevel=4)
     return reading.ledger

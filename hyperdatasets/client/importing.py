@@ -185,7 +185,7 @@ def _frames(run: _Run, read: Bar) -> Iterator[dict[str, Any]]:
 
 
 def _whole(run: _Run, entry: Entry) -> dict[str, Any] | None:
-    made = run.intake.whole_frame(entry)
+    made = run.intake.whole_frame(entry, run.met.uri_of)
     if made is not None:
         run.counted.add(made.kept)
     return made and made.frame

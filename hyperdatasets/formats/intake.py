@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import unquote
 
 from hyperdatasets.core import registering
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument
@@ -16,7 +19,7 @@ from hyperdatasets.formats.agreement import Agreement
 from hyperdatasets.formats.counting import held_of, kept_of
 from hyperdatasets.formats.detection import Found, detect
 from hyperdatasets.formats.entry import Entry, Made, to_frame
-from hyperdatasets.formats.folder import Folder, suffix
+from hyperdatasets.formats.folder import Folder, parent, suffix
 from hyperdatasets.formats.ledger import Kind, Ledger
 from hyperdatasets.formats.media import Media
 from hyperdatasets.formats.reading import Reading
@@ -37,6 +40,8 @@ NONE_CAME = (
 )
 METADATA_STAYS = "stored metadata that the files do not have was kept; delete it from the draft if that is meant"
 DISAPPEARED = "frames whose files have disappeared; --prune removes them from the draft"
+NAMELESS = "relative URIs that name no file of the folder, kept as they are"
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|/")
 PACKED = "archives and compressed files, not unpacked"
 COMPRESSED = "compressed annotation files, not read; unpack them"
 BROKEN = "links that lead nowhere"
@@ -125,16 +130,44 @@ class Intake:
             self._unknown[suffix(entry.path)] += 1
         return to_frame(entry, media, uri_of=uri_of, ledger=self.ledger, agreement_rules=self.options.agreement)
 
-    def whole_frame(self, entry: Entry) -> Made | None:
-        """The frame of a format that holds whole frames; None if it is not valid, with all that it had."""
+    def whole_frame(self, entry: Entry, uri_of: Callable[[str], str] = str) -> Made | None:
+        """The frame of a format that holds whole frames; None if it is not valid, with all that it had.
+
+        Args:
+            uri_of: path of a file of the folder, which a relative URI names, -> its URI.
+        """
         try:
-            frame, warnings = normalise(entry.frame or {})
+            frame, warnings = normalise(self._located(entry, uri_of))
         except HyperdatasetsError as error:
             self._lose(entry, entry.where, INVALID, error.message)
             return None
         for warning in warnings:
             self.ledger.notice("frames", entry.where, "frames that look wrong", warning)
         return Made(dict(frame), kept_of(frame))
+
+    def _located(self, entry: Entry, uri_of: Callable[[str], str]) -> dict[str, Any]:
+        """The plain frame with whole URIs for the files of the folder that it names."""
+        plain = dict(entry.frame or {})
+        if isinstance(plain.get("sources"), list):
+            plain["sources"] = [self._file(each, entry, uri_of) for each in plain["sources"]]
+        return plain
+
+    def _file(self, file: Any, entry: Entry, uri_of: Callable[[str], str]) -> Any:
+        """A source or a mask, unchecked."""
+        if not isinstance(file, dict):
+            return file
+        if isinstance(file.get("masks"), list):
+            file = file | {"masks": [self._file(each, entry, uri_of) for each in file["masks"]]}
+        uri = file.get("uri")
+        if not isinstance(uri, str) or not uri or _ABSOLUTE.match(uri):
+            return file
+        name, hash_sign, fragment = uri.partition("#")
+        path = posixpath.normpath(posixpath.join(parent(entry.path), unquote(name)))
+        if path not in self.reading.folder.there:
+            self.ledger.notice("frames", entry.where, NAMELESS, uri[:200])
+            return file
+        self.reading.used.add(path)
+        return file | {"uri": f"{uri_of(path)}{hash_sign}{fragment}"}
 
     def leave_out(self, entry: Entry, reason: str, detail: str = "") -> None:
         """A file becomes no frame: all that was read of it is lost, less what is in the ledger already."""

@@ -131,5 +131,12 @@ def _start(output: Output, _subject: Subject, ledger: Ledger) -> Writer:
 
 FORMAT = Format("jsonl", "frames in JSON lines", _recognise, _read)
 WRITTEN = WrittenFormat(
-    "jsonl", "frames in JSON lines", pictures="", single=True, start=_start, holds_rois_apart=True, divides=False
+    "jsonl",
+    "frames in JSON lines",
+    pictures="",
+    single=True,
+    start=_start,
+    holds_rois_apart=True,
+    divides=False,
+    whole=True,
 )

@@ -232,4 +232,5 @@ WRITTEN = WrittenFormat(
     start=_start,
     holds_rois_apart=True,
     divides=False,
+    whole=True,
 )

@@ -88,6 +88,7 @@ class WrittenFormat:
         single: it is one file, which may be a stream; else it needs a folder.
         start: begins an export.
         file_for_each_split: a split is a file of its own, so frames are only divided where that is asked for.
+        whole: its records are whole frames, whose URIs name the files that come along.
         divides: its writer divides frames by their split, in files or by a field of each.
         holds_rois_apart: frames may come several times, each time with one of their ROIs.
     """
@@ -100,6 +101,7 @@ class WrittenFormat:
     file_for_each_split: bool = False
     holds_rois_apart: bool = False
     divides: bool = True
+    whole: bool = False
 
 
 def classes(labels: Mapping[str, int]) -> list[str]:

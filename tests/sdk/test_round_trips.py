@@ -222,6 +222,30 @@ def test_an_export_with_its_pictures_is_imported_alone(tmp_path: Path, form: str
     assert objects(after) == objects(before)
 
 
+@pytest.mark.parametrize("split_by", ["", "meta.part"])
+@pytest.mark.parametrize("form", ["jsonl", "parquet", "croissant"])
+def test_records_name_the_files_that_come_along(tmp_path: Path, form: str, split_by: str) -> None:
+    before = published(boxed(_files(tmp_path / "here"), part=PARTS))
+    exported(before, out := tmp_path / "out", form, media="copy", split_by=split_by)
+    shutil.move(out, moved := tmp_path / "moved")
+    shutil.rmtree(tmp_path / "here")
+    after, read = brought(moved)
+    assert [str(note) for note in read.notes if note.weight != "skipped"] == []
+    uris: list[str] = [frame.to_plain()["sources"][0]["uri"] for frame in after.frames()]  # type: ignore[index]
+    assert sorted(uris) == [f"file://{quote(str(moved))}/{name}.png" for name in "abcde"]
+    assert objects(after) == objects(before)
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet", "croissant"])
+def test_records_with_their_files_come_back_exactly_below_the_same_prefix(tmp_path: Path, form: str) -> None:
+    here = _files(tmp_path / "here é#")
+    before = published(boxed(here))
+    prefix = f"file://{quote(str(here))}"
+    exported(before, tmp_path / "out", form, media="link", uri_prefix=prefix)
+    after, _ = brought(tmp_path / "out", uri_prefix=prefix)
+    assert after.digest == before.digest
+
+
 def _files(folder: Path) -> Path:
     for name in "abcde":
         picture(folder / f"{name}.png")
@@ -461,6 +485,19 @@ def test_parts_of_a_text_without_files_are_spans_of_the_whole_file(tmp_path: Pat
     assert sorted(whole[each["start"] : each["end"]] for each in values) == ["Ada", "Dvořák"]
     again, _ = brought(tmp_path / "in", format="labelstudio")
     assert (again.frame_count, spans(again, tmp_path / "in")) == (1, ["Ada", "Dvořák"])
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet", "croissant"])
+def test_parts_of_a_text_stay_parts_of_the_file_that_comes_along(tmp_path: Path, form: str) -> None:
+    (tmp_path / "a.txt").write_text("one two")
+    uri = (tmp_path / "a.txt").as_uri()
+    before = published([{"sources": [{"uri": f"{uri}#char={part}"}]} for part in ("0,3", "4,7")])
+    exported(before, tmp_path / "out", form, media="copy")
+    after, _ = brought(tmp_path / "out")
+    uris: list[str] = [frame.to_plain()["sources"][0]["uri"] for frame in after.frames()]  # type: ignore[index]
+    moved = (tmp_path / "out" / "a.txt").as_uri()
+    assert sorted(uris) == [f"{moved}#char=0,3", f"{moved}#char=4,7"]
+    assert (tmp_path / "out" / "a.txt").read_text() == "one two"
 
 
 def test_a_part_of_a_text_that_cannot_be_read_does_not_come_along(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +15,7 @@ from hyperdatasets.core.normalise import normalise
 from hyperdatasets.formats import jsonl
 from hyperdatasets.formats.counting import kept_of
 from hyperdatasets.formats.folder import Folder
+from hyperdatasets.formats.intake import NAMELESS, Intake, Options
 from hyperdatasets.formats.jsonl import FORMAT, WRITTEN
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.reading import Reading
@@ -137,3 +139,19 @@ def test_lines_of_large_files_are_estimated(tmp_path: Path) -> None:
     evidence = FORMAT.recognise(Folder(tmp_path))
     assert evidence is not None
     assert abs(evidence.annotated - 120_000) < 1_000
+
+
+def test_a_relative_uri_names_a_file_of_the_folder_or_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "part").mkdir()
+    (tmp_path / "a b.png").write_bytes(b"x")
+    uris = ["../a%20b.png#xywh=1", "../../etc/passwd", "gone.png", "s3://x/a.png", "/a.png"]
+    lines = [json.dumps({"sources": [{"uri": uri, "masks": [{"uri": uri}]}]}) for uri in uris]
+    (tmp_path / "part" / "frames.jsonl").write_text("\n".join(lines))
+    intake = Intake(Folder(tmp_path), Options("jsonl"))
+    made = [intake.whole_frame(entry, lambda path: f"file:///{quote(path)}") for entry in intake.entries()]
+    sources = [each.frame["sources"][0] for each in made if each]
+    assert [each["uri"] for each in sources] == ["file:///a%20b.png#xywh=1", *uris[1:]]
+    assert [each["masks"][0]["uri"] for each in sources] == [each["uri"] for each in sources]
+    assert [(note.reason, note.detail) for note in intake.finish().notes] == [
+        (NAMELESS, uri) for uri in uris[1:3] for _ in range(2)
+    ]
