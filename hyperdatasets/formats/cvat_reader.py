@@ -35,8 +35,10 @@ SIZE = "width and height that are no whole numbers"
 
 def recognise(folder: Folder) -> Evidence | None:
     """XML files with the root `<annotations>`, which VOC does not have."""
-    candidates = [path for path in folder.with_suffix(".xml") if not _is_of_a_picture(folder, path)]
-    used = beginning_with(folder, candidates, _ROOT)
+    paths = folder.with_suffix(".xml")
+    named = [path for path in paths if _is_of_a_picture(folder, path)]  # most are VOC
+    others = sorted(set(paths).difference(named))
+    used = [*beginning_with(folder, others, _ROOT), *beginning_with(folder, named, _ROOT)]
     if not used:
         return None
     looked_at = few(folder, used)

@@ -404,3 +404,15 @@ def test_labels_that_are_no_list_of_texts_do_not_stop_a_choice_of_classes(tmp_pa
     frame = {"sources": [{"uri": "file:///a"}], "annotations": [{"labels": labels}]}
     write(tmp_path / "frames.jsonl", json.dumps(frame))
     assert not list(Intake(Folder(tmp_path), Options("jsonl", frozenset({"cat"}))).entries())
+
+
+def test_a_cvat_file_may_have_the_name_of_a_picture(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        Image.new("RGB", (10, 10)).save(tmp_path / f"{name}.png")
+        box = '<box label="car" xtl="1" ytl="1" xbr="4" ybr="3"/>'
+        (tmp_path / f"{name}.xml").write_text(
+            f'<annotations><image id="0" name="{name}.png" width="10" height="10">{box}</image></annotations>'
+        )
+    intake = Intake(Folder(tmp_path), Options())
+    assert [len(entry.items) for entry in intake.entries()] == [1, 1]
+    assert (intake.ledger.format, intake.finish().notes) == ("cvat", [])
