@@ -44,7 +44,8 @@ def _read(reading: Reading) -> Iterator[Entry]:
     tables = set(naming_media(folder)) - used
     for path in sorted(tables):
         ledger.lose("annotation files", path, TABLE)
-    data = [path for path in folder.files if path not in likely and path not in tables]
+    apart = likely | tables | folder.packed_annotations
+    data = [path for path in folder.files if path not in apart]
     reading.expected = len(data)
     for path in data:
         yield _entry(folder, path, sidecars.get(path, ""), ledger)

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from hyperdatasets.core.errors import NotFound
-from hyperdatasets.formats.suffixes import ANNOTATIONS, DOCUMENTS, MEDIA, NO_DATA, PICTURES, TABLES
+from hyperdatasets.formats.suffixes import ANNOTATIONS, ARCHIVES, DOCUMENTS, MEDIA, NO_DATA, PICTURES, TABLES
 
 Opener = Callable[[str], BinaryIO]
 """Opens the file at a relative path for reading; raises OSError."""
@@ -219,6 +219,12 @@ class Folder:
         for path in self.media:
             found.setdefault(stem(path), []).append(path)
         return found
+
+    @cached_property
+    def packed_annotations(self) -> frozenset[str]:
+        """Compressed files that hold annotations by their names, or beside media a table: `instances.json.gz`."""
+        inner = ANNOTATIONS | TABLES if self.media else ANNOTATIONS
+        return frozenset(path for path in self.with_suffix(*ARCHIVES) if suffix(path[: -len(suffix(path))]) in inner)
 
     def with_suffix(self, *suffixes: str) -> list[str]:
         return sorted(path for each in suffixes for path in self.by_suffix.get(each, ()))

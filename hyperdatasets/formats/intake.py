@@ -23,7 +23,7 @@ from hyperdatasets.formats.folder import Folder, parent, suffix
 from hyperdatasets.formats.ledger import Kind, Ledger
 from hyperdatasets.formats.media import Media
 from hyperdatasets.formats.reading import Reading
-from hyperdatasets.formats.suffixes import ANNOTATIONS, ARCHIVES, MEDIA, TABLES
+from hyperdatasets.formats.suffixes import ANNOTATIONS, ARCHIVES, MEDIA
 
 NOT_ASKED_FOR = "annotations of classes that --classes does not list"
 WITHOUT_CLASSES = "frames without any of the classes that --classes lists"
@@ -286,7 +286,7 @@ def _tell_of_folder(folder: Folder, ledger: Ledger) -> None:
     for path in folder.outward:
         ledger.notice(_kind_by_name(path), path, OUTWARD)
     for path in folder.with_suffix(*ARCHIVES):
-        if suffix(path[: -len(suffix(path))]) in ANNOTATIONS | TABLES:
+        if path in folder.packed_annotations:
             ledger.lose("annotation files", path, COMPRESSED)
         else:
             ledger.notice("other files", path, PACKED)

@@ -11,6 +11,7 @@ import pytest
 from hyperdatasets.formats import files
 from hyperdatasets.formats.files import FORMAT
 from hyperdatasets.formats.folder import Folder
+from hyperdatasets.formats.intake import Intake, Options
 from tests.reference.format_runs import Run, picture, read_all, text
 
 
@@ -131,3 +132,19 @@ def test_the_sidecar_with_the_whole_name_wins_and_the_other_one_is_named(tmp_pat
 def test_encodings(tmp_path: Path, line_end: str, encoding: str) -> None:
     found = beside(tmp_path, f'{{{line_end}"labels": ["ä"]}}'.encode(encoding))
     assert found.labels("scan.png") == ["ä"]
+
+
+@pytest.mark.parametrize("name", ["x.json.gz", "x.csv.bz2", "x.XML.xz"])
+def test_a_compressed_annotation_file_is_lost_and_no_frame(tmp_path: Path, name: str) -> None:
+    for path in ("a.png", name, "more.zip"):
+        (tmp_path / path).write_bytes(b"x")
+    intake = Intake(Folder(tmp_path), Options())
+    assert [entry.path for entry in intake.entries()] == ["a.png", "more.zip"]
+    assert intake.finish().lost == {"annotation files": 1}
+
+
+def test_compressed_tables_without_media_may_be_data(tmp_path: Path) -> None:
+    (tmp_path / "run.csv.gz").write_bytes(b"x")
+    intake = Intake(Folder(tmp_path), Options())
+    assert [entry.path for entry in intake.entries()] == ["run.csv.gz"]
+    assert intake.finish().lost == {}
