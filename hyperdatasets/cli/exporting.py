@@ -38,10 +38,12 @@ def run_export(
 
     Args:
         write: `export` of a view or a version; called with the target and the options of `How`.
+        output: `-` is the standard output, as None is.
 
     Raises:
         InvalidArgument: `--json` without `--output`, or a report in the place of the export.
     """
+    output = None if output == Path("-") else output
     if output is None and as_json:
         raise InvalidArgument("--json tells what was written: give --output too")
     check_report(report, output=output)

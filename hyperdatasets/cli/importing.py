@@ -20,9 +20,9 @@ from hyperdatasets.cli.ledgers import (
     Strict,
     check_report,
     finish,
-    listed,
 )
 from hyperdatasets.cli.output import Json
+from hyperdatasets.client import asked
 from hyperdatasets.client.importing import import_frames
 from hyperdatasets.client.ledgers import untold
 
@@ -49,7 +49,7 @@ def import_command(
     with untold():
         ledger = import_frames(
             path, dataset_name=name, dataset_project=project, format=format_name, uri_prefix=uri_prefix,
-            classes=listed(classes), limit=limit,
+            classes=asked.labels_in(classes), limit=limit,
             replace_annotations=replace_annotations, prune=prune, dry_run=dry_run,
             scale_annotations=scale_annotations, boxes_as=boxes_as, progress=not as_json,
         )  # fmt: skip

@@ -36,11 +36,6 @@ BoxesAs = Annotated[
 Report = Annotated[Path | None, typer.Option(help="New file for the whole ledger, as JSON.")]
 
 
-def listed(text: str) -> list[str]:
-    """The words of an option that are separated by commas."""
-    return [each.strip() for each in text.split(",") if each.strip()]
-
-
 def check_report(report: Path | None, *, output: Path | None = None) -> None:
     """Called before anything is read, so that no run ends without its report.
 

@@ -23,10 +23,9 @@ from hyperdatasets.cli.ledgers import (
     Strict,
     check_report,
     finish,
-    listed,
 )
 from hyperdatasets.cli.output import Json, console, done, errors, pairs, say, show, warn
-from hyperdatasets.client import registering
+from hyperdatasets.client import asked, registering
 from hyperdatasets.client.ledgers import untold
 from hyperdatasets.client.node import NodeClient, local_node
 from hyperdatasets.core.errors import FailedPrecondition, InvalidArgument
@@ -133,7 +132,7 @@ def register(
             path, dataset_name=dataset, format=format_name, version_name=version, columns=columns,
             context_column=context_column, timestamp_column=timestamp_column,
             column_types=pairs("--column-type", column_type), context_as=context_as, rename_contexts=rename_contexts,
-            classes=listed(classes), limit=limit, replace_annotations=replace_annotations, prune=prune,
+            classes=asked.labels_in(classes), limit=limit, replace_annotations=replace_annotations, prune=prune,
             dry_run=dry_run, scale_annotations=scale_annotations, boxes_as=boxes_as, node=_operator(folder),
             operator_secret=(folder / "operator.secret").read_text(),
             progress=lambda scanned: status.update(f"registering… {scanned} files looked at"),

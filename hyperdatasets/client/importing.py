@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from hyperdatasets.client import bulk
+from hyperdatasets.client import asked, bulk
 from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.disappeared import Met, disappeared
 from hyperdatasets.client.drafts import draft_of
@@ -101,8 +101,8 @@ def import_frames(
         limit: stop after so many frames.
         replace_annotations: annotations and metadata of the files take the place of stored ones.
         prune: remove frames from the draft whose files have disappeared from the folder, or whose document from its
-            file. It does nothing with whole frames (JSON lines and the like), `classes` or `limit`; with a single
-            file it removes documents of that file only.
+            file; not together with `classes` or `limit`. It does nothing with whole frames (JSON lines and the like);
+            with a single file it removes documents of that file only.
         dry_run: read everything and write nothing.
         strict: raise if anything is lost.
         progress: show on standard error how many frames were read and written.
@@ -118,11 +118,13 @@ def import_frames(
         NotFound: there is no such folder or file.
     """
     placing = Agreement(scale=scale_annotations, boxes_as=agreement.boxes_as(boxes_as))
-    options = Options(format, frozenset(_listed(classes)), limit, placing)
+    labels, above = asked.labels_of(classes), asked.uri_prefix_of(uri_prefix)
+    asked.check(limit=limit, prune=prune, classes=labels)
+    options = Options(format, frozenset(labels), limit, placing)
     kinds = ("frames read",) if dry_run else ("frames read", "frames written")
     with bars(*kinds, shown=progress) as counted, _folder(Path(path), dry_run=dry_run) as folder:
         intake = Intake(folder, options)
-        prefix = (uri_prefix or f"file://{quote(str(folder.path.resolve()))}").rstrip("/")
+        prefix = (above or f"file://{quote(str(folder.path.resolve()))}").rstrip("/")
         run = _Run(intake, Met(intake.reading, prefix), Counted(intake.ledger), replace_annotations, prune)
         if dry_run:
             intake.ledger.about.append("Dry run: nothing was written.")
@@ -242,10 +244,6 @@ def _note_disappeared(draft: DatasetVersion, run: _Run, *, kept: int) -> None:
         note("frames", each.uri, removed if run.prune else found, each.id)
     if gone and run.prune:
         ledger.frames["pruned"] = draft.delete_frames([each.id for each in gone])
-
-
-def _listed(classes: tuple[str, ...] | list[str] | str) -> list[str]:
-    return [classes] if isinstance(classes, str) else list(classes)
 
 
 @contextmanager

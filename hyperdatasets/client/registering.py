@@ -8,10 +8,10 @@ from pathlib import Path
 
 import orjson
 
+from hyperdatasets.client import asked
 from hyperdatasets.client.ledgers import check_strict, told
 from hyperdatasets.client.node import NodeClient, local_node
 from hyperdatasets.core.errors import Unavailable
-from hyperdatasets.formats.intake import check_limit
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.v1 import node_service_pb2 as pb
 
@@ -64,13 +64,14 @@ def register(
         InvalidArgument: an option is not valid, or the node cannot tell the format; nothing was written.
         Unavailable: the node stopped; run again, it goes on where it was.
     """
-    check_limit(limit)
+    labels = asked.labels_of(classes)
+    asked.check(limit=limit, prune=prune, classes=labels)
     dataset = f"{dataset_project}/{dataset_name}" if dataset_project else dataset_name
     request = pb.RegisterRequest(
         path=str(path), format="" if format == "auto" else format, dataset=dataset, version=version_name,
         columns_file=columns, context_column=context_column, timestamp_column=timestamp_column,
         column_types=column_types, context_as=context_as, rename_contexts=rename_contexts,
-        classes=[classes] if isinstance(classes, str) else classes, limit=limit or 0,
+        classes=labels, limit=limit or 0,
         replace_annotations=replace_annotations, prune=prune, dry_run=dry_run, scale_annotations=scale_annotations,
         boxes_as=boxes_as,
     )  # fmt: skip

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, SupportsIndex
 from urllib.parse import unquote
 
 from hyperdatasets.core import registering
@@ -53,9 +53,9 @@ NOT_PRUNED = "Whole frames have URIs of their own, so none can be missed: --prun
 
 
 def check_limit(limit: int | None) -> None:
-    """Raises InvalidArgument: no frame could be read."""
-    if limit is not None and limit < 1:
-        raise InvalidArgument(f"limit: expected a number above 0, got {limit}")
+    """Raises InvalidArgument: it is no whole number, or no frame could be read."""
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, SupportsIndex) or int(limit) < 1):
+        raise InvalidArgument(f"limit: expected a whole number above 0, got {limit!r:.60}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,8 +170,8 @@ def test_register_takes_the_options_of_the_sdk_and_refuses_the_same(
         register = ["node", "register", str(site.folder), "scans", "--dataset", "clinic/cells"]
         for wrong in ("0", "-3"):
             assert run([*register, "--limit", wrong]) == 1
-            assert "limit: expected a number above 0" in capsys.readouterr().err
-            with pytest.raises(InvalidArgument, match="limit: expected a number above 0"):
+            assert "limit: expected a whole number above 0" in capsys.readouterr().err
+            with pytest.raises(InvalidArgument, match="limit: expected a whole number above 0"):
                 hd.register("scans", dataset_name="cells", limit=int(wrong), node=site.reader)
         assert "frames: 1 read, 1 kept" in ok(capsys, *register, "--limit", "1", "--dry-run", "--format", "files")
         kept = json.loads(ok(capsys, *register, "--classes", " rbc ,", "--json"))
@@ -292,6 +292,27 @@ def test_names_of_files_give_the_terminal_no_commands(capsys: pytest.CaptureFixt
     assert "\x1b[31m\n" not in captured.out + captured.err
     assert run(["import", f"{folder}\x1b]0;x\x07", "--dataset", "a/b"]) == 3
     assert "\x07" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (("--prune", "--limit", "1"), "prune: not together"), (("--classes", " , "), "classes: no label is given"),
+    (("--uri-prefix", "not a uri"), "uri_prefix: expected the beginning of a URI"),
+])  # fmt: skip
+def test_options_of_import_that_would_do_nothing_are_refused(
+    capsys: pytest.CaptureFixture[str], folder: Path, options: tuple[str, ...], message: str
+) -> None:
+    assert run(["import", str(folder), "--dataset", "a/b", *options]) == 1
+    assert message in capsys.readouterr().err
+    assert run(["dataset", "show", "a/b"]) == 3
+
+
+def test_an_export_to_a_dash_goes_to_standard_output(
+    capsys: pytest.CaptureFixture[str], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ok(capsys, "import", str(folder), "--dataset", "a/b")
+    assert len(ok(capsys, "version", "export", "a/b", "--output", "-").splitlines()) == 6
+    assert not (tmp_path / "-").exists()
 
 
 def test_users(capsys: pytest.CaptureFixture[str]) -> None:
