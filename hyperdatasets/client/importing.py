@@ -146,9 +146,9 @@ def _write(run: _Run, name: str, project: str, client: MetadataClient, read: Bar
     result = bulk.write(client, frames, dataset=dataset.id, version=draft.id, mode=mode, normal=True, progress=written)
     ledger = run.intake.ledger
     for failed in result:
-        run.counted.refused(failed.index, failed.id, failed.message)
+        run.counted.refused(failed.index, run.counted.place(failed.index), failed.message)
     for each in result.differences:
-        note_difference(ledger, each.id, each.part)
+        note_difference(ledger, run.counted.place(each.index), each.part)
     ledger.frames = {
         "added": result.added, "updated": result.updated, "unchanged": result.unchanged, "refused": len(result),
         **result.changes,
@@ -189,7 +189,7 @@ def _frames(run: _Run, read: Bar) -> Iterator[dict[str, Any]]:
 def _whole(run: _Run, entry: Entry) -> dict[str, Any] | None:
     made = run.intake.whole_frame(entry, run.met.uri_of)
     if made is not None:
-        run.counted.add(made.kept)
+        run.counted.add(made.kept, entry.where)
     return made and made.frame
 
 
@@ -204,7 +204,7 @@ def _frame(run: _Run, entry: Entry, measured: Measured | str) -> dict[str, Any] 
     except InvalidFrame as error:
         run.intake.leave_out(entry, INVALID, error.message)
         return None
-    run.counted.add(made.kept)
+    run.counted.add(made.kept, f"{entry.path}#{entry.fragment}" if entry.fragment else entry.path)
     return dict(frame)
 
 

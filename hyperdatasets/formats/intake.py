@@ -240,9 +240,12 @@ class Counted:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._kept: list[tuple[tuple[Kind, int], ...]] = []
+        self._places: list[str] = []
         self._equal: dict[tuple[tuple[Kind, int], ...], tuple[tuple[Kind, int], ...]] = {}
 
-    def add(self, kept: dict[Kind, int]) -> None:
+    def add(self, kept: dict[Kind, int], place: str = "") -> None:
+        """`place`: where the frame was read, for messages."""
+        self._places.append(place)
         counts = tuple(kept.items())
         self._kept.append(self._equal.setdefault(counts, counts))
         for kind, count in counts:
@@ -250,6 +253,10 @@ class Counted:
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    def place(self, index: int) -> str:
+        """Where the frame was read that was given `index`-th, from 0."""
+        return self._places[index]
 
     def refused(self, index: int, place: str, message: str) -> None:
         """The frame that was given `index`-th, from 0, was refused."""

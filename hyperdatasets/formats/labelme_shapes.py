@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from hyperdatasets.formats.entry import Item
 from hyperdatasets.formats.json_text import is_empty, is_number
@@ -169,6 +169,8 @@ def _bitmap(text: Any) -> Bitmap:
                 if image.width * image.height > MAX_PIXELS:
                     raise Unfit("masks that cannot be decoded", f"{image.width} x {image.height} pixels are too many")
                 pixels = np.asarray(image if image.mode in {"1", "L"} else image.convert("RGBA"))
+    except UnidentifiedImageError:
+        raise Unfit("masks that cannot be decoded", "it is no picture") from None
     except (binascii.Error, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         if isinstance(error, Unfit):
             raise

@@ -137,9 +137,12 @@ class Ledger:
         """Why the whole run has failed; empty if it has not."""
         if self._failures:
             return f"{_counted(self._failures, 'annotation file')} could not be read"
-        if not self.kept["frames"] and not self.writes:
-            return "every frame failed" if self.read.get("frames") else "nothing came in: no frame was found"
-        return ""
+        if self.kept["frames"] or self.writes:
+            return ""
+        if self.lost.get("frames"):
+            return "every frame failed"
+        skipped = self.read.get("frames")
+        return "nothing came in: every frame was skipped" if skipped else "nothing came in: no frame was found"
 
     def groups(self) -> dict[tuple[Weight, Kind, str], list[Note]]:
         """Notes by weight, kind and reason; losses first."""

@@ -332,3 +332,11 @@ def test_options_that_are_not_valid_are_named(folder: Path, options: dict[str, A
 def test_a_prefix_that_is_no_uri_is_refused(folder: Path, prefix: Any) -> None:
     with pytest.raises(InvalidArgument, match="uri_prefix: expected the beginning of a URI"):
         bring(folder, uri_prefix=prefix)
+
+
+def test_what_was_not_taken_is_named_by_its_file(folder: Path) -> None:
+    coco(folder, {"a.png": ["cat"]})
+    bring(folder)
+    coco(folder, {"a.png": ["dog"]})
+    (note,) = [note for note in bring(folder).notes if note.reason == STORED_KEPT]
+    assert (note.place, note.detail) == ("a.png", "annotations")

@@ -279,3 +279,9 @@ def test_metadata_of_a_picture_that_is_described_twice(tmp_path: Path) -> None:
     found, ledger = read_all(tmp_path, FORMAT)
     assert found["a.png"]["meta"] == {"note": "x", "flags": ["old"], "city": "Ulm", "more": 1}
     assert told(ledger, "lost") == [("attributes", "different values for one name; the first was kept", 2)]
+
+
+def test_a_mask_that_is_no_picture_says_so(tmp_path: Path) -> None:
+    labelme(tmp_path, shape("mask", [[1, 2], [3, 4]], mask="AAAA"))
+    _, ledger = read_all(tmp_path, FORMAT)
+    assert [note.detail for note in ledger.losses()] == ["it is no picture"]

@@ -55,6 +55,14 @@ def test_a_run_fails_if_a_file_cannot_be_read_or_nothing_came_in() -> None:
     assert Ledger("x", writes=True).failed == ""
 
 
+def test_a_run_whose_frames_were_all_skipped_says_so() -> None:
+    ledger = Ledger("x")
+    ledger.skip("frames", "a.png", "frames without any of the classes that --classes lists")
+    assert ledger.failed == "nothing came in: every frame was skipped"
+    ledger.lose("frames", "b.png", "broken")
+    assert ledger.failed == "every frame failed"
+
+
 def test_files_that_are_no_data_are_no_loss() -> None:
     ledger = Ledger("x")
     ledger.keep("frames")
