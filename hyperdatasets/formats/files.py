@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -25,7 +26,9 @@ TABLE = (
 UNKNOWN = "keys that a sidecar does not have; it has labels, annotations, meta"
 UNKNOWN_OF_ANNOTATION = "keys that an annotation does not have; its own values belong into `meta`"
 SAME_ID = "ids of annotations that occur twice; the later one gets another id"
+LIKE_CONLL = "named like CoNLL, but too few of its lines are; a plain text now, and `--format conll` reads it"
 SHARED = "one sidecar for several files; each has its annotations"
+_CONLL = re.compile(r"\.(conll\w*|iob2?|bio|bioes)$|(^|/)eng\.(train|test[ab])$", re.IGNORECASE)
 _KEYS = frozenset({"id", "labels", "confidence", "origin", "geometry", "sources", "meta"})
 
 
@@ -48,6 +51,8 @@ def _read(reading: Reading) -> Iterator[Entry]:
     data = [path for path in folder.files if path not in apart]
     reading.expected = len(data)
     for path in data:
+        if _CONLL.search(path):
+            ledger.notice("frames", path, LIKE_CONLL)
         yield _entry(folder, path, sidecars.get(path, ""), ledger)
     reading.used |= used
     reading.rest(set(folder.files))

@@ -148,3 +148,12 @@ def test_compressed_tables_without_media_may_be_data(tmp_path: Path) -> None:
     intake = Intake(Folder(tmp_path), Options())
     assert [entry.path for entry in intake.entries()] == ["run.csv.gz"]
     assert intake.finish().lost == {}
+
+
+@pytest.mark.parametrize("name", ["x.conll", "eng.train", "b/eng.testa", "x.BIO"])
+def test_a_text_named_like_conll_that_was_not_recognised_is_noticed(tmp_path: Path, name: str) -> None:
+    text(tmp_path / name, "Peter lives in Bonn.\nHe is well.\n")
+    text(tmp_path / "notes.txt", "Nothing.")
+    intake = Intake(Folder(tmp_path), Options())
+    assert [entry.path for entry in intake.entries()] == sorted([name, "notes.txt"])
+    assert [(note.place, note.reason) for note in intake.finish().notes] == [(name, files.LIKE_CONLL)]
