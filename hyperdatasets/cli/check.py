@@ -12,6 +12,7 @@ from hyperdatasets.cli.given_version import Dataset, Version, given_version
 from hyperdatasets.cli.output import CHECK_FAILED, Json, done, say, show, warn
 from hyperdatasets.client.checks import CheckReport
 from hyperdatasets.client.dataset import Dataset as DatasetHandle
+from hyperdatasets.core.wording import counted
 
 app = typer.Typer(no_args_is_help=True, help="Checks: what must hold of a version, and what was found.")
 
@@ -80,7 +81,8 @@ def _show(report: CheckReport, *, as_json: bool) -> None:
 
 def _headline(report: CheckReport) -> str:
     failed = sum(not each.passed for each in report.results)
-    verdict = f"{failed} of {len(report.results)} checks failed" if failed else f"{len(report.results)} checks passed"
+    checks = counted(len(report.results), "check")
+    verdict = f"{failed} of {checks} failed" if failed else f"{checks} passed"
     how = ", published by force" if report.forced else ", at the gate" if report.gate else ""
     return f"{verdict}{how}; {report.ran_at} by {report.ran_by}, content {report.digest[:19]}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import asdict
 from itertools import islice
@@ -15,13 +16,15 @@ from hyperdatasets.cli.output import Json, done, json_value, pairs, say, show
 from hyperdatasets.client import dataset as datasets
 from hyperdatasets.client.vectors import Neighbours
 from hyperdatasets.client.version import DatasetVersion
-from hyperdatasets.core.errors import InvalidArgument
+from hyperdatasets.core.errors import InvalidArgument, NotFound
+from hyperdatasets.core.wording import counted
 
 app = typer.Typer(no_args_is_help=True, help="Frames: find, show, change, copy, delete.")
 Query = Annotated[str, typer.Option(help="Frame query, such as 'meta.city:ulm AND rois.label:car'.")]
 RoiQuery = Annotated[str, typer.Option(help="ROI query: all of it holds on one ROI.")]
 SourceQuery = Annotated[str, typer.Option(help="Source query: all of it holds on one source.")]
 Limit = Annotated[int, typer.Option(help="At most so many; 0 = all.")]
+_BEGINNING = re.compile(r"[0-9A-Za-z]{4,}")  # of an id, that needs no escapes in a query
 Preview = Annotated[bool, typer.Option(help="Only count.")]
 
 
@@ -54,7 +57,7 @@ def find(
         return
     asked = {"frame_query": query, "roi_query": roi_query, "source_query": source_query}
     if not as_json:
-        say(f"{found.count(**asked)} frames match")
+        say(counted(found.count(**asked), "frame matches", "frames match"))
     _print(found.frames(**asked, order_by=order_by, limit=limit), as_json=as_json)
 
 
@@ -71,7 +74,8 @@ def sample(
         by=by, per_value=per_value, share=share, seed=seed, frame_query=query, roi_query=roi_query
     )
     if not as_json:
-        say(f"{len(drawn)} of {drawn.matching} frames, for {drawn.values} values; {drawn.missing} frames have none")
+        none = counted(drawn.missing, "frame has none", "frames have none")
+        say(f"{len(drawn)} of {counted(drawn.matching, 'frame')}, for {counted(drawn.values, 'value')}; {none}")
     _print(drawn, as_json=as_json)
 
 
@@ -92,11 +96,12 @@ def group(
 
 @app.command("show")
 def show_command(
-    dataset: Dataset, frame_id: Annotated[str, typer.Argument(help="Id of the frame.")], version: Version = "",
+    dataset: Dataset, frame_id: Annotated[str, typer.Argument(help="Id of the frame, or its beginning.")],
+    version: Version = "",
     as_json: Json = False,  # noqa: ARG001  # a frame is shown as JSON anyway
 ) -> None:  # fmt: skip
     """Show one frame, as JSON."""
-    plain = given_version(dataset, version).get_frame(frame_id).plain
+    plain = _frame(given_version(dataset, version), frame_id).plain
     say(orjson.dumps(plain, option=orjson.OPT_INDENT_2, default=lambda value: f"{len(value)} bytes").decode())
 
 
@@ -111,7 +116,7 @@ def delete(
     count = given_version(dataset, version).delete_frames(
         frame_id or (), frame_query=query, roi_query=roi_query, source_query=source_query, preview=preview
     )
-    text = f"{count} frames {'would be' if preview else 'are'} deleted"
+    text = f"{counted(count, 'frame')} {'would be' if preview else 'is' if count == 1 else 'are'} deleted"
     done(text, {"frames": count, "preview": preview}, as_json=as_json)
 
 
@@ -122,7 +127,8 @@ def withdraw(
 ) -> None:  # fmt: skip
     """Erase frames without a site from all versions for good (admins); digests and orders stay as they are."""
     revisions, missing = datasets.Dataset.get(dataset).withdraw_frames(frame_id, why=reason)
-    text = f"{revisions} revisions are erased; `hyperdatasets admin compact` removes what is left of them on disk"
+    erased = counted(revisions, "revision is", "revisions are")
+    text = f"{erased} erased; `hyperdatasets admin compact` removes what is left of them on disk"
     text += f"\nnot there (any more): {', '.join(missing)}" if missing else ""
     done(text, {"revisions": revisions, "missing": missing}, as_json=as_json)
 
@@ -144,7 +150,7 @@ def update(
         relabel=pairs("--relabel", relabel),
         set_meta=json_value("--set-meta", set_meta) if set_meta else None, preview=preview,
     )  # fmt: skip
-    text = f"{count} frames {'would change' if preview else 'changed'}"
+    text = f"{counted(count, 'frame')} {'would change' if preview else 'changed'}"
     done(text, {"frames": count, "preview": preview}, as_json=as_json)
 
 
@@ -184,6 +190,26 @@ def vectors(
         sys.stdout.buffer.write(orjson.dumps({"id": frame_id, "vector": vector}, option=orjson.OPT_APPEND_NEWLINE))
 
 
+def _frame(version: DatasetVersion, frame_id: str) -> Any:
+    """The frame of an id, or the only one whose id begins so.
+
+    Raises:
+        InvalidArgument: several ids begin so.
+        NotFound: none does.
+    """
+    try:
+        return version.get_frame(frame_id)
+    except NotFound:
+        if not _BEGINNING.fullmatch(frame_id):
+            raise
+        found = list(version.frames(frame_query=f"id:{frame_id}*", limit=2))
+        if len(found) > 1:
+            raise InvalidArgument(f"several frames have an id that begins with `{frame_id}`: give more of it") from None
+        if not found:
+            raise
+        return found[0]
+
+
 def _only_field(version: DatasetVersion) -> str:
     names = list(datasets.Dataset.get(dataset_id=version.dataset_id).vector_fields())
     if len(names) != 1:
@@ -196,7 +222,7 @@ def _print_near(near: Neighbours, *, as_json: bool) -> None:
     if as_json:
         show([{"id": frame.id, "value": value, "frame": frame.plain} for frame, value in near], as_json=True)
         return
-    say(f"{near.searched} of {near.matching} frames have the vector; by {near.metric}")
+    say(f"{near.searched} of {counted(near.matching, 'frame has', 'frames have')} the vector; by {near.metric}")
     show([{"id": frame.id, near.metric: f"{value:.6g}", "labels": sorted(
         {label for each in frame.annotations for label in each["labels"]}
     )} for frame, value in near], as_json=False)  # fmt: skip

@@ -10,14 +10,15 @@ import orjson
 import typer
 from rich.console import Console
 
-from hyperdatasets.cli.output import console, errors, say, say_error, show, warn
+from hyperdatasets.cli.output import console, errors, say, say_error, show
 from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.escapes import on_one_line
 from hyperdatasets.core.registering import CHANGES
-from hyperdatasets.formats.ledger import Ledger
+from hyperdatasets.formats.ledger import Ledger, Weight
 from hyperdatasets.formats.registry import READ
 from hyperdatasets.new_file import check_free, new_file
 
+_STYLES: dict[Weight, str] = {"lost": "red", "skipped": "dim", "noticed": "yellow"}
 Format = Annotated[str, typer.Option("--format", help=f"auto, or one of {', '.join(READ)}.")]
 Classes = Annotated[
     str, typer.Option(help="Only annotations with these labels, separated by commas, and their frames.")
@@ -31,7 +32,11 @@ Scale = Annotated[
     bool, typer.Option("--scale-annotations", help="Scale annotations that were made for a proportional size.")
 ]
 BoxesAs = Annotated[
-    str, typer.Option(help="stored or shown: how boxes were drawn on turned pictures where no size tells.")
+    str,
+    typer.Option(
+        help="Only for pictures that EXIF turns, and only if the annotations name no size: `stored` if the boxes were "
+        "drawn on the picture before it is turned, `shown` if after. Default: shown, with a notice."
+    ),
 ]
 Report = Annotated[Path | None, typer.Option(help="New file for the whole ledger, as JSON.")]
 
@@ -83,14 +88,18 @@ def _plain(ledger: Ledger) -> dict[str, object]:
     return ledger.to_plain() | ledger.frames | {"warnings": warnings, "failed": failed}
 
 
+def _style(line: str) -> str:
+    """The colour of a weight; empty for a place, which has that of the line above."""
+    return next((style for weight, style in _STYLES.items() if line.startswith(f"{weight}: ")), "")
+
+
 def _print(ledger: Ledger, out: Console) -> None:
     for sentence in ledger.about:
         say(on_one_line(sentence), to=out)
+    style = ""
     for line in ledger.lines():
-        if line.startswith(" "):
-            say(line, to=errors, style="yellow")
-        else:
-            warn(line)
+        style = _style(line) or style
+        say(line, to=errors, style=style)
     for kind, read, kept in ledger.table():
         say(f"{kind}: {read} read, {kept} kept", to=out)
     counts = {what: count for what, count in ledger.frames.items() if what not in CHANGES}

@@ -42,6 +42,12 @@ for name, part in (
     app.add_typer(part, name=name)
 
 
+def _tell_version(wanted: bool) -> None:  # as click calls it
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     service: Annotated[
@@ -49,11 +55,10 @@ def options(
     ] = "",
     ca: Annotated[str, typer.Option(help="File with the service's CA.", envvar="HYPERDATASETS_CA")] = "",
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001
-    version_wanted: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    version_wanted: Annotated[  # noqa: ARG001  # its callback comes first
+        bool, typer.Option("--version", is_eager=True, callback=_tell_version, help="Print the version and exit.")
+    ] = False,
 ) -> None:
-    if version_wanted:
-        typer.echo(__version__)
-        raise typer.Exit
     if service or ca:
         use(MetadataClient(service=service, ca=ca))
 
@@ -72,6 +77,12 @@ def run(arguments: list[str]) -> int:
         if debug:
             errors.print_exception()
         return fail(error)
+    except click.NoSuchOption as error:
+        if error.option_name == "--version":  # behind a command that has no option of this name
+            typer.echo(__version__)
+            return 0
+        error.show()
+        return error.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -10,6 +10,7 @@ import typer
 
 from hyperdatasets.cli.data_folder import Data, database
 from hyperdatasets.cli.output import Json, counting, done, warn
+from hyperdatasets.core.wording import counted
 from metadata_service.catalog import dataset_export, dataset_import, datasets, export_file
 from metadata_service.catalog.caller import LOCAL_ADMIN
 from metadata_service.catalog.records import key_id
@@ -34,7 +35,8 @@ def export(
     store.close()
     for name in left:
         warn(f"view `{name}` is over other datasets too, so it stays here")
-    text = f"{file}: {row['next_revision']} revisions, {len(carried)} views; signed with key {deployment.signer.key_id}"
+    counts = f"{counted(row['next_revision'], 'revision')}, {counted(len(carried), 'view')}"
+    text = f"{file}: {counts}; signed with key {deployment.signer.key_id}"
     plain = {"file": str(file), "revisions": row["next_revision"], "views": [view["name"] for view in carried]}
     done(text, plain | {"left": left, "key": deployment.signer.key_id}, as_json=as_json)
 
@@ -67,12 +69,13 @@ def _in_words(found: dataset_import.Imported) -> str:
     row = found.dataset
     sites = sorted(found.sites - {""})
     said = (
-        f"`{datasets.shown(row['project'], row['name'])}` is here: {found.revisions} revisions, "
-        f"{found.versions} versions, {found.vectors} vectors, {len(found.views)} views, {found.withdrawn} withdrawn"
+        f"`{datasets.shown(row['project'], row['name'])}` is here: {counted(found.revisions, 'revision')}, "
+        f"{counted(found.versions, 'version')}, {counted(found.vectors, 'vector')}, "
+        f"{counted(len(found.views), 'view')}, {found.withdrawn} withdrawn"
     )
     parts = [said, f"signed with key {key_id(found.key)}: ask who exported it whether that is theirs"]
     if found.erased:
-        parts.append(f"{found.erased} revisions are erased that were withdrawn here")
+        parts.append(f"{counted(found.erased, 'revision is', 'revisions are')} erased that were withdrawn here")
     if sites:
         parts.append(f"it has frames of {', '.join(sites)}: their nodes serve them once these sites are added here")
     return "\n".join(parts)

@@ -29,6 +29,7 @@ from hyperdatasets.client import asked, registering
 from hyperdatasets.client.ledgers import untold
 from hyperdatasets.client.node import NodeClient, local_node
 from hyperdatasets.core.errors import FailedPrecondition, InvalidArgument
+from hyperdatasets.core.wording import counted
 from hyperdatasets.log_lines import to_stderr
 from hyperdatasets.stopping import told_to_stop
 from node import audit as audit_log
@@ -135,7 +136,7 @@ def register(
             classes=asked.labels_in(classes), limit=limit, replace_annotations=replace_annotations, prune=prune,
             dry_run=dry_run, scale_annotations=scale_annotations, boxes_as=boxes_as, node=_operator(folder),
             operator_secret=(folder / "operator.secret").read_text(),
-            progress=lambda scanned: status.update(f"registering… {scanned} files looked at"),
+            progress=lambda scanned: status.update(f"registering… {counted(scanned, 'file')} looked at"),
         )  # fmt: skip
     finish(ledger, report=report, strict=strict, as_json=as_json)
 
@@ -158,7 +159,7 @@ def audit(
     """Show what was asked and served at this site, and by which rule."""
     if verify:
         count, problem = audit_log.verify(folder)
-        text = f"{count} lines are whole" + (f"; then: {problem}" if problem else "")
+        text = counted(count, "line is whole", "lines are whole") + (f"; then: {problem}" if problem else "")
         done(text, {"lines": count, "problem": problem}, as_json=as_json)
         if problem:
             raise typer.Exit(1)
@@ -182,8 +183,8 @@ def backup(
     with console.status("backing up…") as told:
         made = backups.save(folder, file, tell=told.update)
     text = (
-        f"backup of site `{made.site}` in {file}: {made.files} files, {made.size_bytes >> 10} KiB, {made.audit_lines} "
-        "audit lines. It holds the node's keys: keep it as you keep them"
+        f"backup of site `{made.site}` in {file}: {counted(made.files, 'file')}, {made.size_bytes >> 10} KiB, "
+        f"{counted(made.audit_lines, 'audit line')}. It holds the node's keys: keep it as you keep them"
     )
     done(text, asdict(made) | {"file": str(file)}, as_json=as_json)
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import orjson
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -47,6 +48,9 @@ EXIT_CODES: tuple[tuple[type[HyperdatasetsError], int], ...] = (
     (InvalidArgument, 1),
 )
 INTERRUPTED = 130
+
+_WHOLE = frozenset({"id", "first", "digest", "fingerprint"})  # columns that are never cut, nor put into two lines
+_LONGEST = 1 << 20  # characters of a line that is no terminal's
 
 console = Console()
 errors = Console(stderr=True)
@@ -127,10 +131,22 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
         say("(none)")
         return
     names = list(columns or rows[0])
-    table = Table(*names, box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*(_text(row[name]) for name in names))
-    console.print(table, markup=False)
+    cells = [[_text(row[name]) for name in names] for row in rows]
+    table = Table(box=None, pad_edge=False)
+    for name, values in zip(names, zip(*cells, strict=True), strict=True):
+        whole = name in _WHOLE or not console.is_terminal
+        table.add_column(name, overflow="fold", no_wrap=whole, min_width=max(map(cell_len, values)) if whole else None)
+    for each in cells:
+        table.add_row(*each)
+    _print_table(table)
+
+
+def _print_table(table: Table) -> None:
+    """Ids fit into any line, so that they can be copied; what is no terminal gets lines of any length."""
+    if console.is_terminal:
+        console.print(table, markup=False)
+        return
+    Console(file=console.file, width=_LONGEST).print(table, markup=False, highlight=False)
 
 
 def _text(value: Any) -> str:

@@ -8,6 +8,7 @@ import typer
 
 from hyperdatasets.cli.output import Json, done, show
 from hyperdatasets.client import admin
+from hyperdatasets.core.wording import counted
 
 app = typer.Typer(no_args_is_help=True, help="Users: roles per project, and tokens.")
 Role = Annotated[str, typer.Option(help="viewer, editor, runner or admin.")]
@@ -49,7 +50,8 @@ def token(
     """Make a token (shown this once), or revoke all tokens of a user."""
     if revoke:
         count = admin.revoke_tokens(name)
-        done(f"{count} tokens are revoked", {"name": name, "revoked": count}, as_json=as_json)
+        text = counted(count, "token is revoked", "tokens are revoked")
+        done(text, {"name": name, "revoked": count}, as_json=as_json)
     else:
         made = admin.create_token(name, days=days)
         done(made, {"name": name, "token": made}, as_json=as_json)

@@ -16,6 +16,7 @@ from hyperdatasets.cli.given_version import Dataset, VersionArgument, given_vers
 from hyperdatasets.cli.output import Json, console, done, say, show
 from hyperdatasets.client.dataset import Dataset as DatasetHandle
 from hyperdatasets.client.version import Collision, DatasetVersion
+from hyperdatasets.core.wording import counted
 
 app = typer.Typer(no_args_is_help=True, help="Versions: sets of frames, drafts or frozen for ever.")
 
@@ -95,7 +96,7 @@ def publish(
 def revert(dataset: Dataset, version: VersionArgument = "", as_json: Json = False) -> None:
     """Make a draft equal to its parents again."""
     reverted = given_version(dataset, version).revert()
-    text = f"draft `{reverted.name}` is as its parents again: {reverted.frame_count} frames"
+    text = f"draft `{reverted.name}` is as its parents again: {counted(reverted.frame_count, 'frame')}"
     done(text, _plain(reverted), as_json=as_json)
 
 
@@ -123,7 +124,7 @@ def tree(dataset: Dataset, as_json: Json = False) -> None:
         above = branches.get(each.parents[0], root) if each.parents else root
         merged = f" (merged with {len(each.parents) - 1} more)" if len(each.parents) > 1 else ""
         state = "" if each.published else ", draft"
-        branches[each.id] = above.add(f"{each.name}: {each.frame_count} frames{state}{merged}")
+        branches[each.id] = above.add(f"{each.name}: {counted(each.frame_count, 'frame')}{state}{merged}")
     console.print(root, markup=False)
 
 
@@ -211,7 +212,7 @@ def stats(
 
 def _print_statistics(found: dict[str, Any]) -> None:
     of_frames = found["frame_counts"]
-    say(f"{found['distinct']} different values; {found['missing']} of {found['elements']} have none")
+    say(f"{counted(found['distinct'], 'different value')}; {found['missing']} of {found['elements']} have none")
     show([{"value": value, "count": count, "frames": of_frames[value]} for value, count in found["counts"].items()],
          as_json=False)  # fmt: skip
     dates = found["dates"] or {"quantiles": [], "histogram": []}

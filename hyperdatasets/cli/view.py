@@ -12,6 +12,7 @@ from hyperdatasets.cli.exporting import Format, Media, Output, Report, SplitBy, 
 from hyperdatasets.cli.output import Json, done, say, show, warn
 from hyperdatasets.client.dataview import DataView
 from hyperdatasets.core.errors import NotFound
+from hyperdatasets.core.wording import counted
 
 app = typer.Typer(no_args_is_help=True, help="Data views: the data of an experiment as a query.")
 Name = Annotated[str, typer.Argument(help="Name, name@sha256:… or id.")]
@@ -77,7 +78,7 @@ def resolve(view: Name, as_json: Json = False) -> None:
               "warnings": found.warnings}, as_json=True)  # fmt: skip
         return
     show([row | {"site": row["site"] or "(no site)"} for row in rows], as_json=False)
-    say(f"{found.frames} frames in all, {found.length} positions in one pass")
+    say(f"{counted(found.frames, 'frame')} in all, {counted(found.length, 'position')} in one pass")
     for text in found.warnings:
         warn(text)
 
@@ -138,9 +139,9 @@ def compare(
     for view, side in ((before, "here"), (after, "there")):
         ids, count = found[f"only_{side}_examples"], found[f"only_{side}"]
         more = ", …" if len(ids) < count else ""
-        say(f"{count} frames only in {view}" + (f": {', '.join(ids)}{more}" if ids else ""))
+        say(f"{counted(count, 'frame')} only in {view}" + (f": {', '.join(ids)}{more}" if ids else ""))
     again = f", {found['other_revision']} more in different revisions" if found["other_revision"] else ""
-    say(f"{found['both']} frames in both{again}")
+    say(f"{counted(found['both'], 'frame')} in both{again}")
 
 
 @app.command()

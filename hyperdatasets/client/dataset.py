@@ -12,6 +12,7 @@ from hyperdatasets.client.checks import read_checks
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.uploads import removal
 from hyperdatasets.core.errors import AlreadyExists, InvalidArgument
+from hyperdatasets.core.wording import counted
 from hyperdatasets.v1 import check_service_pb2 as checks_pb
 from hyperdatasets.v1 import common_pb2 as common
 from hyperdatasets.v1 import dataset_service_pb2 as pb
@@ -225,7 +226,7 @@ class Dataset:
         }  # fmt: skip
 
     def __repr__(self) -> str:
-        return f"Dataset({self.address!r}, {self.version_count} versions)"
+        return f"Dataset({self.address!r}, {counted(self.version_count, 'version')})"
 
 
 def address(name: str, project: str) -> str:

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, cast
 from urllib.parse import quote, unquote
@@ -245,9 +246,10 @@ class Media:
                 target.symlink_to(os.path.abspath(local.resolve(strict=True)))  # noqa: PTH100
             else:
                 shutil.copyfile(local, target)
+            self._ledger.keep("media files")
         except (OSError, HyperdatasetsError, ValueError) as error:  # ValueError: no path at all, or no text
             reason = getattr(error, "message", None) or getattr(error, "strerror", None) or str(error)
-            self._ledger.lose("frames", frame["id"], "pictures that did not come along", f"{name}: {reason}")
+            self._ledger.lose("media files", frame["id"], "pictures that did not come along", f"{name}: {reason}")
             return False
         return True
 
@@ -284,6 +286,31 @@ def _renamed(file: Any, key: str, names: Mapping[str, str], above: str) -> dict[
 def _name_of_part(name: str, part: TextPart) -> str:
     path = PurePosixPath(name)
     return str(path.with_name(f"{path.stem}-{part.start}-{part.end}.txt"))
+
+
+class FileNames:
+    """Adds the file names of frames to the notes that name their ids, which tell a person little."""
+
+    def __init__(self, ledger: Ledger, *, at_end: bool) -> None:
+        """`at_end`: the writer may make notes when all frames have come, so that all names are remembered."""
+        self._ledger, self._at_end = ledger, at_end
+        self._names: dict[str, str] = {}
+        self._told = 0  # notes
+
+    def add(self, frame: Frame) -> None:
+        """Called before anything is said of a frame."""
+        if frame["sources"]:
+            self._names[frame["id"]] = _file_name(frame["sources"][0]["uri"])
+
+    def tell(self) -> None:
+        """Called when something may have been said."""
+        notes = self._ledger.notes
+        for place in range(self._told, len(notes)):
+            if name := self._names.get(notes[place].place):
+                notes[place] = replace(notes[place], place=f"{notes[place].place} ({name})")
+        self._told = len(notes)
+        if not self._at_end:
+            self._names.clear()
 
 
 def _file_name(uri: str) -> str:

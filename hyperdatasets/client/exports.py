@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 from pyroaring import BitMap
 
-from hyperdatasets.client.export_files import MEDIA, Media, Names, PerSplit, opened, with_names
+from hyperdatasets.client.export_files import MEDIA, FileNames, Media, Names, PerSplit, opened, with_names
 from hyperdatasets.client.frames import local_copy
 from hyperdatasets.client.ledgers import told
 from hyperdatasets.client.long_reads import ViewRest, long_read
@@ -109,12 +109,16 @@ def export(
         start = form.start if form.divides or not how.split_by else partial(PerSplit, form)
         writer: Writer = start(output, reading.subject(), reading.ledger)
         parts = _Parts(how, form, reading.ledger)
+        file_names = FileNames(reading.ledger, at_end=in_folder)
         for key, frame in reading.frames():
+            file_names.add(frame)
             named = names.of(frame)
             there = media.put(frame, named)
             written = with_names(frame, there, above="../" if how.split_by else "") if form.whole else frame
             writer.add(Placed(written, named, parts.of(frame), key, names.starts(frame)))
+            file_names.tell()
         writer.finish()
+        file_names.tell()
     told(reading.ledger, stacklevel=4)
     return reading.ledger
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import io
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,12 +18,13 @@ from hyperdatasets.client import asked, bulk
 from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.disappeared import Met, disappeared
 from hyperdatasets.client.drafts import draft_of
-from hyperdatasets.client.ledgers import check_strict, told
+from hyperdatasets.client.ledgers import check_strict, in_no_project, told
 from hyperdatasets.client.mask_labels import set_mask_labels
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.progress import Bar, bars
 from hyperdatasets.client.version import DatasetVersion
-from hyperdatasets.core.errors import InvalidFrame, NotFound
+from hyperdatasets.core.errors import InvalidArgument, InvalidFrame, NotFound
+from hyperdatasets.core.names import check_name, check_project
 from hyperdatasets.formats import agreement, archives
 from hyperdatasets.formats.agreement import Agreement
 from hyperdatasets.formats.entry import Entry, normal_frame
@@ -87,7 +88,9 @@ def import_frames(
     progress: bool = False,
     client: MetadataClient | None = None,
 ) -> Ledger:
-    """Write the metadata of a folder as frames without a site, into the draft of a dataset (made if missing).
+    """Write the metadata of a folder as frames without a site, into the draft of a dataset.
+
+    A dataset that is missing is made when the first frame was read; a run without any frame makes none.
 
     Where the dataset has published versions only, a draft child of the newest is opened; the ledger's `about` says so.
     Repeated, it goes on where it was: known files are updated and not doubled. Annotations and metadata that are
@@ -138,11 +141,33 @@ def import_frames(
 
 
 def _write(run: _Run, name: str, project: str, client: MetadataClient, read: Bar, written: Bar) -> None:
-    dataset = Dataset.create(name, dataset_project=project, client=client)
+    """Writes the frames; the dataset is made when the first one is there, so that none is made for nothing."""
+    check_name("dataset", name)
+    check_project(project)
+    run.intake.ledger.frames = dict.fromkeys(("added", "updated", "unchanged", "refused"), 0)
+    is_there = _is_there(name, project, client)
+    frames = _counted(_frames(run, read), written)
+    first = list(islice(frames, 1))
+    if first or is_there:
+        dataset = Dataset.create(name, dataset_project=project, client=client)
+        _write_to(dataset, run, chain(first, frames), client, written)
+        run.intake.ledger.about += [] if project else [in_no_project(name)]
+
+
+def _is_there(name: str, project: str, client: MetadataClient) -> bool:
+    """Whether there is a dataset of this very name; a bare one may mean another project's, or several."""
+    try:
+        return Dataset.get(name, dataset_project=project, client=client).project == project
+    except (NotFound, InvalidArgument):
+        return False
+
+
+def _write_to(
+    dataset: Dataset, run: _Run, frames: Iterable[dict[str, Any]], client: MetadataClient, written: Bar
+) -> None:
     draft, opened = draft_of(dataset, client=client)
     run.intake.ledger.about += [opened] if opened else []
     mode = "register_replacing_annotations" if run.replace else "register"
-    frames = _counted(_frames(run, read), written)
     result = bulk.write(client, frames, dataset=dataset.id, version=draft.id, mode=mode, normal=True, progress=written)
     ledger = run.intake.ledger
     for failed in result:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from hyperdatasets.core.errors import Incomplete
 from hyperdatasets.core.escapes import on_one_line
-from hyperdatasets.formats.ledger import SHOWN, Ledger
+from hyperdatasets.formats.ledger import SHOWN, Ledger, counted_kind, headline
 
 
 def told(ledger: Ledger, *, stacklevel: int = 3) -> None:
@@ -21,8 +21,13 @@ def told(ledger: Ledger, *, stacklevel: int = 3) -> None:
         if weight != "skipped":
             places = "; ".join(f"{note.place}" + (f" ({note.detail})" if note.detail else "") for note in notes[:SHOWN])
             more = f"; and {len(notes) - SHOWN} more" if len(notes) > SHOWN else ""
-            total = sum(note.count for note in notes)
-            warnings.warn(on_one_line(f"{total} {kind} {weight}: {reason}: {places}{more}"), stacklevel=stacklevel)
+            text = f"{headline(weight, kind, reason, notes)}: {places}{more}"
+            warnings.warn(on_one_line(text), stacklevel=stacklevel)
+
+
+def in_no_project(dataset: str) -> str:
+    """Said of a run that wrote into a dataset without a project, since a forgotten name looks like that."""
+    return f"dataset `{dataset}`, in no project"
 
 
 @contextmanager
@@ -40,6 +45,6 @@ def check_strict(ledger: Ledger, *, strict: bool) -> Ledger:
         Incomplete: `strict`, and something was lost.
     """
     if strict and not ledger.complete:
-        lost = ", ".join(f"{count} {kind}" for kind, count in ledger.lost.items())
+        lost = ", ".join(counted_kind(count, kind) for kind, count in ledger.lost.items())
         raise Incomplete(f"not everything was kept: {lost}", ledger=ledger)
     return ledger

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.patience import Patience
 from hyperdatasets.core.errors import DeadlineExceeded, LimitExceeded, Unavailable
+from hyperdatasets.core.wording import counted
 from hyperdatasets.v1 import dataview_service_pb2 as views_pb
 from hyperdatasets.v1 import frame_service_pb2 as frames_pb
 
@@ -149,4 +150,4 @@ class FramesRest:
 
     @property
     def place(self) -> str:
-        return f"{self.taken} frames were read: once the service answers, read again"
+        return f"{counted(self.taken, 'frame was', 'frames were')} read: once the service answers, read again"

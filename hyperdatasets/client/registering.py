@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 
 from hyperdatasets.client import asked
-from hyperdatasets.client.ledgers import check_strict, told
+from hyperdatasets.client.ledgers import check_strict, in_no_project, told
 from hyperdatasets.client.node import NodeClient, local_node
 from hyperdatasets.core.errors import Unavailable
 from hyperdatasets.formats.ledger import Ledger
@@ -77,6 +77,8 @@ def register(
     )  # fmt: skip
     with _connected(node) as client:
         ledger = ledger_of(client.register(request, operator_secret=operator_secret), progress)
+    if "/" not in dataset and not dry_run:
+        ledger.about.append(in_no_project(dataset))
     told(ledger)
     return check_strict(ledger, strict=strict)
 

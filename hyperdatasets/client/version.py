@@ -17,6 +17,7 @@ from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.version_frames import VersionFrames
 from hyperdatasets.client.writing import AnyFrame
 from hyperdatasets.core.errors import AlreadyExists, InvalidArgument
+from hyperdatasets.core.wording import counted
 from hyperdatasets.v1 import check_service_pb2 as checks_pb
 from hyperdatasets.v1 import version_service_pb2 as pb
 
@@ -113,8 +114,8 @@ class DatasetVersion(VersionFrames):
             for each in answer.collisions
         ]  # fmt: skip
         self.mask_label_collisions = {tuple(each.value): list(each.labels) for each in answer.mask_label_collisions}
-        counts = {"frames": answer.collision_count, "mask values": len(self.mask_label_collisions)}
-        told = " and ".join(f"{count} {what}" for what, count in counts.items() if count)
+        counts = {"frame": answer.collision_count, "mask value": len(self.mask_label_collisions)}
+        told = " and ".join(counted(count, what) for what, count in counts.items() if count)
         if told:
             warnings.warn(
                 f"parents changed {told} in different ways; the later parent won: see `.collisions`", stacklevel=3
@@ -337,7 +338,7 @@ class DatasetVersion(VersionFrames):
 
     def __repr__(self) -> str:
         state = "published" if self.published else "draft"
-        return f"DatasetVersion({self.name!r}, {state}, {self.frame_count} frames)"
+        return f"DatasetVersion({self.name!r}, {state}, {counted(self.frame_count, 'frame')})"
 
 
 def _dataset(name: str, project: str, dataset_id: str) -> str:

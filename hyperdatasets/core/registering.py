@@ -17,8 +17,10 @@ METADATA_ADDED = "metadata added"
 METADATA_REPLACED = "metadata replaced"
 DIGEST_ADDED = "digest added"
 FILE_CHANGED = "file or grouping changed"
+SITE_FIELDS_CHANGED = "published fields of the site changed"
 CHANGES = (
     ANNOTATIONS_ADDED, ANNOTATIONS_REPLACED, METADATA_ADDED, METADATA_REPLACED, DIGEST_ADDED, FILE_CHANGED,
+    SITE_FIELDS_CHANGED,
 )  # fmt: skip
 
 
@@ -68,8 +70,9 @@ def _meta(came: Frame, shared: dict[str, Any], changes: list[str], kept: list[st
 
 def _site_changes(came: Frame, stored: Frame) -> list[str]:
     one, other = cast("dict[str, Any]", site_part(came)), cast("dict[str, Any]", site_part(stored))
+    changes = [] if one.pop("meta", None) == other.pop("meta", None) else [SITE_FIELDS_CHANGED]
     if one == other:
-        return []
+        return changes
     undigested = [{key: value for key, value in source.items() if key != "digest"} for source in one["sources"]]
     same = {**one, "sources": undigested} == other
-    return [DIGEST_ADDED if same else FILE_CHANGED]
+    return [DIGEST_ADDED if same else FILE_CHANGED, *changes]

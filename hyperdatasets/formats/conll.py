@@ -129,7 +129,8 @@ def _entry(path: str, document: Document, scheme: Scheme, ledger: Ledger, *, alo
     if len(items) > MAX_ANNOTATIONS:
         ledger.lose("spans", place, TOO_MANY, count=len(items) - MAX_ANNOTATIONS)
     meta = {"comments": document.comments} if document.comments else {}
-    entry = Entry(path, fragment, items[:MAX_ANNOTATIONS], meta, place=place)
+    lines = sum(map(len, document.sentences))
+    entry = Entry(path, fragment, items[:MAX_ANNOTATIONS], meta, place=place, rows=lines, cells=2 * lines)
     add_splits_of_file(entry, path)
     return entry
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from operator import itemgetter
 from xml.etree.ElementTree import Element
 
+from hyperdatasets.core.wording import counted
 from hyperdatasets.formats.cvat_annotation import Given, Spec, item_of_shape
 from hyperdatasets.formats.cvat_shapes import KINDS
 from hyperdatasets.formats.described import Described, split_of_subset
@@ -16,7 +17,6 @@ from hyperdatasets.formats.entry import Entry
 from hyperdatasets.formats.folder import parent, split_of, stem
 from hyperdatasets.formats.joining import join
 from hyperdatasets.formats.ledger import Ledger
-from hyperdatasets.formats.reading import counted
 
 _FRAME = re.compile(r"frame_(\d{1,18})", re.IGNORECASE | re.ASCII)
 _LAST_NUMBER = re.compile(r"(\d{1,18})\D*$", re.ASCII)
@@ -135,10 +135,10 @@ def _pictures(path: str, data: Sequence[str], size: str, wanted: set[int], ledge
     if len(numbered) == len(near) and wanted <= numbered.keys() and min(numbered, default=1) == 0:
         return numbered
     if size.isascii() and size.isdigit() and int(size[:9]) == len(near):
-        ledger.notice("frames", path, BY_ORDER, f"{len(near)} pictures")
+        ledger.notice("frames", path, BY_ORDER, counted(len(near), "picture"))
         return dict(enumerate(near))
     if len(numbered) == len(near) and wanted <= numbered.keys():
-        ledger.notice("frames", path, BY_NUMBER, f"{len(near)} pictures")
+        ledger.notice("frames", path, BY_NUMBER, counted(len(near), "picture"))
         return numbered
     return {}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hyperdatasets.core.errors import InvalidArgument
@@ -21,11 +21,13 @@ class Found:
 
     Attributes:
         unread: annotation files of other formats -> the format's title.
+        used: annotation files of this one, as far as they were looked for.
     """
 
     format: Format
     about: Sequence[str]
     unread: Mapping[str, str] = field(default_factory=dict)
+    used: frozenset[str] = frozenset()
 
 
 def detect(folder: Folder, formats: Sequence[Format], fallback: Format) -> Found:
@@ -34,7 +36,7 @@ def detect(folder: Folder, formats: Sequence[Format], fallback: Format) -> Found
     Raises:
         InvalidArgument: two formats fit equally well, or none fits though there are files like annotations.
     """
-    scored = [(evidence, each) for each in formats if (evidence := each.recognise(folder)) and evidence.annotated]
+    scored = _scored(folder, formats)
     scored.sort(key=lambda pair: pair[0].score, reverse=True)
     if not scored:
         return _none(folder, fallback)
@@ -45,9 +47,28 @@ def detect(folder: Folder, formats: Sequence[Format], fallback: Format) -> Found
             f"{each.title} (--format {each.name}): {told.told}" for told, each in scored[: len(equal) + 1]
         )
         raise InvalidArgument(f"{folder.path} fits several formats equally well: {named}. Say which with --format")
-    used = set(best.used)
-    unread = {path: each.title for evidence, each in others for path in evidence.used if path not in used}
-    return Found(chosen, [f"{chosen.title}: {best.told}", *_also(folder, best, others)], unread)
+    about = [f"{chosen.title}: {best.told}", *_also(folder, best, others)]
+    return Found(chosen, about, _unread(best.used, others), frozenset(best.used))
+
+
+def given(folder: Folder, form: Format, formats: Sequence[Format]) -> Found:
+    """A format that was asked for; the annotation files of all others are not read."""
+    others = _scored(folder, [each for each in formats if each is not form])
+    best = form.recognise(folder)
+    like = best is not None or form not in formats  # the fallback is never recognised
+    about = f"{form.title}, as asked for" + ("" if like else "; nothing in the folder looks like it")
+    used = best.used if best else ()
+    return Found(form, [about], _unread(used, others), frozenset(used))
+
+
+def _scored(folder: Folder, formats: Sequence[Format]) -> list[tuple[Evidence, Format]]:
+    return [(evidence, each) for each in formats if (evidence := each.recognise(folder)) and evidence.annotated]
+
+
+def _unread(used: Iterable[str], others: Sequence[tuple[Evidence, Format]]) -> dict[str, str]:
+    """Annotation files that only other formats use -> the title of the format."""
+    mine = set(used)
+    return {path: each.title for evidence, each in others for path in evidence.used if path not in mine}
 
 
 def _also(folder: Folder, best: Evidence, others: Sequence[tuple[Evidence, Format]]) -> list[str]:

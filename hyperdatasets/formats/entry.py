@@ -68,6 +68,7 @@ class Entry:
         shares: coordinates are shares of the picture's sides, from 0 to 1, not pixels.
         frame: set instead of all of this where the format holds whole frames in their plain form.
         place: where it is described, for messages; empty = its path.
+        rows, cells: how many rows of tables describe it, and how many values these have besides names of files.
         kept: kind -> how many of it its frame has; None until the frame is made.
     """
 
@@ -84,6 +85,8 @@ class Entry:
     shares: bool = False
     frame: dict[str, Any] | None = None
     place: str = ""
+    rows: int = 0
+    cells: int = 0
     kept: dict[Kind, int] | None = None
     split_by: str = BY_FOLDER
     other_splits: dict[str, str] = field(default_factory=dict)
@@ -105,6 +108,7 @@ class Entry:
         _count(held, "masks", len(self.masks))
         _count_meta(held, self.meta)
         _count(held, "splits", bool(self.split) + len(self.other_splits))
+        _count_tables(held, self)
         return held
 
     def add_split(self, split: str, by: str = BY_FOLDER) -> None:
@@ -149,6 +153,7 @@ def to_frame(
             _count(kept, "attributes", len(item.plain["meta"]))
     frame: dict[str, Any] = {"sources": [source], "annotations": annotations}
     _count(kept, "masks", len(entry.masks))
+    _count_tables(kept, entry)
     _add_meta(frame, entry, kept, ledger)
     own = {"id": entry.id, "context_id": entry.context_id, "timestamp": entry.timestamp}
     frame |= {name: value for name, value in own.items() if value not in {"", None}}
@@ -237,6 +242,11 @@ def _count(kept: dict[Kind, int], kind: Kind, count: int = 1) -> None:
 def _count_meta(kept: dict[Kind, int], meta: Mapping[str, Any]) -> None:
     _count(kept, "captions", captions_in(meta))
     _count(kept, "attributes", len(meta) - ("captions" in meta))
+
+
+def _count_tables(kept: dict[Kind, int], entry: Entry) -> None:
+    _count(kept, "table rows", entry.rows)
+    _count(kept, "table cells", entry.cells)
 
 
 def _named(annotation: Any) -> str:

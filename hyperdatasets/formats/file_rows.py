@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from hyperdatasets.formats.folder import parent, posix, split_of
-from hyperdatasets.formats.ledger import Ledger, listed
+from hyperdatasets.formats.ledger import Kind, Ledger, listed
 from hyperdatasets.formats.lookup import Lookup
 from hyperdatasets.formats.rows import Row
 
@@ -70,17 +70,17 @@ class FileRows:
         self.rows[path] = row
         return path
 
-    def named(self, name: object, place: str, beside: str) -> str:
-        """The same for a name."""
+    def named(self, name: object, place: str, beside: str, *, kind: Kind = "table rows") -> str:
+        """The same for a name; `kind`: what is lost where it is not clear."""
         if not isinstance(name, str) or not name.strip():
-            self.ledger.lose("table rows", place, NAMELESS, f"{name!r:.60}" if name else "")
+            self.ledger.lose(kind, place, NAMELESS, f"{name!r:.60}" if name else "")
             return ""
         found, exact = self._found(name, beside)
         if len(found) != 1:
-            self.ledger.lose("table rows", place, SEVERAL if found else NO_FILE, listed(found) or f"`{name[:200]}`")
+            self.ledger.lose(kind, place, SEVERAL if found else NO_FILE, listed(found) or f"`{name[:200]}`")
             return ""
         if not exact:
-            self.ledger.notice("table rows", place, SPELLED, f"`{name[:200]}`: {found[0]}")
+            self.ledger.notice(kind, place, SPELLED, f"`{name[:200]}`: {found[0]}")
         return found[0]
 
     def fits(self, name: object, beside: str) -> bool:

@@ -42,10 +42,10 @@ def _read(reading: Reading) -> Iterator[Entry]:
     sidecars = _sidecars(folder, likely)
     used = set(sidecars.values())
     _tell_shared(sidecars, ledger)
-    for path in sorted(likely - used):
+    for path in sorted(likely - used - reading.unread.keys()):
         ledger.lose("annotation files", path, LIKELY)
     tables = set(naming_media(folder)) - used
-    for path in sorted(tables):
+    for path in sorted(tables - reading.unread.keys()):
         ledger.lose("annotation files", path, TABLE)
     apart = likely | tables | folder.packed_annotations
     data = [path for path in folder.files if path not in apart]

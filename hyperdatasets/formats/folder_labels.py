@@ -42,13 +42,14 @@ class FolderLabels:
 
     @property
     def clear(self) -> bool:
-        """At least two labels, or one below a split: one folder alone may be called anything.
-
-        Scans in folders that all have a number (`patient-001`, `SE000002`) lie by patient, study or series.
-        """
+        """At least two labels, or one below a split: one folder alone may be called anything."""
         names = set(self.labels.values())
-        cases = all(map(_has_digit, names)) and all(suffix(path) in _CASES for path in self.labels)
-        return (len(names) > 1 or (self.below_split and bool(names))) and not cases
+        return (len(names) > 1 or (self.below_split and bool(names))) and not self.cases
+
+    @property
+    def cases(self) -> bool:
+        """Scans in folders that all have a number (`patient-001`, `SE000002`) lie by patient, study or series."""
+        return all(map(_has_digit, self.labels.values())) and all(suffix(path) in _CASES for path in self.labels)
 
 
 class _Label(NamedTuple):

@@ -15,7 +15,10 @@ from hyperdatasets.formats.reading import Evidence, Format, Reading, counted
 
 WITHOUT_ROW = "files without a row of metadata"
 BOTH = "labels from folders, kept although there are files of metadata; Hugging Face leaves such labels out"
-NOT_TAKEN = "names of folders, not taken as labels: the metadata has labels, or there is one such folder only"
+LABELS_IN_ROWS = "names of folders, not taken as labels: the metadata has labels"
+ONE_FOLDER = "the name of a folder, not taken as a label: there is one such folder only"
+CASES = "names of folders, not taken as labels: folders of scans that all have a number are cases"
+OF_MASK = "rows of a file that is the mask of another one"
 _WEAK = 0.5
 
 
@@ -42,6 +45,8 @@ def _read(reading: Reading) -> Iterator[Entry]:
         for path in rows.without(folder.media):
             if path not in are_masks:
                 reading.ledger.notice("frames", path, WITHOUT_ROW)
+    for path in sorted(are_masks.intersection(rows.rows)):
+        reading.ledger.lose("table rows", rows.rows[path].place, OF_MASK, path)
     data = sorted({*folder.media, *labels})
     reading.expected = sum(path not in are_masks for path in data)
     for path in data:
@@ -61,13 +66,20 @@ def _labels(reading: Reading, rows: FileRows, *, with_metadata: bool) -> dict[st
     found, ledger = folder_labels(reading.folder), reading.ledger
     if not found.labels:
         return {}
-    if with_metadata and (metadata_files.gives_labels(rows) or not found.clear):
-        ledger.notice("labels", _first(found), NOT_TAKEN, _named(found), count=len(found.labels))
+    if with_metadata and (reason := _why_not(found, rows)):
+        ledger.notice("labels", _first(found), reason, _named(found), count=len(found.labels))
         return {}
     if with_metadata:
         ledger.notice("labels", _first(found), BOTH, _named(found), count=len(found.labels))
     tell(found, reading.folder, ledger)
     return dict(found.labels)
+
+
+def _why_not(found: FolderLabels, rows: FileRows) -> str:
+    """Why names of folders beside metadata are no labels; empty if they are."""
+    if metadata_files.gives_labels(rows):
+        return LABELS_IN_ROWS
+    return "" if found.clear else CASES if found.cases else ONE_FOLDER
 
 
 def _first(found: FolderLabels) -> str:

@@ -14,13 +14,14 @@ from hyperdatasets.core import registering
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument
 from hyperdatasets.core.names import did_you_mean, nearest
 from hyperdatasets.core.normalise import normalise
+from hyperdatasets.core.wording import counted
 from hyperdatasets.formats import registry
 from hyperdatasets.formats.agreement import Agreement
 from hyperdatasets.formats.counting import held_of, kept_of
-from hyperdatasets.formats.detection import Found, detect
+from hyperdatasets.formats.detection import Found, detect, given
 from hyperdatasets.formats.entry import Entry, Made, to_frame
 from hyperdatasets.formats.folder import Folder, parent, suffix
-from hyperdatasets.formats.ledger import Kind, Ledger
+from hyperdatasets.formats.ledger import Kind, Ledger, listed
 from hyperdatasets.formats.media import Media
 from hyperdatasets.formats.reading import Reading
 from hyperdatasets.formats.suffixes import ANNOTATIONS, ARCHIVES, MEDIA
@@ -44,6 +45,8 @@ NAMELESS = "relative URIs that name no file of the folder, kept as they are"
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|/")
 PACKED = "archives and compressed files, not unpacked"
 COMPRESSED = "compressed annotation files, not read; unpack them"
+REPAIR = "Repair it and import again: frames without annotations get them, for others say --replace-annotations"
+NO_PICTURES = "none of the pictures is in this folder; give the folder that holds pictures and annotations"
 BROKEN = "links that lead nowhere"
 OUTWARD = "links that lead out of the folder, and are followed"
 PRUNED = "frames whose files have disappeared, removed from the draft (--prune)"
@@ -94,7 +97,10 @@ class Intake:
         self.ledger.about += chosen.about
         self.reading = Reading(folder, self.ledger, unread=chosen.unread)
         self.looked_at = 0
+        self._used = chosen.used
         self._unknown: Counter[str] = Counter()
+        self._plain: Counter[str] = Counter()  # content types of files without annotations
+        self._taken: set[str] = set()  # files of another format that became frames all the same
         _tell_of_folder(folder, self.ledger)
 
     def entries(self) -> Iterator[Entry]:
@@ -102,6 +108,8 @@ class Intake:
         count = 0
         for entry in self._format.read(self.reading):
             self.looked_at += 1
+            if entry.path in self.reading.unread:
+                self._taken.add(entry.path)
             if problem := problem_of_name(entry.path):
                 self.leave_out(entry, *problem)
                 continue
@@ -111,7 +119,7 @@ class Intake:
             yield chosen
             count += 1
             if count == self.options.limit:
-                self.ledger.about.append(f"Stopped after {count} frames (--limit); the rest was not read.")
+                self.ledger.about.append(f"Stopped after {counted(count, 'frame')} (--limit); the rest was not read.")
                 return
 
     @property
@@ -128,6 +136,8 @@ class Intake:
             self.ledger.notice("frames", entry.path, note)
         if media.unknown:
             self._unknown[suffix(entry.path)] += 1
+        if not entry.items:
+            self._plain[media.content_type] += 1
         return to_frame(entry, media, uri_of=uri_of, ledger=self.ledger, agreement_rules=self.options.agreement)
 
     def whole_frame(self, entry: Entry, uri_of: Callable[[str], str] = str) -> Made | None:
@@ -176,12 +186,39 @@ class Intake:
     def finish(self) -> Ledger:
         """Called when all entries were read."""
         for path, title in self.reading.unread.items():
-            if path not in self.reading.used:
+            if path not in self.reading.used and path not in self._taken:
                 self.ledger.lose("annotation files", path, OF_ANOTHER_FORMAT, title)
         for ending, count in sorted(self._unknown.items()):
             place = f"*{ending}" if ending else "files without a suffix"
             self.ledger.notice("frames", place, "files of an unknown type, kept as bytes", count=count)
+        self._tell_broken()
+        if self._format is registry.FALLBACK:
+            self.ledger.about += [
+                f"{counted(count, 'file')} of {kind}, no annotations" for kind, count in sorted(self._plain.items())
+            ]
+        self.ledger.why = self._why_nothing()
         return self.ledger
+
+    def _tell_broken(self) -> None:
+        """Corrects what was said of files before they were read, and says what to do."""
+        broken = [place for place in self.ledger.broken if place not in self.reading.folder.closed]
+        if not broken:
+            return
+        if self._used and self._used.issubset(broken):
+            files = counted(len(self._used), "annotation file")
+            self.ledger.about[0] = f"{self._format.title}: {files} that cannot be read"
+        if self.ledger.read.get("frames"):
+            bare = counted(sum(self._plain.values()), "frame")
+            told = f"so frames came in without what it says ({bare} without annotations)"
+            self.ledger.about.append(f"{listed(broken)} cannot be read, {told}. {REPAIR}")
+
+    def _why_nothing(self) -> str:
+        """Why no frame came in, where that can be told."""
+        folder = self.reading.folder
+        if not folder.files and not folder.closed:
+            return "the folder is empty" + (", but for hidden files" if folder.junk else "")
+        reasons = {note.reason for note in self.ledger.losses()}
+        return NO_PICTURES if not folder.media and not reasons.isdisjoint(registry.MISSING) else ""
 
     def _lose(self, entry: Entry, place: str, reason: str, detail: str) -> None:
         self.ledger.lose("frames", place, reason, detail)
@@ -280,7 +317,7 @@ def _chosen(folder: Folder, name: str) -> Found:
     if name not in registry.READ:
         close = did_you_mean(nearest(name, registry.READ)) or f" There are: {', '.join(registry.READ)}."
         raise InvalidArgument(f"there is no format `{name}`.{close}")
-    return Found(registry.READ[name], [f"{registry.READ[name].title}, as asked for"])
+    return given(folder, registry.READ[name], registry.DETECTED)
 
 
 def _tell_of_folder(folder: Folder, ledger: Ledger) -> None:

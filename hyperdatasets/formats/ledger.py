@@ -8,17 +8,21 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from hyperdatasets.core.escapes import encodable, on_one_line
+from hyperdatasets.core.wording import counted
 
 Kind = Literal[
     "frames", "boxes", "polygons", "ellipses", "key points", "masks", "spans", "3-D shapes", "labels", "captions",
-    "attributes", "splits", "table rows", "table cells", "annotation files", "other files",
+    "attributes", "splits", "table rows", "table cells", "annotation files", "media files",
+    "other files",
 ]  # fmt: skip
 """What is counted. `labels` are those of whole frames, and of colours of masks that stay at a site; `annotation files`
-count only where one cannot be read; `other files` are files that are no data of the format."""
+count only where one cannot be read; `media files` are those that an export was asked to put beside the annotations;
+`other files` are files that are no data of the format."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Weight = Literal["lost", "skipped", "noticed"]
 """lost: not kept. skipped: not kept, because the user or the site's policy asked for that. noticed: kept, but changed
 or guessed."""
+_ONE: dict[Kind, str] = {"boxes": "box", "key points": "set of key points"}
 SHOWN = 10  # entries of each reason on a terminal
 
 
@@ -67,6 +71,8 @@ class Ledger:
         about: sentences about the whole run, such as why the format was chosen.
         kept: kind -> how many were kept.
         notes: in the order in which they were made.
+        why: why no frame came in, where that is known.
+        broken: annotation files that could not be read; of a ledger that was made here, not of one from plain data.
         frames: of an import: how many frames the service added, updated, found unchanged.
     """
 
@@ -77,6 +83,8 @@ class Ledger:
         self.kept: Counter[Kind] = Counter()
         self.notes: list[Note] = []
         self.frames: dict[str, int] = {}
+        self.why = ""
+        self.broken: list[str] = []
         self._unkept: Counter[Kind] = Counter()
         self._failures = 0
 
@@ -98,6 +106,8 @@ class Ledger:
     def unreadable(self, place: str, reason: str, detail: str = "") -> None:
         """An annotation file could not be read: the run has failed, though it goes on."""
         self._failures += 1
+        if place not in self.broken:
+            self.broken.append(place)
         self.lose("annotation files", place, reason, detail)
 
     def add(self, note: Note) -> None:
@@ -136,13 +146,15 @@ class Ledger:
     def failed(self) -> str:
         """Why the whole run has failed; empty if it has not."""
         if self._failures:
-            return f"{_counted(self._failures, 'annotation file')} could not be read"
+            return f"{counted(self._failures, 'annotation file')} could not be read"
         if self.kept["frames"] or self.writes:
             return ""
+        why = f": {self.why}" if self.why else ""
         if self.lost.get("frames"):
-            return "every frame failed"
-        skipped = self.read.get("frames")
-        return "nothing came in: every frame was skipped" if skipped else "nothing came in: no frame was found"
+            return f"every frame failed{why}"
+        if self.read.get("frames"):
+            return "nothing came in: every frame was skipped"
+        return f"nothing came in: {self.why or 'no frame was found'}"
 
     def groups(self) -> dict[tuple[Weight, Kind, str], list[Note]]:
         """Notes by weight, kind and reason; losses first."""
@@ -159,8 +171,7 @@ class Ledger:
 
     def _lines(self, shown: int) -> Iterator[str]:
         for (weight, kind, reason), notes in self.groups().items():
-            total = sum(note.count for note in notes)
-            yield f"{total} {kind} {weight}: {reason}"
+            yield headline(weight, kind, reason, notes)
             for note in notes[:shown]:
                 times = f" x {note.count}" if note.count > 1 else ""
                 yield f"    {note.place}" + (f" ({note.detail})" if note.detail else "") + times
@@ -175,7 +186,7 @@ class Ledger:
         return {
             "format": self.format, "writes": self.writes, "about": [*map(encodable, self.about)], "read": self.read,
             "kept": {kind: self.kept[kind] for kind in self.read}, "lost": self.lost, "frames": self.frames,
-            "problem": self.failed, "unreadable": self._failures, "complete": self.complete,
+            "problem": self.failed, "why": self.why, "unreadable": self._failures, "complete": self.complete,
             "notes": [note.to_plain() for note in self.notes],
         }  # fmt: skip
 
@@ -187,7 +198,7 @@ class Ledger:
         ledger.kept.update(plain["kept"])
         for each in plain["notes"]:
             ledger.add(Note(**each))
-        ledger._failures = plain["unreadable"]
+        ledger._failures, ledger.why = plain["unreadable"], plain.get("why", "")
         return ledger
 
     def __repr__(self) -> str:
@@ -195,12 +206,18 @@ class Ledger:
         return f"Ledger({self.format}: kept {counts or 'nothing'})"
 
 
+def headline(weight: Weight, kind: Kind, reason: str, notes: Iterable[Note]) -> str:
+    """The notes of one reason in a line: `lost: 2 boxes: boxes without a width`."""
+    return f"{weight}: {counted_kind(sum(note.count for note in notes), kind)}: {reason}"
+
+
+def counted_kind(count: int, kind: Kind) -> str:
+    """`1 box`, `2 boxes`."""
+    return counted(count, _ONE.get(kind, kind.removesuffix("s")), kind)
+
+
 def listed(places: Iterable[str], shown: int = 3) -> str:
     """The first of some places in words: `a, b, c and 4 more`."""
     every = list(places)
     rest = f" and {len(every) - shown} more" if len(every) > shown else ""
     return ", ".join(every[:shown]) + rest
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" + ("" if count == 1 else "s")

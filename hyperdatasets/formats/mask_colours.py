@@ -72,6 +72,7 @@ def _named(path: str, text: str, ledger: Ledger) -> Iterator[tuple[str, Named]]:
         if named is None or max(named.colour) > 255:
             ledger.lose("table rows", f"{path}, line {number}", BAD_LINE, f"`{line.strip()[:60]}`")
         else:
+            ledger.keep("table rows")
             yield f"{path}, line {number}", named
 
 

@@ -71,7 +71,8 @@ def masks_of(found: FileRows, path: str) -> Iterator[MaskFile]:
     """The masks that the row of a file names."""
     row = found.rows.get(path)
     for column in _mask_columns(row) if row else ():
-        if row and row.values[column] is not None and (mask := found.named(row.values[column], row.place, path)):
+        name = row.values[column] if row else None
+        if row and name is not None and (mask := found.named(name, row.place, path, kind="masks")):
             yield MaskFile(column.removesuffix(f"_{FILE}"), mask)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from hyperdatasets.core.wording import counted
 from hyperdatasets.formats.entry import Entry
 from hyperdatasets.formats.folder import Folder, suffix
 from hyperdatasets.formats.ledger import Ledger, listed
@@ -56,7 +57,8 @@ class Reading:
 
     def rest(self, data: Sequence[str] | set[str], *, reason: str = "files that are no data of this format") -> None:
         """Names the files that are neither data nor annotations; called once, at the end."""
-        known = self.used.union(data, self.unread)
+        told = {note.place for note in self.ledger.losses() if note.kind == "annotation files"}
+        known = self.used.union(data, self.unread, told)
         for path in self.folder.files:
             if path not in known and suffix(path) not in ARCHIVES:  # archives are named by the intake
                 self.ledger.skip("other files", path, reason)
@@ -76,11 +78,6 @@ class Format:
     title: str
     recognise: Callable[[Folder], Evidence | None]
     read: Callable[[Reading], Iterator[Entry]]
-
-
-def counted(count: int, one: str, many: str = "") -> str:
-    """`1 file`, `2 files`."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
 
 
 __all__ = ["Colour", "Evidence", "Format", "MaskLabels", "Reading", "counted", "listed"]

@@ -36,6 +36,8 @@ class Row(NamedTuple):
 def describe(entry: Entry, row: Row, ledger: Ledger, names: Names | None = None) -> None:
     """Adds what a row says to its file."""
     names = names or {}
+    entry.rows += 1
+    entry.cells += sum(value is not None for value in row.values.values())
     for column, value in row.values.items():
         if value is None:
             continue

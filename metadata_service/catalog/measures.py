@@ -26,6 +26,7 @@ from hyperdatasets.core.expectations import (
 )
 from hyperdatasets.core.query.parse import parse
 from hyperdatasets.core.query.tree import Node
+from hyperdatasets.core.wording import counted
 from hyperdatasets.engine import boxes, field_warnings, groups
 from hyperdatasets.engine import views as engine_views
 from hyperdatasets.engine.chosen import Chosen
@@ -151,7 +152,7 @@ def _each(found: Found, check: Check, expected: Each) -> Measured:
             wrong.append(f"`{group.text:.60}` in {count}")
             offending |= group.revisions()
     wrong += [f"`{text:.60}` in 0" for text in sorted(missing) if not _holds(expected, 0, whole)]
-    words = f"{distinct} values in {whole} {unit_in_words(expected.unit)}"
+    words = f"{counted(distinct, 'value')} in {whole} {unit_in_words(expected.unit)}"
     return Measured(not wrong, words + (f", of these {_some(wrong)}" if wrong else ""), offending)
 
 
@@ -258,7 +259,8 @@ def _overlap(subject: Subject, expected: NoOverlap) -> Measured:
                 named.append(f"`{mine.text:.60}`")
                 offending |= mine.revisions()
     names = f": {_some(named)}" if named else ""
-    return Measured(not shared, f"{shared} values of {expected.field} in more than one view{names}", offending)
+    words = f"{counted(shared, 'value')} of {expected.field} in more than one view{names}"
+    return Measured(not shared, words, offending)
 
 
 def _selected(subject: Subject, name: str, path: str) -> list[tuple[str, Chosen]]:

@@ -12,6 +12,7 @@ import typer
 from PIL import Image
 
 import hyperdatasets as hd
+from hyperdatasets.cli import output
 from hyperdatasets.cli.main import app, run
 from hyperdatasets.client.config import ClientConfig
 from hyperdatasets.client.dataset import Dataset
@@ -49,6 +50,25 @@ def folder(tmp_path: Path) -> Path:
         for number in range(3):
             Image.new("L", (8, 8), number).save(tmp_path / "pets" / label / f"{number}.png")
     return tmp_path / "pets"
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--debug", "--version"], ["dataset", "list", "--version"]])
+def test_the_version_is_printed_wherever_it_stands(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    assert ok(capsys, *arguments) == f"{hd.__version__}\n"
+
+
+def test_ids_are_never_cut(capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ok(capsys, "import", str(folder), "--dataset", "home/pets")
+    frame = next(iter(DatasetVersion.get_current("home/pets").frames()))
+    monkeypatch.setenv("COLUMNS", "40")
+    (line,) = [each for each in ok(capsys, "frames", "list", "home/pets").splitlines() if frame.id in each]
+    assert frame.plain["sources"][0]["uri"] in line
+    monkeypatch.setattr(output.console, "_force_terminal", True)
+    shown = ok(capsys, "frames", "list", "home/pets")
+    assert frame.id in shown
+    assert "…" not in shown
+    assert json.loads(ok(capsys, "frames", "show", "home/pets", frame.id[:12]))["id"] == frame.id
+    assert run(["frames", "show", "home/pets", "ffff0000"]) == 3
 
 
 def test_import_query_version_and_view(capsys: pytest.CaptureFixture[str], folder: Path, tmp_path: Path) -> None:

@@ -96,11 +96,11 @@ def test_merges_say_what_collided(run: Run) -> None:
         )
         made.update_by_query(frame_query="id:f1", set_meta={"side": name})
         made.publish_version()
-    with pytest.warns(UserWarning, match="parents changed 1 frames"):
+    with pytest.warns(UserWarning, match="parents changed 1 frame "):
         shown = run("version", "create", "p/streets", "merged", "--parent", "left", "--parent", "right")
     assert "merged right since their common ancestor v0" in shown
     assert re.search(r"f1\s+revision \d+ of right\s+revision \d+", shown)
-    with pytest.warns(UserWarning, match="parents changed 1 frames"):
+    with pytest.warns(UserWarning, match="parents changed 1 frame "):
         plain = json.loads(
             run("version", "create", "p/streets", "again", "--parent", "right", "--parent", "left", "--json")
         )
@@ -113,13 +113,13 @@ def test_merges_say_what_collided(run: Run) -> None:
 def test_edits_by_query_and_their_counts_beforehand(run: Run) -> None:
     select = ("--query", "meta.city:ulm", "--roi-query", "occluded", "--source-query", "uri:1")
     for preview, word in ((["--preview"], "would change"), ([], "changed")):
-        assert run("frames", "update", "p/streets", *select, "--add-label", "seen", *preview) == f"1 frames {word}\n"
-    assert "1 frames match" in run("frames", "find", "p/streets", "--roi-query", "seen")
+        assert run("frames", "update", "p/streets", *select, "--add-label", "seen", *preview) == f"1 frame {word}\n"
+    assert "1 frame matches" in run("frames", "find", "p/streets", "--roi-query", "seen")
     for preview in (["--preview"], []):
         copied = run("frames", "copy", "p/streets", "p/cells", "--roi-query", "occluded", *preview)
         assert copied == "3 added, 0 updated, 0 unchanged, 0 failed\n"
     gone = ("frames", "delete", "p/cells", "--source-query", "uri:1")
-    assert [run(*gone, "--preview"), run(*gone)] == ["1 frames would be deleted\n", "1 frames are deleted\n"]
+    assert [run(*gone, "--preview"), run(*gone)] == ["1 frame would be deleted\n", "1 frame is deleted\n"]
 
 
 def test_vectors_are_written_as_lines(run: Run) -> None:

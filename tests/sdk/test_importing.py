@@ -17,7 +17,7 @@ import hyperdatasets as hd
 from hyperdatasets import testing
 from hyperdatasets.client.exports import SHARED as SHARED_PART
 from hyperdatasets.client.importing import import_frames
-from hyperdatasets.core.errors import Incomplete, InvalidArgument
+from hyperdatasets.core.errors import Incomplete, InvalidArgument, NotFound
 from hyperdatasets.formats.intake import (
     DISAPPEARED,
     METADATA_STAYS,
@@ -225,9 +225,26 @@ def test_a_published_dataset_goes_on_in_a_draft_child(folder: Path) -> None:
     assert not any("draft" in each for each in bring(folder, format="files").about)
 
 
+@pytest.mark.parametrize("files", [{}, {"a.json": '{"images": ['}])
+def test_a_run_without_any_frame_makes_no_dataset(tmp_path: Path, files: dict[str, str]) -> None:
+    (tmp_path / "data").mkdir()
+    for name, content in files.items():
+        (tmp_path / "data" / name).write_text(content)
+    ledger = bring(tmp_path / "data")
+    assert ledger.failed
+    assert ledger.frames["added"] == 0
+    with pytest.raises(NotFound):
+        hd.Dataset.get(DATASET)
+
+
+def test_a_dataset_in_no_project_is_said(folder: Path) -> None:
+    assert "dataset `home`, in no project" in import_frames(folder, dataset_name="home").about
+    assert not any("project" in each for each in bring(folder).about)
+
+
 def test_a_strict_import_raises_and_keeps_what_it_can(folder: Path) -> None:
     coco(folder, {"a.png": ["cat"], "gone.png": ["dog"]})
-    with pytest.raises(Incomplete, match="1 frames, 1 boxes") as raised:
+    with pytest.raises(Incomplete, match="1 frame, 1 box") as raised:
         bring(folder, strict=True)
     assert isinstance(raised.value.ledger, Ledger)
     assert labels("a.png") == ["cat"]
@@ -238,7 +255,7 @@ def test_each_kind_of_loss_is_a_warning(folder: Path) -> None:
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         bring(folder)
-    assert any("1 frames lost: pictures that are named, but missing" in str(each.message) for each in told)
+    assert any("lost: 1 frame: pictures that are named, but missing" in str(each.message) for each in told)
 
 
 def test_archives_and_single_files_are_read(folder: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -211,7 +212,9 @@ def test_an_export_with_its_pictures_is_imported_alone(tmp_path: Path, form: str
     shutil.copytree(_files(tmp_path / "here"), tmp_path / "there")
     before = published(boxed(tmp_path / "there"))
     out = tmp_path / "out"
-    assert exported(before, out, form, media=media).complete
+    ledger = exported(before, out, form, media=media)
+    assert ledger.complete
+    assert ledger.kept["media files"] == 5
     found = list(out.rglob("*.png"))
     assert sorted(path.name for path in found) == [f"{name}.png" for name in "abcde"]
     assert all(path.is_symlink() == (media == "link") for path in found)
@@ -255,10 +258,21 @@ def _files(folder: Path) -> Path:
 def test_pictures_that_cannot_come_along_are_named(tmp_path: Path) -> None:
     version = published(boxed(tmp_path / "gone"))
     ledger = exported(version, tmp_path / "out", "coco", media="copy")
-    assert ledger.lost == {"frames": 5}
+    assert ledger.lost == {"media files": 5}
+    assert (ledger.read["frames"], ledger.kept["frames"], ledger.kept["media files"]) == (5, 5, 0)
+    named = {frame.id: str(frame.plain["sources"][0]["uri"]).rpartition("/")[2] for frame in version.frames()}
+    assert {note.place for note in ledger.losses()} == {f"{key} ({name})" for key, name in named.items()}
     assert {note.reason for note in ledger.losses()} == {"pictures that did not come along"}
     assert len(json.loads((tmp_path / "out" / "annotations" / "instances.json").read_text())["images"]) == 5
     assert not list((tmp_path / "out").rglob("*.png"))
+
+
+def test_notes_of_a_writer_that_waits_name_the_file(tmp_path: Path) -> None:
+    version = published(boxed(_files(tmp_path / "here"), city=list("ulmbn")))
+    ledger = exported(version, tmp_path / "out", "yolo", media="copy")
+    lost = [note.place for note in ledger.losses()]
+    assert len(lost) == 5
+    assert all(re.fullmatch(r"[0-9a-f]{32} \([a-e]\.png\)", place) for place in lost), lost
 
 
 def test_pictures_of_a_site_do_not_come_along(deployment: testing.Deployment, tmp_path: Path) -> None:
@@ -266,8 +280,8 @@ def test_pictures_of_a_site_do_not_come_along(deployment: testing.Deployment, tm
     deployment.add_site(site, {"scans": _files(tmp_path / "scans")}).register("scans", dataset="clinic/scans")
     version = hd.DatasetVersion.get_current("clinic/scans")
     ledger = version.export(tmp_path / "out", format="voc", media="copy")
-    assert ledger.lost["frames"] == 5
-    assert {note.kind for note in ledger.losses()} == {"frames"}
+    assert ledger.lost["media files"] == 5
+    assert {note.kind for note in ledger.losses()} == {"media files"}
     assert not list((tmp_path / "out").rglob("*.png"))
 
 

@@ -194,7 +194,7 @@ def test_views_do_not_share_patients(service: Service, client: MetadataClient, d
                     "- expect: no overlap of context_id between views test and rest\n"
                     "- expect: no overlap of context_id between views test and trian\n")  # fmt: skip
     both, apart, unknown = version.check(file).results
-    assert (both.passed, both.measured) == (False, "1 values of context_id in more than one view: `p2`")
+    assert (both.passed, both.measured) == (False, "1 value of context_id in more than one view: `p2`")
     assert set(both.frame_ids) == {"f2", "f5"}
     assert apart.passed
     assert "Did you mean train" in unknown.measured

@@ -204,7 +204,7 @@ def test_merge_the_later_parent_wins(client: MetadataClient, draft: DatasetVersi
         )
         child.add_frames([picture(1, label), picture({"left": 3, "right": 4}[name])])
         child.publish_version()
-    with pytest.warns(UserWarning, match="parents changed 1 frames"):
+    with pytest.warns(UserWarning, match="parents changed 1 frame "):
         merged = DatasetVersion.create_version(
             dataset_name="bccd", version_name="both", parent_version_names=["left", "right"], client=client
         )

@@ -16,11 +16,12 @@ from hyperdatasets.core.normalise import normalise
 from hyperdatasets.formats import registry
 from hyperdatasets.formats.croissant_document import descriptions
 from hyperdatasets.formats.folder import Folder
-from hyperdatasets.formats.intake import Intake, Options
+from hyperdatasets.formats.intake import OF_ANOTHER_FORMAT, Intake, Options
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.mask_colours import lists_of_classes
 from hyperdatasets.formats.media import probe_file
 from hyperdatasets.formats.sampling import sample
+from hyperdatasets.formats.yolo.reader import NO_FILE
 
 BCCD = Path(__file__).parents[3] / "shared" / "data" / "bccd"
 XML = (
@@ -28,6 +29,10 @@ XML = (
     "<xmax>30</xmax><ymax>30</ymax></bndbox></object></annotation>"
 )
 LINE = "0 .5 .5 .2 .2\n"
+COCO_OF_A = json.dumps({
+    "images": [{"id": 1, "file_name": "a.png"}], "categories": [{"id": 1, "name": "cat"}],
+    "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 10, 10]}],
+})  # fmt: skip
 
 
 def put(folder: Path, *pictures: str, **texts: str) -> None:
@@ -208,7 +213,71 @@ def test_what_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match="Did you mean coco"):
         read(tmp_path, "cocoo")
     _, ledger = read(tmp_path)
-    assert "nothing came in" in ledger.failed
+    assert ledger.failed == "nothing came in: the folder is empty"
+    write(tmp_path / ".hidden", "x")
+    assert read(tmp_path)[1].failed == "nothing came in: the folder is empty, but for hidden files"
+
+
+def test_files_of_another_format_than_the_given_one_are_lost(tmp_path: Path) -> None:
+    put(tmp_path, "a.png")
+    write(tmp_path / "instances.json", COCO_OF_A)
+    _, ledger = read(tmp_path, "yolo")
+    assert ledger.about == ["YOLO, as asked for; nothing in the folder looks like it", NO_FILE]
+    assert [(note.place, note.reason, note.detail) for note in ledger.losses()] == [
+        ("instances.json", OF_ANOTHER_FORMAT, "COCO")
+    ]
+    assert not [note for note in ledger.notes if note.kind == "other files"]
+    assert not ledger.complete
+    _, ledger = read(tmp_path, "files")
+    assert [(note.place, note.reason) for note in ledger.losses()] == [("instances.json", OF_ANOTHER_FORMAT)]
+    assert read(tmp_path, "coco")[1].complete
+
+
+def test_a_text_that_becomes_a_frame_is_not_lost_as_a_label_file(tmp_path: Path) -> None:
+    put(tmp_path, "a.png")
+    write(tmp_path / "a.txt", LINE)
+    found, ledger = read(tmp_path, "files")
+    assert sorted(found) == ["a.png", "a.txt"]
+    assert ledger.complete
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "form"),
+    [
+        ("instances.json", '{"images": [{"file_name": "a.png", "id"', "COCO"),
+        ("data.yaml", "names: [a, b\ntrain: x", "YOLO"),
+    ],
+)
+def test_a_broken_annotation_file_is_named_once(tmp_path: Path, name: str, content: str, form: str) -> None:
+    put(tmp_path, "a.png")
+    write(tmp_path / name, content)
+    if form == "YOLO":
+        write(tmp_path / "a.txt", LINE)
+    found, ledger = read(tmp_path)
+    assert (list(found), ledger.lost) == (["a.png"], {"annotation files": 1})
+    assert [note.place for note in ledger.notes if note.kind == "other files"] == []
+    assert any(name in said and "Repair it and import again" in said for said in ledger.about)
+    if form == "COCO":
+        assert ledger.about[0] == "COCO: 1 annotation file that cannot be read"
+
+
+@pytest.mark.parametrize("name", ["coco", "voc", "yolo", "imagefolder"])
+def test_annotations_without_their_pictures_say_so(tmp_path: Path, name: str) -> None:
+    write(tmp_path / "instances.json", COCO_OF_A)
+    write(tmp_path / "a.xml", "<annotation><filename>a.png</filename><object><name>x</name></object></annotation>")
+    write(tmp_path / "labels/a.txt", LINE)
+    write(tmp_path / "metadata.jsonl", '{"file_name": "a.png"}')
+    assert read(tmp_path, name)[1].failed.endswith("give the folder that holds pictures and annotations")
+
+
+def test_files_without_annotations_are_counted_by_type(tmp_path: Path) -> None:
+    for number in range(3):
+        write(tmp_path / f"{number}.pdf", "%PDF-1.4\n1 0 obj<<>>endobj\n")
+    write(tmp_path / "a.txt", "a text")
+    _, ledger = read(tmp_path)
+    assert ledger.about[1:] == [
+        "3 files of application/pdf, no annotations", "1 file of text/plain, no annotations"
+    ]  # fmt: skip
 
 
 @pytest.mark.skipif(not BCCD.exists(), reason="the blood-cell pictures are not beside this checkout")

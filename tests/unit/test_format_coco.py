@@ -455,6 +455,37 @@ def test_splits_are_files(tmp_path: Path) -> None:
     assert sorted(output.files) == ["annotations/instances_train.json", "annotations/instances_val.json"]
 
 
+@pytest.mark.parametrize(
+    ("stated", "more"),
+    [
+        (3000, {"bbox": [10, 10, 50, 60]}),
+        (3000.5, {"bbox": [10, 10, 50, 60]}),
+        (1500.0, {"bbox": [10, 10, 50, 60], "segmentation": [[10, 10, 60, 10, 60, 70]]}),
+        (3000, {"segmentation": [[10, 10, 60, 10, 60, 70, 10, 70]]}),
+    ],
+)
+def test_the_area_of_key_points_is_written_as_it_was_stated(
+    tmp_path: Path, stated: float, more: dict[str, Any]
+) -> None:
+    pictures(tmp_path, "a.png")
+    named = [{"id": 1, "name": "cat", "keypoints": ["nose", "tail", "paw"]}]
+    points = {"keypoints": [20, 20, 2, 30, 40, 1, 0, 0, 0], "num_keypoints": 2}
+    document(tmp_path / "x.json", [{"id": 1, "file_name": "a.png"}],
+             [{"id": 1, "image_id": 1, "category_id": 1, "area": stated, **points, **more}], named)  # fmt: skip
+    found, _ = read(tmp_path)
+    content, _ = written(list(found.values()), {"cat": 1})
+    assert content["annotations"][0]["area"] == stated
+    assert content["annotations"][0]["bbox"] == more.get("bbox", [20, 20, 10, 20])
+
+
+def test_a_box_of_key_points_leaves_out_those_that_are_not_labelled() -> None:
+    points = {"geometry": {"keypoints": [20, 20, 30, 40, 0, 0]}, "labels": ["a"]}
+    content, _ = written([frame_of({**points, "meta": {"visibility": [2, 1, 0]}}),
+                          frame_of({**points, "meta": {"visibility": [0, 0, 0]}}, name="b.png")], {"a": 1})  # fmt: skip
+    assert [each["bbox"] for each in content["annotations"]] == [[20, 20, 10, 20], [0, 0, 30, 40]]
+    assert [each["area"] for each in content["annotations"]] == [200, 1200]
+
+
 NUMBERS = st.floats(0, 60, allow_nan=False, width=32).map(float) | st.integers(0, 60).map(float)
 SIZES = st.floats(0.5, 20, allow_nan=False, width=32).map(float)
 VALUES = st.none() | st.booleans() | st.integers(-5, 5) | st.floats(-9, 9) | st.text("ab é", max_size=3)

@@ -19,6 +19,7 @@ from hyperdatasets.formats.folder import Folder
 from hyperdatasets.formats.imagefolder import FORMAT
 from hyperdatasets.formats.intake import Intake, Options
 from hyperdatasets.formats.ledger import Ledger
+from hyperdatasets.formats.reading import Reading
 from tests.reference.format_runs import Run, picture, read_all, text
 
 
@@ -258,6 +259,17 @@ def test_rows_and_files_that_do_not_meet(tmp_path: Path) -> None:
     assert found.meta("a.png") == {"n": 1}
 
 
+def test_rows_are_counted_whether_they_are_kept_or_lost(tmp_path: Path) -> None:
+    labelled(tmp_path, "a.png", "b.png", "mask.png")
+    found = described(tmp_path, {"file_name": "a.png", "age": 1, "mask_file_name": "gone.png"}, {"file_name": "c.png"},
+                      {"file_name": "b.png", "mask_file_name": "mask.png"}, {"file_name": "a.png"},
+                      {"file_name": "mask.png"})  # fmt: skip
+    assert (found.ledger.read["table rows"], found.ledger.kept["table rows"]) == (5, 2)
+    assert (found.ledger.read["table cells"], found.ledger.kept["table cells"]) == (1, 1)
+    assert found.said("lost")[imagefolder.OF_MASK] == ["metadata.jsonl, line 5"]
+    assert found.ledger.lost == {"masks": 1, "table rows": 3}
+
+
 def test_a_row_of_another_split_is_not_this_file(tmp_path: Path) -> None:
     labelled(tmp_path, "train/a.png", "train/b.png")
     found = described(tmp_path, {"file_name": "train/a.png"}, {"file_name": "val/b.png"})
@@ -303,7 +315,23 @@ def test_labels_of_folders_beside_metadata(tmp_path: Path) -> None:
     assert imagefolder.BOTH in found.said("noticed")
     found = described(tmp_path, {"file_name": "cat/1.png", "label": "tiger"}, {"file_name": "dog/1.png"})
     assert (found.labels("cat/1.png"), found.labels("dog/1.png")) == (["tiger"], [])
-    assert imagefolder.NOT_TAKEN in found.said("noticed")
+    assert imagefolder.LABELS_IN_ROWS in found.said("noticed")
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [(["pets/1.png", "pets/2.png"], imagefolder.ONE_FOLDER), (["case1/a.dcm", "case2/a.dcm"], imagefolder.CASES)],
+)
+def test_why_names_of_folders_are_no_labels(tmp_path: Path, files: list[str], reason: str) -> None:
+    labelled(tmp_path, *(path for path in files if path.endswith(".png")))
+    for path in files:
+        if path.endswith(".dcm"):
+            text(tmp_path / path, b"\0" * 128 + b"DICM")
+    text(tmp_path / "metadata.jsonl", "".join(json.dumps({"file_name": path, "age": 4}) + "\n" for path in files))
+    ledger = Ledger("imagefolder")
+    entries = list(FORMAT.read(Reading(Folder(tmp_path), ledger)))
+    assert not any(entry.items for entry in entries)
+    assert [note.reason for note in ledger.notes if note.kind == "labels"] == [reason]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import tempfile
 from pathlib import Path
@@ -20,6 +21,7 @@ from hyperdatasets.formats.writing import Placed, Subject
 from hyperdatasets.formats.yolo import FORMAT, WRITTEN
 from hyperdatasets.formats.yolo import reader as label_reader
 from hyperdatasets.formats.yolo.lines import MAYBE_CUT, MAYBE_CUT_BOX, TRACKED, Task, read_line, write_line
+from hyperdatasets.formats.yolo.reader import NO_FILE, WITHOUT
 from hyperdatasets.formats.yolo.writer import NO_SPLIT, NO_TRAIN, NO_VAL
 from tests.unit.annotation_tools import (
     ELSEWHERE,
@@ -594,11 +596,28 @@ def export(path: Path, *placed: Placed, names: dict[str, int] | None = None, adv
     return ledger
 
 
+def test_pictures_without_a_label_file_are_noticed_once(tmp_path: Path) -> None:
+    for name in "abcd":
+        picture(tmp_path / f"{name}.png")
+    text(tmp_path / "a.txt", CAT)
+    text(tmp_path / "b.txt", "")
+    _, ledger = read_all(tmp_path, FORMAT)
+    (note,) = [note for note in ledger.notes if note.reason == WITHOUT]
+    assert (note.weight, note.count, note.place) == ("noticed", 2, "c.png, d.png")
+    assert NO_FILE not in ledger.about
+
+
+def test_no_label_file_at_all_is_said(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    _, ledger = read_all(tmp_path, FORMAT)
+    assert ledger.about == [NO_FILE]
+
+
 def there_and_back(path: Path, *annotations: dict[str, Any]) -> tuple[list[dict[str, Any]], Ledger, Ledger]:
     """The ROIs of a frame after export and import, without ids; and both ledgers."""
     ledger = export(path, Placed(frame(*annotations), {"default": N}))
     found, read = read_all(path, FORMAT)
-    assert told(read) == []
+    assert all(reason == WITHOUT for _, reason, _ in told(read))
     return [{k: v for k, v in each.items() if k != "id"} for each in found[N].get("annotations", [])], ledger, read
 
 
@@ -684,6 +703,10 @@ def test_frames_of_one_task_come_back_exactly(data: st.DataObject, task: str) ->
     assert ledger.kept == read.kept
 
 
+def as_text(annotation: dict[str, Any]) -> str:
+    return json.dumps({k: v for k, v in annotation.items() if k not in {"id", "sources"}}, sort_keys=True)
+
+
 @settings(deadline=None, max_examples=150)
 @given(st.lists(frames(PLANE | ELSEWHERE, SOURCE), min_size=1, max_size=3))
 def test_whatever_comes_back_otherwise_is_told(given_frames: list[dict[str, Any]]) -> None:
@@ -700,11 +723,7 @@ def test_whatever_comes_back_otherwise_is_told(given_frames: list[dict[str, Any]
     for each in placed:
         back = found[each.names["default"]].get("annotations", [])
         if each.frame["id"] not in told_of:
-            strip = ("id", "sources")
-            assert sorted(repr({k: v for k, v in sorted(one.items()) if k not in strip}) for one in back) == sorted(
-                repr({k: v for k, v in sorted(one.items()) if k not in strip})
-                for one in each.frame.get("annotations", ())
-            )
+            assert sorted(map(as_text, back)) == sorted(map(as_text, each.frame.get("annotations", ())))
 
 
 def test_the_files_are_what_ultralytics_reads(tmp_path: Path) -> None:
@@ -740,7 +759,7 @@ def test_splits_come_back(tmp_path: Path, splits_given: list[str], train: str, v
     assert (data["train"], data["val"]) == (train, val)
     found, read = splits(tmp_path)
     assert found == {str(n): split or None for n, split in enumerate(splits_given)}
-    assert told(read) == []
+    assert all(reason == WITHOUT for _, reason, _ in told(read))
     assert told(ledger, "lost") == [("attributes", "metadata, for which YOLO has no place", len(placed))]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hyperdatasets.formats.yolo.reader import WITHOUT
 from tests.reference.layouts import (
     NO_NAMES,
     OTHER_KEYS,
@@ -32,7 +33,7 @@ def test_coco8(tmp_path: Path, name: str, kinds: dict[str, int]) -> None:
     assert found.labels == {"person": 7} | ({} if name == "coco8-pose" else {"class 45": 7})
     assert found.ledger.complete
     assert found.told("skipped") == {OTHER_KEYS: 2 if name == "coco8-pose" else 1, REST: 2}
-    assert not found.told("noticed")
+    assert found.told("noticed") == {WITHOUT: 1}
 
 
 @pytest.mark.parametrize("name", list(LINES_of))
@@ -90,7 +91,8 @@ def test_yolo_of_labelimg(tmp_path: Path) -> None:
     }))  # fmt: skip
     assert (found.ledger.format, found.labels) == ("yolo", {"marinara sauce": 1, "helmet": 1, "dog": 1})
     assert len(found.frames) == 3
-    assert not found.ledger.notes
+    assert found.told("noticed") == {WITHOUT: 1}
+    assert len(found.ledger.notes) == 1
 
 
 def test_yolo_of_cvat(tmp_path: Path) -> None:

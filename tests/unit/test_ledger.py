@@ -36,10 +36,21 @@ def test_the_first_ten_of_each_reason_are_shown() -> None:
         ledger.lose("boxes", f"a.txt, line {number}", "boxes without a width", f"box {number}")
     ledger.notice("frames", "b.png", "guessed", count=3)
     lines = list(ledger.lines())
-    assert lines[0] == "12 boxes lost: boxes without a width"
+    assert lines[0] == "lost: 12 boxes: boxes without a width"
     assert lines[1] == "    a.txt, line 0 (box 0)"
     assert lines[11] == "    … and 2 more; --report FILE lists all"
-    assert lines[12:] == ["3 frames noticed: guessed", "    b.png x 3"]
+    assert lines[12:] == ["noticed: 3 frames: guessed", "    b.png x 3"]
+
+
+def test_one_of_a_kind_is_named_in_the_singular() -> None:
+    ledger = Ledger("x")
+    for kind in KINDS:
+        ledger.notice(kind, "a", "guessed")
+    assert [line.split(": ")[1] for line in ledger.lines() if line[0] != " "] == [
+        "1 frame", "1 box", "1 polygon", "1 ellipse", "1 set of key points", "1 mask", "1 span", "1 3-D shape",
+        "1 label", "1 caption", "1 attribute", "1 split", "1 table row", "1 table cell", "1 annotation file",
+        "1 media file", "1 other file",
+    ]  # fmt: skip
 
 
 def test_a_run_fails_if_a_file_cannot_be_read_or_nothing_came_in() -> None:
@@ -93,4 +104,4 @@ def test_texts_with_half_of_a_surrogate_pair_can_be_written() -> None:
 def test_a_name_cannot_begin_a_line_of_its_own() -> None:
     ledger = Ledger("x")
     ledger.lose("frames", "a\nerror: \x1b[31m.png", "left out")
-    assert list(ledger.lines()) == ["1 frames lost: left out", "    a\\nerror: \\x1b[31m.png"]
+    assert list(ledger.lines()) == ["lost: 1 frame: left out", "    a\\nerror: \\x1b[31m.png"]

@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 from hyperdatasets.core.errors import InvalidFrame
 from hyperdatasets.core.frames import Annotation, Geometry
-from hyperdatasets.core.geometry import area, bounding_box, corners
+from hyperdatasets.core.geometry import area, corners
 from hyperdatasets.core.plain import meta_object
 from hyperdatasets.formats import raster
 from hyperdatasets.formats.coco.shapes import RUNS, Lost, area_apart, area_of_ring, is_close, shape_of
 from hyperdatasets.formats.extension import OWN, seal_of
 from hyperdatasets.formats.json_text import is_number
 from hyperdatasets.formats.ledger import Kind
+from hyperdatasets.formats.written_box import written_box
 
 BAD_META = "metadata that cannot be kept"
 _RESERVED = frozenset({
@@ -107,7 +108,7 @@ def read_annotation(
         return Read(None, "key points", [Lost("key points", "key points none of which is labelled", "")])
     if shape.geometry:
         labelled["geometry"] = shape.geometry
-        more = shape.meta | area_apart(content, shape.geometry) | _count_apart(content)
+        more = shape.meta | area_apart(content, shape.geometry, shape.meta) | _count_apart(content)
         if more:
             labelled["meta"] = labelled.get("meta", {}) | more
     return Read(labelled, shape.kind, (*shape.lost, *without_bad_meta(labelled)), shape.noticed)
@@ -180,13 +181,13 @@ def written(annotation: Annotation, size: tuple[int, int] | None) -> tuple[dict[
         size: width and height of the picture, which run lengths need.
     """
     geometry = annotation.get("geometry")
-    box = bounding_box(geometry) if geometry else None
+    meta = annotation.get("meta", {})
+    box = written_box(geometry, meta) if geometry else None
     if geometry is None or box is None or not geometry.keys() & {"box", "polygon", "ellipse", "keypoints"}:
         return None
-    meta = annotation.get("meta", {})
     shown: dict[str, Any] = {key: value for key, value in meta.items() if key not in _RESERVED | _FROM_ELSEWHERE}
     shown["iscrowd"] = 1 if meta.get("iscrowd") else 0
-    shown["bbox"] = meta["box"] if _is_box(meta.get("box")) else list(box)
+    shown["bbox"] = list(box)
     shown["area"] = meta["area"] if is_number(meta.get("area")) else _area(geometry, box)
     if "confidence" in annotation:
         shown["score"] = annotation["confidence"]
@@ -240,10 +241,6 @@ def _run_lengths(rings: Sequence[Sequence[float]], size: tuple[int, int]) -> dic
 def _area(geometry: Geometry, box: Sequence[float]) -> float:
     measured = area(geometry)
     return box[2] * box[3] if measured is None else measured
-
-
-def _is_box(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 4 and all(map(is_number, value))
 
 
 def _of_category(category: Mapping[str, Any]) -> dict[str, Any]:

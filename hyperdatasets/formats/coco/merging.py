@@ -30,7 +30,7 @@ from hyperdatasets.formats.reading import Reading
 PANOPTIC = "panoptic"  # id of the mask of a panoptic annotation
 _SAME_PX = 1.0
 _NOT_UNIQUE = "pictures that are named, but several files have that name"
-_MISSING = "pictures that are named, but missing"
+MISSING = "pictures that are named, but missing"
 _ALIKE = "names that differ from their files' by case, Unicode normalisation or %-escapes"
 _NAMES_ALIKE = "pictures that are named, but several names resemble the name of one file"
 _CHANGED = "fields of images that were changed after their export; the fields are taken"
@@ -153,7 +153,7 @@ class Merger:
 
     def _lose_image(self, image: _Image, found: Sequence[str]) -> None:
         detail = f"`{image.name}`" + (f": {', '.join(found[:3])}" if found else "")
-        reason = _MISSING if not found else _NOT_UNIQUE if len(found) > 1 else _NAMES_ALIKE
+        reason = MISSING if not found else _NOT_UNIQUE if len(found) > 1 else _NAMES_ALIKE
         self.ledger.lose("frames", image.place, reason, detail)
 
     def _picture(self, path: str) -> Picture:

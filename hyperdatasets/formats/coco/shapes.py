@@ -7,10 +7,12 @@ from operator import mul
 from typing import Any, NamedTuple
 
 from hyperdatasets.core.errors import InvalidFrame
-from hyperdatasets.core.geometry import area, bounding_box
+from hyperdatasets.core.geometry import area
 from hyperdatasets.core.shapes import check_geometry
+from hyperdatasets.core.wording import counted
 from hyperdatasets.formats import raster
 from hyperdatasets.formats.ledger import Kind
+from hyperdatasets.formats.written_box import written_box
 
 RUNS = "rle"  # `meta.encoding` of a polygon that was a run-length mask
 _CLOSE_PX = 1.0  # a box beside a polygon that differs less is the polygon's own, rounded
@@ -81,14 +83,17 @@ def _box(box: Any) -> Shape:
     return Shape("boxes", {"box": box}, {})
 
 
-def area_apart(content: Mapping[str, Any], geometry: Mapping[str, Any]) -> dict[str, Any]:
-    """The area that an annotation states, where it is not simply that of its shape, or of the box of key points."""
+def area_apart(content: Mapping[str, Any], geometry: Mapping[str, Any], meta: Mapping[str, Any]) -> dict[str, Any]:
+    """The area that an annotation states, where it is not simply that of its shape.
+
+    That of key points is kept unless it is exactly that of their box, since their scores depend on it.
+    """
     stated = content.get("area")
     if type(stated) is not float and type(stated) is not int:
         return {}
     try:
-        own = _own_area(content, geometry)
-        close = own is not None and is_close(stated, own)
+        own = _own_area(geometry, meta)
+        close = own is not None and (stated == own if "keypoints" in geometry else is_close(stated, own))
     except (TypeError, ValueError, IndexError, OverflowError):  # not valid, which is told where it is checked
         close = False
     return {} if close else {"area": stated}
@@ -99,15 +104,15 @@ def is_close(area: float, other: float) -> bool:
     return abs(area - other) <= max(1.0, _CLOSE_AREA * other)
 
 
-def _own_area(content: Mapping[str, Any], geometry: Mapping[str, Any]) -> float | None:
-    """The area that need not be kept, since it can be computed."""
+def _own_area(geometry: Mapping[str, Any], meta: Mapping[str, Any]) -> float | None:
+    """The area that need not be kept, since exports compute it from the same shape and metadata."""
     rings = geometry.get("polygon")
     if rings and len(rings) == 1:
         ring = rings[0]
         return _ring_area(ring[::2], ring[1::2])
     box = geometry.get("box")
     if box is None and "keypoints" in geometry:
-        box = content.get("bbox") or bounding_box(geometry)  # type: ignore[arg-type]  # not yet checked
+        box = written_box(geometry, meta)  # type: ignore[arg-type]  # not yet checked
     return float(box[2] * box[3]) if box else area(geometry)  # type: ignore[arg-type]  # not yet checked
 
 
@@ -196,7 +201,8 @@ def _points(keypoints: Any, category: Mapping[str, Any]) -> Shape:
         if len(names) == len(visibility):
             meta["keypoint_names"] = names
         else:
-            noticed += (Lost("key points", _OTHER_COUNT, f"{len(visibility)} points, {len(names)} names"),)
+            detail = f"{counted(len(visibility), 'point')}, {counted(len(names), 'name')}"
+            noticed += (Lost("key points", _OTHER_COUNT, detail),)
     if category.get("skeleton"):
         meta["skeleton"] = category["skeleton"]
     points = [part for x, y in zip(keypoints[::3], keypoints[1::3], strict=True) for part in (x, y)]

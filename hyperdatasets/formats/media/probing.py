@@ -19,6 +19,7 @@ from hyperdatasets.formats.media.videos import video
 from hyperdatasets.formats.suffixes import PICTURES
 
 _TEXTUAL = frozenset({".wav", ".pcd", ".ply"})  # suffixes whose files are damaged, not texts
+_PDF = b"%PDF-"
 _READERS: dict[Kind, Callable[[BinaryIO, int, str], Media]] = {
     Kind.PICTURE: picture,
     Kind.WAVE: recording,
@@ -45,6 +46,8 @@ def probe(file: BinaryIO, name: str, size_bytes: int) -> Media:
         return _named_picture(file, size_bytes, as_picture(found, head))
     if suffix == ".wav" and (found is None or found.kind is not Kind.WAVE):
         raise UnreadableMedia("named like a recording (.wav), but it is none")
+    if head.startswith(_PDF):
+        return Media("application/pdf", size_bytes)
     if found is None:
         return _text_or_bytes(file, suffix, size_bytes)
     try:

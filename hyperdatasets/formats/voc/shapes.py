@@ -10,11 +10,13 @@ from xml.etree.ElementTree import Element, SubElement
 
 from hyperdatasets.core.frames import Geometry
 from hyperdatasets.core.geometry import bounding_box
+from hyperdatasets.core.wording import counted
 from hyperdatasets.formats.decimals import number
 from hyperdatasets.formats.ledger import Kind, Ledger
 from hyperdatasets.formats.unfit import Unfit
 from hyperdatasets.formats.voc.elements import add_text, add_to, text_in, value_of
 from hyperdatasets.formats.voc.unread import TEXT, Known
+from hyperdatasets.formats.written_box import is_box, written_box
 
 SHAPES: dict[str, Kind] = {"polygon": "polygons", "robndbox": "boxes", "bndbox": "boxes"}
 """Elements, from the most to the least specific."""
@@ -61,11 +63,10 @@ def kind_in(element: Element) -> Kind:
 
 def add_shape(element: Element, geometry: Geometry, meta: dict[str, Any]) -> bool:
     """Inverse of `shape_of`, as far as VOC can show the shape; False if it cannot show even its box."""
-    around = bounding_box(geometry)
-    if around is None or not geometry.keys() & {"box", "polygon", "ellipse", "keypoints"}:
+    box = written_box(geometry, meta)
+    if box is None or not geometry.keys() & {"box", "polygon", "ellipse", "keypoints"}:
         return False
-    box = meta.get("box")
-    _add_box(element, box if isinstance(box, list) and _is_box(box) else around)
+    _add_box(element, box)
     if len(geometry.get("box", ())) > 4:
         _add_rotated(element, geometry["box"])
     for ring in geometry.get("polygon", ()):
@@ -121,7 +122,7 @@ def add_part(element: Element, part: dict[str, Any]) -> None:
 
 
 def is_part(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("name"), str) and _is_box(value.get("box"))
+    return isinstance(value, dict) and isinstance(value.get("name"), str) and is_box(value.get("box"))
 
 
 def _read_box(elements: Sequence[Element]) -> list[float]:
@@ -161,7 +162,8 @@ def _ring(element: Element) -> list[float]:
     ring = [value for text in texts if (value := number(text)) is not None]
     if len(ring) < len(texts) or len(ring) < 6:
         wrong = next((text for text in texts if number(text) is None), None)
-        raise Unfit(NO_POLYGON, f"{len(texts) // 2} points" if wrong is None else f"`{wrong[:20]}` among the numbers")
+        found = counted(len(texts) // 2, "point")
+        raise Unfit(NO_POLYGON, found if wrong is None else f"`{wrong[:20]}` among the numbers")
     return ring
 
 
@@ -204,10 +206,6 @@ def _is_own(geometry: dict[str, Any], box: Sequence[float]) -> bool:
     own = (x, y, x + width, y + height)
     other = (box[0], box[1], box[0] + box[2], box[1] + box[3])
     return len(box) == 4 and all(abs(a - b) <= _CLOSE_PX for a, b in zip(own, other, strict=True))
-
-
-def _is_box(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 4 and all(type(each) in {int, float} for each in value)
 
 
 def _digits(value: float) -> str:

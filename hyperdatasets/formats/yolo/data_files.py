@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from hyperdatasets.core.wording import counted
 from hyperdatasets.formats.folder import Folder, Unreadable, name_of, parent, split_of
 from hyperdatasets.formats.ledger import listed
 from hyperdatasets.formats.lookup import Lookup
@@ -192,7 +193,7 @@ def _yaml(reading: Reading, path: str) -> DataFile | None:
     _add_splits(reading, data, content)
     count = scalar_in(content.get("nc"))
     if count and data.names and count != str(len(data.names)):
-        reading.ledger.notice("attributes", path, BAD_COUNT, f"nc is {count[:20]}, {len(data.names)} names")
+        reading.ledger.notice("attributes", path, BAD_COUNT, f"nc is {count[:20]}, {counted(len(data.names), 'name')}")
     if others := [str(key) for key in content if key not in _KNOWN]:
         reading.ledger.skip("attributes", path, OTHER_KEYS, listed(others), count=len(others))
     return data

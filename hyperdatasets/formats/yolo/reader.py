@@ -26,6 +26,8 @@ OTHER_FILE = "lines of a label file whose picture has another label file, which 
 SEVERAL = "lines of a label file that several pictures may have"
 BY_NAME = "label files that lie elsewhere than their pictures, taken for the only pictures of their names"
 SHARED = "label files of several pictures that differ by their suffix; each of them got the annotations"
+WITHOUT = "pictures without a label file: background, or the file is missing; kept without annotations"
+NO_FILE = "No label file was found for any picture."
 NO_LINES = "text files among the label files that belong to no picture and hold no line of a class and numbers"
 POINT_NAMES = "names of key points that are not as many as the points; not used"
 _ORIENTED = re.compile(r"(?<![a-z])(obb|dota)", re.IGNORECASE)
@@ -70,6 +72,7 @@ class _Reader:
             self._ledger.notice("frames", path, SHARED, listed(pictures), count=len(pictures))
         for picture, path in self._labels.guessed.items():
             self._ledger.notice("frames", path, BY_NAME, picture)
+        self._tell_without()
         self._reading.expected = len(self._folder.pictures)
         for picture in self._folder.pictures:
             label_file = self._labels.of.get(picture, "")
@@ -83,6 +86,14 @@ class _Reader:
         for (kind, reason), count in self._doubts.items():
             self._ledger.notice(kind, self._first[kind, reason], reason, count=count)
         self._reading.rest(set(self._folder.pictures))
+
+    def _tell_without(self) -> None:
+        """One notice for all pictures that have no label file, since background is usual."""
+        without = [path for path in self._folder.pictures if path not in self._labels.of]
+        if without:
+            self._ledger.notice("frames", listed(without), WITHOUT, count=len(without))
+        if without and not self._labels.of:
+            self._ledger.about.append(NO_FILE)
 
     def _items(self, path: str) -> Iterator[Item]:
         data = self._data.near(path)
@@ -112,9 +123,8 @@ class _Reader:
         """The name of a class; its number where nothing names classes; empty if this one is not named."""
         if data.names:
             if line.number not in data.names:
-                self._ledger.lose(
-                    line.kind, place, NO_NAME, f"class {line.number}; {data.path} names {len(data.names)}"
-                )
+                named = counted(len(data.names), "class", "classes")
+                self._ledger.lose(line.kind, place, NO_NAME, f"class {line.number}; {data.path} names {named}")
             return data.names.get(line.number, "")
         self._doubt(line.kind, NO_NAMES, place)
         return str(line.number)

@@ -12,6 +12,7 @@ from hyperdatasets.core.geometry import bounding_box, corners
 from hyperdatasets.core.normalise import normalise_annotation
 from hyperdatasets.formats.agreement import from_shares
 from hyperdatasets.formats.unfit import Unfit
+from hyperdatasets.formats.written_box import labelled
 from hyperdatasets.formats.yolo.lines import VISIBLE, Task, read_line, write_line
 
 NO_PLACE = "ROIs that YOLO has no lines for, such as masks, spans and labels of whole frames"
@@ -168,7 +169,7 @@ def _points(annotation: Annotation, read_as: Task, pose: Pose) -> Roi | str:
     if len(points) != 2 * pose.count:
         return OTHER_POINTS
     own, seen = _own_box(meta.get("box")), _visibility(meta.get("visibility"), pose.count)
-    box = own or _around(points)
+    box = own or _around(labelled(points, meta.get("visibility")))
     has = {"box": own, "visibility": seen, "keypoint_names": names_in(annotation, pose.count)}
     kept = ({"box": box} if box[2] else {}) | ({"visibility": seen} if seen else {})
     whole = {"geometry": annotation["geometry"], "meta": kept}
