@@ -23,7 +23,9 @@ from metadata_service.data_folder import held
 from metadata_service.server import opened
 from metadata_service.store.sqlite import SqliteStore
 
-app = typer.Typer(no_args_is_help=True, help="Check, back up and repair a service's data folder.")
+app = typer.Typer(
+    no_args_is_help=True, suggest_commands=False, help="Check, back up and repair a service's data folder."
+)
 _LIST = "withdrawals.jsonl"
 app.command("export")(moving.export)
 app.command("import")(moving.import_command)

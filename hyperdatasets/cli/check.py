@@ -14,7 +14,9 @@ from hyperdatasets.client.checks import CheckReport
 from hyperdatasets.client.dataset import Dataset as DatasetHandle
 from hyperdatasets.core.wording import counted
 
-app = typer.Typer(no_args_is_help=True, help="Checks: what must hold of a version, and what was found.")
+app = typer.Typer(
+    no_args_is_help=True, suggest_commands=False, help="Checks: what must hold of a version, and what was found."
+)
 
 
 @app.command()

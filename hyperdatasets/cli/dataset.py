@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from hyperdatasets.cli.output import Json, done, show
+from hyperdatasets.cli.output import Json, commands, done, json_value, show
 from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.version import DatasetVersion
 
-app = typer.Typer(no_args_is_help=True, help="Datasets: named lines of versions.")
+app = commands("Datasets: named lines of versions.")
 Name = Annotated[str, typer.Argument(help="`project/name`, a bare name where it is unique, or an id.")]
 
 
@@ -84,6 +84,23 @@ def tag(
     """Add and remove tags."""
     changed = Dataset.get(dataset).update(add_tags=add or [], remove_tags=remove or [])
     done(f"tags: {', '.join(changed.tags) or 'none'}", _plain(changed), as_json=as_json)
+
+
+@app.command()
+def metadata(
+    dataset: Name,
+    set_json: Annotated[str, typer.Option("--set", help="JSON object that takes the place of what is there.")] = "",
+    description: Annotated[str | None, typer.Option(help="New description.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show or set the metadata of a dataset, and its description."""
+    found = Dataset.get(dataset)
+    changes: dict[str, Any] = {} if description is None else {"description": description}
+    if set_json:
+        changes["metadata"] = json_value("--set", set_json)
+    if changes:
+        found = found.update(**changes)
+    show({"description": found.description, "metadata": found.metadata}, as_json=as_json)
 
 
 @app.command()

@@ -10,7 +10,9 @@ import typer
 from hyperdatasets.cli.output import Json, done, json_value, pairs, say, show
 from hyperdatasets.client.experiment import Experiment
 
-app = typer.Typer(no_args_is_help=True, help="Experiments: parameters, metrics, named data views.")
+app = typer.Typer(
+    no_args_is_help=True, suggest_commands=False, help="Experiments: parameters, metrics, named data views."
+)
 Name = Annotated[str, typer.Argument(help="Name (the newest of it) or id.")]
 
 
@@ -29,6 +31,14 @@ def list_command(
 def show_command(experiment: Name, as_json: Json = False) -> None:
     """Show an experiment."""
     show(_plain(_get(experiment)), as_json=as_json)
+
+
+@app.command()
+def delete(experiment: Name, as_json: Json = False) -> None:
+    """Delete the record of a run with its metrics; its data views stay."""
+    found = _get(experiment)
+    found.delete()
+    done(f"{found.name} is deleted", {"deleted": found.id}, as_json=as_json)
 
 
 @app.command()

@@ -12,14 +12,14 @@ import orjson
 import typer
 
 from hyperdatasets.cli.given_version import Dataset, Version, given_version
-from hyperdatasets.cli.output import Json, done, json_value, pairs, say, show
+from hyperdatasets.cli.output import Json, commands, done, json_value, pairs, say, show
 from hyperdatasets.client import dataset as datasets
 from hyperdatasets.client.vectors import Neighbours
 from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.errors import InvalidArgument, NotFound
 from hyperdatasets.core.wording import counted
 
-app = typer.Typer(no_args_is_help=True, help="Frames: find, show, change, copy, delete.")
+app = commands("Frames: find, show, change, copy, delete.")
 Query = Annotated[str, typer.Option(help="Frame query, such as 'meta.city:ulm AND rois.label:car'.")]
 RoiQuery = Annotated[str, typer.Option(help="ROI query: all of it holds on one ROI.")]
 SourceQuery = Annotated[str, typer.Option(help="Source query: all of it holds on one source.")]

@@ -28,7 +28,7 @@ from hyperdatasets.core.errors import HyperdatasetsError
 from hyperdatasets.version import __version__
 
 app = typer.Typer(
-    name="hyperdatasets", no_args_is_help=True, pretty_exceptions_enable=False,
+    name="hyperdatasets", no_args_is_help=True, suggest_commands=False, pretty_exceptions_enable=False,
     help="Versioned, queryable metadata for federated learning; raw data stays at its site.",
 )  # fmt: skip
 app.command()(serve.serve)

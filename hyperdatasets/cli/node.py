@@ -24,7 +24,7 @@ from hyperdatasets.cli.ledgers import (
     check_report,
     finish,
 )
-from hyperdatasets.cli.output import Json, console, done, errors, pairs, say, show, warn
+from hyperdatasets.cli.output import Json, commands, console, done, errors, pairs, say, show, warn
 from hyperdatasets.client import asked, registering
 from hyperdatasets.client.ledgers import untold
 from hyperdatasets.client.node import NodeClient, local_node
@@ -38,9 +38,11 @@ from node import clients, policy, setup
 from node.config import load
 from node.server import Node
 
-app = typer.Typer(no_args_is_help=True, help="The node of this site: raw data, policy, clients, audit.")
-policy_app = typer.Typer(no_args_is_help=True, help="What this site allows (policy.toml).")
-client_app = typer.Typer(no_args_is_help=True, help="Clients of this node, by certificate.")
+app = typer.Typer(
+    no_args_is_help=True, suggest_commands=False, help="The node of this site: raw data, policy, clients, audit."
+)
+policy_app = commands("What this site allows (policy.toml).")
+client_app = commands("Clients of this node, by certificate.")
 app.add_typer(policy_app, name="policy")
 app.add_typer(client_app, name="client")
 Folder = Annotated[Path, typer.Argument(help="Folder of the node.")]

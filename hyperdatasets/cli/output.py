@@ -56,6 +56,11 @@ console = Console()
 errors = Console(stderr=True)
 
 
+def commands(help: str) -> typer.Typer:  # noqa: A002  # as typer calls it
+    """Commands that belong together; click itself suggests the nearest of them."""
+    return typer.Typer(no_args_is_help=True, suggest_commands=False, help=help)
+
+
 def show(plain: Any, *, as_json: bool, columns: Sequence[str] = ()) -> None:
     """Prints a list of rows as a table, an object as lines, or either as JSON."""
     if as_json:

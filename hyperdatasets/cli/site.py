@@ -11,7 +11,9 @@ import typer
 from hyperdatasets.cli.output import Json, done, say, show
 from hyperdatasets.client import admin
 
-app = typer.Typer(no_args_is_help=True, help="Sites: places that own raw data, each with a node.")
+app = typer.Typer(
+    no_args_is_help=True, suggest_commands=False, help="Sites: places that own raw data, each with a node."
+)
 Name = Annotated[str, typer.Argument(help="Name of the site.")]
 
 

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from hyperdatasets.cli.output import Json, done, show
+from hyperdatasets.cli.output import Json, commands, done, show
 from hyperdatasets.client import admin
 from hyperdatasets.core.wording import counted
 
-app = typer.Typer(no_args_is_help=True, help="Users: roles per project, and tokens.")
+app = commands("Users: roles per project, and tokens.")
 Role = Annotated[str, typer.Option(help="viewer, editor, runner or admin.")]
 Name = Annotated[str, typer.Argument(help="Name of the user.")]
 Project = Annotated[str, typer.Option(help="In this project and below it; default: everywhere.")]

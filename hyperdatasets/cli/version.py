@@ -18,7 +18,9 @@ from hyperdatasets.client.dataset import Dataset as DatasetHandle
 from hyperdatasets.client.version import Collision, DatasetVersion
 from hyperdatasets.core.wording import counted
 
-app = typer.Typer(no_args_is_help=True, help="Versions: sets of frames, drafts or frozen for ever.")
+app = typer.Typer(
+    no_args_is_help=True, suggest_commands=False, help="Versions: sets of frames, drafts or frozen for ever."
+)
 
 Force = Annotated[bool, typer.Option("--force", help="Although checks fail; the version says so.")]
 

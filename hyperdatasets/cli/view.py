@@ -11,10 +11,12 @@ import typer
 from hyperdatasets.cli.exporting import Format, Media, Output, Report, SplitBy, Strict, UriPrefix, run_export
 from hyperdatasets.cli.output import Json, done, say, show, warn
 from hyperdatasets.client.dataview import DataView
-from hyperdatasets.core.errors import NotFound
+from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument
 from hyperdatasets.core.wording import counted
 
-app = typer.Typer(no_args_is_help=True, help="Data views: the data of an experiment as a query.")
+app = typer.Typer(
+    no_args_is_help=True, suggest_commands=False, help="Data views: the data of an experiment as a query."
+)
 Name = Annotated[str, typer.Argument(help="Name, name@sha256:… or id.")]
 
 
@@ -35,13 +37,62 @@ def create(
         view = DataView(name, project=project)
         view.add_query(dataset_name=dataset, version_name=version, frame_query=query, roi_query=roi_query)
     else:
-        if not file.exists():
-            raise NotFound(f"there is no file {file}", kind="file", name=str(file))
-        view = DataView.from_yaml(file.read_text(encoding="utf-8"), project=project)
+        view = DataView.from_yaml(file, project=project)
         if name:
             view.set(name=name)
     view.store()
-    show(_plain(view.publish() if publish else view), as_json=as_json)
+    if publish:
+        _publish_or_leave_nothing(view)
+    show(_plain(view), as_json=as_json)
+
+
+def _publish_or_leave_nothing(view: DataView) -> None:
+    """A view that cannot be published is not kept either, so that the command can be repeated."""
+    try:
+        view.publish()
+    except HyperdatasetsError:
+        view.delete()
+        raise
+
+
+@app.command()
+def edit(
+    view: Name,
+    file: Annotated[Path | None, typer.Argument(help="YAML file with the new specification; of a draft.")] = None,
+    rename: Annotated[str, typer.Option(help="New name.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Change a draft's specification, or the name of a view."""
+    found = DataView.get(name=view)
+    if file is None and not rename:
+        raise InvalidArgument("say what changes: a YAML file with the new specification, or --rename NAME")
+    if file is not None:
+        found.load_yaml(file)
+        found.store()
+    if rename:
+        found.rename(rename)
+    done(f"{found.name} is changed", _plain(found), as_json=as_json)
+
+
+@app.command()
+def move(
+    view: Name, project: Annotated[str, typer.Argument(help="The project it goes to.")], as_json: Json = False
+) -> None:
+    """Move a view into another project (admin of both)."""
+    found = DataView.get(name=view)
+    found.move(project)
+    done(f"{found.name} is in {project or 'no project'} now", _plain(found) | {"project": project}, as_json=as_json)
+
+
+@app.command()
+def delete(
+    view: Name,
+    force: Annotated[bool, typer.Option("--force", help="Also if it is published, for ever.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete a view, unless an experiment names it."""
+    DataView.get(name=view).delete(force=force)
+    done(f"{view} is deleted", {"deleted": view}, as_json=as_json)
 
 
 @app.command("show")

@@ -10,6 +10,7 @@ import orjson
 
 from hyperdatasets.client.arguments import Texts, texts
 from hyperdatasets.client.metadata import MetadataClient, current
+from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.v1 import site_service_pb2 as sites_pb
 from hyperdatasets.v1 import user_service_pb2 as users_pb
 
@@ -101,8 +102,16 @@ def _site(message: sites_pb.Site) -> Site:
 
 
 def _grant(project: str, role: str) -> users_pb.RoleGrant:
-    value = users_pb.Role.Value(f"ROLE_{role.upper()}") if role else users_pb.ROLE_UNSPECIFIED
-    return users_pb.RoleGrant(project=project, role=value)
+    if role not in _ROLES:
+        known = ", ".join(filter(None, _ROLES))
+        raise InvalidArgument(f"role: there is no role `{role[:60]}`; expected {known}, or an empty one for none")
+    return users_pb.RoleGrant(project=project, role=_ROLES[role])
+
+
+_ROLES = {
+    "viewer": users_pb.ROLE_VIEWER, "editor": users_pb.ROLE_EDITOR, "runner": users_pb.ROLE_RUNNER,
+    "admin": users_pb.ROLE_ADMIN, "": users_pb.ROLE_UNSPECIFIED,
+}  # fmt: skip
 
 
 def _role(role: users_pb.Role.ValueType) -> str:

@@ -7,6 +7,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,10 @@ def _seconds(name: str, given: Any) -> float:
     return seconds
 
 
+def _in_file(path: Path, message: str) -> InvalidConfig:
+    return InvalidConfig(f"{path}: {message}")
+
+
 def _from_file(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
@@ -81,5 +86,6 @@ def _from_file(path: Path) -> dict[str, Any]:
         plain = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InvalidConfig(f"{path}: cannot be read: {error}") from None
-    section = Section(plain, "", InvalidConfig, [each.name for each in fields(ClientConfig)])
-    return {name: section.raw(name) for name in plain}
+    section = Section(plain, "", partial(_in_file, path), [each.name for each in fields(ClientConfig)])
+    found = {name: section.raw(name) for name in plain}
+    return found | {name: _seconds(f"{path}: {name}", found[name]) for name in _SECONDS & found.keys()}

@@ -22,7 +22,7 @@ from hyperdatasets.client.query_warnings import tell
 from hyperdatasets.client.resolution import Resolution
 from hyperdatasets.client.view_reading import ViewReader
 from hyperdatasets.core.dataview_text import from_plain, from_yaml, to_plain
-from hyperdatasets.core.errors import InvalidView, ViewPublished
+from hyperdatasets.core.errors import InvalidArgument, InvalidView, NotFound, ViewPublished
 from hyperdatasets.core.selection import SiteSelection
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.v1 import dataview_service_pb2 as pb
@@ -96,10 +96,15 @@ class DataView:
             request.page_token = answer.next_page_token
 
     @classmethod
-    def from_yaml(cls, text: str, *, project: str = "", client: MetadataClient | None = None) -> DataView:
-        """A local view from YAML; raises InvalidView or InvalidQuery with the place."""
+    def from_yaml(cls, text: str | Path, *, project: str = "", client: MetadataClient | None = None) -> DataView:
+        """A local view from YAML text, or from a file (a `Path`, or a name that ends with `.yaml` or `.yml`).
+
+        Raises:
+            NotFound: there is no such file.
+            InvalidView, InvalidQuery: what is wrong, and where.
+        """
         view = cls(project=project, client=client)
-        view._spec = to_plain(from_yaml(text))
+        view._spec = to_plain(from_yaml(_yaml_text(text)))
         return view
 
     @classmethod
@@ -215,6 +220,13 @@ class DataView:
         """Puts these rules in place of all that are there."""
         self._change(rules=[dict(rule) for rule in rules])
 
+    def load_yaml(self, text: str | Path) -> None:
+        """Puts the specification of YAML text, or of a file, in place of what is there; as in `from_yaml`."""
+        spec = to_plain(from_yaml(_yaml_text(text)))
+        gone = dict.fromkeys(self._spec.keys() - {"name", "description", "tags"})
+        self._change(**gone | {name: value for name, value in spec.items() if name != "name"})
+        self._spec = {name: value for name, value in self._spec.items() if value is not None}
+
     # --- kept
 
     def store(self, *, project: str = "") -> DataView:
@@ -247,6 +259,14 @@ class DataView:
     def archive(self, *, undo: bool = False) -> None:
         """Leaves the view out of lists, or takes it back into them; also a published one."""
         self._read(self._client.send(pb.UpdateDataViewRequest(view=self.id, archived=not undo)).view)
+
+    def rename(self, name: str) -> None:
+        """Gives a stored view another name."""
+        self._read(self._client.send(pb.UpdateDataViewRequest(view=self.id, name=name)).view)
+
+    def move(self, project: str) -> None:
+        """Moves a stored view into another project; needs the role admin in both."""
+        self._read(self._client.send(pb.UpdateDataViewRequest(view=self.id, project=project)).view)
 
     def delete(self, *, force: bool = False) -> None:
         """Deletes the stored view for good; what was built here stays as a local one.
@@ -535,6 +555,17 @@ class DataView:
 def _version(dataset: str, project: str, version: str) -> dict[str, str]:
     named = dataset if not project or dataset == "*" else f"{project}/{dataset}"
     return {"dataset": named, "version": version}
+
+
+def _yaml_text(given: str | Path) -> str:
+    if isinstance(given, str) and ("\n" in given or not given.endswith((".yaml", ".yml"))):
+        return given
+    try:
+        return Path(given).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {given}", kind="file", name=str(given)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidArgument(f"{given}: cannot be read: {error}") from None
 
 
 def _by_site(nodes: Iterable[NodeClient], sites: Sequence[str]) -> dict[str, NodeClient]:

@@ -63,6 +63,10 @@ class Experiment:
         request = pb.GetExperimentRequest(experiment=experiment_id or name)
         return cls(current(client).send(request).experiment, client)
 
+    def delete(self) -> None:
+        """Deletes the record of the run with its metrics; its data views stay."""
+        self._client.send(pb.DeleteExperimentRequest(experiment=self.id))
+
     @classmethod
     def list(cls, *, project: str = "", text: str = "", client: MetadataClient | None = None) -> list[Experiment]:
         """Experiments in the project or below it, with all words of a free text; the newest first."""

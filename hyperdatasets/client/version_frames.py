@@ -228,7 +228,21 @@ class VersionFrames:
         place = Path(to) if isinstance(to, str) else to
         return export(self._client, subject, place, How(format, media, split_by, uri_prefix), progress=progress)
 
+    def __len__(self) -> int:
+        """Number of frames."""
+        return int(self._message.frame_count)
+
+    def __bool__(self) -> bool:
+        return True  # also without frames
+
+    def __iter__(self) -> Iterator[AnyFrame]:
+        return self.frames()
+
+    def __getitem__(self, frame_id: str) -> AnyFrame:
+        return self.get_frame(frame_id)
+
     def get_frame(self, frame_id: str) -> AnyFrame:
+        """The frame of this id; raises NotFound."""
         answer = self._client.send(frames_pb.BatchGetFramesRequest(**self._named, frame_ids=[frame_id]))
         if not answer.frames:
             raise NotFound(f"version `{self.name}` has no frame `{frame_id}`", kind="frame", name=frame_id)

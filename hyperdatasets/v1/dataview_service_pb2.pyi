@@ -374,6 +374,7 @@ class UpdateDataViewRequest(_message.Message):
     ARCHIVED_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PROJECT_FIELD_NUMBER: _builtins.int
     view: _builtins.str
     """Name or id."""
     name: _builtins.str
@@ -388,6 +389,8 @@ class UpdateDataViewRequest(_message.Message):
     """As read; empty = change whatever is there."""
     request_id: _builtins.str
     """Makes the call safe to repeat."""
+    project: _builtins.str
+    """New project path; needs the role admin in both."""
     @_builtins.property
     def add_tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Tags to add."""
@@ -408,10 +411,11 @@ class UpdateDataViewRequest(_message.Message):
         archived: _builtins.bool | None = ...,
         etag: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        project: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_archived", b"_archived", "_description", b"_description", "_name", b"_name", "_spec", b"_spec", "archived", b"archived", "description", b"description", "name", b"name", "spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_archived", b"_archived", "_description", b"_description", "_name", b"_name", "_project", b"_project", "_spec", b"_spec", "archived", b"archived", "description", b"description", "name", b"name", "project", b"project", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_archived", b"_archived", "_description", b"_description", "_name", b"_name", "_spec", b"_spec", "add_tags", b"add_tags", "archived", b"archived", "description", b"description", "etag", b"etag", "name", b"name", "remove_tags", b"remove_tags", "request_id", b"request_id", "spec", b"spec", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_archived", b"_archived", "_description", b"_description", "_name", b"_name", "_project", b"_project", "_spec", b"_spec", "add_tags", b"add_tags", "archived", b"archived", "description", b"description", "etag", b"etag", "name", b"name", "project", b"project", "remove_tags", b"remove_tags", "request_id", b"request_id", "spec", b"spec", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__archived: _TypeAlias = _typing.Literal["archived"]  # noqa: Y015
     _WhichOneofArgType__archived: _TypeAlias = _typing.Literal["_archived", b"_archived"]  # noqa: Y015
@@ -419,6 +423,8 @@ class UpdateDataViewRequest(_message.Message):
     _WhichOneofArgType__description: _TypeAlias = _typing.Literal["_description", b"_description"]  # noqa: Y015
     _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
     _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015
+    _WhichOneofReturnType__project: _TypeAlias = _typing.Literal["project"]  # noqa: Y015
+    _WhichOneofArgType__project: _TypeAlias = _typing.Literal["_project", b"_project"]  # noqa: Y015
     _WhichOneofReturnType__spec: _TypeAlias = _typing.Literal["spec"]  # noqa: Y015
     _WhichOneofArgType__spec: _TypeAlias = _typing.Literal["_spec", b"_spec"]  # noqa: Y015
     @_typing.overload
@@ -427,6 +433,8 @@ class UpdateDataViewRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__description) -> _WhichOneofReturnType__description | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__name) -> _WhichOneofReturnType__name | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__project) -> _WhichOneofReturnType__project | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__spec) -> _WhichOneofReturnType__spec | None: ...
 

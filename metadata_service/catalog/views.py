@@ -108,8 +108,12 @@ def update(
     add_tags: Sequence[str],
     remove_tags: Sequence[str],
 ) -> Row:
-    """`changes` may hold name, description, archived, and of a draft `spec`."""
+    """`changes` may hold name, description, archived, project, and of a draft `spec`."""
     check_etag(row, etag)
+    project = check_project(changes.get("project", row["project"]))
+    if project != row["project"]:
+        caller.require("admin", row["project"])
+        caller.require("admin", project)
     name = changes.get("name", row["name"])
     if name != row["name"]:
         check_name("view", name)
@@ -119,7 +123,7 @@ def update(
         raise ViewPublished(f"view `{row['name']}` is published and frozen; clone it and change the clone")
     body = orjson.loads(row["body_json"]) | {key: changes[key] for key in ("description",) if key in changes}
     body["tags"] = with_tags(body.get("tags", []), list(add_tags), list(remove_tags))
-    new = {"name": name, "archived": int(changes.get("archived", row["archived"]))}
+    new = {"name": name, "project": project, "archived": int(changes.get("archived", row["archived"]))}
     if "spec" in changes:
         new["spec_json"] = orjson.dumps(to_plain(changes["spec"])).decode()
     return change(writing, "views", row, new | {"body_json": orjson.dumps(body).decode()} | updated(caller, now_ms))

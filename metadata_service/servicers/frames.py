@@ -14,7 +14,8 @@ from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.given import check_size
 from hyperdatasets.core.projection import check_projection
 from hyperdatasets.core.vectors import Vector, checked
-from hyperdatasets.engine import value_groups, views
+from hyperdatasets.engine import field_warnings, value_groups, views
+from hyperdatasets.v1 import common_pb2 as common
 from hyperdatasets.v1 import frame_service_pb2 as pb
 from hyperdatasets.v1 import frame_service_pb2_grpc as rpc
 from metadata_service import access, pages
@@ -103,9 +104,10 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
             found = self._matching(reading, version, request.filter, content=content)
             if not version["published"] and content is None:
                 self.deployment.old_contents.keep(version, found.content)
+            said = encode.warnings(found.warnings) + _unknown_order(found, request.order_by)
             yield pb.QueryFramesResponse(
-                total=len(found.revisions), version_etag=str(version["generation"]),
-                warnings=encode.warnings(found.warnings), state=request.continues or long_reads.state(version),
+                total=len(found.revisions), version_etag=str(version["generation"]), warnings=said,
+                state=request.continues or long_reads.state(version),
             )  # fmt: skip
             wanted = _wanted(found, request)
             projection = list(request.projection)
@@ -120,7 +122,7 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
             wanted = queries.window(found, order.field, start, end, descending=order.descending)
             page = list(stored(reading, dataset["id"], wanted))
         token, total = self._next_page(request, version, found, end, total=len(found.revisions)), len(found.revisions)
-        said = encode.warnings(found.warnings)
+        said = encode.warnings(found.warnings) + _unknown_order(found, order)
         return pb.ListFramesResponse(frames=page, next_page_token=token, total=total, warnings=said)
 
     def GroupFrames(self, request: pb.GroupFramesRequest, context: grpc.ServicerContext) -> pb.GroupFramesResponse:
@@ -334,6 +336,12 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
             raise InvalidArgument("give frame ids or a query; the query `*` means every frame")
         asked = queries.FrameFilter(wanted.frame_query, wanted.roi_query, wanted.source_query)
         return queries.matching(self.deployment, reading, version, asked, content=content)
+
+
+def _unknown_order(found: queries.Found, order: pb.SortKey) -> list[common.Warning]:
+    """That no frame has the field by which frames are sorted."""
+    said = field_warnings.unknown(found.index, order.field) if order.field else []
+    return [common.Warning(message=text, where="order_by") for text in said]
 
 
 def _wanted(found: queries.Found, request: pb.QueryFramesRequest) -> list[int]:

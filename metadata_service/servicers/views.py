@@ -81,7 +81,7 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
     def UpdateDataView(
         self, request: pb.UpdateDataViewRequest, context: grpc.ServicerContext
     ) -> pb.UpdateDataViewResponse:
-        changed = given(request, "name", "description", "archived")
+        changed = given(request, "name", "description", "archived", "project")
         spec = views.parse_spec(request.spec) if request.HasField("spec") else None
         if spec is not None:
             changed["spec"] = spec
