@@ -45,6 +45,7 @@ from node.mirror import Mirror
 from node.store import NodeStore
 
 GRANT_MS = 72 * 3_600_000
+OUTDATED = "private columns that its view asks for have changed"
 _HEAD_MS = 24 * 3_600_000
 
 
@@ -57,6 +58,7 @@ class Grant:
         sequence: what each position delivers.
         digest: selection digest of this site, before local conditions.
         without_site: frames of the view that no node serves.
+        generation: how often the private columns that its local conditions ask for had changed when it was made.
     """
 
     view_digest: str
@@ -65,6 +67,7 @@ class Grant:
     sequence: SiteSequence
     digest: str
     without_site: int
+    generation: int = 0
 
     @property
     def order(self) -> SiteOrder:
@@ -76,13 +79,25 @@ class Grant:
         return len(self.sequence.frames)
 
 
+@dataclass(frozen=True)
+class _Evaluated:
+    """What a view selects at this site before local conditions; private columns do not change it."""
+
+    view: PinnedView
+    slices: Sequence[views.Slice]
+    selection: views.Selection
+    digest: str
+    without_site: int
+
+
 class Admission:
     """Admits views for clients; what was admitted once is served from here, also without the centre."""
 
     def __init__(self, folder: Path, site: str, keys: Keys, store: NodeStore, centre: Centre) -> None:
         self._folder, self._site, self._keys, self._store, self._centre = folder, site, keys, store, centre
         self._mirror = Mirror(store, centre)
-        self._evaluated: dict[str, Grant] = {}
+        self._evaluated: dict[str, _Evaluated] = {}
+        self._grants: dict[str, Grant] = {}
         self._evaluating = threading.Lock()
 
     def admit(
@@ -111,8 +126,9 @@ class Admission:
         if versions is not None:
             self._check_versions(view, versions)
         with self._evaluating:  # readers of one loader ask at the same time
-            grant = self._evaluated.get(digest) or self._evaluate(digest, view, content)
-            self._evaluated[digest] = grant
+            evaluated = self._evaluated.get(digest) or self._evaluate(view, content)
+            self._evaluated[digest] = evaluated
+            grant = self._grants[digest] = self._granted(digest, evaluated)
         self._store.keep_grant({
             "view_digest": digest, "client": principal, "purpose": purpose, "record": record, "signature": signature,
             "policy": rules.digest, "granted_ms": _now_ms(),
@@ -124,6 +140,10 @@ class Admission:
         """The same decision under a policy that was changed since."""
         return policy.decide(rules, self._request(grant.view, principal, purpose))
 
+    def is_current(self, grant: Grant) -> bool:
+        """Whether no private column that the grant's local conditions ask for has changed since it was made."""
+        return grant.generation == self._generation(grant.view)
+
     def _decide(self, view: PinnedView, principal: str, purpose: str, rules: policy.Policy) -> policy.Decision:
         decision = policy.decide(rules, self._request(view, principal, purpose))
         if not decision.allowed:
@@ -131,8 +151,7 @@ class Admission:
         return decision
 
     def _request(self, view: PinnedView, principal: str, purpose: str) -> policy.Request:
-        known = self._store.dataset_names()
-        columns = {name for each in view.rules if each.rule.local_query for name in _columns(each.rule.local_query)}
+        known, columns = self._store.dataset_names(), _local_columns(view)
         datasets = {dataset: known.get(dataset, "") for dataset in view.datasets}
         return policy.Request(datasets, principal, purpose, _now_ms(), tuple(sorted(columns)))
 
@@ -173,7 +192,26 @@ class Admission:
             count, leaf = {site: (n, text) for site, n, text in signed["leaves"]}.get(self._site, (0, ""))
             self._mirror.fetch(version.version_id, view.datasets[view.dataset_number(number)], count, leaf)
 
-    def _evaluate(self, digest: str, view: PinnedView, content: Mapping[str, Any]) -> Grant:
+    def _generation(self, view: PinnedView) -> int:
+        """Grows whenever a value changes in a private column that the view's local conditions ask for."""
+        asked = _local_columns(view)
+        if not asked:
+            return 0
+        changed = [pair for dataset in view.datasets for pair in self._store.generation(dataset).items()]
+        return sum(count for name, count in changed if any(_asks_for(each, name) for each in asked))
+
+    def _granted(self, digest: str, found: _Evaluated) -> Grant:
+        """The grant under the private columns as they are now."""
+        generation = self._generation(found.view)  # first: what changes from here on makes another one
+        kept = self._grants.get(digest)
+        if kept is not None and kept.generation == generation:
+            return kept
+        view, slices = found.view, found.slices
+        chosen = self._local(view, found.selection)
+        made = sequences(view, {self._site: chosen}, lambda number: slices[_first(view, number)].index)
+        return Grant(digest, view, slices, made.sites[self._site], found.digest, found.without_site, generation)
+
+    def _evaluate(self, view: PinnedView, content: Mapping[str, Any]) -> _Evaluated:
         """The same engine over the site's own slice: what comes out must be what was signed."""
         slices = [self._slice(version.version_id) for version in view.versions]
         selection = views.select(view, slices, views.kept(_nearest(view, content, self._site)))
@@ -185,10 +223,8 @@ class Admission:
         signed = by_site.get(self._site, (0, ""))
         if count != signed[0] or (count and computed != signed[1]):
             raise SelectionMismatch("the view selects other frames here than the centre signed")
-        chosen = self._local(view, selection)
-        made = sequences(view, {self._site: chosen}, lambda number: slices[_first(view, number)].index)
         without_site, _ = by_site.get("", (0, ""))
-        return Grant(digest, view, slices, made.sites[self._site], computed if count else "", without_site)
+        return _Evaluated(view, slices, selection, computed if count else "", without_site)
 
     def _slice(self, version_id: str) -> views.Slice:
         kept = self._store.slice_of(version_id)
@@ -228,6 +264,16 @@ class Admission:
         rows = self._store.canonical(dataset, list(revisions))
         listed = [(each, columns.get(from_canonical(rows[each][0])["id"], {})) for each in revisions]
         return build_private(listed).search(node, "local")
+
+
+def _local_columns(view: PinnedView) -> set[str]:
+    """The private columns that the view's local conditions ask for; `policy.ANY` for all."""
+    return {name for each in view.rules if each.rule.local_query for name in _columns(each.rule.local_query)}
+
+
+def _asks_for(path: str, column: str) -> bool:
+    """Whether a field of a query may lie in a column: `stain.name` asks for `stain` if that holds an object."""
+    return path in {policy.ANY, column} or path.startswith(f"{column}.") or column.startswith(f"{path}.")
 
 
 def _columns(text: str) -> set[str]:

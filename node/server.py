@@ -21,7 +21,7 @@ from hyperdatasets.v1 import site_service_pb2 as pb
 from hyperdatasets.version import __version__
 from hyperdatasets.wire.authority import Authority
 from node import clients, keys
-from node.admission import Admission
+from node.admission import OUTDATED, Admission
 from node.audit import Audit
 from node.centre import Centre
 from node.config import load
@@ -132,7 +132,7 @@ class Node:
             raise InvalidConfig(f"cannot listen on {address} (is it in use?); change `listen` in node.toml") from None
 
     def _watch(self) -> None:
-        """Ends sessions of clients that were revoked, and those that a changed policy does not allow any more."""
+        """Ends sessions of clients that were revoked, that a changed policy forbids, and of outdated grants."""
         while not self._stopping.wait(_WATCH_S):
             try:
                 self._look()
@@ -152,7 +152,10 @@ class Node:
             if known is not None and known.get(client.name) != client.certificate:
                 return "the client was revoked"
             decision = self._site.admission.decided_again(session.grant, client.name, session.purpose, rules)
-            return "" if decision.allowed else f"the policy: {decision.reason}"
+            if not decision.allowed:
+                return f"the policy: {decision.reason}"
+            is_current = self._site.admission.is_current(session.grant)
+            return "" if is_current else OUTDATED
 
         self._site.sessions.stop_where(reason)
 

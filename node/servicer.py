@@ -22,7 +22,7 @@ from hyperdatasets.v1 import node_service_pb2 as pb
 from hyperdatasets.version import __version__
 from hyperdatasets.wire.errors import to_status
 from node import clients, policy
-from node.admission import Admission
+from node.admission import OUTDATED, Admission
 from node.audit import Audit
 from node.centre import Centre
 from node.config import NodeConfig
@@ -105,7 +105,7 @@ class NodeServicer:
 
     def ReadFrames(self, request: pb.ReadFramesRequest, context: grpc.ServicerContext) -> Iterator[bytes]:
         client = self._client(context)
-        session = self._site.sessions.get(request.session_id, client)
+        session = self._session(request.session_id, client)
         if not 0 <= request.offset < MAX_POSITION or request.limit < 0:
             raise InvalidArgument(f"offset and limit are not negative, and an offset is below {MAX_POSITION}")
         if request.worker >= (request.workers or 1) or max(request.workers, request.block) > MAX_READERS:
@@ -117,7 +117,7 @@ class NodeServicer:
         self, request: pb.ReadSourceRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.ReadSourceResponse]:
         client = self._client(context)
-        session = self._site.sessions.get(request.session_id, client)
+        session = self._session(request.session_id, client)
         self._check_position(session, request.position)
         if request.offset < 0 or request.length < 0:
             raise InvalidArgument("offset and length are not negative")
@@ -132,7 +132,7 @@ class NodeServicer:
         return pb.CloseSessionResponse()
 
     def GetPreview(self, request: pb.GetPreviewRequest, context: grpc.ServicerContext) -> pb.GetPreviewResponse:
-        session = self._site.sessions.get(request.session_id, self._client(context))
+        session = self._session(request.session_id, self._client(context))
         self._check_position(session, request.position)
         image = self._site.streaming.thumbnail(session, request)
         if image is None:
@@ -177,6 +177,14 @@ class NodeServicer:
         if found is None:
             raise Refused("this client is not known here, was revoked, or its certificate has expired", rule="client")
         return found
+
+    def _session(self, session_id: str, client: clients.Client) -> Session:
+        """The session of a read, unless the private columns that its view asks for have changed since it began."""
+        session = self._site.sessions.get(session_id, client)
+        if not self._site.admission.is_current(session.grant):
+            session.stopped = OUTDATED
+            raise Refused("this session is not open; open a new one", rule="session", why=OUTDATED)
+        return session
 
     def _refuse(self, error: HyperdatasetsError, asked: dict[str, str]) -> NoReturn:
         """Tells the site why, and the client only that; what cannot be reached is no refusal."""

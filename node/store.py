@@ -131,8 +131,7 @@ class NodeStore:
                     )  # fmt: skip
                     if frame.thumbnail:
                         self._execute("INSERT OR IGNORE INTO thumbnails VALUES (?, ?)", (file.sha256, frame.thumbnail))
-                columns = orjson.dumps(dict(frame.private)).decode()
-                self._execute("INSERT OR REPLACE INTO private VALUES (?, ?, ?)", (dataset, frame.frame_id, columns))
+                self._keep_private(dataset, frame)
                 self._execute("INSERT OR IGNORE INTO sent VALUES (?, ?, ?)", (dataset, frame.frame_id, frame.part))
                 self._execute(
                     "INSERT OR REPLACE INTO grouping VALUES (?, ?, ?, ?)",
@@ -142,6 +141,28 @@ class NodeStore:
                     self._execute(
                         "INSERT OR REPLACE INTO parts VALUES (?, ?, ?)", (dataset, frame.frame_id, frame.fragment)
                     )
+
+    def _keep_private(self, dataset: str, frame: Registered) -> None:
+        """Writes the private columns of a frame; each column that changes gets a new generation."""
+        text = orjson.dumps(dict(frame.private))
+        rows = self._query(
+            "SELECT columns_json FROM private WHERE dataset = ? AND frame_id = ?", (dataset, frame.frame_id)
+        )
+        if rows:
+            before, now = orjson.loads(rows[0]["columns_json"]), orjson.loads(text)
+            for name in before.keys() | now.keys():
+                if before.get(name) != now.get(name):
+                    self.count(f"private/{dataset}/{name}", 1)
+        self._execute("INSERT OR REPLACE INTO private VALUES (?, ?, ?)", (dataset, frame.frame_id, text.decode()))
+
+    def generation(self, dataset: str) -> dict[str, int]:
+        """Private column -> how often a value of a known frame changed; columns that never changed are left out."""
+        start = f"private/{dataset}/"
+        rows = self._query(
+            "SELECT substr(name, ?) AS name, value FROM counters WHERE substr(name, 1, ?) = ?",
+            (len(start) + 1, len(start), start),
+        )
+        return {row["name"]: row["value"] for row in rows}
 
     def known_frames(self, dataset: str, root: str, below: bytes) -> dict[bytes, dict[str, KnownFrame]]:
         """Path -> fragment -> the frame of a file, or of a part of it, below a folder.

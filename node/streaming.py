@@ -51,7 +51,7 @@ class Streaming:
 
     def __init__(self, store: NodeStore, contents: Contents) -> None:
         self._store, self._contents = store, contents
-        self._units: dict[tuple[str, int], Sequence[_Shown]] = {}
+        self._units: dict[tuple[str, int, int], Sequence[_Shown]] = {}
         self._frames = 0
         self._lock = threading.Lock()
 
@@ -114,7 +114,7 @@ class Streaming:
             first = last
 
     def _unit(self, session: Session, number: int) -> Sequence[_Shown]:
-        key = (session.grant.view_digest, number)
+        key = (session.grant.view_digest, session.grant.generation, number)
         found = self._units.get(key)
         if found is None:
             if self._frames >= _KEPT:
