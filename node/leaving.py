@@ -95,7 +95,7 @@ class Leaving:
         measured = {**scanned.media.site_only, **self._hidden_facts(plain["sources"][0])}
         private |= {**measured, **plain.pop("meta", {}), **(row.values if row else {})}
         if row is not None and known is not None:
-            table.tell_removed(row, known.private.keys() - private.keys())
+            table.tell_removed(row, known.private, private)
         private["path"] = os.fsdecode(scanned.file.path)
         plain["site"] = self._config.site
         plain["sources"][0]["digest"] = self._digest(scanned.file.sha256)

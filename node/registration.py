@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
+
+import orjson
 
 from hyperdatasets.client import bulk
 from hyperdatasets.client.dataset import Dataset
@@ -17,7 +19,9 @@ from hyperdatasets.client.mask_labels import set_mask_labels
 from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.canonical import canonical_bytes, frame_digest, site_part
 from hyperdatasets.core.errors import InvalidArgument, InvalidFrame, NotFound, VersionPublished
+from hyperdatasets.core.frames import Frame
 from hyperdatasets.core.names import split_dataset
+from hyperdatasets.core.registering import PRIVATE_CHANGED
 from hyperdatasets.formats.entry import Entry
 from hyperdatasets.formats.folder import Folder
 from hyperdatasets.formats.intake import (
@@ -63,13 +67,34 @@ class Order:
 
 @dataclass(slots=True)
 class Progress:
-    """How far a registration is; `ledger` is set when it is done."""
+    """How far a registration is.
+
+    Attributes:
+        values_changed, values_removed: of private columns of known frames.
+        ledger: set when it is done.
+    """
 
     scanned: int = 0
     added: int = 0
     updated: int = 0
     unchanged: int = 0
+    values_changed: int = 0
+    values_removed: int = 0
     ledger: Ledger | None = None
+
+
+class _Made(NamedTuple):
+    """A frame as it leaves the site, and what is kept here.
+
+    Attributes:
+        number: of the frame, from 0, among all that were counted.
+        private_changed: it is known, and its private columns changed.
+    """
+
+    frame: Frame
+    kept: Registered
+    number: int
+    private_changed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +106,11 @@ class _Target:
 
 
 class Registration:
-    """One run; interrupted and run again it goes on, since known frames are updated and not doubled."""
+    """One run; interrupted and run again it goes on, since known frames are updated and not doubled.
+
+    Attributes:
+        progress: how far it is.
+    """
 
     def __init__(
         self,
@@ -110,7 +139,7 @@ class Registration:
         self._ledger = self._intake.ledger
         self._table = SiteTable.read(order.table, columns, self._intake.reading, self._root, self._below)
         self._leaving = Leaving(config, keys, self._root.alias, self._intake, self.path)
-        self._counted, self._progress = Counted(self._ledger), Progress()
+        self._counted, self.progress = Counted(self._ledger), Progress()
         self._known: Mapping[bytes, Mapping[str, KnownFrame]] = {}  # by path and fragment
         self._columns: Collection[str] = ()  # of earlier tables
         self._seen: set[str] = set()  # ids of frames
@@ -142,9 +171,9 @@ class Registration:
             entries = map(self._leaving.hidden, self._intake.entries())
             while batch := list(islice(entries, _BATCH)):
                 self._take(target, batch, list(pool.map(scanner.scan, batch)))
-                yield self._progress
+                yield self.progress
         self._finish(target)
-        yield self._progress
+        yield self.progress
 
     def _learn(self, dataset: str) -> None:
         """Takes what earlier registrations know, and checks the table against it."""
@@ -156,7 +185,7 @@ class Registration:
         self._table.check_types(types)
 
     def _finish(self, target: _Target | None) -> None:
-        ledger, progress = self._ledger, self._progress
+        ledger, progress = self._ledger, self.progress
         lets_out_mask_labels = self._leaving.lets_out_mask_labels()
         if target is None:
             ledger.about.append("Dry run: nothing was kept or sent.")
@@ -202,7 +231,7 @@ class Registration:
         """Keeps a batch here, then sends it."""
         made = []
         for entry, each in zip(entries, scanned, strict=True):
-            self._progress.scanned += 1
+            self.progress.scanned += 1
             if entry.path in self._intake.reading.used:
                 self._parts.setdefault(self.path(entry.path), set()).add(entry.fragment)
             if isinstance(each, str):
@@ -212,7 +241,7 @@ class Registration:
         if target is not None:
             self._send(target, made)
 
-    def _registered(self, entry: Entry, scanned: Scanned) -> tuple[Any, Registered] | None:
+    def _registered(self, entry: Entry, scanned: Scanned) -> _Made | None:
         """The frame as it leaves the site, and what is kept here."""
         known = self._known_part(scanned.file.path, entry.fragment)
         try:
@@ -227,7 +256,18 @@ class Registration:
         kept = Registered(
             left.frame["id"], files, left.private, part, scanned.preview, left.context, left.timestamp, entry.fragment
         )  # fmt: skip
-        return left.frame, kept
+        changed = known is not None and self._count_changes(known, left.private)
+        return _Made(left.frame, kept, len(self._counted) - 1, changed)
+
+    def _count_changes(self, known: KnownFrame, private: Mapping[str, object]) -> bool:
+        """Counts the private columns of a known frame that are not as they were; whether there are any."""
+        if not known.frame_id:
+            return False
+        before, now = known.private, orjson.loads(orjson.dumps(dict(private)))
+        changed = [name for name in before.keys() | now.keys() if before.get(name) != now.get(name)]
+        self.progress.values_changed += len(changed)
+        self.progress.values_removed += len(before.keys() - now.keys())
+        return bool(changed)
 
     def _known_part(self, path: bytes, fragment: str) -> KnownFrame | None:
         """What is known of a part of a file; of a new part, what a table said of the file."""
@@ -238,22 +278,35 @@ class Registration:
         said = {name: value for name, value in other.private.items() if name in self._columns}
         return KnownFrame("", said, other.context, other.timestamp)
 
-    def _send(self, target: _Target, made: Sequence[tuple[Any, Registered]]) -> None:
-        dataset, draft = target.dataset, target.version
-        self._store.register(dataset.id, dataset.address, [kept for _, kept in made])
+    def _send(self, target: _Target, made: Sequence[_Made]) -> None:
+        """Remembers frames, then sends them; the service cannot see whether private columns changed."""
+        self._store.register(target.dataset.id, target.dataset.address, [each.kept for each in made])
+        if others := [each for each in made if not each.private_changed]:
+            self._write(target, others)
+        if changed := [each for each in made if each.private_changed]:
+            unchanged = self.progress.unchanged
+            self._write(target, changed)
+            self.progress.updated += self.progress.unchanged - unchanged
+            self.progress.unchanged = unchanged
+            self._changes[PRIVATE_CHANGED] = self._changes.get(PRIVATE_CHANGED, 0) + len(changed)
+
+    def _write(self, target: _Target, made: Sequence[_Made]) -> None:
         mode = "register_replacing_annotations" if self._order.replace_annotations else "register"
-        frames = [frame for frame, _ in made]
-        result = bulk.write(self._centre.client, frames, dataset=dataset.id, version=draft.id, mode=mode, normal=True)
-        progress, first = self._progress, len(self._counted) - len(made)
+        result = bulk.write(
+            self._centre.client, [each.frame for each in made], dataset=target.dataset.id, version=target.version.id,
+            mode=mode, normal=True,
+        )  # fmt: skip
+        progress = self.progress
         progress.added += result.added
         progress.updated += result.updated
         progress.unchanged += result.unchanged
         for what, count in result.changes.items():
             self._changes[what] = self._changes.get(what, 0) + count
         for failed in result:
-            self._counted.refused(first + failed.index, self._shown(made[failed.index][1]), failed.message)
+            refused = made[failed.index]
+            self._counted.refused(refused.number, self._shown(refused.kept), failed.message)
         for each in result.differences:
-            note_difference(self._ledger, self._shown(made[each.index][1]), each.part)
+            note_difference(self._ledger, self._shown(made[each.index].kept), each.part)
 
     def _shown(self, registered: Registered) -> str:
         return self._relative(registered.files[0].path)

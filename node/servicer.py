@@ -143,16 +143,22 @@ class NodeServicer:
         self._check_operator(context)
         site = self._site
         registration = Registration(_order(request), site.config, site.keys, site.roots, site.store, site.centre)
-        last, ledger = pb.RegisterResponse(), None
-        for progress in registration.run():
-            ledger = progress.ledger
-            last = pb.RegisterResponse(
-                scanned=progress.scanned, added=progress.added, updated=progress.updated, unchanged=progress.unchanged
-            )
-            yield last
-        if not request.dry_run:
-            site.audit.add("registered", dataset=request.dataset, scanned=last.scanned, added=last.added)
-        text = orjson.dumps(ledger.to_plain()) if ledger else b""
+        last, progress = pb.RegisterResponse(), registration.progress
+        try:
+            for _ in registration.run():
+                last = pb.RegisterResponse(
+                    scanned=progress.scanned, added=progress.added, updated=progress.updated,
+                    unchanged=progress.unchanged,
+                )  # fmt: skip
+                yield last
+        finally:
+            if progress.scanned and not request.dry_run:  # also of a registration that broke off
+                site.audit.add(
+                    "registered", dataset=request.dataset, scanned=progress.scanned, added=progress.added,
+                    updated=progress.updated, private_values_changed=progress.values_changed,
+                    of_these_removed=progress.values_removed, broke_off=progress.ledger is None,
+                )  # fmt: skip
+        text = orjson.dumps(progress.ledger.to_plain()) if progress.ledger else b""
         for start in range(0, len(text), _LEDGER_PIECE):
             yield pb.RegisterResponse(
                 scanned=last.scanned, added=last.added, updated=last.updated, unchanged=last.unchanged,

@@ -17,6 +17,7 @@ _SHOWN = 5
 _CONTEXT_KEPT = "frames whose row has no context id keep the one that they have"
 _TIME_KEPT = "frames whose row has no timestamp keep the one that they have"
 _REMOVED = "values of an earlier table that an empty cell removed"
+_VALUE_KEPT = "values of an earlier table that were kept, since their new cells do not fit the type of the column"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ class SiteTable:
             self._notes.notice(_TIME_KEPT, str(timestamp), row=row.number, kind="frames")
 
     def replaced(self, row: tables.Row) -> set[str]:
-        """Private columns whose old values a row replaces; where it has no context or time, the old one stays."""
+        """Private columns whose old values a row replaces; where a cell gives no context, time or value, they stay."""
         table = self._matched.table if self._matched else None
         if table is None:
             return set()
@@ -136,11 +137,19 @@ class SiteTable:
             "" if row.context_id else table.context_column,
             table.timestamp_column if row.timestamp is None else "",
         }
-        return set(table.private) - stays
+        return set(table.private) - stays - set(row.unread)
 
-    def tell_removed(self, row: tables.Row, gone: Collection[str]) -> None:
-        """Names the private columns whose old value an empty cell of a row removed."""
-        if removed := sorted(self.replaced(row) & set(gone)):
+    def tell_removed(self, row: tables.Row, before: Collection[str], now: Collection[str]) -> None:
+        """Names the private columns whose old value an empty cell of a row removed, or a bad one kept.
+
+        Args:
+            before, now: names of the private columns of the frame.
+        """
+        gone = set(before) - set(now)
+        if kept := sorted(set(row.unread) & set(before)):
+            detail = ", ".join(map(tables.shown, kept))
+            self._notes.notice(_VALUE_KEPT, detail, row=row.number, count=len(kept), kind="attributes")
+        if removed := sorted(self.replaced(row) & gone):
             detail = ", ".join(map(tables.shown, removed))
             self._notes.notice(_REMOVED, detail, row=row.number, count=len(removed), kind="attributes")
 

@@ -18,9 +18,11 @@ METADATA_REPLACED = "metadata replaced"
 DIGEST_ADDED = "digest added"
 FILE_CHANGED = "file or grouping changed"
 SITE_FIELDS_CHANGED = "published fields of the site changed"
+PRIVATE_CHANGED = "private columns changed"
+"""Said by a node: values changed that stay at the site."""
 CHANGES = (
     ANNOTATIONS_ADDED, ANNOTATIONS_REPLACED, METADATA_ADDED, METADATA_REPLACED, DIGEST_ADDED, FILE_CHANGED,
-    SITE_FIELDS_CHANGED,
+    SITE_FIELDS_CHANGED, PRIVATE_CHANGED,
 )  # fmt: skip
 
 

@@ -30,14 +30,14 @@ class Column:
     Attributes:
         values: one for each row; None is absent.
         missing: words that were taken for missing, and how often.
-        bad: how many cells do not fit the type; they are absent.
+        unread: numbers of the rows whose cell does not fit the type; they are absent.
     """
 
     name: str
     type: ColumnType
     values: Sequence[Value | None]
     missing: Mapping[str, int] = field(default_factory=dict)
-    bad: int = 0
+    unread: frozenset[int] = frozenset()
 
     @property
     def present(self) -> int:
@@ -47,7 +47,7 @@ class Column:
     @property
     def empty(self) -> int:
         """How many cells are empty; those with a word for missing, and bad ones, do not count."""
-        return len(self.values) - self.present - sum(self.missing.values()) - self.bad
+        return len(self.values) - self.present - sum(self.missing.values()) - len(self.unread)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +124,12 @@ def found(cells: Cells, kind: ColumnType, notes: Notes) -> Column:
         return text(cells, notes)
     values = cells.values(lambda each, _: None if each.kind in _NO_VALUE else each.value)
     missing = cells.words(ABSENT)
-    bad = 0
-    for row, cell in cells.of(lambda each: each == "infinite") if "infinite" in cells.kinds() else ():
+    bad = list(cells.of(lambda each: each == "infinite")) if "infinite" in cells.kinds() else []
+    for row, cell in bad:
         report_bad(notes, row, cells.name, cell, "is no number")
-        bad += 1
     _report_missing(notes, cells.name, missing, "")
     _report_digits(cells, values, notes)
-    return Column(cells.name, kind, values, missing, bad)
+    return Column(cells.name, kind, values, missing, frozenset(row for row, _ in bad))
 
 
 def text(cells: Cells, notes: Notes) -> Column:
@@ -151,14 +150,14 @@ def given(cells: Cells, kind: ColumnType, notes: Notes) -> Column:
     read = _READ[kind]
     values = cells.values(lambda each, cell: None if each.kind in ABSENT else read(cell))
     missing = cells.words(ABSENT)
-    bad = sum(value is None for value in values) - missing.total() - sum(cell is None for cell in cells.cells)
-    if bad:
-        why = f"is no {kind}" + _IS_LIMITED.get(kind, "")
-        for row, cell in _unread(cells, values):
-            report_bad(notes, row, cells.name, cell, why)
+    count = sum(value is None for value in values) - missing.total() - sum(cell is None for cell in cells.cells)
+    bad = list(_unread(cells, values)) if count else []
+    why = f"is no {kind}{_IS_LIMITED.get(kind, '')}; `--column-type {cells.name}=text` keeps it"
+    for row, cell in bad:
+        report_bad(notes, row, cells.name, cell, why)
     _report_missing(notes, cells.name, missing, "")
     _report_digits(cells, values, notes)
-    return Column(cells.name, kind, values, missing, bad)
+    return Column(cells.name, kind, values, missing, frozenset(row for row, _ in bad))
 
 
 def _unread(cells: Cells, values: Sequence[Value | None]) -> Iterator[tuple[int, Cell]]:
@@ -189,7 +188,7 @@ def _integer(cell: Value) -> Value | None:
 
 
 def _boolean(cell: Value) -> Value | None:
-    return cell if isinstance(cell, bool) else spelling.boolean(text_of(cell))
+    return cell if isinstance(cell, bool) else spelling.any_boolean(text_of(cell))
 
 
 def _date(cell: Value) -> Value | None:
@@ -200,7 +199,7 @@ _READ: Mapping[ColumnType, Callable[[Value], Value | None]] = {
     "integer": _integer, "number": _number, "boolean": _boolean, "date": _date,
 }  # fmt: skip
 _IS_LIMITED: Mapping[ColumnType, str] = {
-    "integer": " of 64 bits", "boolean": " (true or false)", "date": " (YYYY-MM-DD or RFC 3339)",
+    "integer": " of 64 bits", "boolean": " (true, false, yes or no)", "date": " (YYYY-MM-DD or RFC 3339)",
 }  # fmt: skip
 
 

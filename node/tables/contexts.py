@@ -70,18 +70,18 @@ def context_column(cells: Cells, column: Column, context_as: ContextAs, notes: N
         for cell, value in zip(cells.cells, column.values, strict=True)
     ]
     _report_floats(cells, context_as, notes)
-    bad = 0
+    unread = set()
     for index, (row, value) in enumerate(zip(cells.rows, values, strict=True)):
         if value is not None and (why := _problem(value)):
             report_bad(notes, row, cells.name, value, why)
             values[index] = None
-            bad += 1
+            unread.add(row)
     if context_as == "integer":
         _report_rewritten(cells, values, notes)
     elif not context_as:
         _report_point_zero(cells.name, values, notes)
     _report_spellings(spellings(value for value in values if value), notes)
-    return replace(column, values=values, bad=bad)
+    return replace(column, values=values, unread=frozenset(unread))
 
 
 def context_changes(known: Iterable[tuple[str, str]], now: Mapping[str, str]) -> ContextChanges:

@@ -35,6 +35,7 @@ IDENTIFIER: frozenset[Kind] = frozenset(
 ABSENT: frozenset[Kind] = frozenset({"missing", "doubtful"})
 
 _BOOLEANS = {"true": True, "false": False}
+_YES_NO = {"yes": True, "no": False}
 _INTEGER = re.compile(r"-?(?:0|[1-9]\d*)", re.ASCII)
 _DECIMAL = re.compile(r"-?(?:(?:0|[1-9]\d*)\.\d*|\.\d+)", re.ASCII)
 _ANY_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
@@ -91,6 +92,11 @@ def loses_digits(text: str) -> bool:
 
 def boolean(text: str) -> bool | None:
     return _BOOLEANS.get(text.casefold())
+
+
+def any_boolean(text: str) -> bool | None:
+    """The boolean that a text spells in any way, if the operator says that it is one."""
+    return (_BOOLEANS | _YES_NO).get(text.casefold())
 
 
 def _text(text: str) -> Spelled:

@@ -42,6 +42,7 @@ class Row(NamedTuple):
         values: present private columns.
         context_id: text of the context column; empty = none.
         timestamp: milliseconds since 1970, in UTC.
+        unread: private columns whose cell does not fit the type of the column.
     """
 
     number: int
@@ -49,6 +50,7 @@ class Row(NamedTuple):
     values: dict[str, Value]
     context_id: str
     timestamp: int | None
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,8 @@ class Table:
         ledger: has what was guessed, changed or left out.
         bad_rows, bad_cells: how many are not used.
         private: names of the columns that become private columns: all but the one that names the files, those without
-            a name, and `RESERVED`. Files with a row lose what an earlier table said in these columns.
+            a name, and `RESERVED`. Files with a row lose what an earlier table said in these columns, but for cells
+            that do not fit the type of their column.
     """
 
     name: str
@@ -95,7 +98,9 @@ class Table:
         context = self.columns[self.context_column].values[index] if self.context_column else None
         stamp = self.timestamps[index] if self.timestamp_column else None
         file = self.columns[self.file_column].values[index]
-        return Row(self.row_numbers[index], str(file or ""), values, str(context or ""), stamp)
+        number = self.row_numbers[index]
+        unread = tuple(name for name in self.private if number in self.columns[name].unread)
+        return Row(number, str(file or ""), values, str(context or ""), stamp, unread)
 
 
 class _Asked(NamedTuple):

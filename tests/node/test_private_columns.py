@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import chain
+from pathlib import Path
 
 import pytest
 
+from hyperdatasets.client.metadata import MetadataClient
+from hyperdatasets.client.registering import ledger_of
 from hyperdatasets.core.errors import SelectionMismatch
 from hyperdatasets.formats.ledger import Ledger
+from hyperdatasets.v1 import node_service_pb2 as pb
+from metadata_service.server import Service
 from node import audit
-from tests.node.conftest import SiteUnderTest
+from tests.node.conftest import SiteUnderTest, made
+from tests.node.test_strict import reader
+
+
+@pytest.fixture
+def strict(tmp_path: Path, service: Service, client: MetadataClient) -> Iterator[SiteUnderTest]:
+    under_test = made(tmp_path, service, client, profile="strict")
+    with under_test.node:
+        yield under_test
 
 
 def registered(site: SiteUnderTest, *rows: str, **more: object) -> Ledger:
     """Registers with a table of these rows."""
     (site.data / "meta.csv").write_text("\n".join(rows) + "\n")
     return site.register(columns_file="meta.csv", **more)
+
+
+def registered_strict(site: SiteUnderTest, *rows: str) -> Ledger:
+    (site.data / "meta.csv").write_text("\n".join(rows) + "\n")
+    request = pb.RegisterRequest(path="scans", dataset="clinic/cells", columns_file="meta.csv")
+    secret = (site.folder / "operator.secret").read_text()
+    return ledger_of(reader(site).register(request, operator_secret=secret))
 
 
 def served(site: SiteUnderTest, reference: str) -> int:
@@ -74,3 +95,44 @@ def test_a_session_ends_when_its_private_columns_change(site: SiteUnderTest) -> 
         assert len(list(session)) == 1
     site.node.stop()
     assert "have changed" in str([entry.get("stopped") for entry in audit.entries(site.folder)])
+
+
+def private(site: SiteUnderTest, name: str) -> dict[str, object]:
+    """Private columns of a file, but for its path."""
+    dataset = next(iter(site.node._site.store.dataset_names()))
+    found = site.node._site.store.private(dataset).values()
+    (columns,) = [each for each in found if str(each["path"]).endswith(name)]
+    return {key: value for key, value in columns.items() if key != "path"}
+
+
+def test_a_cell_that_does_not_fit_its_type_keeps_the_old_value(site: SiteUnderTest) -> None:
+    registered(site, "file,consent,age", "00.png,true,5", "01.png,false,6")
+    ledger = registered(
+        site, "file,consent,age", "00.png,maybe,5", "01.png,unclear,7", column_types={"consent": "boolean"}
+    )
+    kept = [note for note in ledger.notes if "were kept" in note.reason]
+    assert sorted((note.place, note.detail) for note in kept) == [
+        ("meta.csv, row 2", "`consent`"), ("meta.csv, row 3", "`consent`"),
+    ]  # fmt: skip
+    assert "`--column-type consent=text`" in next(ledger.losses()).detail
+    assert private(site, "00.png") == {"consent": True, "age": 5}
+    assert private(site, "01.png") == {"consent": False, "age": 7}
+
+
+def test_yes_and_no_are_booleans_if_the_operator_says_so(site: SiteUnderTest) -> None:
+    registered(site, "file,consent", "00.png,yes", "01.png,No")
+    assert private(site, "00.png") == {"consent": "yes"}
+    ledger = registered(site, "file,consent", "00.png,yes", "01.png,No", column_types={"consent": "boolean"})
+    assert (private(site, "00.png"), private(site, "01.png")) == ({"consent": True}, {"consent": False})
+    assert list(ledger.losses()) == []
+
+
+def test_private_columns_that_changed_are_counted(strict: SiteUnderTest) -> None:
+    registered_strict(strict, "file,consent,age", "00.png,yes,5", "01.png,yes,6")
+    again = registered_strict(strict, "file,consent,age", "00.png,yes,5", "01.png,yes,6")
+    assert again.frames == {"added": 0, "updated": 0, "unchanged": 12}
+    changed = registered_strict(strict, "file,consent,age", "00.png,no,", "01.png,yes,6")
+    assert changed.frames == {"added": 0, "updated": 1, "unchanged": 11, "private columns changed": 1}
+    entries = [entry for entry in audit.entries(strict.folder) if entry["event"] == "registered"]
+    counts = [(entry["private_values_changed"], entry["of_these_removed"]) for entry in entries]
+    assert counts == [(0, 0), (0, 0), (2, 1)]
