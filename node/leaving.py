@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from hyperdatasets.core.frames import Frame
 from hyperdatasets.core.normalise import normalise
+from hyperdatasets.core.registering import NOT_IN_FILES
 from hyperdatasets.formats.entry import Entry
 from hyperdatasets.formats.folder import ROLES
-from hyperdatasets.formats.intake import Intake
+from hyperdatasets.formats.intake import Intake, note_difference
 from hyperdatasets.formats.ledger import Kind
 from node.config import NodeConfig
 from node.keys import Keys
@@ -23,10 +24,12 @@ from node.tables import Row
 FOLDER_LABELS = "folder_labels"
 MASK_LABELS = "mask_labels"
 _FIELDS = "fields"  # of a point cloud: names that somebody gave
+_OWN = frozenset({"path", _FIELDS, FOLDER_LABELS})  # private columns that are no metadata
 _LABELS_PRIVATE = "labels from names of folders, kept private; `folder_labels` in publish_fields lets them out"
 _MASKS_PRIVATE = "labels of the colours of masks, which stay at the site; `mask_labels` in publish_fields lets them out"
 _META_PRIVATE = "metadata of annotations, which does not leave a strict site"
 _ATTRIBUTES_PRIVATE = "metadata kept as private columns; publish_fields lets them out by name"
+_OF_TABLE = "metadata of files that the table has as a column, with another value; the table's is kept"
 _SPLIT_PRIVATE = "splits kept private; `split` in publish_fields lets them out"
 
 
@@ -44,10 +47,11 @@ class Leaving:
     """The rule of the profile: *open* shows all; *strict* shows what `publish_fields` lists, and hides names."""
 
     def __init__(
-        self, config: NodeConfig, keys: Keys, alias: str, intake: Intake, path: Callable[[str], bytes]
+        self, config: NodeConfig, keys: Keys, alias: str, intake: Intake, path: Callable[[str], bytes], *, replace: bool
     ) -> None:
+        """Args: replace: metadata of files takes the place of stored values."""
         self._config, self._keys, self._alias, self._intake, self._path = config, keys, alias, intake, path
-        self._open = config.profile == "open"
+        self._open, self._replace = config.profile == "open", replace
 
     def hidden(self, entry: Entry) -> Entry:
         """The entry without names that people gave: in a strict site they leave as opaque ones."""
@@ -89,11 +93,13 @@ class Leaving:
             replaced = table.replaced(row)
             private = {name: value for name, value in private.items() if name not in replaced}
         self._hide_folder_labels(entry, private)
-        made = self._intake.frame(entry, scanned.media, self._uri)
-        plain, kept = made.frame, dict(made.kept)
+        self._leave_to_table(entry, row, table, private)
+        plain, kept = self._intake.frame(entry, scanned.media, self._uri)
         self._hide_annotations(entry, plain, kept)
         measured = {**scanned.media.site_only, **self._hidden_facts(plain["sources"][0])}
-        private |= {**measured, **plain.pop("meta", {}), **(row.values if row else {})}
+        meta = self._taken(plain.pop("meta", {}), entry, private)
+        self._tell_absent(entry, private.keys() - measured.keys() - meta.keys(), table)
+        private |= {**measured, **meta, **(row.values if row else {})}
         if row is not None and known is not None:
             table.tell_removed(row, known.private, private)
         private["path"] = os.fsdecode(scanned.file.path)
@@ -106,6 +112,34 @@ class Leaving:
         if scanned.without_preview:
             self._intake.ledger.notice("frames", entry.path, "files without a preview", scanned.without_preview)
         return Left(normalise(plain)[0], private, context, timestamp, kept)
+
+    def _leave_to_table(self, entry: Entry, row: Row | None, table: SiteTable, private: dict[str, Any]) -> None:
+        """Takes out metadata that a table, this one or an earlier one, says otherwise."""
+        said = {name: value for name, value in private.items() if table.had(name)} | (row.values if row else {})
+        if entry.split and said.get("split", entry.split) != entry.split:
+            self._intake.ledger.lose("splits", entry.path, _OF_TABLE, f"{entry.split}; the table: {said['split']}")
+            entry.split = ""
+        for name in [name for name, value in entry.meta.items() if said.get(name, value) != value]:
+            lost = Entry("", meta={name: entry.meta.pop(name)})
+            for kind, count in lost.held().items():
+                if kind != "frames":
+                    detail = f"{name}: {lost.meta[name]}; the table: {said[name]}"
+                    self._intake.ledger.lose(kind, entry.path, _OF_TABLE, detail, count=count)
+
+    def _taken(self, meta: dict[str, Any], entry: Entry, private: dict[str, Any]) -> dict[str, Any]:
+        """The metadata of a file that is kept: a stored value that differs stays unless it is to be replaced."""
+        if self._replace:
+            return meta
+        other = [name for name, value in meta.items() if name in private and private[name] != value]
+        for name in other:
+            note_difference(self._intake.ledger, entry.path, f"meta.{name}")
+        return {name: value for name, value in meta.items() if name not in other}
+
+    def _tell_absent(self, entry: Entry, names: Collection[str], table: SiteTable) -> None:
+        """Names stored metadata that the file does not have any more, where it was to be replaced."""
+        for name in sorted(names) if self._replace else ():
+            if name not in _OWN and not table.had(name):
+                note_difference(self._intake.ledger, entry.path, f"{NOT_IN_FILES}meta.{name}")
 
     def _uri(self, path: str) -> str:
         below = os.fsdecode(self._path(path))

@@ -138,7 +138,9 @@ class Registration:
         self._intake = Intake(listed, order.options)
         self._ledger = self._intake.ledger
         self._table = SiteTable.read(order.table, columns, self._intake.reading, self._root, self._below)
-        self._leaving = Leaving(config, keys, self._root.alias, self._intake, self.path)
+        self._leaving = Leaving(
+            config, keys, self._root.alias, self._intake, self.path, replace=order.replace_annotations
+        )
         self._counted, self.progress = Counted(self._ledger), Progress()
         self._known: Mapping[bytes, Mapping[str, KnownFrame]] = {}  # by path and fragment
         self._columns: Collection[str] = ()  # of earlier tables

@@ -86,6 +86,7 @@ class SiteTable:
     def __init__(self, order: TableOrder, matched: tables.Matched | None, ledger: Ledger) -> None:
         self._order, self._matched = order, matched
         self._notes = tables.Notes(matched.table.name if matched else "", ledger)
+        self._earlier: Collection[str] = ()
 
     @classmethod
     def read(cls, order: TableOrder, path: bytes, reading: Reading, root: LocalRoot, below: bytes) -> SiteTable:
@@ -190,8 +191,13 @@ class SiteTable:
                 "written. `--context-as integer` takes them as whole numbers, `--context-as text` as they are written"
             )
 
+    def had(self, name: str) -> bool:
+        """Whether an earlier table had a private column."""
+        return name in self._earlier
+
     def check_types(self, known: Mapping[str, str]) -> None:
-        """Names the columns that an earlier delivery had with another type."""
+        """Takes the columns of earlier tables with their types, and names those that have another type now."""
+        self._earlier = known.keys()
         if self._matched is not None:
             tables.report_changes(tables.type_changes(known, self.types), self._notes)
 

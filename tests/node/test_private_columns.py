@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.registering import ledger_of
 from hyperdatasets.core.errors import SelectionMismatch
+from hyperdatasets.formats.intake import METADATA_STAYS, STORED_KEPT
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.v1 import node_service_pb2 as pb
 from metadata_service.server import Service
@@ -136,3 +138,41 @@ def test_private_columns_that_changed_are_counted(strict: SiteUnderTest) -> None
     entries = [entry for entry in audit.entries(strict.folder) if entry["event"] == "registered"]
     counts = [(entry["private_values_changed"], entry["of_these_removed"]) for entry in entries]
     assert counts == [(0, 0), (0, 0), (2, 1)]
+
+
+def describe(site: SiteUnderTest, **meta: object) -> None:
+    """Gives the file 00.png metadata of its own."""
+    (site.data / "wbc" / "00.png.json").write_text(json.dumps({"meta": meta}))
+
+
+def test_stored_metadata_stays_unless_it_is_to_be_replaced(site: SiteUnderTest) -> None:
+    describe(site, age=5, old=1)
+    site.register(format="files")
+    describe(site, age=6, new=2)
+    ledger = site.register(format="files")
+    assert [(note.place, note.detail) for note in ledger.notes if note.reason == STORED_KEPT] == [
+        ("wbc/00.png", "meta.age")
+    ]
+    assert private(site, "00.png") == {"age": 5, "old": 1, "new": 2}
+    replaced = site.register(format="files", replace_annotations=True)
+    assert private(site, "00.png") == {"age": 6, "old": 1, "new": 2}
+    assert [note.detail for note in replaced.notes if note.reason == METADATA_STAYS] == ["meta.old"]
+    assert replaced.frames["private columns changed"] == 1
+    assert site.register(format="files").notes == []
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_a_column_of_the_table_counts_more_than_metadata_of_the_file(site: SiteUnderTest, *, replace: bool) -> None:
+    describe(site, age=5, other=1, split="train")
+    rows = ("file,age,other", "00.png,7,1", "01.png,8,")
+    for ledger in (
+        registered(site, *rows, format="files"),
+        site.register(format="files", replace_annotations=replace),
+        registered(site, *rows, format="files"),
+    ):
+        losses = [
+            (note.kind, note.place, note.detail) for note in ledger.losses() if note.kind != "annotation files"
+        ]  # fmt: skip
+        assert losses == [("attributes", "wbc/00.png", "age: 5; the table: 7")]
+        assert ledger.read["attributes"] == ledger.kept["attributes"] + 1 == 2
+        assert private(site, "00.png") == {"age": 7, "other": 1, "split": "train"}
