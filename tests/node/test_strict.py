@@ -314,3 +314,19 @@ def test_a_slice_that_is_refused_leaves_what_was_admitted_as_it_was(strict: Site
         strict.node = again
         samples = reader(strict).open(view=first.reference, purpose="research")
         assert {s.id: s.annotations for s in samples} == before
+
+
+def test_hidden_metadata_of_a_frame_that_is_left_out_counts_once(
+    tmp_path: Path, service: Service, client: MetadataClient
+) -> None:
+    """One level more than metadata may have, below `meta.site`, makes the frame invalid after its parts were counted."""
+    site = made(tmp_path, service, client, profile="strict", publish=("deep",))
+    deep: object = 1
+    for _ in range(31):
+        deep = [deep]
+    described = {"annotations": [{"labels": ["x"], "meta": {"note": 1, "who": "x"}}], "meta": {"deep": deep}}
+    (site.data / "wbc" / "00.png.json").write_bytes(orjson.dumps(described))
+    with site.node:
+        ledger = register(site, format="files")
+    assert ledger.lost["frames"] == 1
+    assert ledger.read["attributes"] == 3
