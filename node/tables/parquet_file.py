@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from importlib import import_module
@@ -16,6 +17,7 @@ from node.tables.times import clock_text, day_text, moment_text
 from node.tables.zones import NaiveTimes
 
 _UNUSABLE = "columns of a type that cannot be used"
+_CUT = "values with more digits than a time (microseconds) or a number (17 digits) keeps; the further ones are lost"
 _BATCH = 16_384  # rows
 
 
@@ -71,11 +73,13 @@ def _is_usable(pa: Any, field: Any, rows: int, notes: Notes) -> bool:
 
 
 def _rows(pa: Any, opened: Any, names: list[str], notes: Notes) -> Iterator[SheetRow]:
-    row, times = 0, NaiveTimes()
+    row, times, cut = 0, NaiveTimes(), Counter[str]()
     naive = [place for place, name in enumerate(names) if _is_naive(pa, opened.schema_arrow.field(name).type)]
     try:
         for batch in opened.iter_batches(batch_size=_BATCH, columns=names):
-            columns = [_values(pa, batch.column(batch.schema.get_field_index(each))) for each in names]
+            found = [batch.column(batch.schema.get_field_index(each)) for each in names]
+            cut.update({name: _cut(pa, each) for name, each in zip(names, found, strict=True)})
+            columns = [_values(pa, each) for each in found]
             for row, cells in enumerate(zip(*columns, strict=True), start=row + 1):  # noqa: B020
                 for place in naive:
                     if cells[place] is not None:
@@ -84,6 +88,18 @@ def _rows(pa: Any, opened: Any, names: list[str], notes: Notes) -> Iterator[Shee
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise InvalidArgument(f"{notes.name}: it cannot be read after row {row}: {str(error)[:200]}") from None
     times.report(names, notes)
+    for name, count in (+cut).items():
+        notes.notice(_CUT, column=name, count=count, kind="table cells")
+
+
+def _cut(pa: Any, column: Any) -> int:
+    """How many values of a column have digits that are not kept."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if (pa.types.is_timestamp(kind) or pa.types.is_time(kind)) and kind.bit_width == 64 and kind.unit == "ns":
+        return sum(value is not None and value % 1000 != 0 for value in column.cast(kind).cast(pa.int64()).to_pylist())
+    if pa.types.is_decimal(kind):
+        return sum(value is not None and Decimal(repr(_decimal(value))) != value for value in column.to_pylist())
+    return 0
 
 
 def _is_naive(pa: Any, kind: Any) -> bool:

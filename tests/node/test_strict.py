@@ -319,7 +319,7 @@ def test_a_slice_that_is_refused_leaves_what_was_admitted_as_it_was(strict: Site
 def test_hidden_metadata_of_a_frame_that_is_left_out_counts_once(
     tmp_path: Path, service: Service, client: MetadataClient
 ) -> None:
-    """One level more than metadata may have, below `meta.site`, makes the frame invalid after its parts were counted."""
+    """Below `meta.site` metadata is one level deeper, and the frame invalid after its parts were counted."""
     site = made(tmp_path, service, client, profile="strict", publish=("deep",))
     deep: object = 1
     for _ in range(31):

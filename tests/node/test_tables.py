@@ -6,6 +6,7 @@ import csv
 import io
 import math
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import openpyxl
 import pyarrow as pa
@@ -827,3 +828,45 @@ def test_any_bytes_are_a_table_or_refused(content):
         except InvalidArgument:
             continue
         assert len(rows(found)) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("cells", "words", "remedy"),
+    [
+        (["20200101", "20200131"], "days", "2020-01-31"), (["2020", "1999"], "years", "2020-01-01"),
+        (["1577836800000000000"], "nanoseconds", "1,000,000"), (["1577836800000000", "5"], "microseconds", "1,000"),
+        (["20200131083000"], "times", "T08:30:00"),
+    ],
+)  # fmt: skip
+def test_numbers_that_are_probably_no_milliseconds_are_named(cells, words, remedy):
+    found = column([*cells, "2020-01-01"], timestamp_column="v")
+    note = said(found.ledger, f"look like {words}")
+    assert f"such as `{cells[0]}` in row 2, read as " in note.detail
+    assert remedy in note.detail
+    assert found.timestamps[0] == int(cells[0])
+
+
+@pytest.mark.parametrize("cells", [["0", "40", "1960", "2000"], ["20200101", "20209999"], ["1577836800000"]])
+def test_numbers_that_may_be_milliseconds_are_not_named(cells):
+    assert column(cells, timestamp_column="v").ledger.notes == []
+
+
+def test_digits_below_milliseconds_are_named_once():
+    cells = ["2020-01-01T00:00:00.0009Z", "2020-01-01T00:00:00.0001Z", "2020-01-01T00:00:00.123000Z"]
+    found = column(cells, timestamp_column="v")
+    assert said(found.ledger, "more digits than milliseconds").count == 2
+    times = pa.array([1, 1000, None], pa.timestamp("ns", "UTC"))
+    ledger = read(parquet(file=["a", "b", "c"], t=times), "m.parquet", Ledger()).ledger
+    assert said(ledger, "more digits").count == 1
+    numbers = pa.array([Decimal("0.10"), Decimal("0.12345678901234567891"), None], pa.decimal128(30, 20))
+    ledger = read(parquet(file=["a", "b", "c"], t=numbers), "m.parquet", Ledger()).ledger
+    assert said(ledger, "more digits").count == 1
+
+
+@pytest.mark.parametrize("cell", ["2024-10-01 08:30", "2024-10-01T08:30"])
+def test_times_to_the_minute_are_dates_and_timestamps(cell):
+    found = column([cell, f"{cell}Z"], timestamp_column="v")
+    assert found.columns["v"].type == "date"
+    assert list(found.timestamps) == [1_727_771_400_000] * 2
+    assert said(found.ledger, "those without").count == 1
+    assert column([cell], column_types={"v": "date"}).bad_cells == 0
