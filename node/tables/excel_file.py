@@ -22,6 +22,9 @@ from node.tables.zones import NaiveTimes
 _OTHER_SHEETS = "only the first sheet is read"
 _NO_RESULT = "formulas without a stored result"
 _DURATION = "durations, which cannot be used"
+_MERGED = "merged cells: only the first one has a value"
+_MERGED_RANGE = re.compile(rb"""<(?:\w+:)?mergeCell\s[^>]*?ref=["']([A-Z]+)(\d+):([A-Z]+)(\d+)["']""")
+_LONGEST_TAG = 1 << 10  # bytes of a tag that begins in one piece of a file and ends in the next
 _PADDED = re.compile(r"0{2,}")  # a number format that shows 7 as 007
 _EXACT = 1 << 53
 
@@ -42,6 +45,7 @@ def sheet(file: BinaryIO, notes: Notes) -> Sheet:
         names = ", ".join(shown(each.title) for each in others)
         notes.notice(_OTHER_SHEETS, f"{shown(first.title)}; not read: {names}", count=len(others))
     formulas = _rows(_workbook(file, notes.name, results=False).worksheets[0], notes.name) if has_formulas else iter(())
+    _report_merged(file, first, notes)
     times = NaiveTimes()
     rows = _read(_rows(first, notes.name), formulas, times, notes)
     for row, header in rows:
@@ -74,6 +78,39 @@ def _has_formula(archive: zipfile.ZipFile, name: str) -> bool:
                 return True
             before = chunk[-2:]
     return False
+
+
+def _report_merged(file: BinaryIO, worksheet: Any, notes: Notes) -> None:
+    """Names the merged ranges of a sheet: Excel stores a value in the first cell alone."""
+    file.seek(0)
+    with zipfile.ZipFile(file) as archive:
+        path = worksheet._worksheet_path  # noqa: SLF001 - it has no public name
+        for first_column, first_row, last_column, last_row in _merged(archive, path):
+            columns = _column_number(last_column) - _column_number(first_column) + 1
+            count = columns * (int(last_row) - int(first_row) + 1) - 1
+            shape = f"{first_column}{first_row}:{last_column}{last_row}"
+            detail = f"{shape}; unmerge them in Excel, and write the value into each cell"
+            notes.notice(_MERGED, detail, row=int(first_row), count=count, kind="table cells")
+
+
+def _merged(archive: zipfile.ZipFile, name: str) -> Iterator[tuple[str, str, str, str]]:
+    """First column and row, last column and row of each merged range."""
+    before = b""
+    with archive.open(name.removeprefix("/")) as opened:
+        while chunk := opened.read(1 << 20):
+            text, end = before + chunk, 0
+            for match in _MERGED_RANGE.finditer(text):
+                end = match.end()
+                yield tuple(part.decode() for part in match.groups())  # type: ignore[misc]  # four of them
+            before = text[max(end, len(text) - _LONGEST_TAG) :]
+
+
+def _column_number(letters: str) -> int:
+    """A is 1, Z 26, AA 27."""
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - ord("A") + 1
+    return number
 
 
 def _workbook(file: BinaryIO, name: str, *, results: bool) -> Any:

@@ -870,3 +870,16 @@ def test_times_to_the_minute_are_dates_and_timestamps(cell):
     assert list(found.timestamps) == [1_727_771_400_000] * 2
     assert said(found.ledger, "those without").count == 1
     assert column([cell], column_types={"v": "date"}).bad_cells == 0
+
+
+def test_merged_cells_of_a_workbook_are_named():
+    book = openpyxl.Workbook()
+    for row in [["file", "patient", "x"], ["a.png", "P1", 1], ["b.png", None, None], ["c.png", "P3", 3]]:
+        book.active.append(row)
+    book.active.merge_cells("B2:C3")
+    sink = io.BytesIO()
+    book.save(sink)
+    found = read(sink.getvalue(), "m.xlsx", Ledger(), context_column="patient")
+    note = said(found.ledger, "merged")
+    assert (note.place, note.count, note.weight) == ("m.xlsx, row 2", 3, "noticed")
+    assert "B2:C3; unmerge them" in note.detail
