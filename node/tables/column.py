@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Literal, get_args
 
 from hyperdatasets.core.query.dates import moment
@@ -18,6 +19,7 @@ COLUMN_TYPES: tuple[ColumnType, ...] = get_args(ColumnType)
 
 BAD_CELLS = "cells that do not fit the type of their column"
 _MORE_DIGITS = "numbers with more than 17 digits, of which the others are lost"
+_MADE_EQUAL = "different cells that are the same number"
 _TAKEN_FOR_MISSING = "cells that were taken for missing"
 _NO_VALUE = ABSENT | {"infinite"}
 _KEPT_AS_TEXT = "words that may mean missing are kept as text"
@@ -129,6 +131,7 @@ def found(cells: Cells, kind: ColumnType, notes: Notes) -> Column:
         report_bad(notes, row, cells.name, cell, "is no number")
     _report_missing(notes, cells.name, missing, "")
     _report_digits(cells, values, notes)
+    _report_equal(cells, values, notes)
     return Column(cells.name, kind, values, missing, frozenset(row for row, _ in bad))
 
 
@@ -157,6 +160,7 @@ def given(cells: Cells, kind: ColumnType, notes: Notes) -> Column:
         report_bad(notes, row, cells.name, cell, why)
     _report_missing(notes, cells.name, missing, "")
     _report_digits(cells, values, notes)
+    _report_equal(cells, values, notes)
     return Column(cells.name, kind, values, missing, frozenset(row for row, _ in bad))
 
 
@@ -222,6 +226,22 @@ def _report_digits(cells: Cells, values: Sequence[Value | None], notes: Notes) -
     if found:
         detail = f"{rows_shown(found, len(found))}; `--column-type {cells.name}=text` keeps all"
         notes.notice(_MORE_DIGITS, detail, column=cells.name, count=len(found), kind="table cells")
+
+
+def _report_equal(cells: Cells, values: Sequence[Value | None], notes: Notes) -> None:
+    """Names the cells that differ and become the same number: `1.1` and `1.10` may be versions."""
+    spellings: dict[Value, set[str]] = {0: {"0"}} if "-0" in cells.texts else {}
+    for cell, value in zip(cells.cells, values, strict=True):
+        if isinstance(cell, str) and value is not None and not isinstance(value, bool | str):
+            spellings.setdefault(value, set()).add(cell)
+    equal = [sorted(texts) for texts in spellings.values() if len(texts) > 1]
+    if equal:
+        doubtful = set(chain.from_iterable(equal))
+        count = sum(cell in doubtful for cell in cells.cells)
+        pairs = ", ".join(f"{shown(texts[0])} and {shown(texts[1])}" for texts in equal[:3])
+        rest = f" and {len(equal) - 3} more" if len(equal) > 3 else ""
+        detail = f"{pairs}{rest}; `--column-type {cells.name}=text` keeps them apart"
+        notes.notice(_MADE_EQUAL, detail, column=cells.name, count=count, kind="table cells")
 
 
 def _counted(words: Counter[str]) -> str:

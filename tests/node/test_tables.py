@@ -883,3 +883,30 @@ def test_merged_cells_of_a_workbook_are_named():
     note = said(found.ledger, "merged")
     assert (note.place, note.count, note.weight) == ("m.xlsx, row 2", 3, "noticed")
     assert "B2:C3; unmerge them" in note.detail
+
+
+@pytest.mark.parametrize("types", [{}, {"v": "number"}])
+@pytest.mark.parametrize(
+    ("cells", "detail", "count"),
+    [
+        (["1.1", "1.10", "2"], "`1.1` and `1.10`", 2), (["-0", "5"], "`-0` and `0`", 1),
+        (["5", "5.0"], "`5` and `5.0`", 2),
+        (["1.5", "1.50", "1.500", "2.0", "2.00"], "`1.5` and `1.50`, `2.0` and `2.00`", 5),
+    ],
+)  # fmt: skip
+def test_different_cells_that_become_one_number_are_named_once(cells, detail, count, types):
+    note = said(column(cells, column_types=types).ledger, "the same number")
+    assert note.detail == f"{detail}; `--column-type v=text` keeps them apart"
+    assert (note.place, note.count, note.weight) == ("meta.csv, column `v`", count, "noticed")
+
+
+def test_long_numbers_are_named_with_what_becomes_equal():
+    cells = ["1.23456789012345678", "1.23456789012345679", "1234567890123456789.5"]
+    ledger = column(cells).ledger
+    assert said(ledger, "more than 17 digits").count == 3
+    assert said(ledger, "the same number").count == 2
+
+
+@pytest.mark.parametrize("cells", [["0.50", "1.25"], ["1.1", "1.1"], ["007", "7"], ["true", "True"], ["0.0", "1"]])
+def test_cells_that_stay_different_are_not_named(cells):
+    assert not [note for note in column(cells).ledger.notes if "the same number" in note.reason]
