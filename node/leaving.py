@@ -23,6 +23,7 @@ from node.tables import Row
 
 FOLDER_LABELS = "folder_labels"
 MASK_LABELS = "mask_labels"
+SPLIT = "split"
 _FIELDS = "fields"  # of a point cloud: names that somebody gave
 _OWN = frozenset({"path", _FIELDS, FOLDER_LABELS})  # private columns that are no metadata
 _LABELS_PRIVATE = "labels from names of folders, kept private; `folder_labels` in publish_fields lets them out"
@@ -200,7 +201,7 @@ class Leaving:
         published = {name: value for name, value in private.items() if self._is_published(name)}
         if published:
             plain["meta"] = {"site": published}
-        if entry.split and not self._is_published("split"):
+        if entry.split and not self._is_published(SPLIT):
             self._intake.ledger.skip("splits", entry.path, _SPLIT_PRIVATE)
             kept.pop("splits", None)
         hidden = [name for name in entry.meta if name in private and not self._is_published(name)]

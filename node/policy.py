@@ -5,6 +5,7 @@ datasets = ["clinic/blood/bccd"]     # names or ids; "clinic/blood/*" for a proj
 principals = ["trainer"]             # names of client certificates; "*" for all
 purposes = ["research"]              # as claimed; "*" for any
 expires = 2027-01-01                 # optional
+local_columns = ["consent"]          # optional: private columns that a view may ask for
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from hyperdatasets.core.section import Section
 
 FILE = "policy.toml"
 ANY = "*"
+SECTION = "allow"
+KEYS = ("datasets", "principals", "purposes", "expires", "local_columns")
+"""Keys of a section; `docs/policy.md` explains them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +94,9 @@ def load(path: Path) -> Policy:
         plain = tomllib.loads(data.decode())
     except ValueError as error:
         raise InvalidPolicy(f"{path.name}: {error}") from None
-    top = Section(plain, "", InvalidPolicy, ("allow",))
+    top = Section(plain, "", InvalidPolicy, (SECTION,))
     numbers = iter(range(1, 10_000))
-    keys = ("datasets", "principals", "purposes", "expires", "local_columns")
-    rules = top.sections("allow", keys, lambda section: _rule(section, next(numbers)), limit=1_000)
+    rules = top.sections(SECTION, KEYS, lambda section: _rule(section, next(numbers)), limit=1_000)
     return Policy(rules, hashlib.sha256(data).hexdigest())
 
 
@@ -130,14 +133,21 @@ def _judge(rule: Allow, request: Request) -> Decision:
         each for each in request.local_columns if ANY not in rule.local_columns and each not in rule.local_columns
     ]
     problems = (
-        (bool(outside), f"dataset `{outside[0]}` is not listed" if outside else ""),
-        (not _holds(rule.principals, request.principal), f"principal `{request.principal}` is not listed"),
-        (not _holds(rule.purposes, request.purpose), f"purpose `{request.purpose}` is not listed"),
+        (bool(outside), _missing("dataset", outside, "datasets")),
+        (
+            not _holds(rule.principals, request.principal),
+            _missing("principal", [request.principal], "principals"),
+        ),
+        (not _holds(rule.purposes, request.purpose), _missing("purpose", [request.purpose], "purposes")),
         (bool(rule.expires_ms) and request.now_ms >= rule.expires_ms, "the rule has expired"),
-        (bool(columns), f"local column `{columns[0]}` is not listed" if columns else ""),
+        (bool(columns), _missing("local column", columns, "local_columns")),
     )
     reason = next((text for wrong, text in problems if wrong), "")
     return Decision(allowed=not reason, rule=rule.id, reason=reason or "allowed")
+
+
+def _missing(what: str, names: Sequence[str], key: str) -> str:
+    return f"{what} `{names[0]}` is not listed in {key} of {FILE}" if names else ""
 
 
 def _holds(listed: Sequence[str], name: str) -> bool:

@@ -213,12 +213,17 @@ def check(folder: Folder, as_json: Json = False) -> None:
     """Read the policy and say what it allows."""
     rules = policy.load(folder / policy.FILE).rules
     if as_json:
-        show([{"rule": rule.id, "principals": rule.principals, "datasets": rule.datasets,
-               "purposes": rule.purposes} for rule in rules], as_json=True)  # fmt: skip
+        show([{"rule": rule.id, "principals": rule.principals, "datasets": rule.datasets, "purposes": rule.purposes,
+               "local_columns": rule.local_columns, "expires_ms": rule.expires_ms} for rule in rules],
+             as_json=True)  # fmt: skip
         return
     for rule in rules:
         who, what, why = (", ".join(names) for names in (rule.principals, rule.datasets, rule.purposes))
-        say(f"{rule.id}: {who} may read {what} for {why}")
+        asked = f", with conditions on {', '.join(rule.local_columns)}" if rule.local_columns else ""
+        until = (
+            f", until {datetime.fromtimestamp(rule.expires_ms / 1000, UTC):%Y-%m-%d %H:%M}" if rule.expires_ms else ""
+        )
+        say(f"{rule.id}: {who} may read {what} for {why}{asked}{until}")
     if not rules:
         say("the policy allows nothing")
 
