@@ -37,6 +37,7 @@ MAX_MESSAGE = 64 << 20  # bytes that are sent at once
 MAX_REQUEST = 1 << 20  # bytes; what a client asks for is short
 _WATCH_S = 0.5  # between looks at policy and revoked clients
 _HEARTBEAT_S = 30
+_UNAPPROVED_S = 3  # between heartbeats of a site that waits for approval
 _LOG = logging.getLogger("node")
 
 
@@ -50,11 +51,13 @@ class Node:
         centre = Centre(self.config, own.credential)
         roots = {alias: LocalRoot(alias, path) for alias, path in self.config.roots.items()}
         self._reached_s = 0.0
+        self._state: pb.SiteState.ValueType = pb.SITE_STATE_UNSPECIFIED
         self._stopping = threading.Event()
         self._site = Site(
             folder, self.config, own, store, roots, centre,
             Admission(folder, self.config.site, own, store, centre), Sessions(),
-            Streaming(store, Contents(roots)), Streams(), Audit(folder), self._is_connected, self._ended,
+            Streaming(store, Contents(roots)), Streams(), Audit(folder), self._is_connected,
+            lambda: self._state, self._ended,
         )  # fmt: skip
         self._health = health.HealthServicer()
         self._server = self._built()
@@ -174,7 +177,7 @@ class Node:
         since = _HEARTBEAT_S
         while not self._stopping.wait(1):
             since += 1
-            if since >= _HEARTBEAT_S:
+            if since >= (_HEARTBEAT_S if self._state == pb.SITE_STATE_APPROVED else _UNAPPROVED_S):
                 since = 0
                 self._try(self._beat)
             self._try(self._send_reports)
@@ -189,7 +192,7 @@ class Node:
     def _beat(self) -> None:
         try:
             request = pb.HeartbeatRequest(node_version=__version__, frame_count=self._site.store.frame_count())
-            self._site.centre.send(request)
+            self._state = self._site.centre.send(request).state
             self._reached_s = time.monotonic()
         except HyperdatasetsError as error:
             _LOG.warning("the service was not reached", extra={"reason": error.reason})

@@ -19,6 +19,7 @@ from hyperdatasets.core.order import MAX_POSITION
 from hyperdatasets.formats.agreement import Agreement, boxes_as
 from hyperdatasets.formats.intake import Options
 from hyperdatasets.v1 import node_service_pb2 as pb
+from hyperdatasets.v1 import site_service_pb2 as sites_pb
 from hyperdatasets.version import __version__
 from hyperdatasets.wire.errors import to_status
 from node import clients, policy
@@ -58,6 +59,7 @@ class Site:
     streams: Streams
     audit: Audit
     connected: Callable[[], bool]
+    state: Callable[[], sites_pb.SiteState.ValueType]
     end_session: Callable[[Session], None]
 
     def rules(self) -> policy.Policy:
@@ -172,6 +174,7 @@ class NodeServicer:
             site=self._site.config.site, version=__version__, connected=self._site.connected(),
             frame_count=store.frame_count(), open_sessions=self._site.sessions.count,
             frames_served=store.count("frames_served"), bytes_served=store.count("bytes_served"),
+            state=self._site.state(),
         )  # fmt: skip
 
     def _client(self, context: grpc.ServicerContext) -> clients.Client:

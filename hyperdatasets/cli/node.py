@@ -32,6 +32,7 @@ from hyperdatasets.core.errors import FailedPrecondition, InvalidArgument
 from hyperdatasets.core.wording import counted
 from hyperdatasets.log_lines import to_stderr
 from hyperdatasets.stopping import told_to_stop
+from hyperdatasets.v1 import site_service_pb2 as sites_pb
 from node import audit as audit_log
 from node import backup as backups
 from node import clients, policy, setup
@@ -148,7 +149,8 @@ def status(folder: Folder, as_json: Json = False) -> None:
     """Show how the node is."""
     found = _operator(folder).status()
     show({
-        "site": found.site, "version": found.version, "connected": found.connected, "frames": found.frame_count,
+        "site": found.site, "state": _state(found.state), "version": found.version, "connected": found.connected,
+        "frames": found.frame_count,
         "open sessions": found.open_sessions, "frames served": found.frames_served, "bytes served": found.bytes_served,
     }, as_json=as_json)  # fmt: skip
 
@@ -252,6 +254,14 @@ def _line(entry: dict[str, Any]) -> str:
         rest["session"] = str(rest["session"])[:8]
     told = ", ".join(f"{key} {value}" for key, value in rest.items())
     return f"{when.removesuffix('+00:00')} {entry['event']}: {told}".strip()
+
+
+def _state(state: sites_pb.SiteState.ValueType) -> str:
+    """How the service sees the site, and what to do."""
+    if state == sites_pb.SITE_STATE_ENROLLED:
+        return "not approved yet: an admin runs `hyperdatasets site approve`"
+    word = sites_pb.SiteState.Name(state).removeprefix("SITE_STATE_").lower()
+    return "not known: the service was not reached" if state == sites_pb.SITE_STATE_UNSPECIFIED else word
 
 
 def _operator(folder: Path) -> NodeClient:

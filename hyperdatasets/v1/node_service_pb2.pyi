@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from hyperdatasets.v1 import site_service_pb2 as _site_service_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -721,6 +722,7 @@ class GetStatusResponse(_message.Message):
     OPEN_SESSIONS_FIELD_NUMBER: _builtins.int
     FRAMES_SERVED_FIELD_NUMBER: _builtins.int
     BYTES_SERVED_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
     site: _builtins.str
     """Name of the site."""
     version: _builtins.str
@@ -735,6 +737,8 @@ class GetStatusResponse(_message.Message):
     """Frames served since the node was made."""
     bytes_served: _builtins.int
     """Bytes served since the node was made."""
+    state: _site_service_pb2.SiteState.ValueType
+    """What the service said of this site when it was last reached; unspecified if it never was."""
     def __init__(
         self,
         *,
@@ -745,10 +749,11 @@ class GetStatusResponse(_message.Message):
         open_sessions: _builtins.int = ...,
         frames_served: _builtins.int = ...,
         bytes_served: _builtins.int = ...,
+        state: _site_service_pb2.SiteState.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_served", b"bytes_served", "connected", b"connected", "frame_count", b"frame_count", "frames_served", b"frames_served", "open_sessions", b"open_sessions", "site", b"site", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes_served", b"bytes_served", "connected", b"connected", "frame_count", b"frame_count", "frames_served", b"frames_served", "open_sessions", b"open_sessions", "site", b"site", "state", b"state", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -83,6 +83,7 @@ def find(reading: Reading, caller: Caller, name: str, *, role: str = "viewer") -
             several = ", ".join(sorted(shown(each["project"], each["name"]) for each in same))
             raise InvalidArgument(f"several datasets are called `{name}`: {several}; give the project too")
         row = same[0] if same else None
+    caller.require_approval()
     if row is None or not _may(caller, "viewer", row["project"]):
         listed = [each for each in reading.rows("datasets") if _may(caller, "viewer", each["project"])]
         names = [shown(each["project"], each["name"]) for each in listed]
@@ -180,6 +181,7 @@ def _may(caller: Caller, role: str, project: str) -> bool:
 
 
 def _require(caller: Caller, role: str, project: str) -> None:
+    caller.require_approval()
     if caller.site and not caller.may(role, project):
         raise PermissionDenied(f"site `{caller.site}` was not added for project `{project}`; an admin can add it")
     caller.require(role, project)

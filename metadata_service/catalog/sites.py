@@ -15,7 +15,6 @@ from hyperdatasets.core.errors import (
     FailedPrecondition,
     InvalidArgument,
     PermissionDenied,
-    SiteNotApproved,
     Unauthenticated,
 )
 from hyperdatasets.core.names import check_name, check_project, not_found
@@ -98,7 +97,10 @@ def approve(writing: Writing, caller: Caller, now_ms: int, row: Row, *, seen: st
     if row["state"] == "revoked":
         raise FailedPrecondition(f"site `{row['name']}` was revoked; add it under another name")
     if seen and seen.strip().lower() != row["fingerprint"]:
-        raise InvalidArgument(f"the fingerprint is not that of the node that enrolled ({row['fingerprint']})")
+        raise InvalidArgument(
+            "the fingerprint differs from that of the node that enrolled; ask the site for what `hyperdatasets node "
+            "enrol` printed there, and approve nothing that differs"
+        )
     changes = {"state": "approved", **updated(caller, now_ms)}
     writing.update("sites", {"name": row["name"]}, changes)
     return row | changes
@@ -122,10 +124,9 @@ def own(reading: Reading, caller: Caller, *, approved: bool = True) -> Row:
     """The site of a calling node."""
     if not caller.site:
         raise PermissionDenied("only the node of a site may call this")
-    row = find(reading, caller.site)
-    if approved and row["state"] != "approved":
-        raise SiteNotApproved(f"site `{caller.site}` waits for approval: `hyperdatasets site approve {caller.site}`")
-    return row
+    if approved:
+        caller.require_approval()
+    return find(reading, caller.site)
 
 
 def fingerprint(public_key: bytes) -> str:

@@ -77,7 +77,7 @@ def authenticate(reading: Reading, secret: str, now_ms: int) -> Caller:
     site = reading.one("sites", credential_hash=hashed(secret))
     if site is not None and site["state"] in {"enrolled", "approved"}:
         roles = dict.fromkeys(orjson.loads(site["projects_json"]), "editor") if site["state"] == "approved" else {}
-        return Caller(f"site:{site['name']}", roles, site["name"])
+        return Caller(f"site:{site['name']}", roles, site["name"], waits=site["state"] == "enrolled")
     raise Unauthenticated("the token is unknown, expired or revoked; ask an admin for a new one")
 
 
