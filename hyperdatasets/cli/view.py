@@ -121,17 +121,27 @@ def resolve(view: Name, as_json: Json = False) -> None:
     """Show what each rule selects at each site."""
     found = DataView.get(name=view).resolve()
     rows = [
-        {"rule": rule, "site": site, "frames": frames, "rois": rois}
+        {"rule": rule, "site": site, "frames": frames, "rois": rois, "at_most": rule in found.at_most_rules}
         for (rule, site), (frames, rois) in found.rules.items()
     ]
     if as_json:
-        show({"rules": rows, "frames": found.frames, "length": found.length, "labels": found.labels,
-              "warnings": found.warnings}, as_json=True)  # fmt: skip
+        show({"rules": rows, "frames": found.frames, "length": found.length, "at_most": found.at_most,
+              "labels": found.labels, "warnings": found.warnings}, as_json=True)  # fmt: skip
         return
-    show([row | {"site": row["site"] or "(no site)"} for row in rows], as_json=False)
-    say(f"{counted(found.frames, 'frame')} in all, {counted(found.length, 'position')} in one pass")
+    show([_shown(row) for row in rows], as_json=False)
+    bound = "at most " if found.at_most else ""
+    say(f"{bound}{counted(found.frames, 'frame')} in all, {bound}{counted(found.length, 'position')} in one pass")
+    if found.at_most:
+        say("each node leaves out the frames that a local_query does not match; this is not known here")
     for text in found.warnings:
         warn(text)
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    """A row for people."""
+    bound = "at most " if row["at_most"] else ""
+    counts = {name: f"{bound}{row[name]}" for name in ("frames", "rois")}
+    return {"rule": row["rule"], "site": row["site"] or "(no site)", **counts}
 
 
 @app.command()

@@ -9,7 +9,12 @@ from hyperdatasets.v1 import dataview_service_pb2 as pb
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What a view selects: per (rule, site) frames and ROIs; per site count and digest."""
+    """What a view selects: per (rule, site) frames and ROIs; per site count and digest.
+
+    Attributes:
+        at_most: a rule has a `local_query`, which only nodes can evaluate: frames and length may be less there.
+        at_most_rules: the numbers of these rules.
+    """
 
     rules: dict[tuple[int, str], tuple[int, int]]
     sites: dict[str, tuple[int, str]]
@@ -17,6 +22,11 @@ class Resolution:
     length: int
     labels: dict[str, int]
     warnings: list[str]
+    at_most_rules: frozenset[int] = frozenset()
+
+    @property
+    def at_most(self) -> bool:
+        return bool(self.at_most_rules)
 
     @classmethod
     def of(cls, answer: pb.ResolveDataViewResponse) -> Resolution:
@@ -25,4 +35,5 @@ class Resolution:
             {each.site: (each.count, each.digest) for each in answer.sites},
             answer.frames, answer.length, dict(answer.labels),
             [f"{each.where}: {each.message}" for each in answer.warnings],
+            frozenset(each.rule for each in answer.counts if each.at_most),
         )  # fmt: skip
