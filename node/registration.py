@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +23,7 @@ from hyperdatasets.core.frames import Frame
 from hyperdatasets.core.names import split_dataset
 from hyperdatasets.core.registering import PRIVATE_CHANGED
 from hyperdatasets.formats.entry import Entry
-from hyperdatasets.formats.folder import Folder
+from hyperdatasets.formats.folder import Folder, suffix
 from hyperdatasets.formats.intake import (
     DISAPPEARED,
     DOCUMENT_PRUNED,
@@ -35,7 +35,7 @@ from hyperdatasets.formats.intake import (
     Options,
     note_difference,
 )
-from hyperdatasets.formats.ledger import Ledger
+from hyperdatasets.formats.ledger import Ledger, Note
 from hyperdatasets.formats.media.previews import PreviewPool
 from node.centre import Centre
 from node.config import NodeConfig
@@ -47,6 +47,7 @@ from node.sources.local import LocalRoot
 from node.store import KnownFrame, NodeStore, Registered
 
 _CURRENT = "Current"  # the draft that a new dataset has
+_TABLES = (".csv", ".tsv", ".xlsx", ".parquet")
 _BATCH = 500  # frames that are read, remembered and sent together
 _WORKERS = 2
 
@@ -202,6 +203,7 @@ class Registration:
             }  # fmt: skip
         self._table.close()
         progress.ledger = self._intake.finish()
+        ledger.notes[:] = map(_with_remedy, ledger.notes)
 
     def _found(self) -> _Target | None:
         """The dataset and its version as they are; None if there is no such dataset yet."""
@@ -347,6 +349,14 @@ class Registration:
                 if each.frame_id not in self._seen and fragment not in (read or ()):
                     found[each.frame_id] = place, fragment
         return found
+
+
+def _with_remedy(note: Note) -> Note:
+    """The note of a table that is not read, with the option that reads it."""
+    is_table = suffix(note.place) in _TABLES and note.kind in {"other files", "annotation files"}
+    if not is_table or note.weight == "noticed" or note.detail:
+        return note
+    return replace(note, detail=f"`--columns {note.place}` adds its columns to the files that its rows name")
 
 
 def _located(path: str, roots: dict[str, LocalRoot]) -> tuple[LocalRoot, Path]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hyperdatasets.cli.main import run
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.registering import ledger_of
 from hyperdatasets.core.errors import SelectionMismatch
@@ -176,3 +177,29 @@ def test_a_column_of_the_table_counts_more_than_metadata_of_the_file(site: SiteU
         assert losses == [("attributes", "wbc/00.png", "age: 5; the table: 7")]
         assert ledger.read["attributes"] == ledger.kept["attributes"] + 1 == 2
         assert private(site, "00.png") == {"age": 7, "other": 1, "split": "train"}
+
+
+def test_a_table_that_is_not_asked_for_is_named_with_the_option(site: SiteUnderTest) -> None:
+    (site.data / "patients.csv").write_text("file,age\nwbc/00.png,5\n")
+    for layout in ("imagefolder", "files"):
+        (note,) = [note for note in site.register(format=layout).notes if note.place == "patients.csv"]
+        assert "`--columns patients.csv`" in note.detail
+    assert not [note for note in site.register(columns_file="patients.csv").notes if note.place == "patients.csv"]
+
+
+def test_counts_of_a_view_with_a_local_condition_are_at_most_those(
+    site: SiteUnderTest, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registered(site, "file,consent", "00.png,yes")
+    view = site.published_view(local_query="consent:yes")
+    found = view.resolve()
+    assert (found.at_most, found.at_most_rules, found.frames) == (True, {0}, 12)
+    plain = site.published_view("plain").resolve()
+    assert (plain.at_most, plain.at_most_rules) == (False, set())
+    monkeypatch.setenv("HYPERDATASETS_SERVICE", site.node.config.service)
+    assert run(["view", "resolve", "all"]) == 0
+    out = capsys.readouterr().out
+    assert "at most 12 frames in all, at most 12 positions" in out
+    assert "a local_query does not match" in out
+    assert run(["view", "resolve", "plain"]) == 0
+    assert "at most" not in capsys.readouterr().out
