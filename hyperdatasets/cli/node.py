@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import orjson
 import typer
 
 from hyperdatasets.cli.ledgers import (
@@ -35,9 +36,10 @@ from hyperdatasets.stopping import told_to_stop
 from hyperdatasets.v1 import site_service_pb2 as sites_pb
 from node import audit as audit_log
 from node import backup as backups
-from node import clients, policy, setup
+from node import clients, inventory, policy, setup
 from node.config import load
 from node.server import Node
+from node.tables.times import moment_text
 
 app = typer.Typer(
     no_args_is_help=True, suggest_commands=False, help="The node of this site: raw data, policy, clients, audit."
@@ -145,6 +147,19 @@ def register(
 
 
 @app.command()
+def files(
+    folder: Folder,
+    path: Annotated[str, typer.Argument(help="Only this: <root alias>/<path below it>, or an absolute path.")] = "",
+    as_json: Json = False,
+) -> None:
+    """List registered files with frame id, context, timestamp and private columns, as they are at the site."""
+    found = [asdict(each) for each in inventory.registered_files(folder, load(folder), path)]
+    if not as_json:
+        found = [each | {"timestamp": _time(each["timestamp"]), "private": _columns(each["private"])} for each in found]
+    show(found, as_json=as_json, columns=("file", "dataset", "frame_id", "context", "timestamp", "private"))
+
+
+@app.command()
 def status(folder: Folder, as_json: Json = False) -> None:
     """Show how the node is."""
     found = _operator(folder).status()
@@ -242,6 +257,15 @@ def revoke(folder: Folder, name: Client, as_json: Json = False) -> None:
     """Shut a client out, in the middle of its streams too."""
     clients.revoke(folder, name)
     done(f"client `{name}` is revoked", {"revoked": name}, as_json=as_json)
+
+
+def _time(timestamp: int | None) -> str:
+    return "" if timestamp is None else moment_text(timestamp * 1000)
+
+
+def _columns(private: dict[str, Any]) -> str:
+    """Values as JSON, so that a text can be told from a number."""
+    return ", ".join(f"{name}={orjson.dumps(value).decode()}" for name, value in sorted(private.items()))
 
 
 def _line(entry: dict[str, Any]) -> str:

@@ -8,7 +8,9 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from hyperdatasets.cli import output
 from hyperdatasets.cli.main import run
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.registering import ledger_of
@@ -203,3 +205,30 @@ def test_counts_of_a_view_with_a_local_condition_are_at_most_those(
     assert "a local_query does not match" in out
     assert run(["view", "resolve", "plain"]) == 0
     assert "at most" not in capsys.readouterr().out
+
+
+def test_private_columns_can_be_looked_at_at_the_site(
+    strict: SiteUnderTest, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "console", Console(width=200))
+    rows = ("file,patient,taken,consent", "00.png,007,2024-01-02,true", "01.png,8,,")
+    (strict.data / "meta.csv").write_text("\n".join(rows) + "\n")
+    request = pb.RegisterRequest(
+        path="scans", dataset="clinic/cells", columns_file="meta.csv", context_column="patient",
+        timestamp_column="taken",
+    )  # fmt: skip
+    list(reader(strict).register(request, operator_secret=(strict.folder / "operator.secret").read_text()))
+    for place, count in (("", 12), ("scans", 12), ("scans/wbc", 4), ("scans/wb", 0), (f"{strict.data}/rbc/01.png", 1)):
+        assert run(["node", "files", str(strict.folder), *([place] if place else []), "--json"]) == 0
+        listed = json.loads(capsys.readouterr().out)
+        assert len(listed) == count
+    (only,) = listed
+    assert {key: value for key, value in only.items() if key != "frame_id"} == {
+        "file": "scans/rbc/01.png", "dataset": "clinic/cells", "context": "8", "timestamp": None,
+        "private": {"folder_labels": ["rbc"], "patient": "8"},
+    }  # fmt: skip
+    assert run(["node", "files", str(strict.folder), "scans/wbc/00.png"]) == 0
+    out = capsys.readouterr().out
+    assert all(part in out for part in ("007", "2024-01-02T00:00:00Z", "consent=true"))
+    assert run(["node", "files", str(strict.folder), "/etc"]) == 1
+    assert "lies below no root" in capsys.readouterr().err
