@@ -25,7 +25,10 @@ class Opened(NamedTuple):
     size: int
 
 
+OTHER_CONTENT = StoredFile("", "", b"", 0, 0, 0, 0, b"")
+"""Stands for a file whose content is not that of the frame that asks for it."""
 _UNREADABLE = Opened(pb.VERDICT_UNREADABLE, -1, 0)
+_CHANGED = Opened(pb.VERDICT_DIGEST_MISMATCH, -1, 0)
 
 
 class Part:
@@ -54,6 +57,8 @@ class Contents:
 
     def open(self, file: StoredFile | None) -> Opened:
         """The caller closes the descriptor if it is not -1."""
+        if file == OTHER_CONTENT:
+            return _CHANGED
         root = None if file is None else self._roots.get(file.root)
         if file is None or root is None:
             return _UNREADABLE
@@ -69,7 +74,7 @@ class Contents:
         if same:
             return Opened(pb.VERDICT_OK, descriptor, identity.size)
         os.close(descriptor)
-        return Opened(pb.VERDICT_DIGEST_MISMATCH, -1, 0)
+        return _CHANGED
 
     @contextmanager
     def reading(self, file: StoredFile | None) -> Iterator[Part]:

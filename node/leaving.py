@@ -148,9 +148,7 @@ class Leaving:
         return f"site://{self._config.site}/{quote(self._alias)}/{shown}"
 
     def _digest(self, sha256: bytes) -> str:
-        if self._open:
-            return f"sha256:{sha256.hex()}"
-        return f"hmac-sha256:{self._keys.opaque('digest', sha256.hex())}"
+        return f"sha256:{sha256.hex()}" if self._open else self._keys.hidden_digest(sha256)
 
     def _is_published(self, name: str) -> bool:
         return name != "path" and (self._open or name in self._config.publish_fields)

@@ -56,7 +56,7 @@ class Node:
         self._site = Site(
             folder, self.config, own, store, roots, centre,
             Admission(folder, self.config.site, own, store, centre), Sessions(),
-            Streaming(store, Contents(roots)), Streams(), Audit(folder), self._is_connected,
+            Streaming(store, Contents(roots), own), Streams(), Audit(folder), self._is_connected,
             lambda: self._state, self._ended,
         )  # fmt: skip
         self._health = health.HealthServicer()

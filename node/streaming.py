@@ -18,7 +18,8 @@ from hyperdatasets.engine.view_rois import shown
 from hyperdatasets.engine.views import version_of
 from hyperdatasets.v1 import node_service_pb2 as pb
 from node.admission import Grant
-from node.content import Contents, Opened, fill
+from node.content import OTHER_CONTENT, Contents, Opened, fill
+from node.keys import Keys
 from node.sessions import Session
 from node.store import NodeStore, StoredFile
 
@@ -49,8 +50,8 @@ class _Shown:
 class Streaming:
     """Reads units of grants; what the frames of a unit look like is made once a view and kept."""
 
-    def __init__(self, store: NodeStore, contents: Contents) -> None:
-        self._store, self._contents = store, contents
+    def __init__(self, store: NodeStore, contents: Contents, keys: Keys) -> None:
+        self._store, self._contents, self._keys = store, contents, keys
         self._units: dict[tuple[str, int, int], Sequence[_Shown]] = {}
         self._frames = 0
         self._lock = threading.Lock()
@@ -121,8 +122,10 @@ class Streaming:
                 self._units.clear()
                 self._frames = 0
             (frames,) = session.grant.sequence.delivered(np.array([number], np.int64))
-            found = self._units[key] = [self._shown(session.grant, each) for each in frames]
-            self._frames += len(found)
+            found = [self._shown(session.grant, each) for each in frames]
+            if not any(file == OTHER_CONTENT for frame in found for file in frame.files):  # it may come back
+                self._units[key] = found
+                self._frames += len(found)
         return found
 
     def _shown(self, grant: Grant, delivered: Delivered) -> _Shown:
@@ -139,9 +142,17 @@ class Streaming:
         files = self._store.files(dataset, frame["id"])
         parts: list[StoredFile | None] = []
         for source in frame["sources"]:
-            parts.append(files.get(source["id"]))
+            parts.append(self._as_selected(files.get(source["id"]), source.get("digest", "")))
             parts += [files.get(f"{source['id']}/{mask['id']}") for mask in source.get("masks", ())]
         return _Shown(orjson.dumps(frame), parts)
+
+    def _as_selected(self, file: StoredFile | None, digest: str) -> StoredFile | None:
+        """The file, if its content is that of the frame in the view: it may have been registered again since."""
+        if file is None or not digest:
+            return file
+        is_plain = digest.startswith("sha256:")
+        shown = f"sha256:{file.sha256.hex()}" if is_plain else self._keys.hidden_digest(file.sha256)
+        return file if shown == digest else OTHER_CONTENT
 
     def _in_pieces(self, session: Session, place: _Place, frame: _Shown) -> Iterator[bytes]:
         """A frame with a large part: announced, then each part piece by piece, its verdict with the last piece."""

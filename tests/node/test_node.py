@@ -313,3 +313,24 @@ def test_addresses_that_are_none_are_refused_when_they_are_given(tmp_path: Path,
     settings.write_text(settings.read_text().replace(given[name], value))
     with pytest.raises(InvalidConfig, match="expected host:port"):
         load(tmp_path / "fine")
+
+
+def test_a_view_gets_no_other_content_than_it_selected(site: SiteUnderTest) -> None:
+    """A file that was changed and registered again is another revision: an older view does not get it."""
+    site.register()
+    view = site.published_view()
+    path = site.data / "rbc" / "01.png"
+    before = path.read_bytes()
+    for time in range(2):  # what was streamed before the change must not decide
+        Image.new("RGB", (33, 24), (1, 2, 3)).save(path)
+        assert site.register().frames["updated"] == 1
+        with site.reader.open(view=view.reference) as session, pytest.warns(UserWarning, match="left out"):
+            assert len(list(session)) == 11
+        assert session.mismatched == 1
+        newer = site.published_view(f"newer{time}", frame_query="sources.width:33")
+        with site.reader.open(view=newer.reference) as session:
+            assert [sample.source().bytes for sample in session] == [path.read_bytes()]
+        path.write_bytes(before)
+        site.register()
+        with site.reader.open(view=view.reference) as session:
+            assert len(list(session)) == 12
