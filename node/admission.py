@@ -6,8 +6,10 @@ part must be one that this site sent, and the selection must come out the same.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 import orjson
 from pyroaring import BitMap
 
+from hyperdatasets.core.cached import cached_property
 from hyperdatasets.core.canonical import from_canonical
 from hyperdatasets.core.errors import (
     HyperdatasetsError,
@@ -72,6 +75,16 @@ class Grant:
     @property
     def order(self) -> SiteOrder:
         return self.sequence.order
+
+    @cached_property
+    def delivers(self) -> str:
+        """A digest of what each rule selects here after local conditions."""
+        state = hashlib.sha256()
+        for by_dataset in self.sequence.selection:
+            for number, revisions in sorted(by_dataset.items()):
+                state.update(b"%d %d " % (number, len(revisions)) + array("I", revisions).tobytes())
+            state.update(b"\n")
+        return state.hexdigest()
 
     @property
     def frames(self) -> int:

@@ -100,7 +100,7 @@ class NodeServicer:
             session_id=session.id, count=session.count, selected=grant.frames, labels=grant.view.labels,
             site_digest=grant.digest, view_digest=grant.view_digest, site=self._site.config.site,
             epoch_length=session.epoch_length, clips=grant.view.clip.wanted,
-            without_site=grant.without_site,
+            without_site=grant.without_site, delivers=grant.delivers,
         )  # fmt: skip
         response.expires_at.FromMilliseconds(session.expires_ms)
         return response

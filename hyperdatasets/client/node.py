@@ -256,6 +256,7 @@ class Session:
         self.labels = dict(opened.labels)
         self.digest, self.view_digest, self.site = opened.site_digest, opened.view_digest, opened.site
         self.clips, self.without_site = opened.clips, opened.without_site
+        self._delivers = opened.delivers
         self.mismatched = self.withdrawn = 0
 
     def stream(
@@ -316,7 +317,8 @@ class Session:
             if self._closed:
                 raise FailedPrecondition("this session was closed; open a new one")
             opened = self._opening()
-            if (opened.site_digest, opened.count) != (self.digest, self.count):
+            now = (opened.site_digest, opened.delivers, opened.count)
+            if now != (self.digest, self._delivers, self.count):
                 raise SelectionMismatch(
                     "the view selects other frames at this site than when reading began, as private columns or the "
                     "site's policy have changed; open a new session and read from the beginning"

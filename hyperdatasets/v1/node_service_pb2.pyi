@@ -138,6 +138,7 @@ class OpenSessionResponse(_message.Message):
     EPOCH_LENGTH_FIELD_NUMBER: _builtins.int
     CLIPS_FIELD_NUMBER: _builtins.int
     WITHOUT_SITE_FIELD_NUMBER: _builtins.int
+    DELIVERS_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """Opaque handle, bound to the caller."""
     count: _builtins.int
@@ -156,6 +157,10 @@ class OpenSessionResponse(_message.Message):
     """True if a position delivers a clip: one or more frames."""
     without_site: _builtins.int
     """Frames of the view without a site: no node serves them, they are read by their URIs."""
+    delivers: _builtins.str
+    """Tells one selection of the site after local conditions from another: a session that is opened again to go on with a
+    reading has to have the same.
+    """
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """Labels with their numbers."""
@@ -178,10 +183,11 @@ class OpenSessionResponse(_message.Message):
         epoch_length: _builtins.int = ...,
         clips: _builtins.bool = ...,
         without_site: _builtins.int = ...,
+        delivers: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clips", b"clips", "count", b"count", "epoch_length", b"epoch_length", "expires_at", b"expires_at", "labels", b"labels", "selected", b"selected", "session_id", b"session_id", "site", b"site", "site_digest", b"site_digest", "view_digest", b"view_digest", "without_site", b"without_site"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clips", b"clips", "count", b"count", "delivers", b"delivers", "epoch_length", b"epoch_length", "expires_at", b"expires_at", "labels", b"labels", "selected", b"selected", "session_id", b"session_id", "site", b"site", "site_digest", b"site_digest", "view_digest", b"view_digest", "without_site", b"without_site"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -232,3 +232,18 @@ def test_private_columns_can_be_looked_at_at_the_site(
     assert all(part in out for part in ("007", "2024-01-02T00:00:00Z", "consent=true"))
     assert run(["node", "files", str(strict.folder), "/etc"]) == 1
     assert "lies below no root" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("iteration", [{}, {"order": "random", "repeat": True, "seed": 1}])
+def test_a_reading_goes_on_only_with_the_frames_it_began_with(site: SiteUnderTest, iteration: dict) -> None:
+    """As many frames are not the same frames: positions would mean others."""
+    rows = [f"{number:02}.png,yes" for number in range(11)]
+    registered(site, "file,consent", *rows, "11.png,no")
+    view = site.published_view(local_query="consent:yes").clone(name="again")
+    view.set(iteration=iteration)
+    session = site.reader.open(view=view.publish().reference)
+    registered(site, "file,consent", *rows, "11.png,maybe")  # neither is consent
+    assert len(list(session.stream(limit=11))) == 11
+    registered(site, "file,consent", *rows[1:], "00.png,no", "11.png,yes")
+    with pytest.raises(SelectionMismatch):
+        list(session.stream(limit=11))
