@@ -3,43 +3,42 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import Annotated
 
 import click
 import typer
 
-from hyperdatasets.cli import (
-    admin,
-    check,
-    dataset,
-    experiment,
-    frames,
-    importing,
-    node,
-    serve,
-    site,
-    user,
-    version,
-    view,
-)
+from hyperdatasets.cli.lazy import lazily
 from hyperdatasets.cli.output import INTERRUPTED, errors, fail, say_error, warnings_as_lines
-from hyperdatasets.client.metadata import MetadataClient, use
 from hyperdatasets.core.errors import HyperdatasetsError
 from hyperdatasets.version import __version__
 
+COMMANDS = {
+    "serve": ("serve:serve", "Run the metadata service until Ctrl-C."),
+    "demo": ("serve:demo", "Three hospitals train one model on data that never leaves them (about a minute)."),
+    "import": (
+        "importing:import_command",
+        "Write the metadata of a folder as frames without a site; run again it goes on where it was.",
+    ),
+    "dataset": ("dataset:app", "Datasets: named lines of versions."),
+    "version": ("version:app", "Versions: sets of frames, drafts or frozen for ever."),
+    "frames": ("frames:app", "Frames: find, show, change, copy, delete."),
+    "view": ("view:app", "Data views: the data of an experiment as a query."),
+    "check": ("check:app", "Checks: what must hold of a version, and what was found."),
+    "experiment": ("experiment:app", "Experiments: parameters, metrics, named data views."),
+    "site": ("site:app", "Sites: places that own raw data, each with a node."),
+    "user": ("user:app", "Users: roles per project, and tokens."),
+    "node": ("node:app", "The node of this site: raw data, policy, clients, audit."),
+    "admin": ("admin:app", "Check, back up and repair a service's data folder."),
+}
+"""Name -> where it is, and what it does."""
+
 app = typer.Typer(
-    name="hyperdatasets", no_args_is_help=True, suggest_commands=False, pretty_exceptions_enable=False,
+    name="hyperdatasets", cls=lazily(COMMANDS), no_args_is_help=True, suggest_commands=False,
+    pretty_exceptions_enable=False,
     help="Versioned, queryable metadata for federated learning; raw data stays at its site.",
 )  # fmt: skip
-app.command()(serve.serve)
-app.command()(serve.demo)
-app.command("import")(importing.import_command)
-for name, part in (
-    ("dataset", dataset.app), ("version", version.app), ("frames", frames.app), ("view", view.app),
-    ("check", check.app), ("experiment", experiment.app), ("site", site.app), ("user", user.app), ("node", node.app),
-    ("admin", admin.app),
-):  # fmt: skip
-    app.add_typer(part, name=name)
 
 
 def _tell_version(wanted: bool) -> None:  # as click calls it
@@ -60,7 +59,8 @@ def options(
     ] = False,
 ) -> None:
     if service or ca:
-        use(MetadataClient(service=service, ca=ca))
+        metadata = import_module("hyperdatasets.client.metadata")
+        metadata.use(metadata.MetadataClient(service=service, ca=ca))
 
 
 def main() -> None:

@@ -58,7 +58,7 @@ errors = Console(stderr=True)
 
 def commands(help: str) -> typer.Typer:  # noqa: A002  # as typer calls it
     """Commands that belong together; click itself suggests the nearest of them."""
-    return typer.Typer(no_args_is_help=True, suggest_commands=False, help=help)
+    return typer.Typer(no_args_is_help=True, suggest_commands=False, add_completion=False, help=help)
 
 
 def show(plain: Any, *, as_json: bool, columns: Sequence[str] = ()) -> None:

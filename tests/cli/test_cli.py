@@ -13,6 +13,7 @@ from PIL import Image
 
 import hyperdatasets as hd
 from hyperdatasets.cli import output
+from hyperdatasets.cli.lazy import LazyCommand
 from hyperdatasets.cli.main import app, run
 from hyperdatasets.client.config import ClientConfig
 from hyperdatasets.client.dataset import Dataset
@@ -387,7 +388,7 @@ def test_find_frames_that_are_like_one(capsys: pytest.CaptureFixture[str], clien
 
 def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
     for name, each in getattr(command, "commands", {}).items():
-        yield from commands(each, (*path, name))
+        yield from commands(each.command if isinstance(each, LazyCommand) else each, (*path, name))
     if path and not hasattr(command, "commands"):
         yield " ".join(path), command
 
