@@ -13,6 +13,7 @@ from hyperdatasets.core.registering import NOT_IN_FILES
 from hyperdatasets.formats.entry import Entry
 from hyperdatasets.formats.folder import ROLES
 from hyperdatasets.formats.intake import Intake, note_difference
+from hyperdatasets.formats.json_text import is_number
 from hyperdatasets.formats.ledger import Kind
 from node.config import NodeConfig
 from node.keys import Keys
@@ -25,6 +26,7 @@ FOLDER_LABELS = "folder_labels"
 MASK_LABELS = "mask_labels"
 SPLIT = "split"
 _FIELDS = "fields"  # of a point cloud: names that somebody gave
+_OF_SHAPE = frozenset({"visibility", "box", "polygon", "area", "num_keypoints"})  # metadata of an annotation
 _OWN = frozenset({"path", _FIELDS, FOLDER_LABELS})  # private columns that are no metadata
 _LABELS_PRIVATE = "labels from names of folders, kept private; `folder_labels` in publish_fields lets them out"
 _MASKS_PRIVATE = "labels of the colours of masks, which stay at the site; `mask_labels` in publish_fields lets them out"
@@ -169,10 +171,20 @@ class Leaving:
         return {_FIELDS: facts.pop(_FIELDS)} if _FIELDS in facts and not self._open else {}
 
     def _hide_annotations(self, entry: Entry, plain: dict[str, Any], kept: dict[Kind, int]) -> None:
-        """In a strict site labels and geometry of annotations leave, and nothing else of them."""
+        """In a strict site labels and geometry of annotations leave, and nothing else of them.
+
+        Numbers of the shape are geometry, wherever they stand: without the visibility of key points, those that are
+        not labelled would become points.
+        """
         if self._open:
             return
-        hidden = sum(len(each.pop("meta", ())) for each in plain["annotations"])
+        hidden = 0
+        for each in plain["annotations"]:
+            meta = each.pop("meta", {})
+            shape = {name: value for name, value in meta.items() if name in _OF_SHAPE and _is_numbers(value)}
+            hidden += len(meta) - len(shape)
+            if shape:
+                each["meta"] = shape
         if hidden:
             self._intake.ledger.skip("attributes", entry.path, _META_PRIVATE, count=hidden)
             kept["attributes"] -= hidden
@@ -205,3 +217,8 @@ class Leaving:
         hidden = [name for name in entry.meta if name in private and not self._is_published(name)]
         if hidden:
             self._intake.ledger.notice("attributes", entry.path, _ATTRIBUTES_PRIVATE, ", ".join(hidden[:5]))
+
+
+def _is_numbers(value: Any) -> bool:
+    """Whether a value holds numbers alone."""
+    return all(map(_is_numbers, value)) if isinstance(value, list) else is_number(value)

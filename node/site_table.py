@@ -109,7 +109,7 @@ class SiteTable:
             )  # fmt: skip
         folder = reading.folder
         names = (str(folder.path), os.fsdecode(below).rstrip("/"))
-        matched = tables.match(table, folder.files, folders=names)
+        matched = tables.match(table, folder.files, folders=names, data=folder.data)
         _tell(ledger, table, matched)
         return cls(order, matched, ledger)
 

@@ -24,6 +24,7 @@ from hyperdatasets.formats.media.model import MEASURED
 
 OWN = "hyperdatasets"
 CHANGED = "annotations that were changed after their export; what the format itself says is taken"
+OTHER_LABEL = "further labels of a ROI that was given another label after its export"
 UNREADABLE = "data under `hyperdatasets` that cannot be read"
 _FIELDS = ("id", "labels", "confidence", "origin", "geometry", "sources")
 _UNSAYABLE = ("id", "confidence", "origin", "sources")  # no format has these: a change elsewhere leaves them valid
@@ -88,8 +89,14 @@ def carried(whole: Mapping[str, Any], said: Mapping[str, Any], seal: str) -> dic
     return own | ({"seal": seal} if own else {})
 
 
-def restored(said: dict[str, Any], own: Any, seal: str, *, kind: Kind, place: str, ledger: Ledger) -> dict[str, Any]:
-    """Inverse of `carried`."""
+def restored(
+    said: dict[str, Any], own: Any, seal: str, *, kind: Kind, place: str, ledger: Ledger, once_a_label: bool = False
+) -> dict[str, Any]:
+    """Inverse of `carried`.
+
+    Args:
+        once_a_label: the format holds a ROI of several labels once for each of them.
+    """
     if own is None:
         return said
     own = _readable(own, _OF_ANNOTATION, place, ledger)
@@ -101,7 +108,18 @@ def restored(said: dict[str, Any], own: Any, seal: str, *, kind: Kind, place: st
         kept = {name: value for name, value in meta.items() if name not in gone}
         return _with_meta(said | {name: own[name] for name in _FIELDS if name in own}, kept | more)
     ledger.notice(kind, place, CHANGED)
+    if not once_a_label:
+        said = said | {"labels": _further_labels(said["labels"], own.get("labels", []), place, ledger)}
     return _with_meta({name: own[name] for name in _UNSAYABLE if name in own} | said, more | meta)
+
+
+def _further_labels(said: list[str], own: list[str], place: str, ledger: Ledger) -> list[str]:
+    """The labels of a ROI that was changed: all that it had, unless the one that the format shows is another now."""
+    if said == own[:1]:
+        return own
+    if missing := [label for label in own[1:] if label not in said]:
+        ledger.lose("labels", place, OTHER_LABEL, ", ".join(missing)[:100], count=len(missing))
+    return said
 
 
 def own_of_frame(own: Any, place: str, ledger: Ledger) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from node.tables.notes import Notes, shown
@@ -71,20 +71,24 @@ class Matched:
         return {path: self.table.row(index).context_id for path, index in self._rows.items()}
 
 
-def match(table: Table, paths: Iterable[str], *, folders: Sequence[str] = ()) -> Matched:
+def match(
+    table: Table, paths: Iterable[str], *, folders: Sequence[str] = (), data: Collection[str] | None = None
+) -> Matched:
     """Finds the file of each row; rows that are not used, and files without a row, are in the ledger of the table.
 
     Args:
         paths: of all files of the folder, relative to it, with `/`.
+        data: those that may be data, of which a row is missed where there is none; None: all.
         folders: other names of the folder that may stand before a path in the table: its absolute path, and its path
             as seen from the place of the table.
     """
-    return _Matching(table, Paths(paths, folders)).run()
+    return _Matching(table, Paths(paths, folders), data).run()
 
 
 class _Matching:
-    def __init__(self, table: Table, paths: Paths) -> None:
+    def __init__(self, table: Table, paths: Paths, data: Collection[str] | None) -> None:
         self._table, self._paths, self._notes = table, paths, Notes(table.name, table.ledger)
+        self._data: Collection[str] = paths.all if data is None else data
         self._used: dict[str, int] = {}
         self._counts = dict.fromkeys((NO_FILE, SEVERAL_FILES, REPEATED, CONTRADICTING), 0)
         self._looser: dict[str, list[int]] = {}  # reason -> count and index of the first row
@@ -142,7 +146,7 @@ class _Matching:
 
     def _report_files(self) -> int:
         """How many files have no row; they are named."""
-        without = [path for path in self._paths.all if path not in self._used]
+        without = [path for path in self._data if path not in self._used]
         for path in without:
             self._notes.notice(NO_ROW, place=path, kind="frames")
         if without and not self._used and len(self._table):
@@ -155,5 +159,6 @@ class _Matching:
         table, counts = self._table, self._counts
         return Counts(
             len(table) + table.bad_rows, len(self._used), counts[REPEATED], counts[CONTRADICTING], counts[NO_FILE],
-            counts[SEVERAL_FILES], table.bad_rows, cells, table.bad_cells, len(self._paths.all), without,
+            counts[SEVERAL_FILES], table.bad_rows, cells, table.bad_cells,
+            len(self._used.keys() | self._data), without,
         )  # fmt: skip

@@ -24,6 +24,7 @@ from metadata_service.server import Service
 from node import clients
 from node import policy as policies
 from node.server import Node
+from node.tables.matching import NO_ROW
 from tests import stored_blocks
 from tests.node.conftest import SiteUnderTest, made
 
@@ -330,3 +331,27 @@ def test_hidden_metadata_of_a_frame_that_is_left_out_counts_once(
         ledger = register(site, format="files")
     assert ledger.lost["frames"] == 1
     assert ledger.read["attributes"] == 3
+
+
+def test_numbers_of_a_shape_are_geometry(strict: SiteUnderTest) -> None:
+    """An export of what left has the key points as they are, not points that nobody labelled."""
+    points = {
+        "id": 1, "image_id": 1, "category_id": 1, "keypoints": [2, 2, 2, 8, 4, 1, 0, 0, 0], "num_keypoints": 2,
+        "bbox": [1, 1, 20, 20], "area": 333.0, "iscrowd": 0, "note": "by Dr. Miller",
+    }  # fmt: skip
+    coco = {"images": [{"id": 1, "file_name": "rbc/01.png"}], "annotations": [points],
+            "categories": [{"id": 1, "name": "cell", "keypoints": ["a", "b", "c"]}]}  # fmt: skip
+    (strict.data / "x.json").write_bytes(orjson.dumps(coco))
+    ledger = register(strict, format="coco")
+    assert [note.count for note in ledger.notes if "does not leave a strict site" in note.reason] == [2]
+    draft = DatasetVersion.get_current("clinic/cells", client=strict.client)
+    (annotation,) = [each for frame in draft.frames() for each in frame.annotations]
+    assert annotation["meta"] == {"visibility": [2, 1, 0], "box": [1, 1, 20, 20], "area": 333.0}
+
+
+def test_annotation_files_are_not_missed_in_a_table(strict: SiteUnderTest) -> None:
+    (strict.data / "x.json").write_bytes(orjson.dumps({"images": [], "annotations": [], "categories": []}))
+    names = sorted(path.relative_to(strict.data).as_posix() for path in strict.data.rglob("*.png"))
+    (strict.data / "table.csv").write_text("\n".join(["file,age", *(f"{name},5" for name in names)]))
+    ledger = register(strict, columns_file="table.csv")
+    assert not [note for note in ledger.notes if note.reason == NO_ROW]

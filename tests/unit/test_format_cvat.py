@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hyperdatasets.core.normalise import normalise
 from hyperdatasets.formats.cvat import FORMAT, WRITTEN
+from hyperdatasets.formats.extension import OTHER_LABEL
 from hyperdatasets.formats.folder import Folder
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.writing import Placed, Subject
@@ -489,13 +490,17 @@ def test_what_somebody_changed_after_the_export_is_taken(tmp_path: Path) -> None
     picture(tmp_path / "images/0-default.png")
     found, ledger = read_all(tmp_path, FORMAT)
     (annotation,) = found["images/0-default.png"]["annotations"]
-    assert annotation["labels"] == ["cat"]
+    assert annotation["labels"] == ["cat", "dog"]
     assert annotation["geometry"]["box"][0] == 0.25
     assert (annotation["confidence"], annotation["origin"]) == (0.5, "m")
     assert annotation["meta"] == {"tags": [1], "age": 4, "occluded": False}
     assert told(ledger, "noticed") == [
         ("boxes", "annotations that were changed after their export; what the format itself says is taken", 1)
     ]
+    file.write_text(file.read_text().replace('label="cat"', 'label="cow"'))
+    found, ledger = read_all(tmp_path, FORMAT)
+    assert [each["labels"] for each in found["images/0-default.png"]["annotations"]] == [["cow"]]
+    assert told(ledger, "lost") == [("labels", OTHER_LABEL, 1)]
 
 
 @pytest.mark.parametrize("own", ["{", "[1]", '"x"', '{"meta": 3}'])

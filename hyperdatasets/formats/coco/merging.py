@@ -379,7 +379,9 @@ class Merger:
         if found.plain is None:
             return None
         if own is not None:
-            plain = restored(found.plain, own, seal, kind=found.kind, place=said.place, ledger=self.ledger)
+            plain = restored(
+                found.plain, own, seal, kind=found.kind, place=said.place, ledger=self.ledger, once_a_label=True
+            )
             for kind, reason, detail in without_bad_meta(plain):
                 self.ledger.lose(kind, said.place, reason, detail)
             return item_of(plain, said.place)
