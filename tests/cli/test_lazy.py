@@ -11,29 +11,32 @@ import typer
 
 from hyperdatasets.cli.lazy import LazyCommand
 from hyperdatasets.cli.main import app
+from hyperdatasets.version import __version__
 
 _HEAVY = {"grpc", "google", "numpy", "pandas", "pyarrow", "PIL", "sqlite_utils", "pyroaring", "lark", "cryptography"}
 _LOADED = """
 import sys
-from hyperdatasets.cli.main import run
+from hyperdatasets.cli.main import main
+sys.argv = ["hyperdatasets", *{arguments!r}]
 try:
-    run({arguments!r})
+    main()
 finally:
     print(*sys.modules, file=sys.stderr)
 """
 
 
-@pytest.mark.parametrize(("arguments", "environment"), [
-    (["--help"], {}),
-    (["--version"], {}),
-    ([], {"_HYPERDATASETS_COMPLETE": "complete_bash", "COMP_WORDS": "hyperdatasets vi", "COMP_CWORD": "1"}),
+@pytest.mark.parametrize(("arguments", "environment", "said"), [
+    (["--help"], {}, "experiment"),
+    (["--version"], {}, __version__),
+    ([], {"_HYPERDATASETS_COMPLETE": "complete_bash", "COMP_WORDS": "hyperdatasets vi", "COMP_CWORD": "1"}, "view"),
 ])  # fmt: skip
-def test_help_and_completion_load_no_libraries(arguments: list[str], environment: dict[str, str]) -> None:
+def test_help_and_completion_load_no_libraries(arguments: list[str], environment: dict[str, str], said: str) -> None:
     answer = subprocess.run(
         [sys.executable, "-c", _LOADED.format(arguments=arguments)], env=os.environ | environment,
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     loaded = {name.partition(".")[0] for name in answer.stderr.split()}
+    assert said in answer.stdout
     assert "typer" in loaded
     assert not loaded & _HEAVY
 
