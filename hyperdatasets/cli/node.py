@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -176,6 +177,7 @@ def audit(
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Show what was asked and served at this site, and by which rule."""
+    load(folder)  # it is a node
     if verify:
         count, problem = audit_log.verify(folder)
         text = counted(count, "line is whole", "lines are whole") + (f"; then: {problem}" if problem else "")
@@ -228,10 +230,12 @@ def restore(
 @policy_app.command()
 def check(folder: Folder, as_json: Json = False) -> None:
     """Read the policy and say what it allows."""
-    rules = policy.load(folder / policy.FILE).rules
+    load(folder)  # it is a node
+    rules, now_ms = policy.load(folder / policy.FILE).rules, time.time() * 1000
     if as_json:
         show([{"rule": rule.id, "principals": rule.principals, "datasets": rule.datasets, "purposes": rule.purposes,
-               "local_columns": rule.local_columns, "expires_ms": rule.expires_ms} for rule in rules],
+               "local_columns": rule.local_columns, "expires_ms": rule.expires_ms,
+               "expired": bool(rule.expires_ms) and rule.expires_ms <= now_ms} for rule in rules],
              as_json=True)  # fmt: skip
         return
     for rule in rules:
@@ -240,7 +244,8 @@ def check(folder: Folder, as_json: Json = False) -> None:
         until = (
             f", until {datetime.fromtimestamp(rule.expires_ms / 1000, UTC):%Y-%m-%d %H:%M}" if rule.expires_ms else ""
         )
-        say(f"{rule.id}: {who} may read {what} for {why}{asked}{until}")
+        over = " (it has expired, and allows nothing)" if rule.expires_ms and rule.expires_ms <= now_ms else ""
+        say(f"{rule.id}: {who} may read {what} for {why}{asked}{until}{over}")
     if not rules:
         say("the policy allows nothing")
 

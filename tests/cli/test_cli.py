@@ -114,6 +114,9 @@ CODES = [
     (1, ["--service", "nonsense", "dataset", "list"], "expected host:port"),
     (6, ["--service", "127.0.0.1:1", "dataset", "list"], "cannot be reached"),
     (1, ["node", "serve", "/tmp/nowhere"], "hyperdatasets node init"),
+    (1, ["node", "audit", "/tmp/nowhere"], "hyperdatasets node init"),
+    (1, ["node", "audit", "/tmp/nowhere", "--verify"], "hyperdatasets node init"),
+    (1, ["node", "policy", "check", "/tmp/nowhere"], "hyperdatasets node init"),
 ]
 
 
@@ -160,6 +163,9 @@ def test_a_site_from_add_to_audit(
         '[[allow]]\ndatasets = ["clinic/pets"]\nprincipals = ["trainer"]\npurposes = ["research"]\n'
     )
     assert "trainer may read clinic/pets for research" in ok(capsys, "node", "policy", "check", node)
+    policy = Path(node) / "policy.toml"
+    policy.write_text(policy.read_text() + "expires = 2024-01-01\n")
+    assert "(it has expired, and allows nothing)" in ok(capsys, "node", "policy", "check", node)
     ok(capsys, "node", "client", "add", node, "trainer")
     ok(capsys, "node", "client", "revoke", node, "trainer")
     assert "0 lines are whole" in ok(capsys, "node", "audit", node, "--verify")
