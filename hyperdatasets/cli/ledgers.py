@@ -10,7 +10,7 @@ import orjson
 import typer
 from rich.console import Console
 
-from hyperdatasets.cli.output import console, errors, say, say_error, show
+from hyperdatasets.cli.output import console, errors, say, say_error, show, warn
 from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.escapes import on_one_line
 from hyperdatasets.core.registering import CHANGES
@@ -18,6 +18,7 @@ from hyperdatasets.formats.ledger import Ledger, Weight
 from hyperdatasets.formats.registry import READ
 from hyperdatasets.new_file import check_free, new_file
 
+_WARNED: tuple[Weight, ...] = ("lost", "noticed")
 _STYLES: dict[Weight, str] = {"lost": "red", "skipped": "dim", "noticed": "yellow"}
 Format = Annotated[str, typer.Option("--format", help=f"auto, or one of {', '.join(READ)}.")]
 Classes = Annotated[
@@ -96,6 +97,9 @@ def _style(line: str) -> str:
 def _print(ledger: Ledger, out: Console) -> None:
     for sentence in ledger.about:
         say(on_one_line(sentence), to=out)
+    totals = {weight: sum(note.count for note in ledger.notes if note.weight == weight) for weight in _WARNED}
+    if said := ", ".join(f"{count} {weight}" for weight, count in totals.items() if count):
+        warn(said)
     style = ""
     for line in ledger.lines():
         style = _style(line) or style
