@@ -12,7 +12,7 @@ import typer
 
 from hyperdatasets.cli import moving
 from hyperdatasets.cli.data_folder import Data, database
-from hyperdatasets.cli.output import Json, counting, done
+from hyperdatasets.cli.output import Json, commands, counting, done
 from hyperdatasets.core.errors import AlreadyExists, HyperdatasetsError, InvalidArgument, NotFound
 from hyperdatasets.engine import index, vectors
 from hyperdatasets.engine.files import DamagedFile
@@ -23,9 +23,7 @@ from metadata_service.data_folder import held
 from metadata_service.server import opened
 from metadata_service.store.sqlite import SqliteStore
 
-app = typer.Typer(
-    no_args_is_help=True, suggest_commands=False, help="Check, back up and repair a service's data folder."
-)
+app = commands("Check, back up and repair a service's data folder.")
 _LIST = "withdrawals.jsonl"
 app.command("export")(moving.export)
 app.command("import")(moving.import_command)

@@ -9,14 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from hyperdatasets.cli.given_version import Dataset, Version, given_version
-from hyperdatasets.cli.output import CHECK_FAILED, Json, done, say, show, warn
+from hyperdatasets.cli.output import CHECK_FAILED, Json, commands, done, say, show, warn
 from hyperdatasets.client.checks import CheckReport
 from hyperdatasets.client.dataset import Dataset as DatasetHandle
 from hyperdatasets.core.wording import counted
 
-app = typer.Typer(
-    no_args_is_help=True, suggest_commands=False, help="Checks: what must hold of a version, and what was found."
-)
+app = commands("Checks: what must hold of a version, and what was found.")
 
 
 @app.command()

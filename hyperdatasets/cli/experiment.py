@@ -7,12 +7,10 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from hyperdatasets.cli.output import Json, done, json_value, pairs, say, show
+from hyperdatasets.cli.output import Json, commands, done, json_value, pairs, say, show
 from hyperdatasets.client.experiment import Experiment
 
-app = typer.Typer(
-    no_args_is_help=True, suggest_commands=False, help="Experiments: parameters, metrics, named data views."
-)
+app = commands("Experiments: parameters, metrics, named data views.")
 Name = Annotated[str, typer.Argument(help="Name (the newest of it) or id.")]
 
 

@@ -42,9 +42,7 @@ from node.config import load
 from node.server import Node
 from node.tables.times import moment_text
 
-app = typer.Typer(
-    no_args_is_help=True, suggest_commands=False, help="The node of this site: raw data, policy, clients, audit."
-)
+app = commands("The node of this site: raw data, policy, clients, audit.")
 policy_app = commands("What this site allows (policy.toml).")
 client_app = commands("Clients of this node, by certificate.")
 app.add_typer(policy_app, name="policy")

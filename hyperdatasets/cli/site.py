@@ -8,12 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from hyperdatasets.cli.output import Json, done, say, show
+from hyperdatasets.cli.output import Json, commands, done, say, show
 from hyperdatasets.client import admin
 
-app = typer.Typer(
-    no_args_is_help=True, suggest_commands=False, help="Sites: places that own raw data, each with a node."
-)
+app = commands("Sites: places that own raw data, each with a node.")
 Name = Annotated[str, typer.Argument(help="Name of the site.")]
 
 

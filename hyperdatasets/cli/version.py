@@ -13,14 +13,12 @@ from rich.tree import Tree
 
 from hyperdatasets.cli.exporting import Format, Media, Output, Report, SplitBy, Strict, UriPrefix, run_export
 from hyperdatasets.cli.given_version import Dataset, VersionArgument, given_version
-from hyperdatasets.cli.output import Json, console, done, say, show
+from hyperdatasets.cli.output import Json, commands, console, done, say, show
 from hyperdatasets.client.dataset import Dataset as DatasetHandle
 from hyperdatasets.client.version import Collision, DatasetVersion
 from hyperdatasets.core.wording import counted
 
-app = typer.Typer(
-    no_args_is_help=True, suggest_commands=False, help="Versions: sets of frames, drafts or frozen for ever."
-)
+app = commands("Versions: sets of frames, drafts or frozen for ever.")
 
 Force = Annotated[bool, typer.Option("--force", help="Although checks fail; the version says so.")]
 

@@ -9,14 +9,12 @@ import orjson
 import typer
 
 from hyperdatasets.cli.exporting import Format, Media, Output, Report, SplitBy, Strict, UriPrefix, run_export
-from hyperdatasets.cli.output import Json, done, say, show, warn
+from hyperdatasets.cli.output import Json, commands, done, say, show, warn
 from hyperdatasets.client.dataview import DataView
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument
 from hyperdatasets.core.wording import counted
 
-app = typer.Typer(
-    no_args_is_help=True, suggest_commands=False, help="Data views: the data of an experiment as a query."
-)
+app = commands("Data views: the data of an experiment as a query.")
 Name = Annotated[str, typer.Argument(help="Name, name@sha256:… or id.")]
 
 
