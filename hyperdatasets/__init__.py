@@ -12,10 +12,11 @@ from hyperdatasets.version import __version__
 
 if TYPE_CHECKING:
     from hyperdatasets.client.dataset import Dataset
-    from hyperdatasets.client.dataview import DataView, IterationOrder
+    from hyperdatasets.client.dataview import DataView
     from hyperdatasets.client.experiment import Experiment
     from hyperdatasets.client.frames import FrameGroup, ImageAnnotation, SingleFrame
     from hyperdatasets.client.importing import import_frames
+    from hyperdatasets.client.local_view import IterationOrder
     from hyperdatasets.client.metadata import MetadataClient, connect
     from hyperdatasets.client.node import NodeClient
     from hyperdatasets.client.registering import register
@@ -29,7 +30,7 @@ _MODULES = {
     "Experiment": "experiment",
     "FrameGroup": "frames",
     "ImageAnnotation": "frames",
-    "IterationOrder": "dataview",
+    "IterationOrder": "local_view",
     "MetadataClient": "metadata",
     "NodeClient": "node",
     "SingleFrame": "frames",

@@ -1,41 +1,33 @@
-"""Data views as users hold them: built locally, stored and published at the service, iterated anywhere."""
+"""Data views as users hold them: stored and published at the service, iterated anywhere; built: `local_view`."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
-import yaml
 
-from hyperdatasets.client import arguments, json_text
+from hyperdatasets.client import json_text
 from hyperdatasets.client.arguments import Texts, texts
 from hyperdatasets.client.exports import How, Subject, export
 from hyperdatasets.client.label_query import LabelQuery
+from hyperdatasets.client.local_view import IterationOrder, LocalView, yaml_text
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.node import NodeClient, local_node
 from hyperdatasets.client.query_warnings import tell
 from hyperdatasets.client.resolution import Resolution
 from hyperdatasets.client.view_reading import ViewReader
-from hyperdatasets.core.dataview_text import from_plain, from_yaml, to_plain
-from hyperdatasets.core.errors import InvalidArgument, InvalidView, NotFound, ViewPublished
+from hyperdatasets.core.dataview_text import from_yaml, to_plain
+from hyperdatasets.core.errors import InvalidView, ViewPublished
 from hyperdatasets.core.selection import SiteSelection
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.v1 import dataview_service_pb2 as pb
 
 
-class IterationOrder(StrEnum):
-    """The order of a site's frames; sequential: by context, time, dataset and id; random: permuted by the seed."""
-
-    sequential = "sequential"
-    random = "random"
-
-
-class DataView:
+class DataView(LocalView):
     """A query that is the full representation of an experiment's data; local until stored or published."""
 
     RoiQuery = LabelQuery
@@ -58,15 +50,14 @@ class DataView:
         limit = maximum_number_of_frames if iteration_limit is None else iteration_limit
         iteration = {"order": IterationOrder(iteration_order).value, "repeat": iteration_infinite,
                      "seed": iteration_random_seed, "limit": limit}  # fmt: skip
-        self._spec: dict[str, Any] = {
+        spec: dict[str, Any] = {
             "versions": [],
             "rules": [dict(rule) for rule in queries],
             "mapping": [],
             "iteration": iteration,
         }
-        for key, value in (("name", name), ("description", description), ("tags", texts(tags, "tags"))):
-            if value:
-                self._spec[key] = value
+        named = {"name": name, "description": description, "tags": texts(tags, "tags")}
+        super().__init__(spec | {key: value for key, value in named.items() if value})
         self._project, self._given = project, client
         self._stored: pb.DataView | None = None
         self._before_use: Callable[[], None] | None = None
@@ -104,7 +95,7 @@ class DataView:
             InvalidView, InvalidQuery: what is wrong, and where.
         """
         view = cls(project=project, client=client)
-        view._spec = to_plain(from_yaml(_yaml_text(text)))
+        view._spec = to_plain(from_yaml(yaml_text(text)))
         return view
 
     @classmethod
@@ -112,120 +103,6 @@ class DataView:
         view = cls(project=message.project, client=client)
         view._read(message)
         return view
-
-    # --- built
-
-    def add_query(
-        self,
-        *,
-        dataset_name: str = "*",
-        version_name: str = "*",
-        dataset_project: str = "",
-        dataset_id: str = "",
-        version_id: str = "",
-        roi_query: Texts = "",
-        frame_query: str = "",
-        source_query: str = "",
-        weight: float = 1.0,
-    ) -> None:
-        """Adds a rule; several labels in `roi_query` must all lie on one ROI, `*` asks for any ROI."""
-        text = arguments.roi_query(roi_query)
-        self.add_rule(
-            **_version(dataset_id or dataset_name, dataset_project, version_id or version_name),
-            frame_query=frame_query, source_query=source_query,
-            roi_rules=[{"query": text}] if text else [], weight=weight,
-        )  # fmt: skip
-
-    def add_multi_query(
-        self,
-        *,
-        dataset_name: str = "*",
-        version_name: str = "*",
-        dataset_project: str = "",
-        dataset_id: str = "",
-        version_id: str = "",
-        roi_queries: Sequence[LabelQuery] = (),
-        frame_query: str = "",
-        weight: float = 1.0,
-    ) -> None:
-        """Adds a rule in which every ROI query must hold, each judged on its own."""
-        self.add_rule(
-            **_version(dataset_id or dataset_name, dataset_project, version_id or version_name),
-            frame_query=frame_query, roi_rules=[each.to_plain() for each in roi_queries], weight=weight,
-        )  # fmt: skip
-
-    def add_rule(self, **rule: Any) -> None:
-        """Adds a rule with the names of the YAML form."""
-        kept = {key: value for key, value in rule.items() if value not in ("", [], None)}
-        self._change(rules=[*self._spec["rules"], kept])
-
-    def add_version(self, *, dataset_name: str, version_name: str, dataset_project: str = "") -> None:
-        """Lists a version that `*` in rules means."""
-        self._change(versions=[*self._spec.get("versions", []), _version(dataset_name, dataset_project, version_name)])
-
-    def add_mapping_rule(
-        self,
-        *,
-        dataset_name: str = "*",
-        version_name: str = "*",
-        dataset_project: str = "",
-        dataset_id: str = "",
-        version_id: str = "",
-        from_labels: Sequence[str] | str,
-        to_label: str | None,
-    ) -> None:
-        """Adds a rule that shows `to_label` on ROIs that carry all of `from_labels` (`*`: any), in place of these.
-
-        Rules are tried in order on the original labels; None hides them.
-        """
-        named = _version(dataset_id or dataset_name, dataset_project, version_id or version_name)
-        labels = from_labels if isinstance(from_labels, str) else list(from_labels)
-        rule = {**named, "from": labels, "to": to_label}
-        self._change(mapping=[*self._spec.get("mapping", []), rule])
-
-    def set_labels(self, labels: Mapping[str, int]) -> None:
-        """Sets the numbers of labels, by their name after mapping; a label that is not listed has the number -1."""
-        self._change(labels=dict(labels))
-
-    def set_iteration_parameters(
-        self,
-        *,
-        order: IterationOrder | str | None = None,
-        infinite: bool | None = None,
-        maximum_number_of_frames: int | None = None,
-        limit: int | str | None = None,
-        random_seed: int | None = None,
-        clip_length: int | None = None,
-    ) -> None:
-        """Changes how the view is read; what is not given stays.
-
-        Args:
-            clip_length: a position delivers a list of up to so many consecutive frames of one context.
-        """
-        given = {"order": order and IterationOrder(order).value, "repeat": infinite,
-                 "limit": maximum_number_of_frames if limit is None else limit, "seed": random_seed,
-                 "clip": None if clip_length is None else {"frames": clip_length}}  # fmt: skip
-        iteration = self._spec.get("iteration", {}) | {key: value for key, value in given.items() if value is not None}
-        self._change(iteration=iteration)
-
-    def set(self, **spec: Any) -> None:
-        """Sets parts of the specification by the names of the YAML form."""
-        self._change(**spec)
-
-    def get_queries(self) -> list[dict[str, Any]]:  # type: ignore[valid-type]  # `list` is a method above
-        """The rules, with the names of the YAML form."""
-        return [dict(rule) for rule in self._spec["rules"]]
-
-    def set_queries(self, rules: Sequence[Mapping[str, Any]]) -> None:
-        """Puts these rules in place of all that are there."""
-        self._change(rules=[dict(rule) for rule in rules])
-
-    def load_yaml(self, text: str | Path) -> None:
-        """Puts the specification of YAML text, or of a file, in place of what is there; as in `from_yaml`."""
-        spec = to_plain(from_yaml(_yaml_text(text)))
-        gone = dict.fromkeys(self._spec.keys() - {"name", "description", "tags"})
-        self._change(**gone | {name: value for name, value in spec.items() if name != "name"})
-        self._spec = {name: value for name, value in self._spec.items() if value is not None}
 
     # --- kept
 
@@ -337,11 +214,6 @@ class DataView:
         return f"{self.name}@{self.digest}" if self.digest else self.name
 
     @property
-    def spec(self) -> dict[str, Any]:
-        """The specification in its plain form."""
-        return dict(self._spec)
-
-    @property
     def sites(self) -> tuple[SiteSelection, ...]:
         """What a published view selects at each site: count and digest."""
         listed = () if self._stored is None else self._stored.sites
@@ -351,10 +223,6 @@ class DataView:
     def site_counts(self) -> dict[str, int]:
         """Site -> how many frames a published view selects there; empty for a draft."""
         return {each.site: each.count for each in self.sites}
-
-    def to_yaml(self) -> str:
-        """The specification as YAML, which `from_yaml` reads again."""
-        return yaml.safe_dump(to_plain(from_plain(self._spec)), sort_keys=False, allow_unicode=True)
 
     # --- read
 
@@ -502,21 +370,11 @@ class DataView:
         return current(self._given)
 
     @property
-    def _text(self) -> str:
-        return orjson.dumps(to_plain(from_plain(self._spec))).decode()
-
-    @property
     def _target(self) -> pb.ViewOrSpec:
         self.settle()
         if self.published:
             return pb.ViewOrSpec(view=self.id)
         return pb.ViewOrSpec(spec=self._text)
-
-    @property
-    def _clips(self) -> bool:
-        """Whether a position delivers several frames."""
-        clip = self._spec.get("iteration", {}).get("clip") or {}
-        return clip.get("frames") is not None or clip.get("length_ms") is not None
 
     def _subject(self) -> Subject:
         """What an export says of the view."""
@@ -541,7 +399,8 @@ class DataView:
             return
         if self.published:
             raise ViewPublished(f"view `{self.name}` is published and frozen; clone it and change the clone")
-        self._spec, self._settled = {**self._spec, **parts}, False
+        super()._change(**parts)
+        self._settled = False
 
     def _read(self, message: pb.DataView) -> None:
         self._stored = message
@@ -550,22 +409,6 @@ class DataView:
 
     def __repr__(self) -> str:
         return f"DataView({self.reference!r}, {self.status})"
-
-
-def _version(dataset: str, project: str, version: str) -> dict[str, str]:
-    named = dataset if not project or dataset == "*" else f"{project}/{dataset}"
-    return {"dataset": named, "version": version}
-
-
-def _yaml_text(given: str | Path) -> str:
-    if isinstance(given, str) and ("\n" in given or not given.endswith((".yaml", ".yml"))):
-        return given
-    try:
-        return Path(given).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise NotFound(f"there is no file {given}", kind="file", name=str(given)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidArgument(f"{given}: cannot be read: {error}") from None
 
 
 def _by_site(nodes: Iterable[NodeClient], sites: Sequence[str]) -> dict[str, NodeClient]:
