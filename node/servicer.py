@@ -15,7 +15,7 @@ import grpc
 import orjson
 
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument, Refused, Unimplemented
-from hyperdatasets.core.order import MAX_POSITION
+from hyperdatasets.core.order import MAX_POSITION, MAX_POSITIONS
 from hyperdatasets.formats.agreement import Agreement, boxes_as
 from hyperdatasets.formats.intake import Options
 from hyperdatasets.v1 import node_service_pb2 as pb
@@ -112,6 +112,10 @@ class NodeServicer:
             raise InvalidArgument(f"offset and limit are not negative, and an offset is below {MAX_POSITION}")
         if request.worker >= (request.workers or 1) or max(request.workers, request.block) > MAX_READERS:
             raise InvalidArgument(f"workers are numbered from 0; there are at most {MAX_READERS}, as positions a block")
+        if len(request.positions) > MAX_POSITIONS:
+            raise InvalidArgument(f"one request names at most {MAX_POSITIONS} positions, not {len(request.positions)}")
+        for position in request.positions:
+            self._check_position(session, position)
         messages = self._site.streaming.messages(session, request, context.is_active)
         yield from self._site.streams.counted(client.name, messages, context.cancel)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import orjson
 from numpy.typing import NDArray
+from pyroaring import BitMap64
 
 from hyperdatasets.core.cached import cached_property
 from hyperdatasets.core.errors import InvalidArgument, LimitExceeded, Refused
@@ -45,7 +46,7 @@ class Session:
     frames: int = 0
     size_bytes: int = 0
     mismatched: list[int] = field(default_factory=list)
-    delivered: list[list[int]] = field(default_factory=list)
+    delivered: BitMap64 = field(default_factory=BitMap64)
     stopped: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -85,16 +86,12 @@ class Session:
         """Notes what was delivered with its verdict.
 
         Args:
-            positions: those whose (last) frame was among it, ascending.
+            positions: those whose (last) frame was among it.
             frames: how many frames were good; `size` bytes of content.
             bad: positions of the others.
         """
         with self.lock:
-            for position in positions:
-                if self.delivered and self.delivered[-1][1] == position - 1:
-                    self.delivered[-1][1] = position
-                else:
-                    self.delivered.append([position, position])
+            self.delivered.update(positions)
             self.frames += frames
             self.size_bytes += size
             self.mismatched += bad
@@ -105,7 +102,7 @@ class Session:
             content = {
                 "session": self.id, "site": site, "view": self.view, "view_digest": self.grant.view_digest,
                 "purpose": self.purpose, "experiment": self.experiment, "client": self.client.name,
-                "frames": self.frames, "bytes": self.size_bytes, "delivered": _joined(self.delivered),
+                "frames": self.frames, "bytes": self.size_bytes, "delivered": _ranges(self.delivered),
                 "mismatched": self.mismatched, "withdrawn": [],
                 "opened_ms": self.opened_ms, "time_ms": now_ms, "stopped": self.stopped,
             }  # fmt: skip
@@ -182,15 +179,14 @@ class Sessions:
         return sessions
 
 
-def _joined(ranges: list[list[int]]) -> list[list[int]]:
-    """Sorted, and one where they touch or overlap: workers deliver block by block."""
-    joined: list[list[int]] = []
-    for first, last in sorted(ranges):
-        if joined and first <= joined[-1][1] + 1:
-            joined[-1][1] = max(joined[-1][1], last)
-        else:
-            joined.append([first, last])
-    return joined
+def _ranges(positions: BitMap64) -> list[list[int]]:
+    """First and last position of each stretch without a gap."""
+    listed = np.array(positions.to_array(), np.int64)
+    if not len(listed):
+        return []
+    gaps = np.flatnonzero(np.diff(listed) != 1)
+    firsts, lasts = listed[np.r_[0, gaps + 1]], listed[np.r_[gaps, len(listed) - 1]]
+    return [[first, last] for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True)]
 
 
 def _now_ms() -> int:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from hyperdatasets.core.canonical import from_canonical
 from hyperdatasets.core.errors import Refused
@@ -94,16 +95,10 @@ class Streaming:
     def _positions(
         self, session: Session, request: pb.ReadFramesRequest, is_read: Callable[[], bool]
     ) -> Iterator[tuple[_Place, _Shown]]:
-        end = session.count if session.count >= 0 else None
-        if request.limit:
-            end = request.offset + request.limit if end is None else min(end, request.offset + request.limit)
-        first = request.offset
-        while (end is None or first < end) and is_read():
+        for mine in _wanted(session, request):
             _check_open(session)
-            last = first + _LOOKED_UP if end is None else min(first + _LOOKED_UP, end)
-            mine = session.positions(
-                first, last, worker=request.worker, workers=request.workers or 1, block=request.block or 1
-            )
+            if not is_read():
+                return
             if len(mine):
                 for position, number in zip(mine.tolist(), session.units(mine).tolist(), strict=True):
                     unit = self._unit(session, number)
@@ -112,7 +107,6 @@ class Streaming:
                         left -= 1
                         _check_open(session)
                         yield _Place(position, left), frame
-            first = last
 
     def _unit(self, session: Session, number: int) -> Sequence[_Shown]:
         key = (session.grant.view_digest, session.grant.generation, number)
@@ -177,6 +171,24 @@ class Streaming:
             end = pb.PartChunk(position=position, part=part, offset=opened.size, verdict=verdict)
             yield _message(_CHUNK, [end.SerializeToString()])
         session.deliver([] if place.left else [position], frames=1 - bad, size=total, bad=[position] * bad)
+
+
+def _wanted(session: Session, request: pb.ReadFramesRequest) -> Iterator[NDArray[np.int64]]:
+    """The positions that are asked for, some at a time."""
+    if request.positions:
+        named = np.array(list(dict.fromkeys(request.positions)), np.int64)
+        yield from (named[first : first + _LOOKED_UP] for first in range(0, len(named), _LOOKED_UP))
+        return
+    end = session.count if session.count >= 0 else None
+    if request.limit:
+        end = request.offset + request.limit if end is None else min(end, request.offset + request.limit)
+    first = request.offset
+    while end is None or first < end:
+        last = first + _LOOKED_UP if end is None else min(first + _LOOKED_UP, end)
+        yield session.positions(
+            first, last, worker=request.worker, workers=request.workers or 1, block=request.block or 1
+        )
+        first = last
 
 
 class _Batch:

@@ -19,6 +19,7 @@ from hyperdatasets.core.permutation import Permutation, at_each, derive, derive_
 Units = NDArray[np.int64]
 MAX_POSITION = 1 << 40  # of an order, so that no arithmetic on positions leaves 64 bits
 MAX_RANKS = 1_000_000
+MAX_POSITIONS = 4_096  # that one request names
 
 
 class Lookup(Protocol):

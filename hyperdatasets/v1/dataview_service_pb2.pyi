@@ -969,6 +969,7 @@ class ReadDataViewRequest(_message.Message):
     PARTITIONS_FIELD_NUMBER: _builtins.int
     PROJECTION_FIELD_NUMBER: _builtins.int
     CONTINUES_FIELD_NUMBER: _builtins.int
+    POSITIONS_FIELD_NUMBER: _builtins.int
     site: _builtins.str
     """Only this site's order; absent = the whole view."""
     start: _builtins.int
@@ -991,6 +992,12 @@ class ReadDataViewRequest(_message.Message):
     def projection(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Only these parts of each frame, such as `annotations` or `meta.city`, beside its id; empty = all."""
 
+    @_builtins.property
+    def positions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Exactly these positions, in this order, each once, in place of `start` and `limit`: for readers that shuffle. At
+        most 4,096; empty = by `start`.
+        """
+
     def __init__(
         self,
         *,
@@ -1002,10 +1009,11 @@ class ReadDataViewRequest(_message.Message):
         partitions: _builtins.int = ...,
         projection: _abc.Iterable[_builtins.str] | None = ...,
         continues: _builtins.str = ...,
+        positions: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_site", b"_site", "site", b"site", "target", b"target"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_site", b"_site", "continues", b"continues", "limit", b"limit", "partition", b"partition", "partitions", b"partitions", "projection", b"projection", "site", b"site", "start", b"start", "target", b"target"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_site", b"_site", "continues", b"continues", "limit", b"limit", "partition", b"partition", "partitions", b"partitions", "positions", b"positions", "projection", b"projection", "site", b"site", "start", b"start", "target", b"target"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__site: _TypeAlias = _typing.Literal["site"]  # noqa: Y015
     _WhichOneofArgType__site: _TypeAlias = _typing.Literal["_site", b"_site"]  # noqa: Y015

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from hyperdatasets.v1 import site_service_pb2 as hyperdatasets_dot_v1_dot_site__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#hyperdatasets/v1/node_service.proto\x12\x10hyperdatasets.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#hyperdatasets/v1/site_service.proto\"\x8c\x01\n\x12OpenSessionRequest\x12\x0c\n\x04view\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\x12\n\nexperiment\x18\x03 \x01(\t\x12\x11\n\tpartition\x18\x04 \x01(\x05\x12\x12\n\npartitions\x18\x05 \x01(\x05\x12\x12\n\x05\x65poch\x18\x06 \x01(\x03H\x00\x88\x01\x01\x42\x08\n\x06_epoch\"\xf1\x02\n\x13OpenSessionResponse\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x12\x10\n\x08selected\x18\x03 \x01(\x03\x12\x41\n\x06labels\x18\x04 \x03(\x0b\x32\x31.hyperdatasets.v1.OpenSessionResponse.LabelsEntry\x12\x13\n\x0bsite_digest\x18\x05 \x01(\t\x12\x13\n\x0bview_digest\x18\x06 \x01(\t\x12\x0c\n\x04site\x18\x07 \x01(\t\x12.\n\nexpires_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x65poch_length\x18\t \x01(\x03\x12\r\n\x05\x63lips\x18\n \x01(\x08\x12\x14\n\x0cwithout_site\x18\x0b \x01(\x03\x12\x10\n\x08\x64\x65livers\x18\x0c \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\"\x8d\x01\n\x11ReadFramesRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\r\n\x05limit\x18\x03 \x01(\x03\x12\x0e\n\x06worker\x18\x04 \x01(\x05\x12\x0f\n\x07workers\x18\x05 \x01(\x05\x12\r\n\x05\x62lock\x18\x06 \x01(\x05\x12\x15\n\rmetadata_only\x18\x07 \x01(\x08\"\xcc\x01\n\nFrameBatch\x12\x11\n\tpositions\x18\x01 \x03(\x03\x12\x0e\n\x06\x66rames\x18\x02 \x03(\x0c\x12\x13\n\x0bpart_counts\x18\x03 \x03(\r\x12\x12\n\npart_sizes\x18\x04 \x03(\x03\x12+\n\x08verdicts\x18\x05 \x03(\x0e\x32\x19.hyperdatasets.v1.Verdict\x12\x0f\n\x07\x63hunked\x18\x06 \x01(\x08\x12\x11\n\thead_size\x18\x07 \x01(\x07\x12\x13\n\x0b\x66rames_left\x18\x08 \x03(\r\x12\x0c\n\x04\x64\x61ta\x18\x0f \x01(\x0c\"u\n\tPartChunk\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x0c\n\x04part\x18\x02 \x01(\r\x12\x0e\n\x06offset\x18\x03 \x01(\x03\x12*\n\x07verdict\x18\x04 \x01(\x0e\x32\x19.hyperdatasets.v1.Verdict\x12\x0c\n\x04\x64\x61ta\x18\x0f \x01(\x0c\"|\n\x12ReadFramesResponse\x12-\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x1c.hyperdatasets.v1.FrameBatchH\x00\x12,\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x1b.hyperdatasets.v1.PartChunkH\x00\x42\t\n\x07\x63ontent\"g\n\x11ReadSourceRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\x12\x0c\n\x04part\x18\x03 \x01(\r\x12\x0e\n\x06offset\x18\x04 \x01(\x03\x12\x0e\n\x06length\x18\x05 \x01(\x03\"b\n\x12ReadSourceResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12*\n\x07verdict\x18\x03 \x01(\x0e\x32\x19.hyperdatasets.v1.Verdict\")\n\x13\x43loseSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"\x16\n\x14\x43loseSessionResponse\"Y\n\x11GetPreviewRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\x12\x0c\n\x04part\x18\x03 \x01(\r\x12\x10\n\x08max_edge\x18\x04 \x01(\x05\"9\n\x12GetPreviewResponse\x12\r\n\x05image\x18\x01 \x01(\x0c\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\"\xce\x03\n\x0fRegisterRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x02 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x1b\n\x13replace_annotations\x18\x05 \x01(\x08\x12\x16\n\x0e\x63ontext_column\x18\x06 \x01(\t\x12\x18\n\x10timestamp_column\x18\x07 \x01(\t\x12\x14\n\x0c\x63olumns_file\x18\x08 \x01(\t\x12\x0f\n\x07\x63lasses\x18\t \x03(\t\x12\r\n\x05limit\x18\n \x01(\x03\x12\r\n\x05prune\x18\x0b \x01(\x08\x12\x0f\n\x07\x64ry_run\x18\x0c \x01(\x08\x12\x19\n\x11scale_annotations\x18\r \x01(\x08\x12\x10\n\x08\x62oxes_as\x18\x0e \x01(\t\x12H\n\x0c\x63olumn_types\x18\x0f \x03(\x0b\x32\x32.hyperdatasets.v1.RegisterRequest.ColumnTypesEntry\x12\x12\n\ncontext_as\x18\x10 \x01(\t\x12\x17\n\x0frename_contexts\x18\x11 \x01(\x08\x1a\x32\n\x10\x43olumnTypesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x89\x01\n\x10RegisterResponse\x12\x0f\n\x07scanned\x18\x01 \x01(\x03\x12\r\n\x05total\x18\x02 \x01(\x03\x12\r\n\x05\x61\x64\x64\x65\x64\x18\x03 \x01(\x03\x12\x0f\n\x07updated\x18\x04 \x01(\x03\x12\x11\n\tunchanged\x18\x05 \x01(\x03\x12\x0c\n\x04\x64one\x18\x07 \x01(\x08\x12\x0e\n\x06ledger\x18\x08 \x01(\x0cJ\x04\x08\x06\x10\x07\"\x12\n\x10GetStatusRequest\"\xca\x01\n\x11GetStatusResponse\x12\x0c\n\x04site\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x11\n\tconnected\x18\x03 \x01(\x08\x12\x13\n\x0b\x66rame_count\x18\x04 \x01(\x03\x12\x15\n\ropen_sessions\x18\x05 \x01(\x03\x12\x15\n\rframes_served\x18\x06 \x01(\x03\x12\x14\n\x0c\x62ytes_served\x18\x07 \x01(\x03\x12*\n\x05state\x18\x08 \x01(\x0e\x32\x1b.hyperdatasets.v1.SiteState*\x94\x01\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x0e\n\nVERDICT_OK\x10\x01\x12\x1b\n\x17VERDICT_DIGEST_MISMATCH\x10\x02\x12\x16\n\x12VERDICT_UNREADABLE\x10\x03\x12\x15\n\x11VERDICT_WITHDRAWN\x10\x04\x12\x14\n\x10VERDICT_WITHHELD\x10\x05\x32\x82\x05\n\x0bNodeService\x12Z\n\x0bOpenSession\x12$.hyperdatasets.v1.OpenSessionRequest\x1a%.hyperdatasets.v1.OpenSessionResponse\x12Y\n\nReadFrames\x12#.hyperdatasets.v1.ReadFramesRequest\x1a$.hyperdatasets.v1.ReadFramesResponse0\x01\x12Y\n\nReadSource\x12#.hyperdatasets.v1.ReadSourceRequest\x1a$.hyperdatasets.v1.ReadSourceResponse0\x01\x12]\n\x0c\x43loseSession\x12%.hyperdatasets.v1.CloseSessionRequest\x1a&.hyperdatasets.v1.CloseSessionResponse\x12W\n\nGetPreview\x12#.hyperdatasets.v1.GetPreviewRequest\x1a$.hyperdatasets.v1.GetPreviewResponse\x12S\n\x08Register\x12!.hyperdatasets.v1.RegisterRequest\x1a\".hyperdatasets.v1.RegisterResponse0\x01\x12T\n\tGetStatus\x12\".hyperdatasets.v1.GetStatusRequest\x1a#.hyperdatasets.v1.GetStatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#hyperdatasets/v1/node_service.proto\x12\x10hyperdatasets.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#hyperdatasets/v1/site_service.proto\"\x8c\x01\n\x12OpenSessionRequest\x12\x0c\n\x04view\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\x12\n\nexperiment\x18\x03 \x01(\t\x12\x11\n\tpartition\x18\x04 \x01(\x05\x12\x12\n\npartitions\x18\x05 \x01(\x05\x12\x12\n\x05\x65poch\x18\x06 \x01(\x03H\x00\x88\x01\x01\x42\x08\n\x06_epoch\"\xf1\x02\n\x13OpenSessionResponse\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x12\x10\n\x08selected\x18\x03 \x01(\x03\x12\x41\n\x06labels\x18\x04 \x03(\x0b\x32\x31.hyperdatasets.v1.OpenSessionResponse.LabelsEntry\x12\x13\n\x0bsite_digest\x18\x05 \x01(\t\x12\x13\n\x0bview_digest\x18\x06 \x01(\t\x12\x0c\n\x04site\x18\x07 \x01(\t\x12.\n\nexpires_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x65poch_length\x18\t \x01(\x03\x12\r\n\x05\x63lips\x18\n \x01(\x08\x12\x14\n\x0cwithout_site\x18\x0b \x01(\x03\x12\x10\n\x08\x64\x65livers\x18\x0c \x01(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\"\xa0\x01\n\x11ReadFramesRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\r\n\x05limit\x18\x03 \x01(\x03\x12\x0e\n\x06worker\x18\x04 \x01(\x05\x12\x0f\n\x07workers\x18\x05 \x01(\x05\x12\r\n\x05\x62lock\x18\x06 \x01(\x05\x12\x15\n\rmetadata_only\x18\x07 \x01(\x08\x12\x11\n\tpositions\x18\x08 \x03(\x03\"\xcc\x01\n\nFrameBatch\x12\x11\n\tpositions\x18\x01 \x03(\x03\x12\x0e\n\x06\x66rames\x18\x02 \x03(\x0c\x12\x13\n\x0bpart_counts\x18\x03 \x03(\r\x12\x12\n\npart_sizes\x18\x04 \x03(\x03\x12+\n\x08verdicts\x18\x05 \x03(\x0e\x32\x19.hyperdatasets.v1.Verdict\x12\x0f\n\x07\x63hunked\x18\x06 \x01(\x08\x12\x11\n\thead_size\x18\x07 \x01(\x07\x12\x13\n\x0b\x66rames_left\x18\x08 \x03(\r\x12\x0c\n\x04\x64\x61ta\x18\x0f \x01(\x0c\"u\n\tPartChunk\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x0c\n\x04part\x18\x02 \x01(\r\x12\x0e\n\x06offset\x18\x03 \x01(\x03\x12*\n\x07verdict\x18\x04 \x01(\x0e\x32\x19.hyperdatasets.v1.Verdict\x12\x0c\n\x04\x64\x61ta\x18\x0f \x01(\x0c\"|\n\x12ReadFramesResponse\x12-\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x1c.hyperdatasets.v1.FrameBatchH\x00\x12,\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x1b.hyperdatasets.v1.PartChunkH\x00\x42\t\n\x07\x63ontent\"g\n\x11ReadSourceRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\x12\x0c\n\x04part\x18\x03 \x01(\r\x12\x0e\n\x06offset\x18\x04 \x01(\x03\x12\x0e\n\x06length\x18\x05 \x01(\x03\"b\n\x12ReadSourceResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12*\n\x07verdict\x18\x03 \x01(\x0e\x32\x19.hyperdatasets.v1.Verdict\")\n\x13\x43loseSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"\x16\n\x14\x43loseSessionResponse\"Y\n\x11GetPreviewRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\x12\x0c\n\x04part\x18\x03 \x01(\r\x12\x10\n\x08max_edge\x18\x04 \x01(\x05\"9\n\x12GetPreviewResponse\x12\r\n\x05image\x18\x01 \x01(\x0c\x12\x14\n\x0c\x63ontent_type\x18\x02 \x01(\t\"\xce\x03\n\x0fRegisterRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x02 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x1b\n\x13replace_annotations\x18\x05 \x01(\x08\x12\x16\n\x0e\x63ontext_column\x18\x06 \x01(\t\x12\x18\n\x10timestamp_column\x18\x07 \x01(\t\x12\x14\n\x0c\x63olumns_file\x18\x08 \x01(\t\x12\x0f\n\x07\x63lasses\x18\t \x03(\t\x12\r\n\x05limit\x18\n \x01(\x03\x12\r\n\x05prune\x18\x0b \x01(\x08\x12\x0f\n\x07\x64ry_run\x18\x0c \x01(\x08\x12\x19\n\x11scale_annotations\x18\r \x01(\x08\x12\x10\n\x08\x62oxes_as\x18\x0e \x01(\t\x12H\n\x0c\x63olumn_types\x18\x0f \x03(\x0b\x32\x32.hyperdatasets.v1.RegisterRequest.ColumnTypesEntry\x12\x12\n\ncontext_as\x18\x10 \x01(\t\x12\x17\n\x0frename_contexts\x18\x11 \x01(\x08\x1a\x32\n\x10\x43olumnTypesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x89\x01\n\x10RegisterResponse\x12\x0f\n\x07scanned\x18\x01 \x01(\x03\x12\r\n\x05total\x18\x02 \x01(\x03\x12\r\n\x05\x61\x64\x64\x65\x64\x18\x03 \x01(\x03\x12\x0f\n\x07updated\x18\x04 \x01(\x03\x12\x11\n\tunchanged\x18\x05 \x01(\x03\x12\x0c\n\x04\x64one\x18\x07 \x01(\x08\x12\x0e\n\x06ledger\x18\x08 \x01(\x0cJ\x04\x08\x06\x10\x07\"\x12\n\x10GetStatusRequest\"\xca\x01\n\x11GetStatusResponse\x12\x0c\n\x04site\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x11\n\tconnected\x18\x03 \x01(\x08\x12\x13\n\x0b\x66rame_count\x18\x04 \x01(\x03\x12\x15\n\ropen_sessions\x18\x05 \x01(\x03\x12\x15\n\rframes_served\x18\x06 \x01(\x03\x12\x14\n\x0c\x62ytes_served\x18\x07 \x01(\x03\x12*\n\x05state\x18\x08 \x01(\x0e\x32\x1b.hyperdatasets.v1.SiteState*\x94\x01\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x0e\n\nVERDICT_OK\x10\x01\x12\x1b\n\x17VERDICT_DIGEST_MISMATCH\x10\x02\x12\x16\n\x12VERDICT_UNREADABLE\x10\x03\x12\x15\n\x11VERDICT_WITHDRAWN\x10\x04\x12\x14\n\x10VERDICT_WITHHELD\x10\x05\x32\x82\x05\n\x0bNodeService\x12Z\n\x0bOpenSession\x12$.hyperdatasets.v1.OpenSessionRequest\x1a%.hyperdatasets.v1.OpenSessionResponse\x12Y\n\nReadFrames\x12#.hyperdatasets.v1.ReadFramesRequest\x1a$.hyperdatasets.v1.ReadFramesResponse0\x01\x12Y\n\nReadSource\x12#.hyperdatasets.v1.ReadSourceRequest\x1a$.hyperdatasets.v1.ReadSourceResponse0\x01\x12]\n\x0c\x43loseSession\x12%.hyperdatasets.v1.CloseSessionRequest\x1a&.hyperdatasets.v1.CloseSessionResponse\x12W\n\nGetPreview\x12#.hyperdatasets.v1.GetPreviewRequest\x1a$.hyperdatasets.v1.GetPreviewResponse\x12S\n\x08Register\x12!.hyperdatasets.v1.RegisterRequest\x1a\".hyperdatasets.v1.RegisterResponse0\x01\x12T\n\tGetStatus\x12\".hyperdatasets.v1.GetStatusRequest\x1a#.hyperdatasets.v1.GetStatusResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,8 +37,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OPENSESSIONRESPONSE_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_REGISTERREQUEST_COLUMNTYPESENTRY']._loaded_options = None
   _globals['_REGISTERREQUEST_COLUMNTYPESENTRY']._serialized_options = b'8\001'
-  _globals['_VERDICT']._serialized_start=2491
-  _globals['_VERDICT']._serialized_end=2639
+  _globals['_VERDICT']._serialized_start=2510
+  _globals['_VERDICT']._serialized_end=2658
   _globals['_OPENSESSIONREQUEST']._serialized_start=128
   _globals['_OPENSESSIONREQUEST']._serialized_end=268
   _globals['_OPENSESSIONRESPONSE']._serialized_start=271
@@ -46,35 +46,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OPENSESSIONRESPONSE_LABELSENTRY']._serialized_start=595
   _globals['_OPENSESSIONRESPONSE_LABELSENTRY']._serialized_end=640
   _globals['_READFRAMESREQUEST']._serialized_start=643
-  _globals['_READFRAMESREQUEST']._serialized_end=784
-  _globals['_FRAMEBATCH']._serialized_start=787
-  _globals['_FRAMEBATCH']._serialized_end=991
-  _globals['_PARTCHUNK']._serialized_start=993
-  _globals['_PARTCHUNK']._serialized_end=1110
-  _globals['_READFRAMESRESPONSE']._serialized_start=1112
-  _globals['_READFRAMESRESPONSE']._serialized_end=1236
-  _globals['_READSOURCEREQUEST']._serialized_start=1238
-  _globals['_READSOURCEREQUEST']._serialized_end=1341
-  _globals['_READSOURCERESPONSE']._serialized_start=1343
-  _globals['_READSOURCERESPONSE']._serialized_end=1441
-  _globals['_CLOSESESSIONREQUEST']._serialized_start=1443
-  _globals['_CLOSESESSIONREQUEST']._serialized_end=1484
-  _globals['_CLOSESESSIONRESPONSE']._serialized_start=1486
-  _globals['_CLOSESESSIONRESPONSE']._serialized_end=1508
-  _globals['_GETPREVIEWREQUEST']._serialized_start=1510
-  _globals['_GETPREVIEWREQUEST']._serialized_end=1599
-  _globals['_GETPREVIEWRESPONSE']._serialized_start=1601
-  _globals['_GETPREVIEWRESPONSE']._serialized_end=1658
-  _globals['_REGISTERREQUEST']._serialized_start=1661
-  _globals['_REGISTERREQUEST']._serialized_end=2123
-  _globals['_REGISTERREQUEST_COLUMNTYPESENTRY']._serialized_start=2073
-  _globals['_REGISTERREQUEST_COLUMNTYPESENTRY']._serialized_end=2123
-  _globals['_REGISTERRESPONSE']._serialized_start=2126
-  _globals['_REGISTERRESPONSE']._serialized_end=2263
-  _globals['_GETSTATUSREQUEST']._serialized_start=2265
-  _globals['_GETSTATUSREQUEST']._serialized_end=2283
-  _globals['_GETSTATUSRESPONSE']._serialized_start=2286
-  _globals['_GETSTATUSRESPONSE']._serialized_end=2488
-  _globals['_NODESERVICE']._serialized_start=2642
-  _globals['_NODESERVICE']._serialized_end=3284
+  _globals['_READFRAMESREQUEST']._serialized_end=803
+  _globals['_FRAMEBATCH']._serialized_start=806
+  _globals['_FRAMEBATCH']._serialized_end=1010
+  _globals['_PARTCHUNK']._serialized_start=1012
+  _globals['_PARTCHUNK']._serialized_end=1129
+  _globals['_READFRAMESRESPONSE']._serialized_start=1131
+  _globals['_READFRAMESRESPONSE']._serialized_end=1255
+  _globals['_READSOURCEREQUEST']._serialized_start=1257
+  _globals['_READSOURCEREQUEST']._serialized_end=1360
+  _globals['_READSOURCERESPONSE']._serialized_start=1362
+  _globals['_READSOURCERESPONSE']._serialized_end=1460
+  _globals['_CLOSESESSIONREQUEST']._serialized_start=1462
+  _globals['_CLOSESESSIONREQUEST']._serialized_end=1503
+  _globals['_CLOSESESSIONRESPONSE']._serialized_start=1505
+  _globals['_CLOSESESSIONRESPONSE']._serialized_end=1527
+  _globals['_GETPREVIEWREQUEST']._serialized_start=1529
+  _globals['_GETPREVIEWREQUEST']._serialized_end=1618
+  _globals['_GETPREVIEWRESPONSE']._serialized_start=1620
+  _globals['_GETPREVIEWRESPONSE']._serialized_end=1677
+  _globals['_REGISTERREQUEST']._serialized_start=1680
+  _globals['_REGISTERREQUEST']._serialized_end=2142
+  _globals['_REGISTERREQUEST_COLUMNTYPESENTRY']._serialized_start=2092
+  _globals['_REGISTERREQUEST_COLUMNTYPESENTRY']._serialized_end=2142
+  _globals['_REGISTERRESPONSE']._serialized_start=2145
+  _globals['_REGISTERRESPONSE']._serialized_end=2282
+  _globals['_GETSTATUSREQUEST']._serialized_start=2284
+  _globals['_GETSTATUSREQUEST']._serialized_end=2302
+  _globals['_GETSTATUSRESPONSE']._serialized_start=2305
+  _globals['_GETSTATUSRESPONSE']._serialized_end=2507
+  _globals['_NODESERVICE']._serialized_start=2661
+  _globals['_NODESERVICE']._serialized_end=3303
 # @@protoc_insertion_point(module_scope)

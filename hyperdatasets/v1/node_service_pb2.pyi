@@ -206,6 +206,7 @@ class ReadFramesRequest(_message.Message):
     WORKERS_FIELD_NUMBER: _builtins.int
     BLOCK_FIELD_NUMBER: _builtins.int
     METADATA_ONLY_FIELD_NUMBER: _builtins.int
+    POSITIONS_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """From OpenSession."""
     offset: _builtins.int
@@ -220,6 +221,12 @@ class ReadFramesRequest(_message.Message):
     """Block of positions that stay together, usually the batch size; 0 = 1."""
     metadata_only: _builtins.bool
     """Leave out the content of sources; annotations and metadata only."""
+    @_builtins.property
+    def positions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Exactly these positions, in this order, each once, in place of `offset`, `limit` and the readers: for readers that
+        shuffle. At most 4,096; empty = by `offset`.
+        """
+
     def __init__(
         self,
         *,
@@ -230,10 +237,11 @@ class ReadFramesRequest(_message.Message):
         workers: _builtins.int = ...,
         block: _builtins.int = ...,
         metadata_only: _builtins.bool = ...,
+        positions: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "limit", b"limit", "metadata_only", b"metadata_only", "offset", b"offset", "session_id", b"session_id", "worker", b"worker", "workers", b"workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "limit", b"limit", "metadata_only", b"metadata_only", "offset", b"offset", "positions", b"positions", "session_id", b"session_id", "worker", b"worker", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperdatasets.core.errors import ReadingStale
-from hyperdatasets.core.order import partition, partition_length
+from hyperdatasets.core.errors import InvalidArgument, ReadingStale
+from hyperdatasets.core.order import MAX_POSITION, MAX_POSITIONS, partition, partition_length
 from hyperdatasets.core.view_order import ViewOrder
 from hyperdatasets.engine.bitmaps import to_array
 from hyperdatasets.engine.orders import Delivered, Sequences, SiteSequence
@@ -65,24 +65,51 @@ def check_continues(resolved: Resolved, state_before: str) -> None:
 
 
 def places(
-    resolved: Resolved, *, site: str | None, start: int, limit: int, rank: int = 0, ranks: int = 1
-) -> Iterator[Place]:
-    """Positions from `start` on (of this rank), `limit` of them, or all that there are."""
+    resolved: Resolved, *, site: str | None, start: int, limit: int, positions: Sequence[int] = (), rank: int = 0,
+    ranks: int = 1,
+) -> Iterator[Place]:  # fmt: skip
+    """Positions from `start` on (of this rank), `limit` of them, or all that there are; or `positions`, each once.
+
+    Raises:
+        InvalidArgument: the order has no such position.
+    """
     found = resolved.sequences
     repeat, seed = resolved.view.iteration.repeat, resolved.view.iteration.seed
     chosen = {name: each for name, each in found.sites.items() if site in {None, name}}
     whole = sum(each.order.epoch_length for each in chosen.values())
     end = None if repeat and whole else partition_length(whole, rank, ranks, seed)
     stop = end if not limit else start + limit if end is None else min(end, start + limit)
+    _check_positions(positions, end)
     if not whole:
         return
     placed = _placed(found, chosen, repeat=repeat)
     chunk = _CLIPS if resolved.view.clip.wanted else _CHUNK
+    wanted = _stretches(start, stop, chunk) if not positions else _named(positions, chunk)
+    for mine in wanted:
+        yield from _read(mine, placed(partition(mine, rank, ranks, seed)))
+
+
+def _check_positions(positions: Sequence[int], end: int | None) -> None:
+    if len(positions) > MAX_POSITIONS:
+        raise InvalidArgument(f"one request names at most {MAX_POSITIONS} positions, not {len(positions)}")
+    last = MAX_POSITION if end is None else end
+    for position in positions:
+        if not 0 <= position < last:
+            raise InvalidArgument(f"position {position}: the order has positions from 0 to before {last}")
+
+
+def _stretches(start: int, stop: int | None, chunk: int) -> Iterator[Numbers]:
+    """Positions from `start` to before `stop`, some at a time."""
     for first in count(start, chunk):
         if stop is not None and first >= stop:
             return
-        mine = np.arange(first, first + chunk if stop is None else min(first + chunk, stop), dtype=np.int64)
-        yield from _read(mine, placed(partition(mine, rank, ranks, seed)))
+        yield np.arange(first, first + chunk if stop is None else min(first + chunk, stop), dtype=np.int64)
+
+
+def _named(positions: Sequence[int], chunk: int) -> Iterator[Numbers]:
+    """These positions, each once, some at a time."""
+    named = np.array(list(dict.fromkeys(positions)), np.int64)
+    return (named[first : first + chunk] for first in range(0, len(named), chunk))
 
 
 def _read(positions: Numbers, placed: list[tuple[SiteSequence, int]]) -> Iterator[Place]:
@@ -110,7 +137,7 @@ def _placed(found: Sequences, chosen: dict[str, SiteSequence], *, repeat: bool) 
     weave = ViewOrder({name: each.order.epoch_length for name, each in chosen.items()}, repeat)
 
     def woven(positions: Numbers) -> list[tuple[SiteSequence, int]]:
-        if len(positions) and positions[-1] - positions[0] == len(positions) - 1:
+        if len(positions) and (np.diff(positions) == 1).all():
             placed = weave.at(int(positions[0]), int(positions[-1]) + 1)
         else:
             placed = [weave.at(position, position + 1)[0] for position in positions.tolist()]

@@ -196,8 +196,9 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
                 warnings=encode.warnings(resolved.warnings),
             )  # fmt: skip
             places = view_reading.places(
-                resolved, site=site, start=request.start, limit=request.limit, rank=request.partition, ranks=ranks
-            )
+                resolved, site=site, start=request.start, limit=request.limit, positions=request.positions,
+                rank=request.partition, ranks=ranks,
+            )  # fmt: skip
             entries = _entries(reading, resolved, places, _Look(labels, list(request.projection)))
             for batch in batched(entries, lambda entry: entry.ByteSize()):
                 yield pb.ReadDataViewResponse(entries=batch)
