@@ -38,7 +38,7 @@ def _measured(client: MetadataClient, node: NodeClient, data: Path, kind: str, g
     files = sorted(data.rglob(f"*.{kind}"))
     size = sum(path.stat().st_size for path in files)
     streamed, read = paired(
-        lambda: sum(len(sample.source().bytes) for sample in session.stream()),
+        lambda: sum(len(sample.content()) for sample in session.stream()),
         lambda: sum(len(path.read_bytes()) for path in files),
     )
     first = min(_first(session.stream) for _ in range(10))
@@ -50,7 +50,7 @@ def _measured(client: MetadataClient, node: NodeClient, data: Path, kind: str, g
     ]  # fmt: skip
     loader = _torch(files)
     if loader is not None and kind == "jpg":
-        streamed, loaded = paired(lambda: sum(len(s.source().bytes) for s in session.stream()), loader, runs=3)
+        streamed, loaded = paired(lambda: sum(len(s.content()) for s in session.stream()), loader, runs=3)
         figures.append(Figure("the same stream", f"{len(files) / streamed:.0f} frames/s",
                               f"{len(files) / loaded:.0f} files/s: torch DataLoader, 2 workers, the same files",
                               f"{loaded / streamed:.2f}", "2"))  # fmt: skip

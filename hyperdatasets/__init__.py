@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from hyperdatasets.version import __version__
 
 if TYPE_CHECKING:
+    from hyperdatasets.client.annotations import ImageAnnotation
     from hyperdatasets.client.dataset import Dataset
     from hyperdatasets.client.dataview import DataView
     from hyperdatasets.client.experiment import Experiment
-    from hyperdatasets.client.frames import FrameGroup, ImageAnnotation, SingleFrame
+    from hyperdatasets.client.frames import SingleFrame
+    from hyperdatasets.client.groups import FrameGroup
     from hyperdatasets.client.importing import import_frames
     from hyperdatasets.client.local_view import IterationOrder
     from hyperdatasets.client.metadata import MetadataClient, connect
@@ -28,8 +30,8 @@ _MODULES = {
     "Dataset": "dataset",
     "DatasetVersion": "version",
     "Experiment": "experiment",
-    "FrameGroup": "frames",
-    "ImageAnnotation": "frames",
+    "FrameGroup": "groups",
+    "ImageAnnotation": "annotations",
     "IterationOrder": "local_view",
     "MetadataClient": "metadata",
     "NodeClient": "node",

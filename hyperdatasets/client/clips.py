@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
 
-T = TypeVar("T")
+from hyperdatasets.client.groups import AnyFrame
+
+Delivered = AnyFrame | list[AnyFrame]
+"""What a position of a view delivers: a frame, or of a view of clips the list of a clip's frames."""
 
 
-def positions(parts: Iterable[tuple[T | None, int]], *, clips: bool) -> Iterator[Any]:
+def position_of(delivered: Delivered) -> int:
+    """The position in the view's order."""
+    first = delivered[0] if isinstance(delivered, list) else delivered
+    return first.position or 0
+
+
+def positions(parts: Iterable[tuple[AnyFrame | None, int]], *, clips: bool) -> Iterator[Delivered]:
     """Frames, or lists of them; nothing for a position of which no frame is there.
 
     Args:
@@ -20,7 +28,7 @@ def positions(parts: Iterable[tuple[T | None, int]], *, clips: bool) -> Iterator
             if frame is not None:
                 yield frame
         return
-    clip: list[T] = []
+    clip: list[AnyFrame] = []
     for frame, left in parts:
         if frame is not None:
             clip.append(frame)

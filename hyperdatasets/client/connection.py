@@ -20,6 +20,7 @@ PROTOCOL = "1"
 MAX_MESSAGE = 64 << 20  # bytes
 _TRIES = 4
 _FIRST_WAIT_S = 0.2
+_TELLING_S = 1.0
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 Response = TypeVar("Response")
@@ -65,6 +66,10 @@ class Connection:
                 time.sleep(_FIRST_WAIT_S * 2**attempt * random.uniform(0.5, 1))  # noqa: S311  # jitter, no secret
         raise AssertionError("the loop ends by an answer or an error")
 
+    def tell(self, method: Callable[[grpc.Channel], Any], request: Any) -> None:
+        """One try within a second, for what the server finds out by itself in the end."""
+        method(self.channel)(request, timeout=_TELLING_S, metadata=self._metadata)
+
     def stream(
         self,
         method: Callable[[grpc.Channel], Any],
@@ -88,6 +93,13 @@ class Connection:
             for channel in self._channels.values():
                 channel.close()
             self._channels.clear()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """To be sent to another process, which opens a channel of its own."""
+        return {name: value for name, value in self.__dict__.items() if name not in {"_channels", "_lock"}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _channels={}, _lock=threading.Lock())
 
     def _translated(self, error: grpc.RpcError) -> HyperdatasetsError:
         found = from_rpc_error(error)

@@ -6,25 +6,34 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Unpack
 
 import orjson
+from numpy.typing import NDArray
 
 from hyperdatasets.client import json_text
 from hyperdatasets.client.arguments import Texts, texts
+from hyperdatasets.client.examples import Target
 from hyperdatasets.client.exports import How, Subject, export
+from hyperdatasets.client.frame_supply import Reader
 from hyperdatasets.client.label_query import LabelQuery
 from hyperdatasets.client.local_view import IterationOrder, LocalView, yaml_text
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.node import NodeClient, local_node
+from hyperdatasets.client.opened_view import DatasetOptions, OpenedView
 from hyperdatasets.client.query_warnings import tell
 from hyperdatasets.client.resolution import Resolution
+from hyperdatasets.client.uri_reader import UriReader
 from hyperdatasets.client.view_reading import ViewReader
 from hyperdatasets.core.dataview_text import from_yaml, to_plain
 from hyperdatasets.core.errors import InvalidView, ViewPublished
 from hyperdatasets.core.selection import SiteSelection
 from hyperdatasets.formats.ledger import Ledger
+from hyperdatasets.formats.media.pixels import Mode
 from hyperdatasets.v1 import dataview_service_pb2 as pb
+
+if TYPE_CHECKING:
+    from hyperdatasets.torch import FrameDataset, FrameStream
 
 
 class DataView(LocalView):
@@ -270,16 +279,17 @@ class DataView(LocalView):
         )
         yield from self._reader.frames(request)
 
-    def open(self, node: NodeClient | Iterable[NodeClient] | None = None, *, purpose: str = "") -> Iterator[Any]:
-        """Samples, frames with their content: of each site from its own node, those without a site by their URIs.
+    def open(self, node: NodeClient | Iterable[NodeClient] | None = None, *, purpose: str = "") -> OpenedView:
+        """The frames with their content: of each site from its own node, those without a site by their URIs.
 
-        A view of clips gives lists of samples.
+        Iterate it, or take it as arrays or as a PyTorch data set. A view of clips gives lists of frames.
 
         A view that is not published is published first. Each site's frames come once, in the site's order. Sites whose
         node is not given are not read, and a warning names them.
 
         Args:
             node: the node of this site, or several nodes, each of its site; default: as configured, or on loopback.
+            purpose: what the frames are for; a site's policy may ask for it.
 
         Raises:
             VersionNotPublished: the view is over a draft; take a snapshot first.
@@ -292,15 +302,50 @@ class DataView(LocalView):
         if unread := [site for site in sites if site and site not in nodes]:
             told = ", ".join(f"`{site}`" for site in unread)
             warnings.warn(f"sites not read: {told}; their own nodes serve their frames", stacklevel=2)
-        return self._samples([site for site in sites if site not in unread], nodes, purpose)
+        read = [site for site in sites if site not in unread]
+        return OpenedView(lambda: [self._reader_of(site, nodes, purpose) for site in read])
 
-    def _samples(self, sites: Sequence[str], nodes: Mapping[str, NodeClient], purpose: str) -> Iterator[Any]:
-        for site in sites:
-            if site:
-                with nodes[site].open(view=self.reference, purpose=purpose) as session:
-                    yield from session
-            else:
-                yield from self._reader.samples(pb.ReadDataViewRequest(target=self._target, site=""))
+    def dataset(
+        self,
+        *,
+        node: NodeClient | Iterable[NodeClient] | None = None,
+        purpose: str = "",
+        **options: Unpack[DatasetOptions],
+    ) -> FrameDataset | FrameStream:
+        """A PyTorch data set of (image, target) pairs, without Flower: `open`, then `OpenedView.dataset`."""
+        return self.open(node, purpose=purpose).dataset(**options)
+
+    def torch(
+        self,
+        transform: Callable[[Any], Any] | None = None,
+        *,
+        map_style: bool = False,
+        batch_size: int = 32,
+        node: NodeClient | Iterable[NodeClient] | None = None,
+        purpose: str = "",
+    ) -> FrameDataset | FrameStream:
+        """A PyTorch data set of what `transform` makes of a frame: `open`, then `OpenedView.torch`."""
+        return self.open(node, purpose=purpose).torch(transform, map_style=map_style, batch_size=batch_size)
+
+    def numpy(
+        self,
+        decode: Callable[[Any], Any] | Mode | None = None,
+        target: Callable[[Any], Any] | Target = "label",
+        *,
+        source: str = "",
+        epoch: int | None = None,
+        node: NodeClient | Iterable[NodeClient] | None = None,
+        purpose: str = "",
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """All frames as two arrays, X and y: `open`, then `OpenedView.numpy`."""
+        with self.open(node, purpose=purpose) as opened:
+            return opened.numpy(decode, target, source=source, epoch=epoch)
+
+    def _reader_of(self, site: str, nodes: Mapping[str, NodeClient], purpose: str) -> Reader:
+        if site:
+            return nodes[site].open(view=self.reference, purpose=purpose)
+        repeat = bool(self._spec.get("iteration", {}).get("repeat"))
+        return UriReader(self._client, self.id, clips=self._clips, repeat=repeat)
 
     def to_list(self) -> Any:
         """All frames of one pass."""

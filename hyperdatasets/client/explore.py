@@ -10,7 +10,7 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from hyperdatasets.client.frames import FrameGroup, SingleFrame
+from hyperdatasets.client.groups import AnyFrame
 from hyperdatasets.client.long_reads import read_at_one_go
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.query_warnings import tell
@@ -28,10 +28,10 @@ class FrameSet:
     value: str
     frames: int
     count: int
-    first: SingleFrame | FrameGroup
+    first: AnyFrame
 
 
-class Sample(list[SingleFrame | FrameGroup]):
+class Sample(list[AnyFrame]):
     """Frames that were drawn, by revision.
 
     `values` is how many different values there are, `matching` how many frames the query selects, `missing` how many of

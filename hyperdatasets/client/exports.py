@@ -12,8 +12,8 @@ from typing import Any, BinaryIO, NamedTuple, cast
 from pyroaring import BitMap
 
 from hyperdatasets.client.export_files import MEDIA, FileNames, Media, Names, PerSplit, opened, with_names
-from hyperdatasets.client.frames import local_copy
 from hyperdatasets.client.ledgers import told
+from hyperdatasets.client.local_files import local_copy
 from hyperdatasets.client.long_reads import ViewRest, long_read
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.progress import bar

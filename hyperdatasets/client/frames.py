@@ -1,74 +1,28 @@
-"""Frames as users hold them: SingleFrame and FrameGroup, over the plain form."""
+"""Frames as users hold them, over the plain form: what single frames and groups have in common, and single frames."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import tempfile
-import urllib.request
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from hyperdatasets.client import storage
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from hyperdatasets.client import frame_content
+from hyperdatasets.client.annotations import ImageAnnotation
 from hyperdatasets.client.arguments import Texts, milliseconds, normal, texts
 from hyperdatasets.client.arguments import plain as plain_of
-from hyperdatasets.core.errors import DestinationFailed, InvalidFrame, NoLocalSource, NotFound, SourceUnreadable
+from hyperdatasets.client.local_files import cached, local_copy
+from hyperdatasets.core.errors import InvalidFrame, NotFound
 from hyperdatasets.core.frames import Frame
 from hyperdatasets.core.normalise import normalise_annotation
-from hyperdatasets.core.uri import split as uri_parts
+from hyperdatasets.formats.media.pixels import Mode
 
-_TIMEOUT_S = 60
 DEFAULT = "default"  # the name of the source of a single frame
-MAX_REMOTE = 4 << 30  # bytes
-
-
-class ImageAnnotation:
-    """One annotation (ROI, or a label of the whole frame) in its plain form, `plain`."""
-
-    def __init__(
-        self,
-        *,
-        labels: Texts,
-        confidence: float | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        id: str | None = None,
-        origin: str = "",
-        sources: Texts = (),
-        **shape: Any,
-    ) -> None:
-        self.plain: dict[str, Any] = {"labels": texts(labels, "labels"), **_geometry(plain_of(shape))}
-        for key, value in (("id", id), ("confidence", confidence), ("origin", origin), ("meta", metadata)):
-            if value not in {None, ""} if not isinstance(value, Mapping) else value:
-                self.plain[key] = plain_of(value)
-        if sources:
-            self.plain["sources"] = texts(sources, "sources")
-
-    @property
-    def id(self) -> str | None:
-        return self.plain.get("id")
-
-    @property
-    def labels(self) -> list[str]:
-        return cast("list[str]", self.plain["labels"])
-
-    @property
-    def confidence(self) -> float | None:
-        return self.plain.get("confidence")
-
-    @property
-    def geometry(self) -> dict[str, Any]:
-        return cast("dict[str, Any]", self.plain.get("geometry", {}))
-
-    @property
-    def metadata(self) -> dict[str, Any]:
-        return cast("dict[str, Any]", self.plain.setdefault("meta", {}))
-
-    def __repr__(self) -> str:
-        return f"ImageAnnotation({self.plain})"
 
 
 class Kept(NamedTuple):
@@ -80,12 +34,16 @@ class Kept(NamedTuple):
     saved_ms: int
 
 
-class _Annotated:
+class AnnotatedFrame:
     """What single frames and groups have in common; `plain` is the frame in its plain form."""
 
     plain: dict[str, Any]
     kept: Kept | None = None
     """Where it was read from; None for a new frame."""
+    parts: frame_content.Parts | None = None
+    """The bytes that came with it: of each source, followed by those of its masks; None if none came."""
+    position: int | None = None
+    """In the order in which a data view delivered it, from 0; None if it came in another way."""
 
     @property
     def dataset(self) -> str:
@@ -135,6 +93,79 @@ class _Annotated:
     def annotations(self) -> list[dict[str, Any]]:
         """The annotations in their plain form."""
         return cast("list[dict[str, Any]]", self.plain.setdefault("annotations", []))
+
+    @property
+    def label_ids(self) -> list[list[int]]:
+        """For each annotation the numbers of its labels in the data view that delivered the frame.
+
+        -1 stands for a label without a number. A frame that no view delivered has no numbers: empty lists.
+        """
+        return [each.get("label_ids", []) for each in self.annotations]
+
+    # --- content
+
+    def content(self, source: str = "") -> bytes:
+        """The bytes of a source: those that came with the frame, inline ones, or those at its URI.
+
+        Args:
+            source: its name; empty = the first one.
+
+        Raises:
+            NoLocalSource: the frame is a site's and came without its bytes; they come from the site's node.
+            SourceUnreadable: there is nothing at the URI, or the site leaves this source out.
+            NotFound: the frame has no such source.
+        """
+        return frame_content.read(self, frame_content.source_place(self.plain["sources"], source))
+
+    def mask(self, mask: str = "", *, source: str = "") -> bytes:
+        """The bytes of a mask, as a picture file.
+
+        Args:
+            mask: its id; empty = the first one.
+            source: only a mask of the source of this name; empty = of any source.
+
+        Raises:
+            As `content`; NotFound: the frame has no such mask.
+        """
+        return frame_content.read(self, frame_content.mask_place(self.plain["sources"], mask, source))
+
+    def image(self, source: str = "", *, mode: frame_content.ImageMode = "default") -> Image.Image:
+        """A picture as shown, decoded by the rules of `docs/formats.md` (orientation applied, 8 bits).
+
+        Args:
+            source: its name; empty = the first one.
+            mode: `default` (mode `RGB` of Pillow, or `L` for grey pictures), `RGB`, or `L`.
+
+        Raises:
+            As `content`; SourceUnreadable: it is no picture, or cannot be decoded.
+        """
+        return frame_content.image(self, source, mode)
+
+    def array(self, source: str = "", *, mode: Mode = "default") -> NDArray[np.generic]:
+        """A picture as shown: (height, width, 3), or (height, width) for grey ones, as uint8.
+
+        Args:
+            source: its name; empty = the first one.
+            mode: `default`, `RGB`, `L`, or `raw` (the stored depth and bands).
+
+        Raises:
+            As `image`.
+        """
+        return frame_content.array(self, source, mode)
+
+    def text(self, source: str = "", *, encoding: str = "") -> str:
+        """A text, so that `span` annotations count its characters.
+
+        Args:
+            source: its name; empty = the first one.
+            encoding: as Python names it; empty: that of its byte order mark, or UTF-8.
+
+        Raises:
+            As `content`; SourceUnreadable: it is no text in this encoding.
+        """
+        return frame_content.text(self, source, encoding)
+
+    # --- annotations
 
     def add_annotation(
         self,
@@ -208,6 +239,16 @@ class _Annotated:
 
     def check(self) -> None:
         """Raises InvalidFrame: it cannot be written as what it is."""
+        if any("label_ids" in each for each in self.annotations):
+            raise InvalidFrame(
+                "this frame came from a data view, which may show other labels than are stored; to change it, read it "
+                "from its version: `version[frame.id]`"
+            )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The frame with the bytes that came with it; it holds no connection and no credentials."""
+        parts = None if self.parts is None else [None if each is None else bytes(each) for each in self.parts]
+        return {**self.__dict__, "parts": parts}
 
     def to_plain(self) -> Frame:
         """The frame in its normal, plain form; raises InvalidFrame."""
@@ -215,7 +256,7 @@ class _Annotated:
         return normal(self.plain)
 
 
-class SingleFrame(_Annotated):
+class SingleFrame(AnnotatedFrame):
     """A frame with one source: a picture, a text, a recording."""
 
     def __init__(
@@ -246,14 +287,6 @@ class SingleFrame(_Annotated):
             self.plain["blob"] = blob
         if mask_source:
             self.masks_source = [mask_source]
-
-    @classmethod
-    def from_plain(cls, plain: Mapping[str, Any], kept: Kept | None = None) -> SingleFrame | FrameGroup:
-        """The object of a plain frame: a group if it has several sources, or one that is not called `default`."""
-        names = [source.get("id") or DEFAULT for source in plain["sources"]]
-        made: SingleFrame | FrameGroup = FrameGroup() if len(names) > 1 or names not in ([], [DEFAULT]) else cls()
-        made.plain, made.kept = dict(plain), kept
-        return made
 
     @property
     def preview_uri(self) -> str | None:
@@ -306,8 +339,8 @@ class SingleFrame(_Annotated):
         Raises:
             NoLocalSource: the bytes of a site's frame come from its node.
         """
-        if self.blob is not None:
-            return _cached(f"blob:{hashlib.sha256(self.blob).hexdigest()}", lambda: self.blob)
+        if (blob := self.blob) is not None:
+            return cached(f"blob:{hashlib.sha256(blob).hexdigest()}", lambda: blob)
         return local_copy(self.site, self.source)
 
     def get_local_mask_source(self, mask_id: str | None = None) -> str:
@@ -322,190 +355,3 @@ class SingleFrame(_Annotated):
 
     def __repr__(self) -> str:
         return f"SingleFrame({self.id or self.source!r}, {len(self.annotations)} annotations)"
-
-
-class FrameGroup(_Annotated, MutableMapping[str, SingleFrame]):
-    """Sources taken at one time and place, by name; `group["front"] = SingleFrame(…)`.
-
-    The metadata, the preview and the masks of a member are its source's; those of the group are the frame's. A group of
-    one source is a group if that has another name than `default`.
-    """
-
-    __eq__ = object.__eq__
-    __hash__ = object.__hash__
-
-    def __init__(
-        self,
-        *,
-        metadata: Mapping[str, Any] | None = None,
-        context_id: str | None = None,
-        timestamp: int | datetime | None = None,
-        id: str | None = None,
-        site: str = "",
-    ) -> None:
-        self.plain = {
-            "id": id or "", "site": site, "context_id": context_id or "", "timestamp": milliseconds(timestamp),
-            "sources": [], "annotations": [], "meta": plain_of(metadata or {}),
-        }  # fmt: skip
-
-    def __setitem__(self, name: str, frame: SingleFrame) -> None:
-        """Adds a source under a name, with the annotations of the frame on that source."""
-        others = [source for source in self.plain["sources"] if source["id"] != name]
-        source = {**frame.plain["sources"][0], "id": name}
-        if frame.metadata:
-            source["meta"] = dict(frame.metadata)
-        self.plain["sources"] = sorted([*others, source], key=lambda each: each["id"])
-        mine = [each for each in self.annotations if each.get("sources") != [name]]
-        self.plain["annotations"] = [*mine, *({**each, "sources": [name]} for each in frame.annotations)]
-
-    def __delitem__(self, name: str) -> None:
-        """Removes a source with the annotations that lie on it alone."""
-        self[name]
-        self.plain["sources"] = [source for source in self.plain["sources"] if source["id"] != name]
-        left = [each for each in self.annotations if each.get("sources") != [name]]
-        for each in left:
-            if name in each.get("sources", ()):
-                each["sources"] = [other for other in each["sources"] if other != name]
-        self.plain["annotations"] = left
-
-    def __iter__(self) -> Iterator[str]:
-        return (source["id"] for source in self.plain["sources"])
-
-    def __len__(self) -> int:
-        return len(self.plain["sources"])
-
-    def __contains__(self, name: object) -> bool:
-        return any(source["id"] == name for source in self.plain["sources"])
-
-    def __getitem__(self, name: str) -> SingleFrame:
-        """The source of this name as a frame; what is changed in it is changed in the group."""
-        for source in self.plain["sources"]:
-            if source["id"] == name:
-                return _Member(self, source)
-        raise _NoSource(f"the group has no source `{name}`; it has {', '.join(self)}", kind="source", name=name)
-
-    def check(self) -> None:
-        """Raises InvalidFrame: its only source is called `default`, as that of a single frame."""
-        if list(self) == [DEFAULT]:
-            raise InvalidFrame(
-                "a group of one source that is called `default` is a single frame: give the source another name, such "
-                "as `front`, or write a SingleFrame"
-            )
-
-    def __repr__(self) -> str:
-        return f"FrameGroup({self.id!r}, {', '.join(self)})"
-
-
-class _NoSource(NotFound, KeyError):
-    """As mappings have it."""
-
-    __str__ = Exception.__str__
-
-
-class _Member(SingleFrame):
-    """One source of a group, which it shares with it; its metadata are the source's."""
-
-    def __init__(self, group: FrameGroup, source: dict[str, Any]) -> None:
-        super().__init__(site=group.site, context_id=group.context_id, timestamp=group.timestamp)
-        self._group, self._name = group, source["id"]
-        self.plain["sources"] = [source]
-        self.kept = group.kept
-
-    @property
-    def metadata(self) -> dict[str, Any]:
-        return cast("dict[str, Any]", self._first.setdefault("meta", {}))
-
-    @property
-    def annotations(self) -> list[dict[str, Any]]:
-        """Those that lie on this source; they are added and removed through the methods."""
-        return [each for each in self._group.annotations if self._name in each.get("sources", [self._name])]
-
-    def add_annotation(self, **annotation: Any) -> str:
-        return self._group.add_annotation(**{**annotation, "sources": [self._name]})
-
-    def remove_annotation(self, *, index: int | None = None, id: str | None = None) -> None:
-        found = self.get_annotations(id=id, index=index)
-        if (index is None and id is None) or not found:
-            raise NotFound("the frame has no such annotation", kind="annotation", name=str(id or index))
-        self._group.annotations.remove(found[0])
-
-    def remove_annotations(self, *, label: str | None = None, labels: Texts = ()) -> None:
-        gone = {*texts(labels, "labels"), *([label] if label else [])}
-        for each in self.annotations:
-            if not gone.isdisjoint(each["labels"]):
-                self._group.annotations.remove(each)
-
-
-def read_uri(uri: str) -> bytes:
-    """The content of a `file://`, `https://` or object store's address, or of a local path.
-
-    Raises:
-        SourceUnreadable: with the reason.
-    """
-    parts = uri_parts(uri)
-    try:
-        if parts.scheme in {"http", "https"}:
-            with urllib.request.urlopen(uri, timeout=_TIMEOUT_S) as answer:  # noqa: S310  # the scheme was looked at
-                return cast("bytes", answer.read(MAX_REMOTE))
-        if parts.scheme in {"", "file"}:
-            return Path(urllib.request.url2pathname(parts.path) if parts.scheme else uri).read_bytes()
-        if parts.scheme in storage.REMOTE and "::" not in uri:
-            return storage.read(uri, MAX_REMOTE)
-    except (OSError, ValueError, HTTPException, DestinationFailed) as error:
-        raise SourceUnreadable(f"{uri}: cannot be read: {error}") from None
-    raise SourceUnreadable(
-        f"{uri}: only file://, http://, https:// and {'://, '.join(storage.REMOTE)}:// are read here"
-    )
-
-
-def local_copy(site: str, uri: str) -> str:
-    """Path of a local file with the content of a URI.
-
-    Raises:
-        NoLocalSource: the bytes of a site's frame come from its node.
-        SourceUnreadable: there is no such file.
-    """
-    if site:
-        raise NoLocalSource(f"the bytes of site `{site}` come from its node: `view.open()` there")
-    parts = uri_parts(uri)
-    if parts.scheme in {"", "file"}:
-        path = Path(urllib.request.url2pathname(parts.path) if parts.scheme else uri)
-        if not path.exists():
-            raise SourceUnreadable(f"{uri}: there is no such file")
-        return str(path)
-    return _cached(uri, lambda: read_uri(uri))
-
-
-def _cached(key: str, content: Any) -> str:
-    folder = Path(tempfile.gettempdir()) / f"hyperdatasets-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.getuid():
-        raise SourceUnreadable(f"{folder} belongs to somebody else; set TMPDIR to a folder of your own")
-    path = folder / (hashlib.sha256(key.encode()).hexdigest()[:32] + Path(uri_parts(key).path).suffix[:10])
-    if not path.exists():
-        data = content()
-        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-            file.write(data)
-        shutil.move(file.name, path)
-    return str(path)
-
-
-_SHAPES = {
-    "box2d_xywh": "box", "poly2d_xy": "polygon", "ellipse2d_xyrrt": "ellipse", "points2d_xy": "keypoints",
-    "box3d_xyzwhxyzwh": "box3d", "poly3d_xyz": "polygon3d", "points3d_xyz": "points3d", "mask_rgb": "mask",
-    "span": "span",
-}  # fmt: skip
-
-
-def _geometry(shape: Mapping[str, Any]) -> dict[str, Any]:
-    given = {name: value for name, value in shape.items() if value is not None}
-    if unknown := given.keys() - _SHAPES.keys():
-        raise InvalidFrame(f"there is no shape {min(unknown)!r}; expected one of {', '.join(_SHAPES)}")
-    if len(given) > 1:
-        raise InvalidFrame(f"an annotation has one shape, not {len(given)}: {', '.join(given)}")
-    for name, value in given.items():
-        plain = list(value)
-        if name == "poly2d_xy" and plain and not isinstance(plain[0], list | tuple):
-            plain = [plain]
-        return {"geometry": {_SHAPES[name]: plain}}
-    return {}

@@ -18,7 +18,7 @@ from typing import Any
 
 from hyperdatasets.client import storage
 from hyperdatasets.client.bulk import FailedFrame
-from hyperdatasets.client.frames import FrameGroup, SingleFrame
+from hyperdatasets.client.groups import AnyFrame, frame_of_plain
 from hyperdatasets.client.long_reads import read_at_one_go
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.progress import Advance, bar
@@ -34,7 +34,6 @@ from hyperdatasets.core.uri import split as uri_parts
 from hyperdatasets.v1 import dataset_service_pb2 as pb
 from hyperdatasets.v1 import version_service_pb2 as versions_pb
 
-AnyFrame = SingleFrame | FrameGroup
 _CHUNK = 64  # frames
 _RECORDED = 1_000  # uploads a request
 _THREADS = 8
@@ -265,7 +264,7 @@ def _uris(frame: AnyFrame) -> list[str]:
 def _moved(frame: AnyFrame, placed: Mapping[str, str]) -> AnyFrame:
     """A copy of the frame with other URIs; the caller's frame stays as it is."""
     sources = [_at(each, placed) for each in frame.plain["sources"]]
-    moved = SingleFrame.from_plain({**frame.plain, "sources": sources}, frame.kept)
+    moved = frame_of_plain({**frame.plain, "sources": sources}, kept=frame.kept)
     moved.vectors.update(frame.vectors)
     return moved
 

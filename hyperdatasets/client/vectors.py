@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hyperdatasets.client.bulk import FailedFrame, WriteResult
-from hyperdatasets.client.frames import FrameGroup, SingleFrame
+from hyperdatasets.client.groups import AnyFrame
 from hyperdatasets.client.long_reads import read_at_one_go
 from hyperdatasets.client.metadata import MetadataClient, new_request_id
 from hyperdatasets.client.stored import frame_of
@@ -29,7 +29,7 @@ _BATCH_NUMBERS = 1 << 20
 READ = 1_000  # ids asked for at once
 
 
-class Neighbours(list[tuple[SingleFrame | FrameGroup, float]]):
+class Neighbours(list[tuple[AnyFrame, float]]):
     """(frame, value of the metric), the nearest first; with how it was searched."""
 
     def __init__(self) -> None:

@@ -13,9 +13,9 @@ from hyperdatasets.client.arguments import Texts, texts
 from hyperdatasets.client.checks import CheckReport, read_checks, report
 from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.diffs import VersionDiff
+from hyperdatasets.client.groups import AnyFrame
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.version_frames import VersionFrames
-from hyperdatasets.client.writing import AnyFrame
 from hyperdatasets.core.errors import AlreadyExists, InvalidArgument
 from hyperdatasets.core.wording import counted
 from hyperdatasets.v1 import check_service_pb2 as checks_pb

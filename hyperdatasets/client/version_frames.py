@@ -13,7 +13,7 @@ from hyperdatasets.client.arguments import Texts, texts
 from hyperdatasets.client.bulk import FailedFrame, WriteResult
 from hyperdatasets.client.explore import FrameSet, Sample
 from hyperdatasets.client.exports import How, Subject, export
-from hyperdatasets.client.frames import FrameGroup, SingleFrame
+from hyperdatasets.client.groups import AnyFrame
 from hyperdatasets.client.long_reads import FramesRest, long_read
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.progress import bar, bars
@@ -21,7 +21,6 @@ from hyperdatasets.client.query_warnings import tell
 from hyperdatasets.client.stored import frame_of
 from hyperdatasets.client.uploads import Uploader, check_destination
 from hyperdatasets.client.vectors import Neighbours
-from hyperdatasets.client.writing import AnyFrame
 from hyperdatasets.core.errors import InvalidArgument, NotFound
 from hyperdatasets.core.query.syntax import check_characters
 from hyperdatasets.formats.ledger import Ledger
@@ -136,7 +135,7 @@ class VersionFrames:
     ) -> int:  # fmt: skip
         """Removes frames by id or by query; returns how many (`preview`: would be)."""
         given: Iterable[AnyFrame | str]
-        given = [frames_or_ids] if isinstance(frames_or_ids, str | SingleFrame | FrameGroup) else frames_or_ids
+        given = [frames_or_ids] if isinstance(frames_or_ids, str | AnyFrame) else frames_or_ids
         ids = [each if isinstance(each, str) else each.id for each in given]
         request = frames_pb.DeleteFramesRequest(
             **self._named, frame_ids=ids, filter=_filter(frame_query, roi_query, source_query), preview=preview

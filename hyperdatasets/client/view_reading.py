@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from hyperdatasets.client.clips import positions
-from hyperdatasets.client.frames import FrameGroup, SingleFrame, read_uri
+from hyperdatasets.client import frame_content
+from hyperdatasets.client.clips import Delivered, positions
+from hyperdatasets.client.groups import AnyFrame
 from hyperdatasets.client.long_reads import ViewRest, long_read
 from hyperdatasets.client.metadata import MetadataClient
-from hyperdatasets.client.node import Sample
 from hyperdatasets.client.query_warnings import tell
 from hyperdatasets.client.stored import frame_of
 from hyperdatasets.v1 import dataview_service_pb2 as pb
@@ -29,13 +28,13 @@ class ViewReader:
     clips: bool
     withdrawn: Callable[[], None]
 
-    def frames(self, request: pb.ReadDataViewRequest) -> Iterator[Any]:
+    def frames(self, request: pb.ReadDataViewRequest) -> Iterator[Delivered]:
         """Frames, or lists of them."""
         return positions(((self._frame(each), each.frames_left) for each in self._entries(request)), clips=self.clips)
 
-    def samples(self, request: pb.ReadDataViewRequest) -> Iterator[Any]:
+    def read(self, request: pb.ReadDataViewRequest) -> Iterator[Delivered]:
         """Frames without a site with their content, or lists of them."""
-        return positions(((self._sample(each), each.frames_left) for each in self._entries(request)), clips=self.clips)
+        return positions(((self._read(each), each.frames_left) for each in self._entries(request)), clips=self.clips)
 
     def _entries(self, request: pb.ReadDataViewRequest) -> Iterator[pb.ViewEntry]:
         """Entries; warnings are told where the user asks for the next one: so many generators above."""
@@ -43,22 +42,19 @@ class ViewReader:
             tell(answer.warnings, above=4 if self.clips else 5)
             yield from answer.entries
 
-    def _frame(self, entry: pb.ViewEntry) -> SingleFrame | FrameGroup | None:
+    def _frame(self, entry: pb.ViewEntry) -> AnyFrame | None:
         if entry.frame.withdrawn:
             self.withdrawn()
             return None
         frame = frame_of(entry.frame, dataset=entry.dataset_id, version=entry.version_id)
+        frame.position = entry.position
         for annotation, ids in zip(frame.plain.get("annotations", ()), entry.label_ids, strict=False):
             annotation["label_ids"] = list(ids.ids)
         return frame
 
-    def _sample(self, entry: pb.ViewEntry) -> Sample | None:
-        """Its content is inline, or at its URIs."""
+    def _read(self, entry: pb.ViewEntry) -> AnyFrame | None:
+        """A frame without a site, with its content: inline, or from its URIs."""
         frame = self._frame(entry)
-        if frame is None:
-            return None
-        plain = frame.plain
-        parts = [plain["blob"]] if "blob" in plain else []
-        for source in plain["sources"] if not parts else ():
-            parts += [read_uri(source["uri"]), *(read_uri(mask["uri"]) for mask in source.get("masks", ()))]
-        return Sample(entry.position, plain, parts)
+        if frame is not None:
+            frame.parts = frame_content.read_all(frame)
+        return frame

@@ -7,13 +7,11 @@ from dataclasses import replace
 
 from hyperdatasets.client import bulk, vectors
 from hyperdatasets.client.bulk import FailedFrame, WriteResult
-from hyperdatasets.client.frames import FrameGroup, SingleFrame
+from hyperdatasets.client.groups import AnyFrame
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.progress import Advance
 from hyperdatasets.client.uploads import Uploader
 from hyperdatasets.core.errors import InvalidArgument, InvalidFrame, InvalidVector
-
-AnyFrame = SingleFrame | FrameGroup
 
 
 def add(
@@ -64,7 +62,7 @@ def _vectors(index: int, frame: AnyFrame, refused: list[FailedFrame]) -> dict[st
 def _checked(frames: Iterable[AnyFrame], dataset: str) -> Iterator[AnyFrame]:
     """The frames, which must have been read from this dataset, if one is given."""
     for index, frame in enumerate(frames):
-        if not isinstance(frame, SingleFrame | FrameGroup):
+        if not isinstance(frame, AnyFrame):
             raise InvalidArgument(
                 f"frame {index}: expected a SingleFrame or a FrameGroup, got {type(frame).__name__}; "
                 "frames in their plain form are written with `version.write`"

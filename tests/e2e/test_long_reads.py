@@ -290,13 +290,13 @@ def test_a_node_is_killed_and_restarted_in_the_middle_of_a_session(tmp_path: Pat
             view.add_query(dataset_name="p/texts", version_name="v1")
             view.publish()
             session = reader.open(view=view.reference)
-            whole = [bytes(sample.source().bytes[:3]) for sample in session]
+            whole = [bytes(sample.content()[:3]) for sample in session]
             assert len(set(whole)) == 300
             samples = session.stream()
-            read = [bytes(sample.source().bytes[:3]) for sample in islice(samples, 10)]
+            read = [bytes(sample.content()[:3]) for sample in islice(samples, 10)]
             node.kill()
             node.start()
-            assert read + [bytes(sample.source().bytes[:3]) for sample in samples] == whole
+            assert read + [bytes(sample.content()[:3]) for sample in samples] == whole
         finally:
             node.stop()
         client.close()

@@ -114,7 +114,7 @@ def test_a_frame_through_both(images: dict[str, str], tmp_path: Path) -> None:
             view = DataView("cats", project="p", client=client)
             view.add_query(dataset_name="p/cats", version_name="v1")
             (sample,) = node.open(view=view.publish().reference)
-            assert sample.source().bytes == (raw / "one.png").read_bytes()
+            assert sample.content() == (raw / "one.png").read_bytes()
 
 
 def _wait(port: int, *certificates: Path) -> None:

@@ -190,9 +190,10 @@ def test_one_client_cannot_take_all_streams_or_sessions(
     monkeypatch.setattr(streams, "STALLED_S", 120)
     assert len(list(session.stream())) == 1
     monkeypatch.setattr(sessions, "MAX_SESSIONS", 2)
-    site.reader.open(view=view)
+    second = site.reader.open(view=view)
     with pytest.raises(LimitExceeded, match="sessions open"):
         site.reader.open(view=view)
+    second.close()
 
 
 def test_a_reader_that_was_cut_goes_on_where_it_was(site: SiteUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ def test_a_running_node_is_backed_up_and_serves_the_same_after_it_was_restored(
     site.register()
     view = site.published_view()
     with site.reader.open(view=view.reference) as session:
-        before = [(sample.id, sample.source().bytes) for sample in session]
+        before = [(sample.id, sample.content()) for sample in session]
     file = tmp_path / "north.tar.gz"
     saved = backup.save(site.folder, file)
     assert file.stat().st_mode & 0o777 == 0o600
@@ -43,7 +43,7 @@ def test_a_running_node_is_backed_up_and_serves_the_same_after_it_was_restored(
     assert modes(tmp_path / "again" / "north") == {0o600}
     assert (tmp_path / "again" / "north").stat().st_mode & 0o777 == 0o700
     with Node(tmp_path / "again" / "north") as node, NodeClient(node.address).open(view=view.reference) as session:
-        assert [(sample.id, sample.source().bytes) for sample in session] == before
+        assert [(sample.id, sample.content()) for sample in session] == before
     assert audit.verify(tmp_path / "again" / "north")[1] == ""
 
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from hyperdatasets.client.dataview import DataView
-from hyperdatasets.client.node import Sample
+from hyperdatasets.client.examples import picture
+from hyperdatasets.client.groups import AnyFrame
 from hyperdatasets.core.errors import DigestMismatch
-from hyperdatasets.flower import pictures, site_view
+from hyperdatasets.flower import site_view
 from hyperdatasets.v1 import node_service_pb2 as pb
 from hyperdatasets.v1.node_service_pb2_grpc import NodeServiceStub
 from tests.node.conftest import SiteUnderTest
@@ -44,8 +45,8 @@ def published(site: SiteUnderTest, name: str = "clips", frames: int = 4, **itera
     return view.publish()
 
 
-def names(clip: list[Sample]) -> list[str]:
-    return [sample.source().plain["uri"].rpartition("/")[2].removesuffix(".png") for sample in clip]
+def names(clip: list[AnyFrame]) -> list[str]:
+    return [sample.source.rpartition("/")[2].removesuffix(".png") for sample in clip]
 
 
 def test_a_session_delivers_clips(videos: SiteUnderTest) -> None:
@@ -56,8 +57,8 @@ def test_a_session_delivers_clips(videos: SiteUnderTest) -> None:
         assert [names(clip) for clip in clips] == CLIPS
         assert [{sample.position for sample in clip} for clip in clips] == [{0}, {1}, {2}, {3}]
         for sample in (sample for clip in clips for sample in clip):
-            path = videos.data / sample.source().plain["uri"].removeprefix("site://north/scans/")
-            assert sample.source().bytes == path.read_bytes()
+            path = videos.data / sample.source.removeprefix("site://north/scans/")
+            assert sample.content() == path.read_bytes()
         assert [names(clip) for clip in session.stream(start=2)] == CLIPS[2:]
         assert [names(clip) for clip in session.stream(limit=1)] == CLIPS[:1]
     assert [names(clip) for clip in view.open(videos.reader)] == CLIPS
@@ -112,7 +113,7 @@ def test_large_files_in_clips_come_in_pieces(videos: SiteUnderTest) -> None:
         assert [names(clip) for clip in clips] == [
             ["00", "x00.bin", "01", "02"], ["03", "04"], ["05", "06", "x06.bin", "07"], ["08", "09", "10", "11"],
         ]  # fmt: skip
-        assert bytes(clips[0][1].source().bytes) == bytes(clips[2][2].source().bytes) == content
+        assert clips[0][1].content() == clips[2][2].content() == content
 
 
 def test_a_part_of_a_clip_is_found_by_its_number(videos: SiteUnderTest) -> None:
@@ -122,7 +123,7 @@ def test_a_part_of_a_clip_is_found_by_its_number(videos: SiteUnderTest) -> None:
         clip = list(session)[2]
         request = pb.ReadSourceRequest(session_id=session._id, position=2, part=1)
         answers = reader._connection.stream(lambda channel: NodeServiceStub(channel).ReadSource, request)
-        assert b"".join(answer.data for answer in answers) == clip[1].source().bytes
+        assert b"".join(answer.data for answer in answers) == clip[1].content()
 
 
 def test_flower_gets_clips(videos: SiteUnderTest) -> None:
@@ -131,5 +132,5 @@ def test_flower_gets_clips(videos: SiteUnderTest) -> None:
     with site_view(context, "train") as train:
         x, y = train.numpy(decode=lambda clip: np.array([len(each.parts) for each in clip]))
         assert (x.shape, y.tolist()) == ((3, 1), [train.session.labels[label] for label in ("wbc", "rbc", "rbc")])
-        shapes = [picture.shape for picture in map(pictures, train)]
+        shapes = [picture(clip).shape for clip in train]
         assert shapes == [(1, 24, 32, 3), (1, 24, 33, 3), (1, 24, 34, 3)]

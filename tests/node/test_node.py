@@ -47,10 +47,10 @@ def test_registered_pictures_come_back_byte_for_byte(site: SiteUnderTest) -> Non
     assert (session.count, len(samples), session.labels) == (8, 8, {"rbc": 1})
     assert session.digest == {each.site: each.digest for each in view.sites}["north"]
     for sample in samples:
-        path = site.data / sample.source().plain["uri"].removeprefix("site://north/scans/")
-        assert sample.source().bytes == path.read_bytes()
+        path = site.data / sample.source.removeprefix("site://north/scans/")
+        assert sample.content() == path.read_bytes()
         assert sample.label_ids == [[1]]
-        assert sample.source().plain["width"] > 31
+        assert sample.width > 31
 
 
 def test_registering_again_changes_nothing_and_keeps_corrections(site: SiteUnderTest) -> None:
@@ -141,10 +141,10 @@ def test_large_files_come_in_pieces(site: SiteUnderTest) -> None:
     (site.data / "raw" / "large.bin").write_bytes(content)
     site.register()
     view = site.published_view()
-    sizes = {len(sample.source().bytes) for sample in site.reader.open(view=view.reference)}
+    sizes = {len(sample.content()) for sample in site.reader.open(view=view.reference)}
     assert max(sizes) == 3_500_000
-    (large,) = (s for s in site.reader.open(view=view.reference) if len(s.source().bytes) > 1_000_000)
-    assert large.source().bytes == content
+    (large,) = (s for s in site.reader.open(view=view.reference) if len(s.content()) > 1_000_000)
+    assert large.content() == content
 
 
 def test_ranges_and_previews(site: SiteUnderTest) -> None:
@@ -329,7 +329,7 @@ def test_a_view_gets_no_other_content_than_it_selected(site: SiteUnderTest) -> N
         assert session.mismatched == 1
         newer = site.published_view(f"newer{time}", frame_query="sources.width:33")
         with site.reader.open(view=newer.reference) as session:
-            assert [sample.source().bytes for sample in session] == [path.read_bytes()]
+            assert [sample.content() for sample in session] == [path.read_bytes()]
         path.write_bytes(before)
         site.register()
         with site.reader.open(view=view.reference) as session:

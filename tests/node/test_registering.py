@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from hyperdatasets.client.node import Sample
+from hyperdatasets.client.groups import AnyFrame
 from hyperdatasets.client.registering import ledger_of
 from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.errors import FailedPrecondition, InvalidArgument, NotFound, VersionPublished
-from hyperdatasets.flower import SiteView, picture
+from hyperdatasets.flower import SiteView
 from hyperdatasets.formats.intake import DISAPPEARED, PRUNED, STORED_KEPT
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.v1 import node_service_pb2 as pb
@@ -423,8 +423,8 @@ def test_arrays_are_those_of_the_picture_as_shown(site: SiteUnderTest) -> None:
     node = {"address": site.node.address, "ca": "", "cert": "", "key": ""}
     with SiteView(node, {"view": view.reference, "experiment": "", "purpose": ""}, None) as served:
         (sample,) = served
-        assert isinstance(sample, Sample)
-        array = picture(sample)
+        assert isinstance(sample, AnyFrame)
+        array = sample.array()
         x, y, width, height = map(int, sample.annotations[0]["geometry"]["box"])
         assert array.shape == (100, 60, 3)
         assert array[y + 1 : y + height - 1, x + 1 : x + width - 1].mean() > 200

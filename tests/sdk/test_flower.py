@@ -45,7 +45,7 @@ def test_a_view_as_arrays(deployed: Any) -> None:
         x, y = view.numpy()
         assert x.shape == (10, 3, 4)
         assert sorted(y.tolist()) == [1] * 5 + [2] * 5
-        again, _ = view.numpy(decode=lambda sample: len(sample.source().bytes))
+        again, _ = view.numpy(decode=lambda sample: len(sample.content()))
         assert again.dtype == np.int64
 
 
@@ -88,8 +88,8 @@ def test_torch_with_workers(deployed: Any) -> None:
     torch_data = pytest.importorskip("torch.utils.data", reason="PyTorch is not installed")
     address, reference, _ = deployed
     view = site_view(Context({"node-address": address}, {"view-train": reference}), "train")
-    loader = torch_data.DataLoader(view.torch(lambda sample: sample.id, block=2), batch_size=2, num_workers=2)
-    alone = torch_data.DataLoader(view.torch(lambda sample: sample.id, block=2), batch_size=2)
+    loader = torch_data.DataLoader(view.torch(lambda sample: sample.id, batch_size=2), batch_size=2, num_workers=2)
+    alone = torch_data.DataLoader(view.torch(lambda sample: sample.id, batch_size=2), batch_size=2)
     assert sorted(map(tuple, loader)) == sorted(map(tuple, alone))
 
 

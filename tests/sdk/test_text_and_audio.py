@@ -43,11 +43,11 @@ def test_a_text_and_a_recording_at_a_site(tmp_path: Path) -> None:
         view = hd.DataView("texts")
         view.add_query(dataset_name="ward/notes", version_name="v1", roi_query="person")
         (sample,) = view.open(node.client)
-        assert sample.source().bytes.decode()[slice(*sample.annotations[0]["geometry"]["span"])]
+        assert sample.content().decode()[slice(*sample.annotations[0]["geometry"]["span"])]
         assert {label for each in sample.annotations for label in each["labels"]} == {"symptom", "person"}
         sounds = hd.DataView("sounds")
         sounds.add_query(dataset_name="ward/notes", version_name="v1", roi_query="wheeze")
-        assert [each.source().bytes for each in sounds.open(node.client)] == [sound]
+        assert [each.content() for each in sounds.open(node.client)] == [sound]
         assert version.frame_count == 2
 
 
@@ -64,5 +64,5 @@ def test_a_text_without_a_site_carries_its_content(tmp_path: Path, monkeypatch: 
         hd.DatasetVersion.create_snapshot("sentences", publish_name="v1")
         view = hd.DataView("all")
         view.add_query(dataset_name="sentences", version_name="v1")
-        assert [each.source().bytes for each in view.open()] == [b"The cat sat.", b"Two."]
+        assert [each.content() for each in view.open()] == [b"The cat sat.", b"Two."]
         assert Path(draft.get_frame("s1").get_local_source()).read_bytes() == b"The cat sat."

@@ -97,7 +97,7 @@ def test_a_folder_is_a_destination_and_frames_are_opened_from_it(pictures: Path,
     draft.publish_version("v1")
     view = DataView("all")
     view.add_query(dataset_name="pets", version_name="v1")
-    assert sorted(frame.source().bytes for frame in view.open()) == [b"another", b"cat"]
+    assert sorted(frame.content() for frame in view.open()) == [b"another", b"cat"]
 
 
 def test_without_a_root_names_do_not_collide(pictures: Path) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from hyperdatasets.client.annotations import ImageAnnotation
 from hyperdatasets.client.dataset import Dataset
-from hyperdatasets.client.frames import FrameGroup, ImageAnnotation, SingleFrame
+from hyperdatasets.client.frames import SingleFrame
+from hyperdatasets.client.groups import FrameGroup
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.query_warnings import QueryWarning
 from hyperdatasets.client.version import DatasetVersion

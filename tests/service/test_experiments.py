@@ -77,7 +77,7 @@ def test_over_a_draft_an_experiment_runs_unpinned_and_says_why() -> None:
     view = run.view("train")
     assert (view.status, view.digest, len(view)) == ("draft", "", 22)
     with pytest.raises(VersionNotPublished, match="snapshot"):
-        next(view.open())
+        next(iter(view.open()))
 
 
 def test_a_draft_view_over_published_versions_is_published_not_left_open(client: MetadataClient) -> None:

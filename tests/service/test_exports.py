@@ -18,7 +18,8 @@ from pycocotools.mask import area as pixels
 from hyperdatasets.cli.main import run
 from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.dataview import DataView
-from hyperdatasets.client.frames import FrameGroup, SingleFrame
+from hyperdatasets.client.frames import SingleFrame
+from hyperdatasets.client.groups import FrameGroup
 from hyperdatasets.client.importing import import_frames
 from hyperdatasets.client.metadata import MetadataClient, use
 from hyperdatasets.client.version import DatasetVersion

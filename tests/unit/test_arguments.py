@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hyperdatasets.client.annotations import ImageAnnotation
 from hyperdatasets.client.arguments import milliseconds, normal, plain, roi_query, texts
-from hyperdatasets.client.frames import FrameGroup, ImageAnnotation, SingleFrame
+from hyperdatasets.client.frames import SingleFrame
+from hyperdatasets.client.groups import FrameGroup
 from hyperdatasets.core.errors import InvalidArgument, InvalidFrame
 
 

@@ -6,7 +6,7 @@ import codecs
 import re
 from typing import BinaryIO
 
-from hyperdatasets.formats.media.model import Media
+from hyperdatasets.formats.media.model import Media, UnreadableMedia
 
 _LIMIT = 64 << 20  # bytes; of a larger file only the beginning is decoded
 _BEGINNING = 1 << 20
@@ -41,6 +41,24 @@ def text(file: BinaryIO, suffix: str, size_bytes: int) -> Media | None:
         note = f"its characters are not counted: it is larger than {_LIMIT >> 20} MiB"
         return Media(content_type, size_bytes, extra=_extra(encoding), notes=(*_notes(encoding), note))
     return Media(content_type, size_bytes, characters=characters, extra=_extra(encoding), notes=_notes(encoding))
+
+
+def decode(content: bytes, *, encoding: str = "") -> str:
+    """Decode a whole text, so that its characters are numbered as they are when it is described.
+
+    Args:
+        encoding: as Python names it; empty: that of its byte order mark, or UTF-8.
+
+    Raises:
+        UnreadableMedia: it is not text in that encoding.
+    """
+    marked = next((name for mark, name in _MARKS if content.startswith(mark)), "utf-8")
+    try:
+        return content.decode(encoding or marked)
+    except LookupError:
+        raise UnreadableMedia(f"Python knows no encoding {encoding!r}") from None
+    except UnicodeDecodeError as error:
+        raise UnreadableMedia(f"it is not {encoding or marked} text ({error.reason} at byte {error.start})") from None
 
 
 def _extra(encoding: str) -> dict[str, str | bool]:

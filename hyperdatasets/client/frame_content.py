@@ -1,0 +1,139 @@
+"""The content of a frame: the bytes that came with it, inline ones, or those at its URIs; as picture, array or text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from hyperdatasets.client.local_files import read_uri
+from hyperdatasets.core.errors import NoLocalSource, NotFound, SourceUnreadable
+from hyperdatasets.formats.media import UnreadableMedia, pixels, texts
+from hyperdatasets.formats.media.pixels import Mode
+
+ImageMode = Literal["default", "RGB", "L"]
+Parts = Sequence[bytes | memoryview | None]
+"""Of each source of a frame, followed by those of its masks; None for one that the site leaves out."""
+_Decoded = TypeVar("_Decoded")
+
+
+class Place(NamedTuple):
+    """Where a source or a mask is found.
+
+    Attributes:
+        number: of its part among the parts of the frame.
+        name: for a person.
+    """
+
+    number: int
+    uri: str
+    name: str
+
+
+class _Frame(Protocol):
+    """What is used of a frame."""
+
+    @property
+    def plain(self) -> dict[str, Any]: ...
+
+    @property
+    def parts(self) -> Parts | None: ...
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def site(self) -> str: ...
+
+    def content(self, source: str = "") -> bytes: ...
+
+
+def source_place(sources: Sequence[dict[str, Any]], name: str) -> Place:
+    """Where the source of this name is; the first one for an empty name. Raises NotFound."""
+    number = 0
+    for source in sources:
+        if name in {"", source["id"]}:
+            return Place(number, source["uri"], f"source `{source['id']}`")
+        number += 1 + len(source.get("masks", ()))
+    named = ", ".join(source["id"] for source in sources) or "none"
+    raise NotFound(f"the frame has no source `{name}`; it has {named}", kind="source", name=name)
+
+
+def mask_place(sources: Sequence[dict[str, Any]], name: str, of_source: str) -> Place:
+    """Where the mask of this id is, of one source or of any; the first one for an empty id. Raises NotFound."""
+    number, known = 0, []
+    for source in sources:
+        for mask in source.get("masks", ()):
+            number += 1
+            if of_source in {"", source["id"]}:
+                known.append(mask["id"])
+                if name in {"", mask["id"]}:
+                    return Place(number, mask["uri"], f"mask `{mask['id']}`")
+        number += 1
+    there = f"; it has {', '.join(known)}" if known else ""
+    raise NotFound(f"the frame has no mask{f' `{name}`' if name else ''}{there}", kind="mask", name=name)
+
+
+def read(frame: _Frame, place: Place) -> bytes:
+    """The bytes of a source or mask.
+
+    Raises:
+        NoLocalSource: the frame is a site's and came without its bytes.
+        SourceUnreadable: there is nothing at the URI, or the site leaves this part out.
+    """
+    if frame.parts is not None:
+        part = frame.parts[place.number] if place.number < len(frame.parts) else None
+        if part is None:
+            raise SourceUnreadable(f"frame {frame.id}: its site does not give out the {place.name}")
+        return bytes(part)
+    if place.number == 0 and "blob" in frame.plain:
+        return bytes(frame.plain["blob"])
+    if frame.site:
+        raise NoLocalSource(
+            f"frame {frame.id} came without its bytes: those of site `{frame.site}` come from its node. Read it "
+            "through a data view: `for frame in view.open(): …`"
+        )
+    return read_uri(place.uri)
+
+
+def read_all(frame: _Frame) -> list[bytes]:
+    """The bytes of all sources, each followed by those of its masks. Raises as `read`."""
+    sources = frame.plain["sources"]
+    if "blob" in frame.plain:
+        return [bytes(frame.plain["blob"])]
+    return [read_uri(each["uri"]) for source in sources for each in (source, *source.get("masks", ()))]
+
+
+def image(frame: _Frame, source: str, mode: ImageMode) -> Image.Image:
+    """A picture as shown, as an image of Pillow; see `AnnotatedFrame.image`."""
+    made = _decoded(frame, source, pixels.pil)
+    return made if mode in {"default", made.mode} else made.convert(mode)
+
+
+def array(frame: _Frame, source: str, mode: Mode) -> NDArray[np.generic]:
+    """A picture as shown, as an array; see `AnnotatedFrame.array`."""
+    return _decoded(frame, source, lambda content: pixels.decode(content, mode=mode))
+
+
+def text(frame: _Frame, source: str, encoding: str) -> str:
+    """A text; see `AnnotatedFrame.text`."""
+    return _decoded(frame, source, lambda content: texts.decode(content, encoding=encoding))
+
+
+def _decoded(frame: _Frame, source: str, decode: Callable[[bytes], _Decoded]) -> _Decoded:
+    """What a decoder makes of a source; its errors name the frame."""
+    content = frame.content(source)
+    try:
+        return decode(content)
+    except UnreadableMedia as error:
+        raise SourceUnreadable(f"frame {frame.id} ({_content_type(frame, source)}): {error}") from None
+
+
+def _content_type(frame: _Frame, source: str) -> str:
+    for each in frame.plain["sources"]:
+        if source in {"", each["id"]}:
+            return str(each.get("content_type") or "unknown type")
+    return "unknown type"

@@ -1,0 +1,334 @@
+"""A session: an opened, short-lived use of a published view at a site, and the frames that it reads."""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from hyperdatasets.client.clips import Delivered, position_of, positions
+from hyperdatasets.client.connection import Connection
+from hyperdatasets.client.delivered_frames import Entry, entries
+from hyperdatasets.client.frame_messages import read_frames
+from hyperdatasets.client.groups import AnyFrame
+from hyperdatasets.client.patience import Patience
+from hyperdatasets.core.errors import (
+    DeadlineExceeded,
+    FailedPrecondition,
+    InvalidArgument,
+    LimitExceeded,
+    Refused,
+    SelectionMismatch,
+    Unavailable,
+)
+from hyperdatasets.core.order import MAX_POSITIONS
+from hyperdatasets.v1 import node_service_pb2 as pb
+from hyperdatasets.v1.node_service_pb2_grpc import NodeServiceStub
+
+_OPENING_S = 600  # deadline: the node may evaluate the view first
+
+
+class _Rest(Protocol):
+    """What is still to come of a reading."""
+
+    @property
+    def request(self) -> pb.ReadFramesRequest | None:
+        """Asks for it; None if there is none."""
+
+    def take(self, entry: Entry) -> None:
+        """Notes what came."""
+
+    @property
+    def reached(self) -> int:
+        """A number that grows with what comes."""
+
+    @property
+    def place(self) -> str:
+        """Where the reading stands, for a person."""
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """The rest of a stretch of the order; `stop` None = to its end."""
+
+    reached: int
+    stop: int | None
+    worker: int
+    workers: int
+    block: int
+
+    @property
+    def request(self) -> pb.ReadFramesRequest | None:
+        if self.stop is not None and self.reached >= self.stop:
+            return None
+        return pb.ReadFramesRequest(
+            offset=self.reached, limit=0 if self.stop is None else self.stop - self.reached,
+            worker=self.worker, workers=self.workers, block=self.block,
+        )  # fmt: skip
+
+    def take(self, entry: Entry) -> None:
+        if not entry.left:
+            self.reached = entry.position + 1
+
+    @property
+    def place(self) -> str:
+        return f"the view was read up to position {self.reached}: read on with start={self.reached}"
+
+
+@dataclass(slots=True)
+class _Named:
+    """The rest of positions that were named; they come in this order."""
+
+    positions: Sequence[int]
+    reached: int = 0
+
+    @property
+    def request(self) -> pb.ReadFramesRequest | None:
+        left = self.positions[self.reached :]
+        return pb.ReadFramesRequest(positions=left) if left else None
+
+    def take(self, entry: Entry) -> None:
+        if not entry.left:
+            self.reached += 1
+
+    @property
+    def place(self) -> str:
+        return f"{self.reached} of {len(self.positions)} positions were read"
+
+
+@dataclass(slots=True)
+class _Handle:
+    """The node's name for a session, which changes when it is opened again; `open` = it is still to be ended."""
+
+    session_id: str
+    open: bool = True
+
+
+class Session:
+    """An opened, short-lived use of a view at a site.
+
+    It can be sent to another process, which then reads from the same session over a connection of its own. It ends with
+    `close`, or when the process that opened it does not need it any more.
+
+    Attributes:
+        count: positions of this reader; -1 if the order has no end.
+        epoch_length: positions of one epoch of this reader.
+        labels: label -> number.
+        clips: whether a position delivers a list of frames, those of a clip.
+        digest: selection digest of the site.
+        without_site: frames of the view that no node serves; they are read by their URIs.
+        mismatched: frames left out since their files changed after registration.
+        withdrawn: frames left out since they were withdrawn.
+    """
+
+    def __init__(self, connection: Connection, request: pb.OpenSessionRequest, *, reconnect_s: float) -> None:
+        self._connection, self._request, self._reconnect_s = connection, request, reconnect_s
+        opened = self._opened()
+        self._handle, self._closed, self._lock = _Handle(opened.session_id), False, threading.Lock()
+        weakref.finalize(self, _end, connection, self._handle, os.getpid())
+        self.count, self.epoch_length = opened.count, opened.epoch_length
+        self.labels = dict(opened.labels)
+        self.digest, self.view_digest, self.site = opened.site_digest, opened.view_digest, opened.site
+        self.clips, self.without_site = opened.clips, opened.without_site
+        self._delivers = opened.delivers
+        self.mismatched = self.withdrawn = 0
+
+    def stream(
+        self,
+        *,
+        start: int = 0,
+        limit: int = 0,
+        epoch: int | None = None,
+        worker: int = 0,
+        workers: int = 1,
+        block: int = 1,
+        strict: bool = False,
+        metadata_only: bool = False,
+    ) -> Iterator[Delivered]:
+        """Frames from a position on; of a view of clips lists of them.
+
+        It goes on in a new stream after a broken connection or a restart of the node, and in a new session when the
+        node has ended this one, unless the site does not allow it any more.
+
+        A frame whose file changed is left out and counted, or raised with `strict`.
+
+        Args:
+            limit: stop after so many positions; 0 = at the end of the order.
+            epoch: exactly this epoch, and `start` counts from its beginning; without `repeat` there is one, read again.
+            worker, workers, block: of so many readers this one takes the blocks k with k % workers == worker.
+            metadata_only: frames come without their bytes, which are then not read at the site.
+
+        Raises:
+            DigestMismatch, SourceUnreadable: with `strict`.
+            InvalidArgument: the session was opened for one rank or one epoch.
+        """
+        if epoch is not None:
+            start, limit = self._of_epoch(epoch, start, limit)
+        stretch = _Stretch(start, start + limit if limit else None, worker, workers, block)
+        return self._read(stretch, strict=strict, metadata_only=metadata_only)
+
+    def read(self, positions: Sequence[int], *, strict: bool = False) -> dict[int, Delivered]:
+        """The frames at these positions, wherever they are in the order, by position.
+
+        A frame whose file changed, and one that was withdrawn, is left out and counted, or raised with `strict`.
+
+        Raises:
+            DigestMismatch, SourceUnreadable: with `strict`.
+            InvalidArgument: the order has no such position.
+        """
+        found: dict[int, Delivered] = {}
+        wanted = sorted(set(positions))
+        for first in range(0, len(wanted), MAX_POSITIONS):
+            named = _Named(wanted[first : first + MAX_POSITIONS])
+            for delivered in self._read(named, strict=strict, metadata_only=False):
+                found[position_of(delivered)] = delivered
+        return found
+
+    def read_range(self, position: int, *, part: int = 0, start: int = 0, length: int = 0) -> bytes:
+        """Bytes of one part (0 = the first source) of the frame at a position; without `length` to its end.
+
+        Raises:
+            DigestMismatch, SourceUnreadable: the part is not what was registered, or cannot be read.
+        """
+        request = pb.ReadSourceRequest(session_id=self._id, position=position, part=part, offset=start, length=length)
+        pieces, verdict = [], pb.VERDICT_UNREADABLE
+        for answer in self._connection.stream(lambda channel: NodeServiceStub(channel).ReadSource, request):
+            pieces.append(answer.data)
+            verdict = answer.verdict
+        if verdict != pb.VERDICT_OK:
+            raise Entry(position, None, 0, verdict).error
+        return b"".join(pieces)
+
+    def preview(self, position: int, *, part: int = 0) -> bytes:
+        """A small JPEG of the frame at a position, made when it was registered."""
+        request = pb.GetPreviewRequest(session_id=self._id, position=position, part=part)
+        answer = self._connection.call(lambda channel: NodeServiceStub(channel).GetPreview, request)
+        return bytes(answer.image)
+
+    def close(self) -> None:
+        """Ends the session at the node, which then reports it."""
+        self._closed, self._handle.open = True, False
+        request = pb.CloseSessionRequest(session_id=self._id)
+        self._connection.call(lambda channel: NodeServiceStub(channel).CloseSession, request)
+
+    def __iter__(self) -> Iterator[Delivered]:
+        return self.stream()
+
+    def __len__(self) -> int:
+        """Positions of this reader.
+
+        Raises:
+            InvalidArgument: the order has no end.
+        """
+        if self.count < 0:
+            raise InvalidArgument(
+                f"the view repeats without end, so it has no length; open it for one epoch (`epoch=0`, "
+                f"{self.epoch_length} positions), or iterate and stop when you have enough"
+            )
+        return self.count
+
+    def __bool__(self) -> bool:
+        return True  # also without frames, and without an end
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=threading.Lock())
+
+    def _opened(self) -> pb.OpenSessionResponse:
+        answer: pb.OpenSessionResponse = self._connection.call(
+            lambda channel: NodeServiceStub(channel).OpenSession, self._request, timeout_s=_OPENING_S
+        )
+        return answer
+
+    def _read(self, rest: _Rest, *, strict: bool, metadata_only: bool) -> Iterator[Delivered]:
+        patience, renewed = Patience(self._reconnect_s), -1
+        while (request := rest.request) is not None:
+            session_id, before = self._id, rest.reached
+            request.session_id, request.metadata_only = session_id, metadata_only
+            try:
+                yield from positions(self._taken(request, rest, strict=strict), clips=self.clips)
+            except (Unavailable, DeadlineExceeded, LimitExceeded) as error:
+                if rest.reached > before:
+                    patience.progress()
+                patience.wait(error, moved=rest.reached > before, place=rest.place)
+            except Refused:
+                if renewed == rest.reached:
+                    raise
+                renewed = rest.reached
+                self._renew(session_id)
+            else:
+                return
+
+    def _taken(
+        self, request: pb.ReadFramesRequest, rest: _Rest, *, strict: bool
+    ) -> Iterator[tuple[AnyFrame | None, int]]:
+        messages = self._connection.stream(read_frames, request)
+        for entry in entries(messages, metadata_only=request.metadata_only):
+            if entry.bad is not None:
+                self._count_bad(entry, strict=strict)
+            rest.take(entry)
+            yield entry.frame, entry.left
+
+    def _count_bad(self, entry: Entry, *, strict: bool) -> None:
+        if entry.bad == pb.VERDICT_WITHDRAWN:
+            self.withdrawn += 1
+            return
+        self.mismatched += 1
+        if strict:
+            raise entry.error
+        warnings.warn(f"{entry.error.message}; the frame is left out", stacklevel=5)
+
+    def _renew(self, ended: str) -> None:
+        """Opens the session again that the node has ended: it was restarted, or the session's time is over."""
+        with self._lock:
+            if self._id != ended:  # another stream saw to it
+                return
+            if self._closed:
+                raise FailedPrecondition("this session was closed; open a new one")
+            opened = self._opened()
+            now = (opened.site_digest, opened.delivers, opened.count)
+            if now != (self.digest, self._delivers, self.count):
+                raise SelectionMismatch(
+                    "the view selects other frames at this site than when reading began, as private columns or the "
+                    "site's policy have changed; open a new session and read from the beginning"
+                )
+            self._handle.session_id = opened.session_id
+
+    @property
+    def _id(self) -> str:
+        return self._handle.session_id
+
+    def _of_epoch(self, epoch: int, start: int, limit: int) -> tuple[int, int]:
+        """Where in the whole order an epoch's part begins, and how long it is."""
+        if self._request.partitions > 1 or self._request.HasField("epoch"):
+            raise InvalidArgument("this session was opened for one rank or one epoch; say the epoch when opening it")
+        if epoch < 0 or not 0 <= start < max(1, self.epoch_length):
+            raise InvalidArgument(f"epoch {epoch}, start {start}: an epoch has positions 0 to {self.epoch_length - 1}")
+        first = epoch * self.epoch_length if self.count < 0 else 0
+        left = self.epoch_length - start
+        return first + start, min(limit, left) if limit else left
+
+
+def _end(connection: Connection, handle: _Handle, opened_by: int) -> None:
+    """Ends a session that nobody closed; the node ends it later in any case, so nobody waits for it."""
+    if not handle.open or os.getpid() != opened_by:
+        return
+    request = pb.CloseSessionRequest(session_id=handle.session_id)
+    with suppress(Exception):
+        connection.tell(lambda channel: NodeServiceStub(channel).CloseSession, request)

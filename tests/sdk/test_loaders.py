@@ -1,0 +1,246 @@
+"""Data sets for training loops: by index and iterable, in any number of workers, with and without Flower."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import hyperdatasets as hd
+from hyperdatasets import testing
+from hyperdatasets.core.errors import InvalidArgument, SourceUnreadable
+from hyperdatasets.flower import SiteView, site_view
+from tests.sdk.test_flower import Context
+
+torch = pytest.importorskip("torch")
+DataLoader = pytest.importorskip("torch.utils.data").DataLoader
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[testing.Deployment, Path]]:
+    folder = tmp_path_factory.mktemp("loaders")
+    for label in ("cat", "dog"):
+        (folder / "data" / label).mkdir(parents=True)
+        for number in range(10):
+            Image.new("RGB", (4, 3), (number * 10, 0, 5)).save(folder / "data" / label / f"{number}.png")
+    with testing.deployment(folder) as deployment:
+        node = deployment.add_site("here", {"data": folder / "data"})
+        node.register("data", dataset="p/pets")
+        hd.DatasetVersion.create_snapshot("p/pets", publish_name="v1")
+        yield deployment, folder
+
+
+def view_of(name: str, **options: Any) -> hd.DataView:
+    view = hd.DataView(name, **options)
+    view.add_query(dataset_name="p/pets", version_name="v1")
+    return view.publish()
+
+
+@pytest.fixture(scope="module")
+def reference(deployed: Any) -> str:
+    return view_of("pets", iteration_order="random").reference
+
+
+@pytest.fixture(scope="module")
+def endless(deployed: Any) -> str:
+    return view_of("endless", iteration_order="random", iteration_infinite=True).reference
+
+
+@pytest.fixture
+def train(deployed: Any, reference: str) -> Iterator[SiteView]:
+    with opened(deployed, reference) as view:
+        yield view
+
+
+def opened(deployed: Any, reference: str, **options: Any) -> SiteView:
+    address = deployed[0].nodes["here"].node.address
+    return site_view(Context({"node-address": address}, {"view-train": reference}), "train", **options)
+
+
+def ids(batches: Any) -> list[list[str]]:
+    return [[frame.id for frame in batch] for batch in batches]
+
+
+def test_a_training_loop_of_four_lines(train: SiteView) -> None:
+    assert train.counts() == {"cat": 10, "dog": 10}
+    ds = train.dataset(image="RGB", transform=lambda image: np.asarray(image) / 255, columns=("img", "label"))
+    batches = list(DataLoader(ds, batch_size=8, shuffle=True, num_workers=2))
+    assert [tuple(batch["img"].shape) for batch in batches] == [(8, 3, 4, 3), (8, 3, 4, 3), (4, 3, 4, 3)]
+    assert sorted(torch.cat([batch["label"] for batch in batches]).tolist()) == [1] * 10 + [2] * 10
+    assert (len(ds), ds.delivered, ds.mismatched, ds.withdrawn) == (20, 20, 0, 0)
+
+
+def test_by_index_it_is_the_view_in_its_order(train: SiteView) -> None:
+    ds = train.dataset(frames=True)
+    inorder = [frame.id for frame in train]
+    assert [ds[index].id for index in (0, 19, -1, 7)] == [inorder[index] for index in (0, 19, -1, 7)]
+    assert [frame.id for frame in ds.__getitems__([5, 3, 5])] == [inorder[5], inorder[3], inorder[5]]
+    for index in (20, -21):
+        with pytest.raises(IndexError):
+            ds[index]
+
+
+def test_subsets_and_splits(train: SiteView) -> None:
+    part, rest = torch.utils.data.random_split(train.dataset(frames=True), [15, 5])
+    both = [frame.id for batch in DataLoader(part, batch_size=4, collate_fn=list) for frame in batch]
+    both += [rest[index].id for index in range(5)]
+    assert sorted(both) == sorted(frame.id for frame in train)
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_batches_are_the_same_with_any_number_of_workers(train: SiteView, workers: int) -> None:
+    stream = train.dataset(frames=True, iterable=True, batch_size=6)
+    inorder = [frame.id for frame in train]
+    found = ids(DataLoader(stream, batch_size=6, num_workers=workers, collate_fn=list))
+    assert sorted(found) == sorted(inorder[start : start + 6] for start in range(0, 20, 6))
+    assert (len(stream), stream.delivered) == (20, 20)
+
+
+def test_frames_come_out_of_workers_with_their_content(train: SiteView) -> None:
+    ds = train.dataset(frames=True)
+    (batch,) = DataLoader(ds, batch_size=20, num_workers=1, collate_fn=list)
+    assert {frame.id: frame.content() for frame in batch} == {frame.id: frame.content() for frame in train}
+
+
+def test_a_pickled_frame_has_its_bytes_and_no_connection(train: SiteView) -> None:
+    frame = next(iter(train))
+    content = pickle.dumps(frame)
+    again = pickle.loads(content)
+    assert (again.content(), again.label_ids, again.position) == (frame.content(), frame.label_ids, 0)
+    assert b"Connection" not in content
+
+
+def test_a_data_set_can_be_sent_to_a_new_process(train: SiteView) -> None:
+    ds = train.dataset(frames=True)
+    loader = DataLoader(ds, batch_size=10, num_workers=1, collate_fn=list, multiprocessing_context="spawn")
+    assert sum(len(batch) for batch in loader) == 20
+    assert ds.delivered == 20
+
+
+def test_targets(train: SiteView) -> None:
+    x, y = train.dataset()[0]
+    assert (x.shape, x.dtype, y) == ((3, 3, 4), torch.uint8, next(iter(train)).label_ids[0][0])
+    x, y = train.dataset(image="L", target="multi_hot", target_transform=lambda hot: hot.tolist())[0]
+    assert (tuple(x.shape), sum(y), len(y)) == ((1, 3, 4), 1.0, 2)
+    assert train.dataset(target=lambda frame: frame.id)[0][1] == next(iter(train)).id
+    arrays, hot = train.numpy("L", "multi_hot")
+    assert (arrays.shape, hot.sum(axis=0).tolist()) == ((20, 3, 4), [10.0, 10.0])
+
+
+@pytest.mark.parametrize("wrong", [
+    {"image": "rgb"}, {"target": "labels"}, {"columns": "img"}, {"columns": ("a",)}, {"batch_size": 0},
+])  # fmt: skip
+def test_wrong_arguments_are_named(train: SiteView, wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidArgument, match=next(iter(wrong))):
+        train.dataset(**wrong)
+
+
+def test_a_view_without_end_asks_for_an_epoch(deployed: Any, endless: str) -> None:
+    with opened(deployed, endless) as view:
+        for read in (lambda: len(view), view.numpy, lambda: list(view.dataset(iterable=True)),
+                     lambda: len(view.dataset()), lambda: view.dataset()[0]):  # fmt: skip
+            with pytest.raises(InvalidArgument, match="epoch"):
+                read()
+        assert view.counts() == {"cat": 10, "dog": 10}
+        assert len(view.numpy(epoch=3)[1]) == 20
+        ds, stream = view.dataset(frames=True), view.dataset(frames=True, iterable=True, epoch=0)
+        seen = []
+        for epoch in (0, 1):
+            ds.set_epoch(epoch)
+            stream.set_epoch(epoch)
+            assert len(ds) == len(stream) == 20
+            inorder = [frame.id for frame in stream]
+            assert inorder == [frame.id for (frame,) in DataLoader(ds, batch_size=1, num_workers=1, collate_fn=list)]
+            seen.append(inorder)
+        assert sorted(seen[0]) == sorted(seen[1])
+        assert seen[0] != seen[1]
+
+
+@pytest.mark.filterwarnings("ignore:.set_vital. is deprecated")  # torchdata calls it
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_interrupted_epoch_goes_on_exactly(train: SiteView, workers: int) -> None:
+    stateful = pytest.importorskip("torchdata.stateful_dataloader").StatefulDataLoader
+
+    def loader() -> Any:
+        return stateful(train.dataset(frames=True, iterable=True, batch_size=3), batch_size=3, num_workers=workers,
+                        collate_fn=list)  # fmt: skip
+
+    whole = ids(loader())
+    first = loader()
+    batches = iter(first)
+    begun = ids([next(batches), next(batches), next(batches)])
+    again = loader()
+    again.load_state_dict(first.state_dict())
+    assert begun + ids(again) == whole
+    assert ids(again) == whole
+
+
+def test_what_changed_is_left_out_and_counted(deployed: Any, tmp_path: Path) -> None:
+    deployment, _ = deployed
+    for number in range(6):
+        Image.new("L", (4, 3), number).save(tmp_path / f"{number}.png")
+    node = deployment.add_site("changing", {"data": tmp_path})
+    node.register("data", dataset="p/changing")
+    hd.DatasetVersion.create_snapshot("p/changing", publish_name="v1")
+    view = hd.DataView("changing")
+    view.add_query(dataset_name="p/changing", version_name="v1")
+    (tmp_path / "2.png").write_bytes(b"another")
+    opened = view.open(node.client)
+    ds = opened.dataset(frames=True)
+    with pytest.warns(UserWarning, match="changed"):
+        batches = list(DataLoader(ds, batch_size=3, collate_fn=list))
+    assert [len(batch) for batch in batches] == [2, 3] or [len(batch) for batch in batches] == [3, 2]
+    assert (len(ds), ds.delivered, ds.mismatched) == (6, 5, 1)
+    gone = next(index for index in range(6) if index not in {frame.position for batch in batches for frame in batch})
+    with pytest.warns(UserWarning, match="changed"), pytest.raises(SourceUnreadable, match="has changed"):
+        ds[gone]
+
+
+def test_without_flower_and_without_a_site(deployed: Any, tmp_path: Path) -> None:
+    dataset = hd.DatasetVersion.create_new_dataset("open", dataset_project="p")
+    for number in range(7):
+        Image.new("L", (4, 3), number).save(tmp_path / f"{number}.png")
+        frame = hd.SingleFrame(tmp_path / f"{number}.png", context_id=str(number), width=4, height=3)
+        frame.add_annotation(labels="even" if number % 2 == 0 else "odd", box2d_xywh=(0, 0, 2, 1))
+        assert not dataset.add_frames([frame])
+    hd.DatasetVersion.create_snapshot("p/open", publish_name="v1")
+    view = hd.DataView("open")
+    view.add_query(dataset_name="p/open", version_name="v1")
+    ds = view.dataset(columns=("x", "y"))
+    assert [int(ds[index]["x"].max()) for index in range(7)] == list(range(7))
+    shuffled = DataLoader(ds, batch_size=2, shuffle=True, num_workers=2)
+    assert sorted(value for batch in shuffled for value in batch["x"].amax((1, 2, 3)).tolist()) == list(range(7))
+    stream = view.dataset(iterable=True, batch_size=2)
+    assert sum(len(y) for _, y in DataLoader(stream, batch_size=2, num_workers=2)) == 7
+    arrays, numbers = view.numpy()
+    assert (arrays.shape, numbers.tolist()) == ((7, 3, 4), [1, 2, 1, 2, 1, 2, 1])
+    assert view.open().counts(of="annotations") == {"even": 4, "odd": 3}
+    _, target = view.dataset(target="detection")[1]
+    assert target["boxes"].tolist() == [[0.0, 0.0, 2.0, 1.0]]
+    assert (target["labels"].tolist(), target["area"].tolist(), "masks" in target) == ([2], [2.0], False)
+
+
+def test_sites_follow_each_other(deployed: Any, tmp_path: Path) -> None:
+    deployment, _ = deployed
+    for site in ("north", "south"):
+        folder = tmp_path / site
+        folder.mkdir()
+        for number in range(3 if site == "north" else 4):
+            (folder / f"{number}.txt").write_text(f"{site} {number}")
+        deployment.add_site(site, {"data": folder}).register("data", dataset="p/both")
+    hd.DatasetVersion.create_snapshot("p/both", publish_name="v1")
+    view = hd.DataView("both")
+    view.add_query(dataset_name="p/both", version_name="v1")
+    nodes = [deployment.nodes[site].client for site in ("north", "south")]
+    ds = view.dataset(node=nodes, frames=True, transform=lambda frame: frame.text())
+    assert [ds[index].split()[0] for index in range(7)] == ["north"] * 3 + ["south"] * 4
+    assert sorted(ds.__getitems__([6, 0])) == sorted([ds[6], ds[0]])
+    stream = view.dataset(node=nodes, frames=True, iterable=True, transform=lambda frame: frame.text(), batch_size=2)
+    stream.load_state_dict({"site": 0, "position": 2, "epoch": None})
+    assert len(list(stream)) == 5
+    assert len(list(stream)) == 7
