@@ -13,6 +13,7 @@ import yaml
 from hyperdatasets.client import arguments
 from hyperdatasets.client.arguments import Texts
 from hyperdatasets.client.label_query import LabelQuery
+from hyperdatasets.core.dataview import FromZero
 from hyperdatasets.core.dataview_text import from_plain, from_yaml, to_plain
 from hyperdatasets.core.errors import InvalidArgument, NotFound
 
@@ -107,9 +108,12 @@ class LocalView:
         rule = {**named, "from": labels, "to": to_label}
         self._change(mapping=[*self._spec.get("mapping", []), rule])
 
-    def set_labels(self, labels: Mapping[str, int]) -> None:
-        """Sets the numbers of labels, by their name after mapping; a label that is not listed has the number -1."""
-        self._change(labels=dict(labels))
+    def set_labels(self, labels: Mapping[str, int] | FromZero) -> None:
+        """Sets the numbers of labels, by their name after mapping; a label that is not listed has the number -1.
+
+        `from_zero`: all labels that the view selects are numbered from 0 when it is published, instead of from 1.
+        """
+        self._change(labels=labels if isinstance(labels, str) else dict(labels))
 
     def set_iteration_parameters(
         self,

@@ -120,9 +120,18 @@ class Augmentation:
     strength: float = 1.0
 
 
+FromZero = Literal["from_zero"]
+FROM_ZERO: FromZero = "from_zero"
+
+
 @dataclass(frozen=True, slots=True)
 class ViewSpec:
-    """What a user writes; `labels` None = all labels that are selected, numbered when the view is published."""
+    """What a user writes.
+
+    Attributes:
+        labels: label -> number; None or `from_zero` = all labels that are selected, numbered from 1 or from 0 when the
+            view is published.
+    """
 
     rules: tuple[Rule, ...]
     name: str = ""
@@ -131,7 +140,7 @@ class ViewSpec:
     versions: tuple[VersionRef, ...] = ()
     mapping: tuple[MappingRule, ...] = ()
     drop_unmapped: bool = False
-    labels: dict[str, int] | None = None
+    labels: dict[str, int] | FromZero | None = None
     output_rois: OutputRois = "all_in_frame"
     iteration: Iteration = field(default_factory=Iteration)
     clip: Clip = field(default_factory=Clip)

@@ -12,6 +12,7 @@ from hyperdatasets.core import yaml_text
 from hyperdatasets.core.dataview import (
     ANY,
     AUGMENTATIONS,
+    FROM_ZERO,
     MAX_CLIP,
     MAX_COUNT,
     MAX_NEAREST,
@@ -21,6 +22,7 @@ from hyperdatasets.core.dataview import (
     Augmentation,
     Clip,
     FilterByRoi,
+    FromZero,
     MappingRule,
     Metric,
     OutputRois,
@@ -265,12 +267,14 @@ def _clip(section: Section, iteration: Section) -> Clip:
     return clip
 
 
-def _labels(top: Section) -> dict[str, int] | None:
+def _labels(top: Section) -> dict[str, int] | FromZero | None:
     raw = top.raw("labels")
     if raw is None:
         return None
+    if raw == FROM_ZERO:
+        return FROM_ZERO
     if not isinstance(raw, dict) or not all(isinstance(label, str) for label in raw):
-        raise top.fail("labels", "labels with their numbers (put each label in quotes)")
+        raise top.fail("labels", f"labels with their numbers (put each label in quotes), or `{FROM_ZERO}`")
     numbers = Section(raw, top.at("labels"), InvalidView, raw)
     return {label: cast("int", numbers.integer(label, least=-1, most=MAX_NUMBER)) for label in raw}
 

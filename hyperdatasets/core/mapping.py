@@ -57,10 +57,10 @@ class Mapper:
         return [cast("Annotation", {**annotation, "labels": labels}) for annotation, labels in mapped if labels]
 
 
-def enumerate_labels(labels: Iterable[str]) -> dict[str, int]:
-    """Numbers for labels that a view leaves unnumbered: from 1, in the order of their UTF-8 bytes."""
+def enumerate_labels(labels: Iterable[str], *, first: int = 1) -> dict[str, int]:
+    """Numbers for labels that a view leaves unnumbered: from `first`, in the order of their UTF-8 bytes."""
     ordered = sorted(set(labels), key=str.encode)
-    return {label: number for number, label in enumerate(ordered, start=1)}
+    return {label: number for number, label in enumerate(ordered, start=first)}
 
 
 def label_ids(labels: Sequence[str], numbers: Mapping[str, int]) -> list[int]:

@@ -6,17 +6,18 @@ that blanks and brackets do not make another view.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import orjson
 
-from hyperdatasets.core.dataview import ANY, Augmentation, Clip, OutputRois, Rule, VersionRef, ViewSpec
+from hyperdatasets.core.dataview import ANY, FROM_ZERO, Augmentation, Clip, OutputRois, Rule, VersionRef, ViewSpec
 from hyperdatasets.core.dataview_text import from_plain, rule_to_plain, to_plain
 from hyperdatasets.core.errors import InvalidView
 from hyperdatasets.core.interleave import MAX_SUM, integer_weights
-from hyperdatasets.core.mapping import LabelRule, Mapper
+from hyperdatasets.core.mapping import LabelRule, Mapper, enumerate_labels
 from hyperdatasets.core.order import Iteration
 from hyperdatasets.core.query.parse import parse
 from hyperdatasets.core.query.tree import SEMANTICS, All, Scope
@@ -70,6 +71,7 @@ class PinnedView:
     Attributes:
         versions: in the order in which rules first name them.
         labels: numbers of labels; None until a view without an enumeration is published.
+        first_number: of the first label, where they are numbered when the view is published.
         semantics: number of the rules that say what its queries select; they are those of its time, for ever.
     """
 
@@ -83,6 +85,7 @@ class PinnedView:
     clip: Clip = field(default_factory=Clip)
     augmentation: tuple[Augmentation, ...] = ()
     semantics: int = 1
+    first_number: int = 1
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -101,8 +104,9 @@ class PinnedView:
         rules = tuple(mapping.rule for mapping in self.mapping if version in mapping.versions)
         return Mapper(rules, self.drop_unmapped)
 
-    def with_labels(self, labels: MappingType[str, int]) -> PinnedView:
-        return replace(self, labels=dict(labels))
+    def numbered(self, labels: Iterable[str]) -> PinnedView:
+        """The view with numbers for these labels, which are all that it selects."""
+        return replace(self, labels=enumerate_labels(labels, first=self.first_number))
 
     def canonical_bytes(self) -> bytes:
         """What digests of its selection begin with; holds no names and no ids."""
@@ -150,7 +154,7 @@ def pinned_from_plain(plain: MappingType[str, Any]) -> PinnedView:
         rules=tuple(
             PinnedRule(numbers, rule, weight) for (numbers, weight, _), rule in zip(rules, spec.rules, strict=True)
         ),
-        mapping=mapping, drop_unmapped=spec.drop_unmapped, labels=spec.labels, output_rois=spec.output_rois,
+        mapping=mapping, drop_unmapped=spec.drop_unmapped, labels=_numbers(spec), output_rois=spec.output_rois,
         iteration=spec.iteration, clip=spec.clip, augmentation=spec.augmentation, semantics=semantics,
     )  # fmt: skip
 
@@ -179,10 +183,15 @@ def pin(spec: ViewSpec, known: Versions) -> tuple[PinnedView, list[str]]:
         mapping=tuple(
             PinnedMapping(pinning.mapped(each.dataset, each.version), each.rule) for each in spec.mapping
         ),
-        drop_unmapped=spec.drop_unmapped, labels=spec.labels, output_rois=spec.output_rois,
+        drop_unmapped=spec.drop_unmapped, labels=_numbers(spec), output_rois=spec.output_rois,
         iteration=spec.iteration, clip=spec.clip, augmentation=spec.augmentation, semantics=SEMANTICS,
+        first_number=0 if spec.labels == FROM_ZERO else 1,
     )  # fmt: skip
     return view, _weight_warnings(spec, weights, exact=exact)
+
+
+def _numbers(spec: ViewSpec) -> dict[str, int] | None:
+    return None if spec.labels == FROM_ZERO else spec.labels
 
 
 @dataclass(slots=True)

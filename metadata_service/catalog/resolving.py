@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ from hyperdatasets.core.query.tree import Node, Scope
 from hyperdatasets.core.selection import SiteSelection, site_digest
 from hyperdatasets.engine import field_warnings, views
 from hyperdatasets.engine.orders import Sequences, sequences
-from hyperdatasets.engine.view_rois import roi_counts
+from hyperdatasets.engine.view_rois import labels_of, roi_counts
 from metadata_service.catalog import datasets, rankings, versions, view_orders
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.deployment import Deployment
@@ -67,6 +67,12 @@ class Resolved:
         if self.kept is not None:
             return view_orders.sequences_of(self.view, self.sites(), self.kept)
         return sequences(self.view, self.sites(), self.index_of)
+
+    def numbered(self) -> Resolved:
+        """With numbers for the labels that it selects, if its author gave none."""
+        if self.view.labels is not None:
+            return self
+        return replace(self, view=self.view.numbered(labels_of(self.view, self.slices, self.selection)))
 
     def index_of(self, dataset: int) -> Any:
         return next(part.index for i, part in enumerate(self.slices) if self.view.dataset_number(i) == dataset)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import orjson
 
 from hyperdatasets.core.dataview import check_publishable
 from hyperdatasets.core.errors import EmptyView, VersionNotPublished, ViewPublished
-from hyperdatasets.core.mapping import enumerate_labels
 from hyperdatasets.core.selection import SiteSelection, view_digest
 from hyperdatasets.engine import views
-from hyperdatasets.engine.view_rois import labels_of
 from metadata_service.catalog import rankings, view_orders
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.contents import packed
@@ -83,10 +81,7 @@ def _resolved_to_publish(deployment: Deployment, reading: Reading, caller: Calle
             raise VersionNotPublished(f"version `{name}` is a draft; publish it (or take a snapshot) before the view")
     if not any(resolved.selection):
         raise EmptyView(f"view `{row['name']}` selects no frame; resolve it to see what each rule matches")
-    if resolved.view.labels is not None:
-        return resolved
-    numbers = enumerate_labels(labels_of(resolved.view, resolved.slices, resolved.selection))
-    return replace(resolved, view=resolved.view.with_labels(numbers))
+    return resolved.numbered()
 
 
 def _store_selection(writing: Writing, row: Row, resolved: Resolved, sites: Sequence[SiteSelection]) -> None:

@@ -12,12 +12,12 @@ import orjson
 from hyperdatasets.core.dataview import ViewSpec
 from hyperdatasets.core.dataview_text import to_plain
 from hyperdatasets.core.errors import InvalidArgument
-from hyperdatasets.core.mapping import enumerate_labels, label_ids
+from hyperdatasets.core.mapping import label_ids
 from hyperdatasets.core.order import MAX_POSITION, MAX_RANKS
 from hyperdatasets.core.projection import check_projection, projected
 from hyperdatasets.core.selection import SiteSelection
 from hyperdatasets.core.view_differences import SpecDifference, spec_differences
-from hyperdatasets.engine.view_rois import labels_of, shown
+from hyperdatasets.engine.view_rois import shown
 from hyperdatasets.engine.views import version_of
 from hyperdatasets.v1 import dataview_service_pb2 as pb
 from hyperdatasets.v1 import dataview_service_pb2_grpc as rpc
@@ -280,9 +280,7 @@ def _spec_change(each: SpecDifference) -> pb.SpecChange:
 
 
 def _labels(resolved: Resolved) -> dict[str, int]:
-    if resolved.view.labels is not None:
-        return dict(resolved.view.labels)
-    return enumerate_labels(labels_of(resolved.view, resolved.slices, resolved.selection))
+    return dict(resolved.numbered().view.labels or {})
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from PIL import Image
 
 import hyperdatasets as hd
 from hyperdatasets import testing
-from hyperdatasets.core.errors import InvalidArgument, SourceUnreadable
+from hyperdatasets.core.errors import InvalidArgument, InvalidView, SourceUnreadable
 from hyperdatasets.flower import SiteView, site_view
 from tests.sdk.test_flower import Context
 
@@ -130,6 +130,19 @@ def test_targets(train: SiteView) -> None:
     assert train.dataset(target=lambda frame: frame.id)[0][1] == next(iter(train)).id
     arrays, hot = train.numpy("L", "multi_hot")
     assert (arrays.shape, hot.sum(axis=0).tolist()) == ((20, 3, 4), [10.0, 10.0])
+
+
+def test_label_numbers_from_zero(deployed: Any) -> None:
+    view = hd.DataView("zero")
+    view.add_query(dataset_name="p/pets", version_name="v1")
+    view.set_labels("from_zero")
+    assert {tuple(frame.label_ids[0]) for frame in view} == {(0,), (1,)}
+    with opened(deployed, view.publish().reference) as at_site:
+        assert at_site.labels == {"cat": 0, "dog": 1}
+        assert sorted(at_site.numpy()[1].tolist()) == [0] * 10 + [1] * 10
+    assert hd.DataView.get(name="zero").clone(name="zero again").spec["labels"] == "from_zero"
+    with pytest.raises(InvalidView, match="from_zero"):
+        hd.DataView.from_yaml("{rules: [{}], labels: zero}")
 
 
 @pytest.mark.parametrize("wrong", [

@@ -189,7 +189,7 @@ def test_weights_that_do_not_count_are_reported() -> None:
 def test_a_pinned_view_travels() -> None:
     view, _ = pin(from_yaml(EXAMPLE), Catalog())
     assert pinned_from_plain(view.to_plain()) == view
-    assert view.with_labels({"a": 1}).labels == {"a": 1}
+    assert view.numbered(["b", "a"]).labels == {"a": 1, "b": 2}
     with pytest.raises(InvalidView, match="not a pinned view"):
         pinned_from_plain({"rules": [{}]})
 
