@@ -195,8 +195,11 @@ def compare(
         return
     for path, (old, new) in found["changes"].items():
         say(f"{path}: {orjson.dumps(old).decode()} -> {orjson.dumps(new).decode()}")
-    for view, side in ((before, "here"), (after, "there")):
-        ids, count = found[f"only_{side}_examples"], found[f"only_{side}"]
+    sides = (
+        (before, found["only_here"], found["only_here_examples"]),
+        (after, found["only_there"], found["only_there_examples"]),
+    )
+    for view, count, ids in sides:
         more = ", …" if len(ids) < count else ""
         say(f"{counted(count, 'frame')} only in {view}" + (f": {', '.join(ids)}{more}" if ids else ""))
     again = f", {found['other_revision']} more in different revisions" if found["other_revision"] else ""

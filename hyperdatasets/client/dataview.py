@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from hyperdatasets.client import json_text
 from hyperdatasets.client.arguments import Texts, texts
+from hyperdatasets.client.clips import Delivered
 from hyperdatasets.client.examples import Target
 from hyperdatasets.client.exports import How, Subject, export
 from hyperdatasets.client.frame_supply import Reader
@@ -24,6 +26,7 @@ from hyperdatasets.client.opened_view import DatasetOptions, OpenedView
 from hyperdatasets.client.query_warnings import tell
 from hyperdatasets.client.resolution import Resolution
 from hyperdatasets.client.uri_reader import UriReader
+from hyperdatasets.client.view_comparison import ViewComparison
 from hyperdatasets.client.view_reading import ViewReader
 from hyperdatasets.core.dataview_text import from_yaml, to_plain
 from hyperdatasets.core.errors import InvalidView, ViewPublished
@@ -247,7 +250,7 @@ class DataView(LocalView):
     def __len__(self) -> int:
         return self.get_count()
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Delivered]:
         return self.get_iterator()
 
     def get_iterator(
@@ -258,7 +261,7 @@ class DataView(LocalView):
         worker_index: int = 0,
         allow_repetition: bool = False,
         start: int = 0,
-    ) -> Iterator[Any]:
+    ) -> Iterator[Delivered]:
         """The frames (metadata) in the view's order; of `num_workers` readers each gets its own part.
 
         A view of clips gives a list of frames for each position, all others a frame.
@@ -347,16 +350,16 @@ class DataView(LocalView):
         repeat = bool(self._spec.get("iteration", {}).get("repeat"))
         return UriReader(self._client, self.id, clips=self._clips, repeat=repeat)
 
-    def to_list(self) -> Any:
+    def to_list(self) -> builtins.list[Delivered]:
         """All frames of one pass."""
         if self._spec.get("iteration", {}).get("repeat"):
             raise InvalidView("this view repeats without end; iterate, and stop when you have enough")
         return [*self]
 
-    def to_dict(self, *, projection: Texts = ()) -> Any:
+    def to_dict(self, *, projection: Texts = ()) -> builtins.list[dict[str, Any] | builtins.list[dict[str, Any]]]:
         """All frames of one pass in their plain form; of a view of clips a list for each clip."""
         found = self.get_iterator(projection=projection)
-        return [[frame.plain for frame in clip] for clip in found] if self._clips else [each.plain for each in found]
+        return [[frame.plain for frame in each] if isinstance(each, builtins.list) else each.plain for each in found]
 
     def export(
         self, to: str | Path | BinaryIO, *, format: str = "jsonl", media: str = "", split_by: str = "",
@@ -381,13 +384,13 @@ class DataView(LocalView):
         how = How(format, media, split_by, uri_prefix)
         return export(self._client, self._subject(), place, how, progress=progress)
 
-    def compare(self, other: DataView, *, examples: int = 10) -> dict[str, Any]:
+    def compare(self, other: DataView, *, examples: int = 10) -> ViewComparison:
         """What differs between two views.
 
         Returns:
             `changes`: path in the specification -> (here, there), None where a side says nothing. `only_here`,
-            `only_there`, `both`: numbers of frames. `other_revision`: frame ids that both select, in different
-            revisions. `only_here_examples`, `only_there_examples`: ids of the first frames of each kind.
+            `only_there`, `both`: numbers of frames. `other_revision`: how many of both differ in their revision.
+            `only_here_examples`, `only_there_examples`: ids of the first frames of each kind.
         """
         request = pb.CompareDataViewsRequest(before=self._target, after=other._target, examples=examples)
         answer = self._client.send(request, timeout_s=600)
@@ -401,7 +404,7 @@ class DataView(LocalView):
             "only_there_examples": [each.frame_id for each in answer.only_after_examples],
         }  # fmt: skip
 
-    def verify(self) -> tuple[bool, Any]:
+    def verify(self) -> tuple[bool, builtins.list[str]]:
         """Evaluates a published view again: whether selection, order and record are the stored ones, and what differs.
 
         What differs says of each rule and site how many frames, and names some.
