@@ -22,8 +22,7 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Make a dataset with an empty draft `Current`."""
-    project, _, bare = name.rpartition("/")
-    made = Dataset.create(bare, dataset_project=project, description=description, tags=tag or (), raise_if_exists=True)
+    made = Dataset.create(name, description=description, tags=tag or (), raise_if_exists=True)
     show(_plain(made), as_json=as_json)
 
 

@@ -45,10 +45,9 @@ def import_command(
 ) -> None:
     """Write the metadata of a folder as frames without a site; run again it goes on where it was."""
     check_report(report)
-    project, _, name = dataset.rpartition("/")
     with untold():
         ledger = import_frames(
-            path, dataset_name=name, dataset_project=project, format=format_name, uri_prefix=uri_prefix,
+            path, dataset_name=dataset, format=format_name, uri_prefix=uri_prefix,
             classes=asked.labels_in(classes), limit=limit,
             replace_annotations=replace_annotations, prune=prune, dry_run=dry_run,
             scale_annotations=scale_annotations, boxes_as=boxes_as, progress=not as_json,

@@ -189,7 +189,7 @@ def compare(
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Show what differs between two views: in specification, field by field, and in frames."""
-    found = DataView.get(name=before).compare(DataView.get(name=after), examples=examples)
+    found = DataView.get(before).compare(DataView.get(after), examples=examples)
     if as_json:
         show(found, as_json=True)
         return

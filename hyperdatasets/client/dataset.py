@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hyperdatasets.client import json_text, vectors
+from hyperdatasets.client import json_text, project_paths, vectors
 from hyperdatasets.client.arguments import Texts, texts
 from hyperdatasets.client.checks import read_checks
 from hyperdatasets.client.metadata import MetadataClient, current
@@ -43,8 +44,9 @@ class Dataset:
         Raises:
             AlreadyExists: also a ValueError.
         """
+        project, name = project_paths.split(dataset_name, dataset_project)
         request = pb.CreateDatasetRequest(
-            project=dataset_project, name=dataset_name, description=description, tags=texts(tags, "tags"),
+            project=project, name=name, description=description, tags=texts(tags, "tags"),
             metadata_json=json_text.write(metadata),
         )  # fmt: skip
         try:
@@ -52,7 +54,7 @@ class Dataset:
         except AlreadyExists:
             if raise_if_exists:
                 raise
-            return cls.get(dataset_name=dataset_name, dataset_project=dataset_project, client=client)
+            return cls.get(name, dataset_project=project, client=client)
 
     @classmethod
     def get(
@@ -64,7 +66,7 @@ class Dataset:
         client: MetadataClient | None = None,
     ) -> Dataset:
         """The dataset of this name (`project/name`, or bare where it is unique) or id; raises NotFound."""
-        wanted = dataset_id or address(dataset_name, dataset_project)
+        wanted = dataset_id or project_paths.address(dataset_name, dataset_project)
         return cls(current(client).send(pb.GetDatasetRequest(dataset=wanted)).dataset, client)
 
     @classmethod
@@ -141,7 +143,7 @@ class Dataset:
         return self._message.description
 
     @property
-    def tags(self) -> Any:
+    def tags(self) -> builtins.list[str]:
         return list(self._message.tags)
 
     @property
@@ -158,7 +160,7 @@ class Dataset:
 
     @property
     def address(self) -> str:
-        return address(self.name, self.project)
+        return project_paths.address(self.name, self.project)
 
     def add_tags(self, tags: Texts) -> None:
         self.update(add_tags=texts(tags, "tags"))
@@ -227,8 +229,3 @@ class Dataset:
 
     def __repr__(self) -> str:
         return f"Dataset({self.address!r}, {counted(self.version_count, 'version')})"
-
-
-def address(name: str, project: str) -> str:
-    """`project/name`, as the service takes it."""
-    return f"{project}/{name}" if project else name

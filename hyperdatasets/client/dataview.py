@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Unpack
 import orjson
 from numpy.typing import NDArray
 
-from hyperdatasets.client import json_text
+from hyperdatasets.client import json_text, project_paths
 from hyperdatasets.client.arguments import Texts, texts
 from hyperdatasets.client.clips import Delivered
 from hyperdatasets.client.examples import Target
@@ -68,9 +68,10 @@ class DataView(LocalView):
             "mapping": [],
             "iteration": iteration,
         }
-        named = {"name": name, "description": description, "tags": texts(tags, "tags")}
+        above, bare = project_paths.split(name, project, prefix="")
+        named = {"name": bare, "description": description, "tags": texts(tags, "tags")}
         super().__init__(spec | {key: value for key, value in named.items() if value})
-        self._project, self._given = project, client
+        self._project, self._given = above, client
         self._stored: pb.DataView | None = None
         self._before_use: Callable[[], None] | None = None
         self._settled = self._replaced = False
@@ -80,9 +81,12 @@ class DataView(LocalView):
     # --- found
 
     @classmethod
-    def get(cls, *, name: str = "", dataview_id: str = "", client: MetadataClient | None = None) -> DataView:
-        """The view of this name, `name@sha256:…`, or id."""
-        answer = current(client).send(pb.GetDataViewRequest(view=dataview_id or name))
+    def get(
+        cls, name: str = "", *, project: str = "", dataview_id: str = "", client: MetadataClient | None = None
+    ) -> DataView:
+        """The view of this name (bare or `project/name`), `name@sha256:…`, or id."""
+        wanted = dataview_id or project_paths.address(name, project, prefix="")
+        answer = current(client).send(pb.GetDataViewRequest(view=wanted))
         return cls._of(answer.view, client)
 
     @classmethod
@@ -138,7 +142,7 @@ class DataView(LocalView):
         self._read(answer.view)
         return self
 
-    def clone(self, *, name: str) -> DataView:
+    def clone(self, name: str) -> DataView:
         """A new draft with the same specification."""
         self.store()
         answer = self._client.send(pb.CloneDataViewRequest(view=self.id, name=name))

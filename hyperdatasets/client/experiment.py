@@ -8,7 +8,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-from hyperdatasets.client import json_text
+from hyperdatasets.client import json_text, project_paths
 from hyperdatasets.client.arguments import Texts, texts
 from hyperdatasets.client.dataview import DataView
 from hyperdatasets.client.metadata import MetadataClient, current
@@ -31,15 +31,15 @@ class Experiment:
     @classmethod
     def start(
         cls,
-        *,
-        project: str,
         name: str,
+        *,
+        project: str = "",
         parameters: Mapping[str, Any] | None = None,
         notes: str = "",
         tags: Texts = (),
         client: MetadataClient | None = None,
     ) -> Self:
-        """A new experiment that runs.
+        """A new experiment (`project/name`) that runs.
 
         Where the setting `experiment` (HYPERDATASETS_EXPERIMENT) names one, as a rule a clone, that one is run
         instead, and its parameters win: so a clone runs the same code, with other data.
@@ -49,8 +49,9 @@ class Experiment:
         """
         if taken := current(client).config.experiment:
             return cls.get(experiment_id=taken, client=client).take_up(parameters)
+        above, bare = project_paths.split(name, project, prefix="")
         request = pb.CreateExperimentRequest(
-            project=project, name=name, parameters_json=json_text.write(parameters), notes=notes,
+            project=above, name=bare, parameters_json=json_text.write(parameters), notes=notes,
             tags=texts(tags, "tags"),
             environment_json=json_text.write({"hyperdatasets": __version__, "decoder_rules": DECODER_RULES}),
         )  # fmt: skip
@@ -58,9 +59,11 @@ class Experiment:
         return experiment.set_state("running")
 
     @classmethod
-    def get(cls, name: str = "", *, experiment_id: str = "", client: MetadataClient | None = None) -> Self:
-        """The experiment of this id, or the newest of this name."""
-        request = pb.GetExperimentRequest(experiment=experiment_id or name)
+    def get(
+        cls, name: str = "", *, project: str = "", experiment_id: str = "", client: MetadataClient | None = None
+    ) -> Self:
+        """The experiment of this id, or the newest of this name (bare or `project/name`)."""
+        request = pb.GetExperimentRequest(experiment=experiment_id or project_paths.address(name, project, prefix=""))
         return cls(current(client).send(request).experiment, client)
 
     def delete(self) -> None:
@@ -68,9 +71,11 @@ class Experiment:
         self._client.send(pb.DeleteExperimentRequest(experiment=self.id))
 
     @classmethod
-    def list(cls, *, project: str = "", text: str = "", client: MetadataClient | None = None) -> list[Experiment]:
-        """Experiments in the project or below it, with all words of a free text; the newest first."""
-        request, found = pb.ListExperimentsRequest(project=project, text=text), []
+    def list(
+        cls, *, project: str = "", name: str = "", text: str = "", client: MetadataClient | None = None
+    ) -> list[Experiment]:
+        """Experiments in the project or below it, with the name's part, and all words of a text; the newest first."""
+        request, found = pb.ListExperimentsRequest(project=project, name_contains=name, text=text), []
         while True:
             answer = current(client).send(request)
             found += [cls(each, client) for each in answer.experiments]
@@ -122,7 +127,7 @@ class Experiment:
     def last_metrics(self) -> dict[str, float]:
         return dict(self._message.last_metrics)
 
-    def connect(self, view: DataView, *, name: str) -> DataView:
+    def connect(self, view: DataView, name: str) -> DataView:
         """Names the data view, and publishes it first. A clone's replacement wins: the view then stands for it.
 
         Over a draft version nothing can be published: the experiment runs *unpinned*, says so with a warning and in
@@ -154,8 +159,8 @@ class Experiment:
 
     def clone(
         self,
-        *,
         name: str = "",
+        *,
         views: Mapping[str, DataView | str] | None = {},  # None means: without any
         parameters: Mapping[str, Any] | None = None,
     ) -> Experiment:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from hyperdatasets.client import asked, bulk
+from hyperdatasets.client import asked, bulk, project_paths
 from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.disappeared import Met, disappeared
 from hyperdatasets.client.drafts import draft_of
@@ -72,8 +72,8 @@ class _Run:
 
 def import_frames(
     path: str | Path,
-    *,
     dataset_name: str,
+    *,
     dataset_project: str = "",
     format: str = "auto",
     uri_prefix: str = "",
@@ -97,6 +97,7 @@ def import_frames(
     stored stay as they are, unless there were none.
 
     Args:
+        dataset_name: `project/name`, or the bare name with `dataset_project` beside it.
         path: a folder; or a zip or tar file, which is unpacked beside itself; or a file of JSON lines or Parquet.
         format: name of a format; `auto`: found out.
         uri_prefix: what stands before each file's path in its URI; default: `file://` and the folder.
@@ -121,6 +122,7 @@ def import_frames(
         NotFound: there is no such folder or file.
     """
     placing = Agreement(scale=scale_annotations, boxes_as=agreement.boxes_as(boxes_as))
+    project, name = project_paths.split(dataset_name, dataset_project)
     labels, above = asked.labels_of(classes), asked.uri_prefix_of(uri_prefix)
     asked.check(limit=limit, prune=prune, classes=labels)
     options = Options(format, frozenset(labels), limit, placing)
@@ -134,7 +136,7 @@ def import_frames(
             for _ in _frames(run, counted[0]):
                 pass
         else:
-            _write(run, dataset_name, dataset_project, current(client), *counted)
+            _write(run, name, project, current(client), *counted)
         ledger = intake.finish()
     told(ledger)
     return check_strict(ledger, strict=strict)

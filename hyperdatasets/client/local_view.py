@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import yaml
 
-from hyperdatasets.client import arguments
+from hyperdatasets.client import arguments, project_paths
 from hyperdatasets.client.arguments import Texts
 from hyperdatasets.client.label_query import LabelQuery
 from hyperdatasets.core.dataview import FromZero
@@ -42,9 +42,9 @@ class LocalView:
 
     def add_query(
         self,
-        *,
         dataset_name: str = "*",
         version_name: str = "*",
+        *,
         dataset_project: str = "",
         dataset_id: str = "",
         version_id: str = "",
@@ -63,9 +63,9 @@ class LocalView:
 
     def add_multi_query(
         self,
-        *,
         dataset_name: str = "*",
         version_name: str = "*",
+        *,
         dataset_project: str = "",
         dataset_id: str = "",
         version_id: str = "",
@@ -84,15 +84,15 @@ class LocalView:
         kept = {key: value for key, value in rule.items() if value not in ("", [], None)}
         self._change(rules=[*self._spec["rules"], kept])
 
-    def add_version(self, *, dataset_name: str, version_name: str, dataset_project: str = "") -> None:
+    def add_version(self, dataset_name: str, version_name: str, *, dataset_project: str = "") -> None:
         """Lists a version that `*` in rules means."""
         self._change(versions=[*self._spec.get("versions", []), _version(dataset_name, dataset_project, version_name)])
 
     def add_mapping_rule(
         self,
-        *,
         dataset_name: str = "*",
         version_name: str = "*",
+        *,
         dataset_project: str = "",
         dataset_id: str = "",
         version_id: str = "",
@@ -170,7 +170,7 @@ class LocalView:
 
 
 def _version(dataset: str, project: str, version: str) -> dict[str, str]:
-    named = dataset if not project or dataset == "*" else f"{project}/{dataset}"
+    named = dataset if dataset == "*" else project_paths.address(dataset, project)
     return {"dataset": named, "version": version}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from hyperdatasets.client import asked
+from hyperdatasets.client import asked, project_paths
 from hyperdatasets.client.ledgers import check_strict, in_no_project, told
 from hyperdatasets.client.node import NodeClient, local_node
 from hyperdatasets.core.errors import Unavailable
@@ -18,8 +18,8 @@ from hyperdatasets.v1 import node_service_pb2 as pb
 
 def register(
     path: str | Path,
-    *,
     dataset_name: str,
+    *,
     dataset_project: str = "",
     format: str = "auto",
     version_name: str = "",
@@ -66,7 +66,7 @@ def register(
     """
     labels = asked.labels_of(classes)
     asked.check(limit=limit, prune=prune, classes=labels)
-    dataset = f"{dataset_project}/{dataset_name}" if dataset_project else dataset_name
+    dataset = project_paths.address(dataset_name, dataset_project)
     request = pb.RegisterRequest(
         path=str(path), format="" if format == "auto" else format, dataset=dataset, version=version_name,
         columns_file=columns, context_column=context_column, timestamp_column=timestamp_column,

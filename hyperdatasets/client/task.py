@@ -36,7 +36,7 @@ class Task(Experiment):
         client: MetadataClient | None = None,
     ) -> Self:
         """A new run, or the clone that HYPERDATASETS_EXPERIMENT names."""
-        return cls.start(project=project_name, name=task_name, tags=tags, client=client).until_exit()
+        return cls.start(task_name, project=project_name, tags=tags, client=client).until_exit()
 
     def until_exit(self) -> Self:
         """Ends the run with the process, if `close` did not before: a script need not call it."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hyperdatasets.client import diffs, json_text
+from hyperdatasets.client import diffs, json_text, project_paths
 from hyperdatasets.client.arguments import Texts, texts
 from hyperdatasets.client.checks import CheckReport, read_checks, report
 from hyperdatasets.client.dataset import Dataset
@@ -62,9 +62,9 @@ class DatasetVersion(VersionFrames):
     @classmethod
     def create_version(
         cls,
-        *,
-        version_name: str,
         dataset_name: str = "",
+        version_name: str = "",
+        *,
         dataset_project: str = "",
         dataset_id: str = "",
         parent_version_names: Texts = (),
@@ -125,18 +125,18 @@ class DatasetVersion(VersionFrames):
     def create_new_dataset(
         cls, dataset_name: str, *, dataset_project: str = "", client: MetadataClient | None = None, **more: Any
     ) -> DatasetVersion:
-        """A new dataset; returns its empty draft."""
+        """A new dataset, with the arguments of `Dataset.create`; returns its empty draft."""
         dataset = Dataset.create(dataset_name, dataset_project=dataset_project, client=client, **more)
         return cls.get_version(dataset_id=dataset.id, client=client)
 
     @classmethod
     def get_version(
         cls,
-        *,
         dataset_name: str = "",
+        version_name: str = "",
+        *,
         dataset_project: str = "",
         dataset_id: str = "",
-        version_name: str = "",
         version_id: str = "",
         client: MetadataClient | None = None,
     ) -> DatasetVersion:
@@ -215,8 +215,8 @@ class DatasetVersion(VersionFrames):
     @classmethod
     def get_single_frame(
         cls,
-        *,
         frame_id: str,
+        *,
         dataset_name: str = "",
         dataset_project: str = "",
         dataset_id: str = "",
@@ -342,4 +342,4 @@ class DatasetVersion(VersionFrames):
 
 
 def _dataset(name: str, project: str, dataset_id: str) -> str:
-    return dataset_id or (f"{project}/{name}" if project else name)
+    return dataset_id or project_paths.address(name, project)

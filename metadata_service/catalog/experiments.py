@@ -12,7 +12,7 @@ from hyperdatasets.core.errors import InvalidArgument, ViewNotPublished
 from hyperdatasets.core.names import check_name, check_project, not_found
 from metadata_service.catalog import resolving, views
 from metadata_service.catalog.caller import Caller
-from metadata_service.catalog.datasets import metadata
+from metadata_service.catalog.datasets import metadata, shown
 from metadata_service.catalog.deployment import Deployment
 from metadata_service.catalog.stamps import change, check_etag, created, new_id, updated, with_tags
 from metadata_service.store.protocol import Reading, Row, Writing
@@ -51,8 +51,9 @@ def find(reading: Reading, caller: Caller, name: str, *, role: str = "viewer") -
         named = reading.rows("experiments", order="created_ms DESC, rowid DESC", name=name.rpartition("/")[2])
         row = next((each for each in named if name in {each["name"], f"{each['project']}/{each['name']}"}), None)
     if row is None or not caller.may("viewer", row["project"]):
-        rows = reading.rows("experiments")
-        raise not_found("experiment", name, [each["name"] for each in rows if caller.may("viewer", each["project"])])
+        listed = [each for each in reading.rows("experiments") if caller.may("viewer", each["project"])]
+        names = [shown(each["project"], each["name"]) if "/" in name else each["name"] for each in listed]
+        raise not_found("experiment", name, names)
     caller.require(role, row["project"])
     return row
 

@@ -15,6 +15,7 @@ from hyperdatasets.core.pinned import PinnedView, pinned_from_plain
 from hyperdatasets.core.query.tree import SEMANTICS
 from hyperdatasets.core.selection import SiteSelection
 from metadata_service.catalog.caller import Caller
+from metadata_service.catalog.datasets import shown
 from metadata_service.catalog.queries import Warned
 from metadata_service.catalog.stamps import change, check_etag, created, new_id, updated, with_tags
 from metadata_service.store.protocol import Reading, Row, Writing
@@ -57,16 +58,18 @@ def create(
 
 
 def find(reading: Reading, caller: Caller, reference: str, *, role: str = "viewer") -> Row:
-    """The view with this id, name, or `name@sha256:<digest>` (or at least eight digits of it).
+    """The view with this id, name, `project/name`, each also with `@sha256:<digest>` (or at least eight digits of it).
 
     Raises:
         NotFound: with the nearest names; also if the digest is another one.
     """
-    name, _, digest = reference.partition("@")
+    project, slash, last = reference.rpartition("/")
+    name, _, digest = last.partition("@")
     row = reading.one("views", name=name) or reading.one("views", id=name)
-    if row is None or not caller.may("viewer", row["project"]):
-        names = [each["name"] for each in reading.rows("views") if caller.may("viewer", each["project"])]
-        raise not_found("view", name, names)
+    if row is None or (slash and row["project"] != project) or not caller.may("viewer", row["project"]):
+        listed = [each for each in reading.rows("views") if caller.may("viewer", each["project"])]
+        names = [shown(each["project"], each["name"]) if slash else each["name"] for each in listed]
+        raise not_found("view", f"{project}{slash}{name}", names)
     if digest:
         given = digest.removeprefix("sha256:")
         if len(given) < 8 or not row["digest"].removeprefix("sha256:").startswith(given):
