@@ -8,6 +8,7 @@ import typer
 
 from hyperdatasets.cli.output import Json, commands, done, json_value, show
 from hyperdatasets.client.dataset import Dataset
+from hyperdatasets.client.field_facts import SchemaField
 from hyperdatasets.client.version import DatasetVersion
 
 app = commands("Datasets: named lines of versions.")
@@ -153,7 +154,7 @@ def _plain(dataset: Dataset) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _frequent(field: dict[str, Any]) -> str:
+def _frequent(field: SchemaField) -> str:
     """The first values; where all differ they say nothing."""
     if field["count"] == field["distinct"] > 1:
         return "(all different)"

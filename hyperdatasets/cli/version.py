@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
@@ -15,6 +16,7 @@ from hyperdatasets.cli.exporting import Format, Media, Output, Report, SplitBy, 
 from hyperdatasets.cli.given_version import Dataset, VersionArgument, given_version
 from hyperdatasets.cli.output import Json, commands, console, done, say, show
 from hyperdatasets.client.dataset import Dataset as DatasetHandle
+from hyperdatasets.client.field_facts import Statistics
 from hyperdatasets.client.version import Collision, DatasetVersion
 from hyperdatasets.core.wording import counted
 
@@ -210,21 +212,27 @@ def stats(
         _print_statistics(found)
 
 
-def _print_statistics(found: dict[str, Any]) -> None:
+def _print_statistics(found: Statistics) -> None:
     of_frames = found["frame_counts"]
     say(f"{counted(found['distinct'], 'different value')}; {found['missing']} of {found['elements']} have none")
     show([{"value": value, "count": count, "frames": of_frames[value]} for value, count in found["counts"].items()],
          as_json=False)  # fmt: skip
-    dates = found["dates"] or {"quantiles": [], "histogram": []}
-    for quantiles, bars in ((found["quantiles"], found["histogram"]), (dates["quantiles"], dates["histogram"])):
-        if quantiles:
-            say("minimum, quartiles, maximum: " + ", ".join(map(_edge, quantiles)))
-            show([{"from": _edge(low), "to": _edge(high), "count": count} for low, high, count in bars], as_json=False)
+    _print_bars(found["quantiles"], found["histogram"])
+    if dates := found["dates"]:
+        _print_bars(dates["quantiles"], dates["histogram"])
     if found["pairs"]:
         show([
             {"value": first, "with": second, "count": count, "frames": frames}
             for first, second, count, frames in found["pairs"]
         ], as_json=False)  # fmt: skip
+
+
+def _print_bars(
+    quantiles: Sequence[float | datetime], bars: Sequence[tuple[float | datetime, float | datetime, int]]
+) -> None:
+    if quantiles:
+        say("minimum, quartiles, maximum: " + ", ".join(map(_edge, quantiles)))
+        show([{"from": _edge(low), "to": _edge(high), "count": count} for low, high, count in bars], as_json=False)
 
 
 def _edge(value: float | datetime) -> str:

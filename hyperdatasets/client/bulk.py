@@ -13,6 +13,8 @@ from hyperdatasets.client import arguments
 from hyperdatasets.client.metadata import MetadataClient, new_request_id
 from hyperdatasets.core.errors import DeadlineExceeded, HyperdatasetsError, InvalidArgument, InvalidFrame, Unavailable
 from hyperdatasets.core.frames import Frame
+from hyperdatasets.core.tables import Table
+from hyperdatasets.core.wording import counted
 from hyperdatasets.v1 import frame_service_pb2 as pb
 from hyperdatasets.v1.frame_service_pb2_grpc import FrameServiceStub
 from hyperdatasets.wire import columns
@@ -77,6 +79,18 @@ class WriteResult(list[FailedFrame]):
         self.warnings: list[str] = []
         self.changes: Counter[str] = Counter()
         self.differences: list[Difference] = []
+
+    def __repr__(self) -> str:
+        return self._table().text()
+
+    def _repr_html_(self) -> str:
+        return self._table().html()
+
+    def _table(self) -> Table:
+        counts = f"{self.added} added, {self.updated} updated, {self.unchanged} unchanged, {len(self)} failed"
+        warned = f", {counted(len(self.warnings), 'warning')}" if self.warnings else ""
+        rows = [(each.index, each.id, each.reason, each.message) for each in self]
+        return Table(f"WriteResult({counts}{warned})", ("index", "frame", "reason", "message"), rows)
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hyperdatasets.core.checks import MAX_TEXT
 from hyperdatasets.core.errors import InvalidChecks, NotFound
+from hyperdatasets.core.tables import Table
 from hyperdatasets.v1 import check_service_pb2 as pb
 
 
@@ -39,6 +40,21 @@ class CheckReport:
 
     def __bool__(self) -> bool:
         return self.passed
+
+    def __repr__(self) -> str:
+        return self._table().text()
+
+    def _repr_html_(self) -> str:
+        return self._table().html()
+
+    def _table(self) -> Table:
+        state = "passed" if self.passed else "failed, and published all the same" if self.forced else "failed"
+        title = f"CheckReport({state}, {'gate, ' if self.gate else ''}by {self.ran_by or 'nobody'} at {self.ran_at})"
+        rows = [
+            (each.name, each.passed, each.measured, each.expected, each.offending, [*each.frame_ids, *each.warnings])
+            for each in self.results
+        ]
+        return Table(title, ("check", "passed", "measured", "expected", "frames against it", "such as"), rows)
 
 
 def read_checks(path: str | Path) -> str:

@@ -6,7 +6,7 @@ import math
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ class ClientConfig:
 
     service: str = "127.0.0.1:7400"
     ca: str = ""
-    token: str = ""
+    token: str = field(default="", repr=False)
     timeout_s: float = _SECONDS["timeout_s"]
     stream_timeout_s: float = _SECONDS["stream_timeout_s"]
     reconnect_s: float = _SECONDS["reconnect_s"]

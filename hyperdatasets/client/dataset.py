@@ -13,6 +13,7 @@ from hyperdatasets.client.checks import read_checks
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.uploads import removal
 from hyperdatasets.core.errors import AlreadyExists, InvalidArgument
+from hyperdatasets.core.tables import Table
 from hyperdatasets.core.wording import counted
 from hyperdatasets.v1 import check_service_pb2 as checks_pb
 from hyperdatasets.v1 import common_pb2 as common
@@ -219,7 +220,7 @@ class Dataset:
         answer = self._client.send(request, timeout_s=600)
         return int(answer.revisions), tuple(answer.missing_ids)
 
-    def vector_fields(self) -> dict[str, dict[str, Any]]:
+    def vector_fields(self) -> dict[str, vectors.VectorField]:
         """Dimensions and metric of each vector field, by name."""
         answer = self._client.send(frames_pb.ListVectorFieldsRequest(dataset=self.id))
         return {
@@ -229,3 +230,10 @@ class Dataset:
 
     def __repr__(self) -> str:
         return f"Dataset({self.address!r}, {counted(self.version_count, 'version')})"
+
+    def _repr_html_(self) -> str:
+        facts = {
+            "id": self.id, "description": self.description, "tags": self.tags, "versions": self.version_count,
+            "archived": self.archived, "metadata": self.metadata,
+        }  # fmt: skip
+        return Table.of_facts(f"Dataset {self.address}", facts).html()

@@ -28,9 +28,11 @@ from hyperdatasets.client.resolution import Resolution
 from hyperdatasets.client.uri_reader import UriReader
 from hyperdatasets.client.view_comparison import ViewComparison
 from hyperdatasets.client.view_reading import ViewReader
+from hyperdatasets.client.view_rules import rules_in_words, rules_table
 from hyperdatasets.core.dataview_text import from_yaml, to_plain
 from hyperdatasets.core.errors import InvalidView, ViewPublished
 from hyperdatasets.core.selection import SiteSelection
+from hyperdatasets.core.tables import Table
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.media.pixels import Mode
 from hyperdatasets.v1 import dataview_service_pb2 as pb
@@ -460,7 +462,13 @@ class DataView(LocalView):
         self._spec = orjson.loads(message.spec_json)
 
     def __repr__(self) -> str:
-        return f"DataView({self.reference!r}, {self.status})"
+        return f"DataView({self.reference!r}, {self.status}, {rules_in_words(self._spec)})"
+
+    def _repr_html_(self) -> str:
+        sites = {site or "(no site)": count for site, count in self.site_counts.items()}
+        facts = {"frames of sites": sites, "project": self._project, "id": self.id}
+        title = f"DataView {self.reference} ({self.status})"
+        return Table.of_facts(title, facts).html() + rules_table(self._spec).html()
 
 
 def _by_site(nodes: Iterable[NodeClient], sites: Sequence[str]) -> dict[str, NodeClient]:

@@ -10,6 +10,7 @@ from typing import Any
 from hyperdatasets.client import json_text
 from hyperdatasets.client.long_reads import read_at_one_go
 from hyperdatasets.client.metadata import MetadataClient
+from hyperdatasets.core.tables import Table
 from hyperdatasets.v1 import version_service_pb2 as pb
 
 
@@ -21,6 +22,15 @@ class VersionDiff:
     removed: int
     changed: int
     frames: list[tuple[str, str, list[tuple[str, Any, Any]]]]
+
+    def __repr__(self) -> str:
+        return f"VersionDiff({self.added} added, {self.removed} removed, {self.changed} changed)"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (frame, kind, {path: f"{old!r} → {new!r}" for path, old, new in what}) for frame, kind, what in self.frames
+        ]
+        return Table(repr(self), ("frame", "change", "what"), rows).html()
 
 
 def diff(client: MetadataClient, *, dataset: str, version: str, other: str, explain: int, limit: int) -> VersionDiff:

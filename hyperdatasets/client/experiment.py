@@ -13,6 +13,7 @@ from hyperdatasets.client.arguments import Texts, texts
 from hyperdatasets.client.dataview import DataView
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.core.errors import AlreadyExists, FailedPrecondition, VersionNotPublished
+from hyperdatasets.core.tables import Table
 from hyperdatasets.formats.media.pixels import RULES as DECODER_RULES
 from hyperdatasets.v1 import experiment_service_pb2 as pb
 from hyperdatasets.version import __version__
@@ -255,7 +256,15 @@ class Experiment:
         self._end("completed" if error is None else "failed")
 
     def __repr__(self) -> str:
-        return f"Experiment({self.name!r}, {self.state})"
+        return f"{type(self).__name__}({self.name!r}, {self.state})"
+
+    def _repr_html_(self) -> str:
+        facts = {
+            "project": self.project, "data views": self.views, "unpinned": self.unpinned, "frames": self.frame_counts,
+            "parameters": self.parameters, "last metrics": self.last_metrics, "environment": self.environment,
+            "id": self.id,
+        }  # fmt: skip
+        return Table.of_facts(f"{type(self).__name__} {self.name} ({self.state})", facts).html()
 
 
 def _same(compared: Mapping[str, Any]) -> bool:

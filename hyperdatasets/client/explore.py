@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from hyperdatasets.client.field_facts import DateStatistics, SchemaField, SchemaTable, Statistics, StatisticsTables
 from hyperdatasets.client.groups import AnyFrame
 from hyperdatasets.client.long_reads import read_at_one_go
 from hyperdatasets.client.metadata import MetadataClient
@@ -41,10 +42,10 @@ class Sample(list[AnyFrame]):
     values, matching, missing = 0, 0, 0
 
 
-def statistics(client: MetadataClient, **asked: Any) -> dict[str, Any]:
-    answer = client.send(pb.GetStatisticsRequest(**asked))
+def statistics(client: MetadataClient, *, field: str, **asked: Any) -> Statistics:
+    answer = client.send(pb.GetStatisticsRequest(field=field, **asked))
     tell(answer.warnings, above=2)
-    return {
+    found: Statistics = {
         "frames": answer.frames, "elements": answer.elements, "missing": answer.missing,
         "values": answer.values, "distinct": answer.distinct,
         "counts": {each.value: each.count for each in answer.counts},
@@ -54,17 +55,18 @@ def statistics(client: MetadataClient, **asked: Any) -> dict[str, Any]:
         "dates": _dates(answer.dates) if answer.HasField("dates") else None,
         "pairs": [(each.first, each.second, each.count, each.frames) for each in answer.pairs],
     }  # fmt: skip
+    return cast("Statistics", StatisticsTables(field, found))
 
 
-def schema(client: MetadataClient, **asked: Any) -> dict[str, dict[str, Any]]:
+def schema(client: MetadataClient, **asked: Any) -> dict[str, SchemaField]:
     answer = client.send(pb.GetSchemaRequest(**asked))
-    return {
+    return SchemaTable({
         each.path: {
             "types": list(each.types), "count": each.frames, "distinct": each.distinct,
             "top": {value.value: value.count for value in each.top},
         }
         for each in answer.fields
-    }  # fmt: skip
+    })  # fmt: skip
 
 
 def sample(client: MetadataClient, **asked: Any) -> Sample:
@@ -98,7 +100,7 @@ def _sample(answers: Iterator[pb.SampleFramesResponse], *, dataset: str, version
     return found
 
 
-def _dates(dates: pb.DateStatistics) -> dict[str, Any]:
+def _dates(dates: pb.DateStatistics) -> DateStatistics:
     return {
         "count": dates.count,
         "histogram": [(_moment(each.low), _moment(each.high), each.count) for each in dates.histogram],

@@ -74,6 +74,9 @@ class MetadataClient:
     def close(self) -> None:
         self.connection.close()
 
+    def __repr__(self) -> str:
+        return f"MetadataClient({self.config.service!r})"
+
 
 def new_request_id() -> str:
     return secrets.token_hex(16)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hyperdatasets.core.tables import Table
+from hyperdatasets.core.wording import counted
 from hyperdatasets.v1 import dataview_service_pb2 as pb
 
 
@@ -27,6 +29,19 @@ class Resolution:
     @property
     def at_most(self) -> bool:
         return bool(self.at_most_rules)
+
+    def __repr__(self) -> str:
+        return self._table().text()
+
+    def _repr_html_(self) -> str:
+        return self._table().html()
+
+    def _table(self) -> Table:
+        most = "at most " if self.at_most else ""
+        told = "".join(f"; {each}" for each in self.warnings)
+        title = f"Resolution: {most}{counted(self.frames, 'frame')}, {counted(self.length, 'position')}{told}"
+        rows = [(rule, site or "(no site)", *counts) for (rule, site), counts in self.rules.items()]
+        return Table(title, ("rule", "site", "frames", "ROIs"), rows)
 
     @classmethod
     def of(cls, answer: pb.ResolveDataViewResponse) -> Resolution:

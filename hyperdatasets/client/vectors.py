@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -27,6 +27,13 @@ _NUMBERS = {name: number for number, name in METRICS.items()} | {"": int(pb.VECT
 _BATCH = 1_000  # vectors
 _BATCH_NUMBERS = 1 << 20
 READ = 1_000  # ids asked for at once
+
+
+class VectorField(TypedDict):
+    """A declared field."""
+
+    dimensions: int
+    metric: str
 
 
 class Neighbours(list[tuple[AnyFrame, float]]):

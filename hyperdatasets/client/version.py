@@ -17,6 +17,7 @@ from hyperdatasets.client.groups import AnyFrame
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.version_frames import VersionFrames
 from hyperdatasets.core.errors import AlreadyExists, InvalidArgument
+from hyperdatasets.core.tables import Table
 from hyperdatasets.core.wording import counted
 from hyperdatasets.v1 import check_service_pb2 as checks_pb
 from hyperdatasets.v1 import version_service_pb2 as pb
@@ -339,6 +340,20 @@ class DatasetVersion(VersionFrames):
     def __repr__(self) -> str:
         state = "published" if self.published else "draft"
         return f"DatasetVersion({self.name!r}, {state}, {counted(self.frame_count, 'frame')})"
+
+    def _repr_html_(self) -> str:
+        published = "published although checks failed" if self.forced else "published"
+        facts = {
+            "state": published if self.published else "draft",
+            "frames": self.frame_count, "annotated": self.annotated_count, "frames of sites": _named_sites(self),
+            "comment": self.comment, "tags": self.tags, "parents": self.parents, "metadata": self.get_metadata(),
+            "digest": self.digest, "id": self.id, "dataset": self.dataset_id,
+        }  # fmt: skip
+        return Table.of_facts(f"DatasetVersion {self.name}", facts).html()
+
+
+def _named_sites(version: DatasetVersion) -> dict[str, int]:
+    return {site or "(no site)": count for site, count in version.site_counts().items()}
 
 
 def _dataset(name: str, project: str, dataset_id: str) -> str:

@@ -13,6 +13,7 @@ from hyperdatasets.client.arguments import Texts, texts
 from hyperdatasets.client.bulk import FailedFrame, WriteResult
 from hyperdatasets.client.explore import FrameSet, Sample
 from hyperdatasets.client.exports import How, Subject, export
+from hyperdatasets.client.field_facts import SchemaField, Statistics
 from hyperdatasets.client.groups import AnyFrame
 from hyperdatasets.client.long_reads import FramesRest, long_read
 from hyperdatasets.client.metadata import MetadataClient, current
@@ -321,7 +322,7 @@ class VersionFrames:
         bins: int = 20,
         quantiles: Sequence[float] = (),
         pairs: bool = False,
-    ) -> dict[str, Any]:
+    ) -> Statistics:
         """What values a field has, under any filter; a ROI query also narrows the ROIs that are looked at.
 
         Args:
@@ -335,16 +336,15 @@ class VersionFrames:
         Returns:
             frames, elements (frames, ROIs or sources that were looked at), missing (those without a value), values,
             distinct, counts {value: elements}, frame_counts {value: frames}, histogram [(low, high, count)], quantiles;
-            dates (None, or count, histogram, quantiles); pairs [(value, value, elements, frames)].
+            dates (None, or count, histogram, quantiles); pairs [(value, value, elements, frames)]. The dictionary
+            shows itself as tables.
         """
         return explore.statistics(
             self._client, filter=_filter(where, roi_query, source_query), field=field, limit=limit, bins=bins,
             quantiles=quantiles, pairs=pairs, **self._named,
         )  # fmt: skip
 
-    def schema(
-        self, *, frame_query: str = "", roi_query: Texts = "", source_query: str = ""
-    ) -> dict[str, dict[str, Any]]:
+    def schema(self, *, frame_query: str = "", roi_query: Texts = "", source_query: str = "") -> dict[str, SchemaField]:
         """Every field: types, count (frames that have it), distinct values, the most frequent ones under `top`."""
         return explore.schema(self._client, filter=_filter(frame_query, roi_query, source_query), **self._named)
 

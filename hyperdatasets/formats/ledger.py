@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from hyperdatasets.core.escapes import encodable, on_one_line
+from hyperdatasets.core.tables import Table
 from hyperdatasets.core.wording import counted
 
 Kind = Literal[
@@ -202,8 +203,23 @@ class Ledger:
         return ledger
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{kept} of {read} {kind}" for kind, read, kept in self.table())
-        return f"Ledger({self.format}: kept {counts or 'nothing'})"
+        return "\n".join(table.text() for table in self._tables())
+
+    def _repr_html_(self) -> str:
+        return "".join(table.html() for table in self._tables())
+
+    def _tables(self) -> Iterator[Table]:
+        """Counts by kind, then a row for each reason of a note."""
+        frames = "".join(f", {count} {what}" for what, count in self.frames.items())
+        lost = self.lost
+        counts = [(kind, read, kept, lost.get(kind, 0)) for kind, read, kept in self.table()]
+        yield Table(f"Ledger({self.format}{frames})", ("kind", "read", "kept", "lost"), counts)
+        rows = [
+            (weight, sum(note.count for note in notes), kind, reason, listed(note.place for note in notes))
+            for (weight, kind, reason), notes in self.groups().items()
+        ]
+        if rows:
+            yield Table("notes", ("", "count", "kind", "why", "where"), rows)
 
 
 def headline(weight: Weight, kind: Kind, reason: str, notes: Iterable[Note]) -> str:
