@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Unpack
 
+import numpy as np
 import orjson
 from numpy.typing import NDArray
 
@@ -345,7 +346,7 @@ class DataView(LocalView):
         epoch: int | None = None,
         node: NodeClient | Iterable[NodeClient] | None = None,
         purpose: str = "",
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    ) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
         """All frames as two arrays, X and y: `open`, then `OpenedView.numpy`."""
         with self.open(node, purpose=purpose) as opened:
             return opened.numpy(decode, target, source=source, epoch=epoch)

@@ -102,7 +102,7 @@ class OpenedView:
         *,
         source: str = "",
         epoch: int | None = None,
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
+    ) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
         """All frames as two arrays: X of shape (n, …) and y of shape (n, …).
 
         Args:
