@@ -13,11 +13,12 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from hyperdatasets.client import json_text, project_paths
+from hyperdatasets.client import first_frames, json_text, project_paths
 from hyperdatasets.client.arguments import Texts, texts
 from hyperdatasets.client.clips import Delivered
 from hyperdatasets.client.examples import Target
 from hyperdatasets.client.exports import How, Subject, export
+from hyperdatasets.client.first_frames import pictures
 from hyperdatasets.client.frame_supply import Reader
 from hyperdatasets.client.label_query import LabelQuery
 from hyperdatasets.client.local_view import IterationOrder, LocalView, yaml_text
@@ -442,6 +443,13 @@ class DataView(LocalView):
             rois_apart=self._spec.get("output_rois") == "frame_per_roi",
         )  # fmt: skip
 
+    def _first_frames(self) -> Iterator[Delivered]:
+        """Some frames, within the time that a notebook waits; nothing is published for it."""
+        target = pb.ViewOrSpec(view=self.id) if self.published else pb.ViewOrSpec(spec=self._text)
+        request = pb.ReadDataViewRequest(target=target, limit=first_frames.COUNT)
+        for answer in self._client.stream(request, timeout_s=first_frames.SHOWING_S):
+            yield from (frame for each in answer.entries if (frame := self._reader.frame(each)) is not None)
+
     @property
     def _reader(self) -> ViewReader:
         return ViewReader(self._client, self._clips, self._count_withdrawn)
@@ -469,7 +477,7 @@ class DataView(LocalView):
         sites = {site or "(no site)": count for site, count in self.site_counts.items()}
         facts = {"frames of sites": sites, "project": self._project, "id": self.id}
         title = f"DataView {self.reference} ({self.status})"
-        return Table.of_facts(title, facts).html() + rules_table(self._spec).html()
+        return Table.of_facts(title, facts).html() + rules_table(self._spec).html() + pictures(self._first_frames)
 
 
 def _by_site(nodes: Iterable[NodeClient], sites: Sequence[str]) -> dict[str, NodeClient]:

@@ -10,17 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperdatasets.client.clips import Delivered
+from hyperdatasets.client.frame_content import mask_pixels
 from hyperdatasets.client.groups import AnyFrame
 from hyperdatasets.core.errors import InvalidArgument
-from hyperdatasets.core.geometry import area, bounding_box, corners
-from hyperdatasets.formats.media import pixels
+from hyperdatasets.core.geometry import area, bounding_box, outline
 from hyperdatasets.formats.media.pixels import Mode
 from hyperdatasets.formats.raster import Bitmap, bitmap_of
 
 Target = Literal["label", "multi_hot", "detection"]
 TARGETS = ("label", "multi_hot", "detection")
 MODES = ("default", "RGB", "L", "raw")
-_ELLIPSE_POINTS = 72
 
 
 def picture(delivered: Delivered, *, mode: Mode = "default", source: str = "") -> NDArray[Any]:
@@ -98,7 +97,7 @@ class _Object:
         return "box" not in self.geometry
 
     def bitmap(self, size: tuple[int, int]) -> Bitmap:
-        return self.drawn if self.drawn is not None else bitmap_of(outline(self.geometry), *size)
+        return self.drawn if self.drawn is not None else bitmap_of(outline(cast("Any", self.geometry)), *size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,21 +132,8 @@ class _Placed:
     def _mask_pixels(self) -> NDArray[Any]:
         """The first mask of the source, read once."""
         if "" not in self._masks:
-            self._masks[""] = pixels.decode(self.frame.mask(source=self.source), mode="RGB")
+            self._masks[""] = mask_pixels(self.frame, self.source)
         return self._masks[""]
-
-
-def outline(geometry: Mapping[str, Any]) -> list[list[float]]:
-    """The rings around a box, a polygon or an ellipse, each x0, y0, x1, y1, …; an ellipse as a polygon."""
-    if "polygon" in geometry:
-        return [list(ring) for ring in geometry["polygon"]]
-    if "ellipse" in geometry:
-        cx, cy, rx, ry, theta = geometry["ellipse"]
-        turns, tilt = np.linspace(0, 2 * np.pi, _ELLIPSE_POINTS, endpoint=False), np.radians(theta)
-        xs = cx + rx * np.cos(turns) * np.cos(tilt) - ry * np.sin(turns) * np.sin(tilt)
-        ys = cy + rx * np.cos(turns) * np.sin(tilt) + ry * np.sin(turns) * np.cos(tilt)
-        return [np.stack([xs, ys], axis=1).ravel().tolist()]
-    return [corners([*geometry["box"], 0.0][:5])]
 
 
 class Shapes:

@@ -50,6 +50,8 @@ class _Frame(Protocol):
 
     def content(self, source: str = "") -> bytes: ...
 
+    def mask(self, mask: str = "", *, source: str = "") -> bytes: ...
+
 
 def source_place(sources: Sequence[dict[str, Any]], name: str) -> Place:
     """Where the source of this name is; the first one for an empty name. Raises NotFound."""
@@ -121,6 +123,15 @@ def array(frame: _Frame, source: str, mode: Mode) -> NDArray[np.generic]:
 def text(frame: _Frame, source: str, encoding: str) -> str:
     """A text; see `AnnotatedFrame.text`."""
     return _decoded(frame, source, lambda content: texts.decode(content, encoding=encoding))
+
+
+def mask_pixels(frame: _Frame, source: str) -> NDArray[np.generic]:
+    """The first mask of a source, (height, width, 3); raises as `AnnotatedFrame.mask`."""
+    content = frame.mask(source=source)
+    try:
+        return pixels.decode(content, mode="RGB")
+    except UnreadableMedia as error:
+        raise SourceUnreadable(f"frame {frame.id}, its mask: {error}") from None
 
 
 def _decoded(frame: _Frame, source: str, decode: Callable[[bytes], _Decoded]) -> _Decoded:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -12,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from hyperdatasets.client import frame_content
+from hyperdatasets.client import drawing, frame_content, frame_pages
 from hyperdatasets.client.annotations import ImageAnnotation
 from hyperdatasets.client.arguments import Texts, milliseconds, normal, texts
 from hyperdatasets.client.arguments import plain as plain_of
 from hyperdatasets.client.local_files import cached, local_copy
-from hyperdatasets.core.errors import InvalidFrame, NotFound
+from hyperdatasets.core.errors import InvalidFrame, NoLocalSource, NotFound, SourceUnreadable
 from hyperdatasets.core.frames import Frame
 from hyperdatasets.core.normalise import normalise_annotation
 from hyperdatasets.formats.media.pixels import Mode
@@ -164,6 +165,27 @@ class AnnotatedFrame:
             As `content`; SourceUnreadable: it is no text in this encoding.
         """
         return frame_content.text(self, source, encoding)
+
+    def plot(self, source: str = "", *, side: int = drawing.SIDE) -> Image.Image:
+        """The picture with its objects drawn onto it, as an image of Pillow; notebooks show it.
+
+        Args:
+            source: its name; empty = the first one.
+            side: pixels of the longer side, at most; small pictures are enlarged.
+
+        Raises:
+            As `image`.
+        """
+        name = source or next((each["id"] for each in self.plain["sources"]), "")
+        shown = [each for each in self.annotations if name in each.get("sources", [name])]
+        is_classified = any("mask" in each.get("geometry", {}) for each in shown)
+        mask = None
+        with suppress(NotFound, NoLocalSource, SourceUnreadable):  # then the classes of a mask are not drawn
+            mask = frame_content.mask_pixels(self, name) if is_classified else None
+        return drawing.drawn(self.image(source), shown, mask=mask, side=side)
+
+    def _repr_html_(self) -> str:
+        return frame_pages.page(self, repr(self))
 
     # --- annotations
 

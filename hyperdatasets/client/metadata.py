@@ -63,8 +63,8 @@ class MetadataClient:
             request.request_id = new_request_id()
         return self.connection.call(_method(request), request, timeout_s=timeout_s)
 
-    def stream(self, request: Any) -> Iterator[Any]:
-        return self.connection.stream(_method(request), request)
+    def stream(self, request: Any, *, timeout_s: float | None = None) -> Iterator[Any]:
+        return self.connection.stream(_method(request), request, timeout_s=timeout_s)
 
     def who_am_i(self) -> users_pb.WhoAmIResponse:
         """Also tells whether there is a service of this protocol at all."""

@@ -13,6 +13,7 @@ from hyperdatasets.client.arguments import Texts, texts
 from hyperdatasets.client.checks import CheckReport, read_checks, report
 from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.diffs import VersionDiff
+from hyperdatasets.client.first_frames import pictures
 from hyperdatasets.client.groups import AnyFrame
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.version_frames import VersionFrames
@@ -349,7 +350,7 @@ class DatasetVersion(VersionFrames):
             "comment": self.comment, "tags": self.tags, "parents": self.parents, "metadata": self.get_metadata(),
             "digest": self.digest, "id": self.id, "dataset": self.dataset_id,
         }  # fmt: skip
-        return Table.of_facts(f"DatasetVersion {self.name}", facts).html()
+        return Table.of_facts(f"DatasetVersion {self.name}", facts).html() + pictures(self._first_frames)
 
 
 def _named_sites(version: DatasetVersion) -> dict[str, int]:

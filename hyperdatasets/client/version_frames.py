@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
-from hyperdatasets.client import arguments, bulk, explore, json_text, writing
+from hyperdatasets.client import arguments, bulk, explore, first_frames, json_text, writing
 from hyperdatasets.client import vectors as vectors_client
 from hyperdatasets.client.arguments import Texts, texts
 from hyperdatasets.client.bulk import FailedFrame, WriteResult
@@ -381,6 +381,12 @@ class VersionFrames:
         return explore.groups(
             self._client, filter=_filter(frame_query, roi_query, source_query), by=by, order=order, **self._named
         )
+
+    def _first_frames(self) -> Iterator[AnyFrame]:
+        """Some frames, within the time that a notebook waits."""
+        request = frames_pb.QueryFramesRequest(**self._named, limit=first_frames.COUNT)
+        for answer in self._client.stream(request, timeout_s=first_frames.SHOWING_S):
+            yield from (frame_of(stored, **self._named) for stored in answer.frames)
 
     @property
     def _named(self) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class ViewReader:
 
     def frames(self, request: pb.ReadDataViewRequest) -> Iterator[Delivered]:
         """Frames, or lists of them."""
-        return positions(((self._frame(each), each.frames_left) for each in self._entries(request)), clips=self.clips)
+        return positions(((self.frame(each), each.frames_left) for each in self._entries(request)), clips=self.clips)
 
     def read(self, request: pb.ReadDataViewRequest) -> Iterator[Delivered]:
         """Frames without a site with their content, or lists of them."""
@@ -42,7 +42,8 @@ class ViewReader:
             tell(answer.warnings, above=4 if self.clips else 5)
             yield from answer.entries
 
-    def _frame(self, entry: pb.ViewEntry) -> AnyFrame | None:
+    def frame(self, entry: pb.ViewEntry) -> AnyFrame | None:
+        """The frame of an entry; None for one that was withdrawn."""
         if entry.frame.withdrawn:
             self.withdrawn()
             return None
@@ -54,7 +55,7 @@ class ViewReader:
 
     def _read(self, entry: pb.ViewEntry) -> AnyFrame | None:
         """A frame without a site, with its content: inline, or from its URIs."""
-        frame = self._frame(entry)
+        frame = self.frame(entry)
         if frame is not None:
             frame.parts = frame_content.read_all(frame)
         return frame

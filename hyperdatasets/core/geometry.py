@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from hyperdatasets.core.frames import SHAPES, Geometry
 
 LABEL = "label"  # the shape of an annotation without a geometry: it concerns the whole frame
+_CORNERS = 72
 Box = tuple[float, float, float, float]
 
 
@@ -60,6 +61,26 @@ def corners(box: Sequence[float]) -> list[float]:
         dx, dy = across * width, down * height
         ring += [x + width / 2 + dx * cos - dy * sin, y + height / 2 + dx * sin + dy * cos]
     return ring
+
+
+def outline(geometry: Geometry) -> list[list[float]]:
+    """The rings around a box, a polygon or an ellipse, each x0, y0, x1, y1, …; none around other shapes.
+
+    An ellipse becomes a polygon of 72 corners on it.
+    """
+    if "box" in geometry:
+        return [corners([*geometry["box"], 0.0][:5])]
+    if "ellipse" in geometry:
+        return [[part for turn in range(_CORNERS) for part in _on_ellipse(geometry["ellipse"], turn / _CORNERS)]]
+    return [list(ring) for ring in geometry.get("polygon", ())]
+
+
+def _on_ellipse(ellipse: Sequence[float], turn: float) -> tuple[float, float]:
+    """A point on it; `turn` 0 to 1 goes once around."""
+    cx, cy, rx, ry, theta = ellipse
+    along, across = rx * math.cos(math.tau * turn), ry * math.sin(math.tau * turn)
+    cos, sin = math.cos(math.radians(theta)), math.sin(math.radians(theta))
+    return cx + along * cos - across * sin, cy + along * sin + across * cos
 
 
 def _around(xs: Sequence[float], ys: Sequence[float]) -> Box:
