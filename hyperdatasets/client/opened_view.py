@@ -84,8 +84,7 @@ class OpenedView:
         """
         if of not in {"frames", "annotations"}:
             raise InvalidArgument(f"of: expected frames or annotations, got {of!r:.60}")
-        numbers = self.labels
-        found = dict.fromkeys(sorted(numbers, key=lambda label: (numbers[label], label)), 0)
+        found = dict.fromkeys(self.labels, 0)
         for reader in self.readers:
             for delivered in reader.stream(limit=reader.epoch_length, metadata_only=True):
                 for frame in delivered if isinstance(delivered, list) else [delivered]:

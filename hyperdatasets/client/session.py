@@ -27,6 +27,7 @@ from hyperdatasets.core.errors import (
     SelectionMismatch,
     Unavailable,
 )
+from hyperdatasets.core.mapping import by_number
 from hyperdatasets.core.order import MAX_POSITIONS
 from hyperdatasets.v1 import node_service_pb2 as pb
 from hyperdatasets.v1.node_service_pb2_grpc import NodeServiceStub
@@ -133,7 +134,7 @@ class Session:
         self._handle, self._closed, self._lock = _Handle(opened.session_id), False, threading.Lock()
         weakref.finalize(self, _end, connection, self._handle, os.getpid())
         self.count, self.epoch_length = opened.count, opened.epoch_length
-        self.labels = dict(opened.labels)
+        self.labels = by_number(opened.labels)
         self.digest, self.view_digest, self.site = opened.site_digest, opened.view_digest, opened.site
         self.clips, self.without_site = opened.clips, opened.without_site
         self._delivers = opened.delivers

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from hyperdatasets.client.clips import Delivered, position_of
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.view_reading import ViewReader
+from hyperdatasets.core.mapping import by_number
 from hyperdatasets.core.order import MAX_POSITIONS, worker_positions
 from hyperdatasets.v1 import dataview_service_pb2 as pb
 
@@ -33,7 +34,7 @@ class UriReader:
         self._client, self._view = client, view
         self.clips, self.withdrawn = clips, 0
         head = next(client.stream(self._request(limit=1)))
-        self.epoch_length, self.labels = head.length, dict(head.labels)
+        self.epoch_length, self.labels = head.length, by_number(head.labels)
         self.count = -1 if repeat and head.length else head.length
 
     def stream(

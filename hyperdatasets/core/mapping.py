@@ -63,6 +63,11 @@ def enumerate_labels(labels: Iterable[str], *, first: int = 1) -> dict[str, int]
     return {label: number for number, label in enumerate(ordered, start=first)}
 
 
+def by_number(numbers: Mapping[str, int]) -> dict[str, int]:
+    """Labels with their numbers, in the order of the numbers."""
+    return dict(sorted(numbers.items(), key=lambda each: (each[1], each[0])))
+
+
 def label_ids(labels: Sequence[str], numbers: Mapping[str, int]) -> list[int]:
     """The number of each label of a ROI; -1 for a label without a number."""
     return [numbers.get(label, UNNUMBERED) for label in labels]
