@@ -1,4 +1,4 @@
-"""One question, asked of the naive evaluator and of the engine in every state an index can be in."""
+"""A query, asked of the naive evaluator and of the engine in every state that an index can be in."""
 
 from __future__ import annotations
 
@@ -22,30 +22,48 @@ def meant(node: Node, scope: Scope, rows: Sequence[Row]) -> BitMap:
     )  # fmt: skip
 
 
-def found(node: Node, scope: Scope, rows: Sequence[Row], *, cut: int = 1, folder: Path | None = None) -> BitMap:
-    """Revisions that the engine and the naive evaluator both select; fails where any two of them differ.
+class Indexes:
+    """The same rows in every state that an index can be in; made once, and then asked any number of queries.
 
-    The engine is asked in one segment, in two that are cut at a place, in the merged ones, after an edit that took
-    every other revision out, and, with a folder, after saving and reading back.
+    The rows are in one segment, in two that are cut at a place, and in the merged ones. With a folder there are two
+    more indexes: one to which the rows were added one by one, and one that was saved and read back.
     """
-    expected = meant(node, scope, rows)
-    index = DatasetIndex()
-    index.add(rows)
-    assert index.search(node, scope) == expected, "one segment"
-    assert index.search(node, scope) == expected, "the kept result"
-    some = BitMap(row.revision for row in rows[::2])
-    assert index.search(node, scope, some) == expected & some, "within some revisions"
-    parts = [build(part) for part in (rows[:cut], rows[cut:]) if part]
-    assert BitMap().union(*(part.search(node, scope) for part in parts)) == expected, "two segments"
-    assert merge(parts).search(node, scope) == expected, "merged segments"
-    if folder is not None:
-        grown = DatasetIndex(folder)
-        for row in rows:
-            grown.add([row])
-        assert grown.search(node, scope) == expected, "row by row"
-        grown.save()
-        assert DatasetIndex(folder).search(node, scope) == expected, "saved and read back"
-    return expected
+
+    def __init__(self, rows: Sequence[Row], *, cut: int = 1, folder: Path | None = None) -> None:
+        self._rows = rows
+        self._whole = DatasetIndex()
+        self._whole.add(rows)
+        self._parts = [build(part) for part in (rows[:cut], rows[cut:]) if part]
+        self._merged = merge(self._parts)
+        self._others: dict[str, DatasetIndex] = {}
+        if folder is not None:
+            self._others["row by row"] = _grown(rows)
+            _grown(rows, folder).save()
+            self._others["saved and read back"] = DatasetIndex(folder)
+
+    def found(self, node: Node, scope: Scope) -> BitMap:
+        """Revisions that the engine and the naive evaluator both select; fails where any two of them differ.
+
+        The first index is asked again, for the result that it kept, and after an edit that took every other revision
+        out.
+        """
+        expected = meant(node, scope, self._rows)
+        assert self._whole.search(node, scope) == expected, "one segment"
+        assert self._whole.search(node, scope) == expected, "the kept result"
+        some = BitMap(row.revision for row in self._rows[::2])
+        assert self._whole.search(node, scope, some) == expected & some, "within some revisions"
+        assert BitMap().union(*(part.search(node, scope) for part in self._parts)) == expected, "two segments"
+        assert self._merged.search(node, scope) == expected, "merged segments"
+        for state, index in self._others.items():
+            assert index.search(node, scope) == expected, state
+        return expected
+
+
+def _grown(rows: Sequence[Row], folder: Path | None = None) -> DatasetIndex:
+    index = DatasetIndex(folder)
+    for row in rows:
+        index.add([row])
+    return index
 
 
 def found_private(node: Node, columns: Sequence[Mapping[str, Any]]) -> BitMap:

@@ -63,7 +63,7 @@ def examples(share: float) -> settings:
 @given(frames, scopes, st.integers(0, 6), st.data())
 def test_engine_and_reference_agree(of: list, scope: Scope, cut: int, data: st.DataObject) -> None:
     node = data.draw(strategies.trees(scope))
-    agree.found(node, scope, rows(of), cut=cut)
+    agree.Indexes(rows(of), cut=cut).found(node, scope)
 
 
 @pytest.mark.usefixtures("_ways")
@@ -72,7 +72,7 @@ def test_engine_and_reference_agree(of: list, scope: Scope, cut: int, data: st.D
 def test_they_agree_when_grown_row_by_row_saved_and_read_back(of: list, scope: Scope, data: st.DataObject) -> None:
     node = data.draw(strategies.trees(scope))
     with tempfile.TemporaryDirectory() as folder:
-        agree.found(node, scope, rows(of), folder=Path(folder))
+        agree.Indexes(rows(of), folder=Path(folder)).found(node, scope)
 
 
 @pytest.mark.usefixtures("_ways")
@@ -84,8 +84,9 @@ def test_they_agree_on_queries_as_text(of: list, scope: Scope, data: st.DataObje
         node = parse(text, scope).node
     except InvalidQuery:
         return
-    agree.found(node, scope, rows(of))
-    agree.found(parse(unparse(node, scope), scope).node, scope, rows(of))
+    indexes = agree.Indexes(rows(of))
+    indexes.found(node, scope)
+    indexes.found(parse(unparse(node, scope), scope).node, scope)
 
 
 @pytest.mark.usefixtures("_ways")

@@ -45,13 +45,18 @@ def test_there_are_examples_of_every_scope() -> None:
     assert {scope for _, scope, _ in EXAMPLES} == set(get_args(Scope))
 
 
+@pytest.fixture(scope="module")
+def indexes(tmp_path_factory: pytest.TempPathFactory) -> agree.Indexes:
+    return agree.Indexes(ROWS, cut=2, folder=tmp_path_factory.mktemp("index"))
+
+
 @pytest.mark.parametrize(("query", "scope", "expected"), EXAMPLES)
-def test_an_example(query: str, scope: Scope, expected: str, tmp_path: Path) -> None:
+def test_an_example(query: str, scope: Scope, expected: str, indexes: agree.Indexes) -> None:
     node = parse(query, scope).node
     if scope == "local":
         found = agree.found_private(node, COLUMNS)
     else:
-        found = agree.found(node, scope, ROWS, cut=2, folder=tmp_path)
+        found = indexes.found(node, scope)
     assert (" ".join("abcde"[number] for number in found) or "none") == expected
 
 

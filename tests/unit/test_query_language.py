@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,24 +17,29 @@ def cases(of: Cases) -> list[Any]:
             for sentence, listed in of.items() for query, expected in listed]  # fmt: skip
 
 
-def selected(query: str, scope: Scope, folder: Path) -> str:
-    revisions = agree.found(parse(query, scope).node, scope, ROWS, cut=2, folder=folder)
+@pytest.fixture(scope="module")
+def indexes(tmp_path_factory: pytest.TempPathFactory) -> agree.Indexes:
+    return agree.Indexes(ROWS, cut=2, folder=tmp_path_factory.mktemp("index"))
+
+
+def selected(query: str, scope: Scope, indexes: agree.Indexes) -> str:
+    revisions = indexes.found(parse(query, scope).node, scope)
     return "".join(row.frame["id"] for row in ROWS if row.revision in revisions)
 
 
 @pytest.mark.parametrize(("query", "expected"), cases(FRAME))
-def test_frame_query(query: str, expected: str, tmp_path: Path) -> None:
-    assert selected(query, "frame", tmp_path) == expected
+def test_frame_query(query: str, expected: str, indexes: agree.Indexes) -> None:
+    assert selected(query, "frame", indexes) == expected
 
 
 @pytest.mark.parametrize(("query", "expected"), cases(SOURCE))
-def test_source_query(query: str, expected: str, tmp_path: Path) -> None:
-    assert selected(query, "source", tmp_path) == expected
+def test_source_query(query: str, expected: str, indexes: agree.Indexes) -> None:
+    assert selected(query, "source", indexes) == expected
 
 
 @pytest.mark.parametrize(("query", "expected"), cases(ROI))
-def test_roi_query(query: str, expected: str, tmp_path: Path) -> None:
-    assert selected(query, "roi", tmp_path) == expected
+def test_roi_query(query: str, expected: str, indexes: agree.Indexes) -> None:
+    assert selected(query, "roi", indexes) == expected
 
 
 @pytest.mark.parametrize(("query", "expected"), cases(LOCAL))
