@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-export PYTHONDONTWRITEBYTECODE := 1
+unexport PYTHONDONTWRITEBYTECODE  # compiled once, or each process that a test starts compiles everything again
 
 .PHONY: help install demo test check prove format protos bench bench-engine test-images clean
 
@@ -24,14 +24,16 @@ demo: $(STAMP)  ## the main job: three sites train one model on data that never 
 	@$(BIN)/hyperdatasets demo $(if $(KEEP),--keep)
 
 test: $(STAMP)  ## all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -m 'not e2e and not images' -n auto --maxprocesses 4 --dist worksteal
+	@$(BIN)/python -m pytest -m e2e
 
 check: $(STAMP)  ## format, lint, types, layers, stubs fresh, fast tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -m 'not e2e and not images' -q -n auto --maxprocesses 4
+	@$(BIN)/python -m pytest -m 'not e2e and not images and not slow' --hypothesis-profile=check -q \
+		-n auto --maxprocesses 4 --dist worksteal
 
 prove: $(STAMP)  ## ask engine and naive evaluator more than 20,000 pairs; versions against their model; 100 kills
 	@$(BIN)/python -m pytest tests/unit/test_engine.py --hypothesis-profile=nightly --timeout=7200 -q
@@ -58,3 +60,4 @@ test-images: $(STAMP)  ## build the container images and try them
 
 clean:  ## remove what make made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -6,15 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from hyperdatasets.client.config import ClientConfig
 from hyperdatasets.client.metadata import MetadataClient
 from metadata_service.config import ServiceConfig
 from metadata_service.server import Service
 
-# `make prove` (--hypothesis-profile=nightly) asks twenty times as much of those tests that scale with the profile.
-settings.register_profile("nightly", max_examples=2_100)
+# Examples of each property: `make test`, `make check` and `make prove` choose one of these by --hypothesis-profile. An
+# example has no deadline, since other tests run at the same time.
+settings.register_profile("test", max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("check", settings.get_profile("test"), max_examples=20)
+settings.register_profile("nightly", settings.get_profile("test"), max_examples=2_100)
+settings.load_profile("test")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -39,10 +40,11 @@ def made(number: int) -> SingleFrame:
     return frame
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that was served: two published versions and a draft, of three writes; two views; a withdrawn frame."""
-    with Service(ServiceConfig(data=tmp_path / "s", port=0)) as service:
+    folder = tmp_path_factory.mktemp("served")
+    with Service(ServiceConfig(data=folder, port=0)) as service:
         client = MetadataClient(ClientConfig(service=service.address))
         Dataset.create("d", dataset_project="p", client=client)
         for start in range(0, 300, 100):
@@ -65,7 +67,13 @@ def data(tmp_path: Path) -> Path:
         ordered.publish()
         assert Dataset.get("p/d", client=client).withdraw_frames(["f5"], why="consent") == (1, ())
         client.close()
-    return tmp_path / "s"
+    return folder
+
+
+@pytest.fixture
+def data(served: Path, tmp_path: Path) -> Path:
+    """A copy of that folder, to be damaged."""
+    return shutil.copytree(served, tmp_path / "s")
 
 
 def sql(statement: str, *values: object) -> Callable[[Path], None]:

@@ -9,7 +9,6 @@ import warnings
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -23,6 +22,7 @@ from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.errors import MergeCollides
 from metadata_service.config import ServiceConfig
 from metadata_service.server import Service
+from tests.reference.properties import examples
 
 LABELS = ("car", "bus", "tram")
 NUMBERS = (0, 1, 2)
@@ -356,7 +356,5 @@ class Versions(RuleBasedStateMachine):
         return version._message.published_ms, version.id
 
 
-Versions.TestCase.settings = settings(
-    max_examples=int(os.environ.get("MODEL_EXAMPLES", "12")), stateful_step_count=15, deadline=None
-)
+Versions.TestCase.settings = examples(int(os.environ.get("MODEL_EXAMPLES", "12")), stateful_step_count=15)
 TestVersions = Versions.TestCase

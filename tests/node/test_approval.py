@@ -30,6 +30,7 @@ def seen(node: NodeClient, state: sites_pb.SiteState.ValueType) -> bool:
     return node.status().state == state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exists", [False, True])
 def test_a_site_that_waits_for_approval_is_told_so(
     tmp_path: Path, service: Service, client: MetadataClient, capsys: pytest.CaptureFixture[str], *, exists: bool

@@ -27,6 +27,7 @@ from node import audit, clients, scanning, server, sessions, streams
 from node.server import Node
 from tests.node.conftest import SiteUnderTest, made
 
+pytestmark = pytest.mark.slow
 POLICY = '[[allow]]\ndatasets = ["clinic/cells"]\nprincipals = ["*"]\npurposes = ["*"]\n'
 
 

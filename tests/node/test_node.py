@@ -315,6 +315,7 @@ def test_addresses_that_are_none_are_refused_when_they_are_given(tmp_path: Path,
         load(tmp_path / "fine")
 
 
+@pytest.mark.slow
 def test_a_view_gets_no_other_content_than_it_selected(site: SiteUnderTest) -> None:
     """A file that was changed and registered again is another revision: an older view does not get it."""
     site.register()

@@ -23,6 +23,8 @@ from node import audit
 from tests.node.conftest import SiteUnderTest, made
 from tests.node.test_strict import reader
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def strict(tmp_path: Path, service: Service, client: MetadataClient) -> Iterator[SiteUnderTest]:

@@ -75,6 +75,7 @@ def test_contexts_of_known_frames_change_only_when_asked(site: SiteUnderTest) ->
     assert frames(site)["wbc/00.png"]["context_id"] == "007"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["", "NA", "x" * 600])
 @pytest.mark.parametrize("rename", [False, True])
 def test_a_cell_without_a_context_keeps_the_old_one(site: SiteUnderTest, cell: str, *, rename: bool) -> None:
@@ -88,6 +89,7 @@ def test_a_cell_without_a_context_keeps_the_old_one(site: SiteUnderTest, cell: s
     assert frames(site)["rbc/01.png"]["context_id"] == "8"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["", "NA", "soon"])
 def test_a_cell_without_a_timestamp_keeps_the_old_one(site: SiteUnderTest, cell: str) -> None:
     site.register(columns_file=table(site, "file,taken", "00.png,2024-01-02"), timestamp_column="taken")
@@ -109,6 +111,7 @@ def test_values_that_an_empty_cell_removes_are_named(site: SiteUnderTest) -> Non
     assert frames(site)["wbc/00.png"]["meta"]["site"] == {"size": 8, "site": "x"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["metadata.csv", "./metadata.csv", "rbc/../metadata.csv", "metadata.jsonl.csv"])
 def test_a_table_is_not_read_as_annotations(site: SiteUnderTest, name: str) -> None:
     rows = ("file_name,text,note", "rbc/01.png,NA,7", "rbc/02.png,NA,8")
@@ -120,6 +123,7 @@ def test_a_table_is_not_read_as_annotations(site: SiteUnderTest, name: str) -> N
     assert len(frames(site)) == 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["auto", "files", "parquet"])
 def test_a_table_in_parquet_is_not_read_as_annotations(site: SiteUnderTest, layout: str) -> None:
     columns = {"file_name": ["rbc/01.png", "rbc/02.png"], "secret": ["x", "y"]}
@@ -273,6 +277,7 @@ def test_orders_with_mistakes(site: SiteUnderTest, more: dict, error: type, mess
         site.register(**{"columns_file": name, **more})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["tables/meta.csv", "../tables/meta.csv", "{link}/tables/meta.csv", "{data}/tables/meta.csv"]
 )

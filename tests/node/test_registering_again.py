@@ -6,7 +6,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -15,6 +15,7 @@ from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.v1 import node_service_pb2 as pb
 from tests.node.conftest import SiteUnderTest
+from tests.reference.properties import examples
 
 _NAMES = st.sampled_from(["a", "b", "ä b", "C#1", "d%20", "e;f"])
 _FOLDERS = st.sampled_from(["", "train/", "cat/", "train/dog/", "images/"])
@@ -54,10 +55,8 @@ def written(folder: Path, content: dict[str, bytes | str | tuple[int, int]]) -> 
             (folder / path).write_bytes(each.encode() if isinstance(each, str) else each)
 
 
-@settings(
-    max_examples=20, deadline=None, derandomize=True, phases=[Phase.generate],
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)  # fmt: skip
+@pytest.mark.slow
+@examples(20, derandomize=True, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(folders(), st.data())
 def test_a_folder_that_did_not_change_changes_nothing(site: SiteUnderTest, content: dict, data: st.DataObject) -> None:
     name = f"f{next(_number)}"

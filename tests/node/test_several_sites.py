@@ -13,6 +13,7 @@ from hyperdatasets.client.dataview import DataView
 from hyperdatasets.client.version import DatasetVersion
 
 
+@pytest.mark.slow
 def test_each_site_is_read_once_from_its_own_node(tmp_path: Path) -> None:
     with testing.deployment(tmp_path) as deployment:
         nodes = {}

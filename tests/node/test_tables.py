@@ -100,6 +100,7 @@ def test_windows_1252_is_reported_as_a_guess():
     assert "`Müller`" in note.detail
 
 
+@pytest.mark.slow
 def test_a_byte_that_is_bad_far_into_the_file_is_found_with_its_row():
     rows = b"a.png,\xc3\xbc\n" * 300_000
     note = said(table(b"file,v\n" + rows + b"b.png,M\xfcller\n").ledger, "Windows-1252")

@@ -84,6 +84,7 @@ def test_what_is_missing_is_named(deployed: Any) -> None:
         len(site_view(Context({"node-address": address}, {"view-train": "pets"}), "train"))
 
 
+@pytest.mark.slow
 def test_torch_with_workers(deployed: Any) -> None:
     torch_data = pytest.importorskip("torch.utils.data", reason="PyTorch is not installed")
     address, reference, _ = deployed

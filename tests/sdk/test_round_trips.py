@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given
 from hypothesis import strategies as st
 
 import hyperdatasets as hd
@@ -26,10 +26,11 @@ from hyperdatasets.core.errors import AlreadyExists, InvalidArgument, NotFound
 from hyperdatasets.formats.folder import Folder
 from hyperdatasets.formats.labelstudio_writer import WHOLE_FILE
 from hyperdatasets.formats.ledger import Ledger
+from tests.reference.properties import examples
 from tests.unit.annotation_tools import ELSEWHERE, HEIGHT, PLANE, WIDTH, frames, picture
 from tests.unit.test_format_yolo import _OF_TASK
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::UserWarning")]
 P = "https://data.example/a%20b"
 NAMES = ("a.png", "b 1.png", "sub/c.png", "sub/a.png", "ü/d#1.png", "sub/x.y/e%20.png", "train/f.png", "7.png")
 FILES = {"jsonl": "frames.jsonl", "coco": "coco.json", "cvat": "annotations.xml", "labelstudio": "tasks.json",
@@ -37,10 +38,7 @@ FILES = {"jsonl": "frames.jsonl", "coco": "coco.json", "cvat": "annotations.xml"
 FORMATS = (*FILES, "voc", "yolo", "croissant")
 EXACT = tuple(name for name in FORMATS if name != "yolo")
 OF_OTHERS = ("coco", "voc", "yolo", "cvat", "labelstudio")  # these lie beside their pictures
-_few = settings(
-    max_examples=4, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)  # fmt: skip
+_few = examples(4, derandomize=True, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 _numbers = itertools.count()
 
 

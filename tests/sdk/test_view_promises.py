@@ -25,6 +25,7 @@ from hyperdatasets.v1 import dataview_service_pb2 as pb
 from metadata_service.catalog.records import Signer
 from tests.sdk.test_flower import Context
 
+pytestmark = pytest.mark.slow
 COUNTS = {"north": 9, "south": 4}
 
 

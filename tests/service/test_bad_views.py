@@ -115,6 +115,7 @@ def test_weights_that_are_too_far_apart() -> None:
     assert len(view) == 5
 
 
+@pytest.mark.slow
 def test_a_thousand_rules_leave_room_for_others(client: MetadataClient) -> None:
     rules = [{"frame_query": f"meta.n:[{n % 40} TO 39]", "roi_rules": [{"query": "a"}], "weight": 1 + n % 3}
              for n in range(1_000)]  # fmt: skip
@@ -133,6 +134,7 @@ def test_a_thousand_rules_leave_room_for_others(client: MetadataClient) -> None:
     assert sum(1 for _, _ in zip(view, range(250), strict=False)) == 250
 
 
+@pytest.mark.slow
 def test_the_largest_limits_are_positions_like_any_other(client: MetadataClient) -> None:
     view = DataView.from_yaml(
         f"name: far\n{rule('')}\niteration: {{order: random, repeat: true, limit: 1099511627776}}"
@@ -165,6 +167,7 @@ def test_labels_may_share_a_number() -> None:
     assert {tuple(frame.annotations[0]["label_ids"]) for frame in view} == {(7,)}
 
 
+@pytest.mark.slow
 def test_a_large_specification_is_read_at_once(client: MetadataClient) -> None:
     labels = {f"label {number}": number for number in range(40_000)}
     view = DataView("large")

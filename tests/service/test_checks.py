@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given
 from hypothesis import strategies as st
 
 from hyperdatasets.client import admin
@@ -25,6 +24,7 @@ from hyperdatasets.core.normalise import normalise
 from metadata_service.server import Service
 from tests.reference import strategies
 from tests.reference.checks import holds
+from tests.reference.properties import examples
 
 EXPECTATIONS = (
     "count == 0", "count >= 2", "count <= 3 rois", "share <= 50%", "share >= .5 of the rois", "share < 34% rois",
@@ -79,12 +79,7 @@ def frame(number: int, **more: Any) -> SingleFrame:
     return made
 
 
-@settings(
-    max_examples=int(os.environ.get("CHECK_EXAMPLES", "60")),
-    deadline=None,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+@examples(60, phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck))
 @given(checked_frames(), checked_frames(), st.lists(st.sampled_from(EXPECTATIONS), min_size=6, unique=True), st.data())
 def test_reports_agree_with_the_naive_evaluation(
     client: MetadataClient, tmp_path: Path, before: list, after: list, expectations: list, data: st.DataObject

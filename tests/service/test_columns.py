@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperdatasets.client.dataset import Dataset
@@ -24,6 +24,7 @@ from hyperdatasets.core.normalise import normalise
 from hyperdatasets.v1 import frame_service_pb2 as pb
 from hyperdatasets.v1.frame_service_pb2_grpc import FrameServiceStub
 from hyperdatasets.wire import columns
+from tests.reference.properties import examples
 
 PAGE = Path(__file__).parents[2] / "docs" / "bulk-writes.md"
 ROIS = pa.list_(pa.struct([
@@ -109,14 +110,14 @@ def outcome(plain: Given) -> bytes | str:
 
 
 @given(st.lists(frames(), min_size=1, max_size=4))
-@settings(max_examples=500, deadline=None)
+@examples(500)
 def test_rows_are_the_frames_that_a_person_would_write(rows: list[dict[str, Any]]) -> None:
     for frame, row in zip(columns.decode(columns.encode(table_of(rows))), rows, strict=True):
         assert outcome(frame) == outcome(as_plain(row))
 
 
 @given(st.lists(usual_frames(), min_size=1, max_size=20))
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_usual_rows_are_made_by_columns(rows: list[dict[str, Any]]) -> None:
     decoded = columns.decode(columns.encode(table_of(rows)))
     for frame, row in zip(decoded, rows, strict=True):
@@ -125,6 +126,7 @@ def test_usual_rows_are_made_by_columns(rows: list[dict[str, Any]]) -> None:
         assert frame == named
 
 
+@pytest.mark.slow
 def test_written_rows_are_found_and_written_once(client: MetadataClient) -> None:
     rows = [
         {"id": f"f{n}", "context_id": "c", "timestamp": n, "uri": f"s3://{n}", "width": 800, "height": 600,
@@ -203,7 +205,7 @@ def test_compressed_columns_are_refused_before_they_are_unpacked(compression: st
         columns.decode(bytes(sink.getvalue()))
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(st.data())
 def test_damaged_columns_are_an_error_that_is_told(data: st.DataObject) -> None:
     table = pa.table({"uri": pa.array(["u", "v"]).dictionary_encode(), "rois": [[{"label": "x"}], []]})

@@ -215,6 +215,7 @@ def test_what_cannot_be_connected() -> None:
     task.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("last", "state"), [("", "completed"), ("raise ValueError('no')", "failed")])
 def test_a_script_that_ends_ends_its_task(service: Service, tmp_path: Path, last: str, state: str) -> None:
     script = tmp_path / "train.py"

@@ -155,6 +155,7 @@ def test_coco_shows_the_labels_of_the_view(version: DatasetVersion, tmp_path: Pa
     assert shared.frames["written"] == 703
 
 
+@pytest.mark.slow
 def test_a_frame_that_comes_again_is_written_once(version: DatasetVersion, tmp_path: Path) -> None:
     rules = [{"frame_query": "meta.n:<3", "weight": 5}, {"frame_query": "meta.n:[3 TO 50]"}]
     view = view_of(rules=rules, iteration={"order": "random", "limit": "balanced", "repeat": True})
@@ -241,6 +242,7 @@ def test_commands_say_what_was_written(
     assert "give --output too" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_who_reads_the_beginning_alone_sees_no_error(service: Service, version: DatasetVersion) -> None:
     command = [str(Path(sys.executable).with_name("hyperdatasets")), "version", "export", "city/street", "v1"]
     environment = {**os.environ, "HYPERDATASETS_SERVICE": service.address}

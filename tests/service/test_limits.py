@@ -61,6 +61,7 @@ def test_a_heavy_query_is_stopped_and_others_are_answered_meanwhile(client: Meta
     assert took_s < 20 * LIMIT_S
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "request_",
     [

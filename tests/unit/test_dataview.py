@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperdatasets.core.dataview import check_publishable, query_warnings
 from hyperdatasets.core.dataview_text import from_plain, from_yaml, to_plain, to_yaml
 from hyperdatasets.core.errors import DeploymentField, InvalidQuery, InvalidView, NotFound, WeightRange
 from hyperdatasets.core.pinned import KnownVersion, pin, pinned_from_plain
+from tests.reference.properties import examples
 
 EXAMPLE = """
 name: rbc-balanced
@@ -247,7 +248,7 @@ texts = st.sampled_from(("", "a", "meta.x:1", "NOT b"))
         max_size=3,
     )
 )
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_plain_form_and_specification_are_inverse(given_rules: list[dict[str, Any]]) -> None:
     spec = from_plain(rules(*given_rules))
     assert from_plain(to_plain(spec)) == spec

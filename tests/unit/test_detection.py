@@ -362,6 +362,7 @@ def _lines_of(folder: Path, pictures: list[str]) -> None:
     write(folder / "instances.jsonl", "\n".join(map(json.dumps, frames)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "name", "other"),
     [
@@ -427,6 +428,7 @@ def test_all_descriptions_are_read(tmp_path: Path) -> None:
     assert len(descriptions(Folder(tmp_path))) == 120
 
 
+@pytest.mark.slow
 def test_a_crowd_of_any_size_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, "a.png")
     _coco_of(tmp_path, ["a.png"] * 100)

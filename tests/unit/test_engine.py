@@ -1,6 +1,6 @@
 """The engine says of every query and every frame what the naive evaluator says.
 
-`make check` asks 1,000 pairs, `make prove` 20,000 and more (the hypothesis profile `nightly`).
+`make test` asks 1,000 pairs, `make check` a fifth of them, `make prove` 20,000 and more: see the hypothesis profiles.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from hyperdatasets.engine.bitmaps import to_array
 from hyperdatasets.engine.segment import Row, build
 from tests.reference import agree, strategies
 from tests.reference.evaluate import matching_rois
+from tests.reference.properties import examples
 
 SAVED_MS = 1_729_418_400_000
 frames = st.lists(st.integers(0, 0).flatmap(lambda _: strategies.frames()), min_size=1, max_size=6)
 scopes = st.sampled_from(("frame", "source", "roi"))
-patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 CONSTRUCTS = ("Term", "phrase", "Wildcard", "Regex", "Fuzzy", "Range", "open range", "Exists")
 ABOVE = ("And", "Or", "Not", "All")
 KINDS = {
@@ -53,13 +53,12 @@ def _ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
             monkeypatch.setattr(module, name, value)
 
 
-def examples(share: float) -> settings:
-    """A share of what the profile asks for; 1.0 is about a third of all pairs."""
-    return settings(patient, max_examples=max(1, int(settings().max_examples * share)))
+def pairs(count: int) -> settings:
+    return examples(count, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 
 
 @pytest.mark.usefixtures("_ways")
-@examples(2)
+@pairs(200)
 @given(frames, scopes, st.integers(0, 6), st.data())
 def test_engine_and_reference_agree(of: list, scope: Scope, cut: int, data: st.DataObject) -> None:
     node = data.draw(strategies.trees(scope))
@@ -67,7 +66,7 @@ def test_engine_and_reference_agree(of: list, scope: Scope, cut: int, data: st.D
 
 
 @pytest.mark.usefixtures("_ways")
-@examples(0.5)
+@pairs(50)
 @given(frames, scopes, st.data())
 def test_they_agree_when_grown_row_by_row_saved_and_read_back(of: list, scope: Scope, data: st.DataObject) -> None:
     node = data.draw(strategies.trees(scope))
@@ -76,7 +75,7 @@ def test_they_agree_when_grown_row_by_row_saved_and_read_back(of: list, scope: S
 
 
 @pytest.mark.usefixtures("_ways")
-@examples(1)
+@pairs(100)
 @given(frames, scopes, st.data())
 def test_they_agree_on_queries_as_text(of: list, scope: Scope, data: st.DataObject) -> None:
     text = data.draw(strategies.texts(scope))
@@ -90,14 +89,14 @@ def test_they_agree_on_queries_as_text(of: list, scope: Scope, data: st.DataObje
 
 
 @pytest.mark.usefixtures("_ways")
-@examples(0.75)
+@pairs(75)
 @given(st.lists(strategies.rows(), min_size=1, max_size=6), st.data())
 def test_private_columns_agree(columns: list, data: st.DataObject) -> None:
     agree.found_private(data.draw(strategies.trees("local")), columns)
 
 
 @pytest.mark.usefixtures("_ways")
-@examples(0.75)
+@pairs(75)
 @given(frames, st.data())
 def test_matching_rois_agree(of: list, data: st.DataObject) -> None:
     node = data.draw(strategies.trees("roi"))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
@@ -37,6 +37,7 @@ from hyperdatasets.engine.statistics import statistics
 from hyperdatasets.engine.value_groups import grouped
 from hyperdatasets.engine.view_rois import labels_of
 from tests.reference.evaluate import in_split, key_of
+from tests.reference.properties import examples
 
 
 def frame(number: int, *labels: str, **more: Any) -> Row:
@@ -141,7 +142,6 @@ def test_long_texts_are_packed_and_found(tmp_path: Path) -> None:
     assert {text: found(again, text) for text in before} == before
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=100), st.integers(1, 900), st.integers(0, 70_000), st.integers(0, 70_000))
 def test_any_stretch_of_packed_bytes(data: bytes, times: int, start: int, stop: int) -> None:
     data *= times
@@ -151,7 +151,6 @@ def test_any_stretch_of_packed_bytes(data: bytes, times: int, start: int, stop: 
     assert packed.stretch(start, stop) == data[start:stop]
 
 
-@settings(deadline=None)
 @given(st.integers(0, 1 << 20), st.integers(0, 5), st.integers(64, 200), st.sampled_from([None, 0, 63]))
 def test_numbers_in_even_steps_are_read_as_they_were(first: int, step: int, count: int, odd: int | None) -> None:
     numbers = (first + step * np.arange(count)).astype(np.uint32)
@@ -181,6 +180,7 @@ def test_rois_keep_their_places_in_their_frames() -> None:
         assert at == expected
 
 
+@pytest.mark.slow
 def test_rows_that_are_added_while_others_are_saved_are_kept(tmp_path: Path) -> None:
     index, done = DatasetIndex(tmp_path), threading.Event()
 
@@ -277,7 +277,7 @@ def test_frames_without_rois() -> None:
 
 
 @given(st.floats(0.01, 0.99), st.sampled_from(("meta.city", "id", "meta.n", "meta.nowhere", "context_id")))
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_a_split_and_its_complement_part_the_frames_and_cut_no_group(share: float, by: str) -> None:
     rows = part(*(frame(number) for number in range(40)))
     first = views.matching(Rule(split=Split(by, Share(0, share), "s")), rows)
@@ -301,7 +301,7 @@ _VALUES = (
 @example([-0.0], 2)
 @example([-0.0, 0.1234567890123], 1)
 @example([5, 5.0, "5", "5.0", 2.0**63, 1e300], 2)
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_a_split_is_what_the_naive_evaluator_says(values: list[Any], semantics: int) -> None:
     split = Split("meta.k", Share(0.2, 0.7), "s")
     rows = [frame(number, meta={"k": value} if value is not None else {}) for number, value in enumerate(values)]
@@ -311,7 +311,7 @@ def test_a_split_is_what_the_naive_evaluator_says(values: list[Any], semantics: 
 
 @given(st.lists(_VALUES, min_size=1, max_size=30), st.floats(0.01, 0.99))
 @example([5, 5.0], 0.4)
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_no_split_cuts_a_group_of_equal_keys(values: list[Any], share: float) -> None:
     rows = part(*(frame(number, meta={"k": value}) for number, value in enumerate(values)))
     first = views.matching(Rule(split=Split("meta.k", Share(0, share), "s")), rows)
@@ -440,7 +440,7 @@ _SORTED = st.lists(
 
 @given(_SORTED, st.sampled_from(["up", "down"]), st.integers(0, 12), st.integers(0, 12), st.integers(1, 12))
 @example([2**53 + 1, [0.25], 2**53], "up", 0, 2, 2)  # a segment of both kinds beside one of whole numbers
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_any_window_of_a_sorted_field(values: list, way: str, start: int, more: int, cut: int) -> None:
     """Against Python's sort by the least value: numbers, then texts, then frames without; equal ones by revision."""
 

@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
 from hyperdatasets.engine import numbers as numbers_module
 from hyperdatasets.engine.numbers import Numbers, merged
+from tests.reference.properties import examples
 
 ENDS = st.one_of(
     st.floats(allow_nan=False), st.integers(-300, 300).map(lambda n: n / 100), st.sampled_from([-math.inf, math.inf])
@@ -29,7 +30,7 @@ def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.usefixtures("_way")
 @given(st.one_of(FLOATS, st.lists(DECIMALS, min_size=1, max_size=30)), ENDS, ENDS)
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_doubles_between(values: list[float], low: float, high: float) -> None:
     numbers = Numbers.of(len(values), None, np.array(values))
     assert numbers.wide.tolist() == values
@@ -41,7 +42,7 @@ def test_doubles_between(values: list[float], low: float, high: float) -> None:
 
 @pytest.mark.usefixtures("_way")
 @given(INTS, st.integers(-(2**63), 2**63 - 1), st.integers(-(2**63), 2**63 - 1))
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whole_numbers_between(values: list[int], low: int, high: int) -> None:
     numbers = Numbers.of(len(values), None, np.array(values, np.int64))
     assert numbers.wide.tolist() == values
@@ -49,7 +50,6 @@ def test_whole_numbers_between(values: list[int], low: int, high: int) -> None:
 
 
 @given(st.lists(FLOATS, min_size=1, max_size=4))
-@settings(deadline=None)
 def test_merging_keeps_every_number(parts: list[list[float]]) -> None:
     made, base = [], 0
     for part in parts:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from PIL import Image
 from pycocotools import mask as coco_mask
@@ -26,6 +26,7 @@ from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.media import probe_file
 from hyperdatasets.formats.writing import Placed, Subject
 from tests.reference.format_runs import Files
+from tests.reference.properties import examples
 
 CATEGORIES = [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]
 
@@ -544,7 +545,7 @@ def frames(draw: Any) -> list[Any]:
     return made
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(150, suppress_health_check=list(HealthCheck))
 @given(frames())
 def test_what_is_written_comes_back_as_it_was(tmp_path_factory: pytest.TempPathFactory, given: list[Any]) -> None:
     folder = tmp_path_factory.mktemp("coco")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperdatasets.formats import conll, conll_text
@@ -14,6 +14,7 @@ from hyperdatasets.formats.conll_text import documents, entities, scheme_of
 from hyperdatasets.formats.entry import FURTHER_SPLITS
 from hyperdatasets.formats.folder import Folder
 from tests.reference.format_runs import Run, picture, read_all, text
+from tests.reference.properties import examples
 
 SENTENCES = """EU B-ORG
 rejects O
@@ -220,7 +221,7 @@ TOKENS = st.text("aß東😀", min_size=1, max_size=4)
 ENTITIES = st.lists(st.tuples(st.sampled_from(("O", "X", "Y")), st.lists(TOKENS, min_size=1, max_size=3)), max_size=6)
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(st.lists(st.lists(ENTITIES, max_size=3), min_size=1, max_size=3))
 def test_entities_come_back_at_their_place(written: list[list[list[tuple[str, list[str]]]]]) -> None:
     text_of = ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperdatasets.core.normalise import normalise
@@ -17,6 +17,7 @@ from hyperdatasets.formats.croissant import FORMAT, WRITTEN
 from hyperdatasets.formats.file_rows import NO_FILE
 from hyperdatasets.formats.folder import Folder
 from tests.reference.format_runs import Run, picture, read_all, text, write_all
+from tests.reference.properties import examples
 from tests.unit.test_format_jsonl import whole_frames
 
 FRAME = dict(
@@ -44,7 +45,7 @@ def read(root: Path, plain: Any, name: str = "croissant.json") -> Run:
     return read_all(root, FORMAT)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.lists(whole_frames(), min_size=1, max_size=3, unique_by=lambda frame: frame["id"]))
 def test_frames_come_back_as_they_were(tmp_path_factory: pytest.TempPathFactory, frames: list[dict[str, Any]]) -> None:
     folder = tmp_path_factory.mktemp("croissant")

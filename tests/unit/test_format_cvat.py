@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperdatasets.core.normalise import normalise
@@ -348,7 +348,6 @@ def test_recognised_by_its_root(tmp_path: Path) -> None:
 SOURCE = {"id": "default", "uri": "file:0.png", "width": WIDTH, "height": HEIGHT}
 
 
-@settings(deadline=None)
 @given(st.lists(frames(PLANE | ELSEWHERE, SOURCE), min_size=1, max_size=2))
 def test_frames_come_back_exactly(given_frames: list[dict[str, Any]]) -> None:
     with tempfile.TemporaryDirectory() as name:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from hyperdatasets.core.normalise import normalise
@@ -21,6 +21,7 @@ from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.reading import Reading
 from tests.reference import strategies
 from tests.reference.format_runs import picture, read_all, text, write_all
+from tests.reference.properties import examples
 
 FRAME = {"id": "a", "sources": [{"uri": "s3://b/a.png"}], "annotations": [{"labels": ["x"]}], "meta": {"n": 1}}
 
@@ -37,7 +38,7 @@ def whole_frames(draw: st.DrawFn) -> dict[str, Any]:
     return dict(normalise(frame)[0])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(whole_frames(), min_size=1, max_size=3, unique_by=lambda frame: frame["id"]))
 def test_frames_come_back_as_they_were(tmp_path_factory: pytest.TempPathFactory, frames: list[dict[str, Any]]) -> None:
     folder = tmp_path_factory.mktemp("lines")

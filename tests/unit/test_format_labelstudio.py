@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
@@ -584,7 +584,6 @@ def round_trip(path: Path, given_frames: list[dict[str, Any]]) -> Ledger:
     return ledger
 
 
-@settings(deadline=None)
 @given(st.lists(frames(PLANE | ELSEWHERE, SOURCE) | frames(PLANE | ELSEWHERE, TEXT), min_size=1, max_size=2))
 def test_frames_come_back_exactly(given_frames: list[dict[str, Any]]) -> None:
     with tempfile.TemporaryDirectory() as name:

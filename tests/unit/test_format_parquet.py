@@ -12,7 +12,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperdatasets.core.given import Canonical
@@ -24,6 +24,7 @@ from hyperdatasets.formats.folder import Folder
 from hyperdatasets.formats.parquet import FORMAT, WRITTEN
 from hyperdatasets.wire import columns
 from tests.reference.format_runs import Run, picture, read_all, text, write_all
+from tests.reference.properties import examples
 from tests.unit.test_format_jsonl import whole_frames
 
 pa = pytest.importorskip("pyarrow", reason="tables need the extra `arrow`")
@@ -63,7 +64,7 @@ def described(root: Path, table: dict[str, Any] | Any, name: str = "train.parque
     return read_all(root, FORMAT)
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(st.lists(whole_frames(), min_size=1, max_size=3, unique_by=lambda frame: frame["id"]))
 def test_frames_come_back_as_they_were(tmp_path_factory: pytest.TempPathFactory, frames: list[dict[str, Any]]) -> None:
     folder = tmp_path_factory.mktemp("table")

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -23,6 +23,7 @@ from hyperdatasets.formats.voc import FORMAT, WRITTEN
 from hyperdatasets.formats.voc.masks import palette
 from hyperdatasets.formats.voc.writer import SAME_NAME, SAME_PICTURE
 from hyperdatasets.formats.writing import Placed, Subject
+from tests.reference.properties import examples
 from tests.unit.annotation_tools import (
     ELSEWHERE,
     HEIGHT,
@@ -704,7 +705,7 @@ def test_colours_by_a_label_map(tmp_path: Path) -> None:
 # Writing
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(st.lists(frames(PLANE | ELSEWHERE, SOURCE), min_size=1, max_size=2))
 def test_frames_come_back_exactly(given_frames: list[dict[str, Any]]) -> None:
     with tempfile.TemporaryDirectory() as name:
@@ -945,7 +946,7 @@ def test_ids_that_were_given_come_back(tmp_path: Path) -> None:
     assert (back["id"], back["context_id"], back["timestamp"]) == ("mine", "c", 5)
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(st.data())
 def test_hostile_xml_never_raises(data: st.DataObject) -> None:
     tags = st.sampled_from(["object", "name", "bndbox", "xmin", "ymin", "xmax", "ymax", "polygon", "x1", "y1", "pt",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperdatasets.core.normalise import normalise
@@ -23,6 +23,7 @@ from hyperdatasets.formats.yolo import reader as label_reader
 from hyperdatasets.formats.yolo.lines import MAYBE_CUT, MAYBE_CUT_BOX, TRACKED, Task, read_line, write_line
 from hyperdatasets.formats.yolo.reader import NO_FILE, WITHOUT
 from hyperdatasets.formats.yolo.writer import NO_SPLIT, NO_TRAIN, NO_VAL
+from tests.reference.properties import examples
 from tests.unit.annotation_tools import (
     ELSEWHERE,
     HEIGHT,
@@ -646,7 +647,7 @@ _DECIMAL = st.integers(0, 40 * 10**9).map(lambda number: number / 10**9)
 _SIDE = st.integers(1, 30 * 10**9).map(lambda number: number / 10**9)
 
 
-@settings(deadline=None, max_examples=500)
+@examples(500)
 @given(st.tuples(_AT | _DECIMAL, _AT | _DECIMAL, _SIDE, _SIDE), st.integers(1, 50_000), st.integers(1, 50_000))
 def test_boxes_with_nine_decimals_come_back_exactly(box: tuple[float, ...], width: int, height: int) -> None:
     scale = max(box) / min(width, height)
@@ -657,7 +658,7 @@ def test_boxes_with_nine_decimals_come_back_exactly(box: tuple[float, ...], widt
     assert read["geometry"]["box"] == list(box)
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(st.lists(_AT | _DECIMAL, min_size=6, max_size=20), st.integers(40, 50_000), st.integers(40, 50_000))
 def test_rings_with_nine_decimals_come_back_exactly(ring: list[float], width: int, height: int) -> None:
     ring = ring[: len(ring) // 2 * 2]
@@ -683,7 +684,7 @@ _OF_TASK = {
 }  # fmt: skip
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(st.data(), st.sampled_from(sorted(_OF_TASK)))
 def test_frames_of_one_task_come_back_exactly(data: st.DataObject, task: str) -> None:
     """All that YOLO holds: a class and a shape for each ROI, and a split."""
@@ -707,7 +708,7 @@ def as_text(annotation: dict[str, Any]) -> str:
     return json.dumps({k: v for k, v in annotation.items() if k not in {"id", "sources"}}, sort_keys=True)
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(st.lists(frames(PLANE | ELSEWHERE, SOURCE), min_size=1, max_size=3))
 def test_whatever_comes_back_otherwise_is_told(given_frames: list[dict[str, Any]]) -> None:
     """Each ROI comes back as it was, or the ledger names its frame; what was kept is what is read."""
@@ -944,7 +945,7 @@ def test_names_come_back_as_they_are(tmp_path: Path, labels_given: list[str]) ->
     assert told(ledger) == []
 
 
-@settings(deadline=None, max_examples=300)
+@examples(300)
 @given(
     st.lists(st.text("0123456789.e-+ naif#\t\x00é,", max_size=60), max_size=6), st.sampled_from(["", POSE, "task: obb"])
 )

@@ -123,6 +123,7 @@ def test_frames_without_the_classes_are_skipped_with_all_that_they_have(tmp_path
     assert skipped(ledger) == {**HELD, "frames": 2}
 
 
+@pytest.mark.slow
 def test_the_time_of_classes_grows_with_the_annotations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A comparison of each annotation with each other one would take minutes."""
     items = [Item({"labels": [each]}, "labels", str(place)) for place, each in enumerate(["cat", "dog"] * 50_000)]

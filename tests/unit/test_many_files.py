@@ -41,6 +41,7 @@ def started(name: str, output: FolderOutput) -> Writer:
     return start(output, Subject("made", {"cat": 1}), Ledger(name, writes=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(WRITTEN))
 def test_an_export_into_many_parts_has_few_open_files(name: str, tmp_path: Path) -> None:
     before, most, output = open_files(), 0, FolderOutput(tmp_path)
@@ -94,6 +95,7 @@ def test_a_writer_closes_the_files_that_it_asked_for(name: str, tmp_path: Path) 
     output.close()
 
 
+@pytest.mark.slow
 def test_nothing_is_held_of_a_closed_file(tmp_path: Path) -> None:
     output = FolderOutput(tmp_path)
 

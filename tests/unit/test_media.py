@@ -436,6 +436,7 @@ def test_facts_of_volumes_are_for_the_site_only(pack: Callable[[bytes], bytes]) 
     assert looked_at(pack(second), "x.nii").site_only["volumes"] == 2
 
 
+@pytest.mark.slow
 def test_of_a_compressed_volume_only_the_header_is_unpacked() -> None:
     bomb = gzip.compress(nifti()[:352] + bytes(200 << 20), 9)
     tracemalloc.start()

@@ -153,6 +153,7 @@ def test_pools_serve_many_threads() -> None:
     assert [pixels(jpeg).shape[1] for jpeg in made] == sizes
 
 
+@pytest.mark.slow
 def test_a_picture_that_needs_too_much_memory_is_refused_and_the_next_ones_work() -> None:
     with PreviewPool(1, memory_bytes=128 << 20) as pool:
         with pytest.raises(UnreadableMedia, match="its preview would need more than 128 MiB"):
@@ -162,6 +163,7 @@ def test_a_picture_that_needs_too_much_memory_is_refused_and_the_next_ones_work(
         assert pool.preview(video()) == thumbnail(video())
 
 
+@pytest.mark.slow
 def test_a_large_picture_whose_decoder_reports_damage_may_have_met_the_limit() -> None:
     large = encoded(Image.new("RGB", (5_000, 5_000), (1, 2, 3)), "JPEG", progressive=True)
     with PreviewPool(1, memory_bytes=64 << 20) as pool:
@@ -171,6 +173,7 @@ def test_a_large_picture_whose_decoder_reports_damage_may_have_met_the_limit() -
             pool.preview(RED[:-300])
 
 
+@pytest.mark.slow
 def test_a_picture_that_takes_too_long_is_refused_and_the_next_ones_work() -> None:
     with PreviewPool(1, time_limit_s=0.3, memory_bytes=1 << 30) as pool:
         assert pool.preview(RED)
@@ -205,6 +208,7 @@ def test_workers_start_late_are_replaced_and_end_with_the_pool() -> None:
     assert children() == []
 
 
+@pytest.mark.slow
 def test_workers_end_with_their_parent() -> None:
     code = (
         "import os, sys\nfrom hyperdatasets.formats.media.preview_pool import PreviewPool\n"

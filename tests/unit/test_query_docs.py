@@ -53,10 +53,7 @@ def indexes(tmp_path_factory: pytest.TempPathFactory) -> agree.Indexes:
 @pytest.mark.parametrize(("query", "scope", "expected"), EXAMPLES)
 def test_an_example(query: str, scope: Scope, expected: str, indexes: agree.Indexes) -> None:
     node = parse(query, scope).node
-    if scope == "local":
-        found = agree.found_private(node, COLUMNS)
-    else:
-        found = indexes.found(node, scope)
+    found = agree.found_private(node, COLUMNS) if scope == "local" else indexes.found(node, scope)
     assert (" ".join("abcde"[number] for number in found) or "none") == expected
 
 

@@ -26,6 +26,7 @@ HARD = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("query", "text"), HARD, ids=lambda value: value[:20])
 def test_a_hard_pattern_on_a_long_text_ends_soon(query: str, text: str) -> None:
     leaf = parse(f"meta.x.keyword:{query}", "frame").node
@@ -36,6 +37,7 @@ def test_a_hard_pattern_on_a_long_text_ends_soon(query: str, text: str) -> None:
     assert time.process_time() - started < 2
 
 
+@pytest.mark.slow
 def test_hard_patterns_over_many_values_end_soon() -> None:
     index = DatasetIndex()
     index.add(

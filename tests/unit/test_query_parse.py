@@ -6,7 +6,7 @@ import contextlib
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hyperdatasets.core.errors import InvalidQuery
@@ -35,6 +35,7 @@ from hyperdatasets.core.query.tree import (
 from hyperdatasets.core.query.unparse import unparse
 from hyperdatasets.engine.words import predicate
 from tests.reference import strategies
+from tests.reference.properties import examples
 
 
 def meta(name: str, test: object) -> Leaf:
@@ -315,14 +316,14 @@ def test_just_below_a_limit(text: str) -> None:
 
 
 @given(st.text(alphabet="ab:\"'()[]{}<>=~^*?\\/+-!&|. \nANDORTO1", max_size=60), st.sampled_from(("frame", "roi")))
-@settings(max_examples=300, deadline=2_000)
+@examples(300)
 def test_any_text_is_read_or_refused(text: str, scope: Scope) -> None:
     with contextlib.suppress(InvalidQuery):
         parse(text, scope)
 
 
 @given(st.data(), st.sampled_from(("frame", "source", "roi", "local")))
-@settings(max_examples=300)
+@examples(300)
 def test_a_tree_written_as_text_reads_back(data: st.DataObject, scope: Scope) -> None:
     node = parse(unparse(data.draw(strategies.trees(scope)), scope), scope).node
     assert parse(unparse(node, scope), scope).node == node

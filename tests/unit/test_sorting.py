@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
@@ -12,6 +12,7 @@ from hyperdatasets.engine.index import DatasetIndex
 from hyperdatasets.engine.segment import Row
 from tests.reference import strategies
 from tests.reference.evaluate import _frame_pairs, rois, sources
+from tests.reference.properties import examples
 
 frames = st.lists(st.integers(0, 0).flatmap(lambda _: strategies.frames()), min_size=1, max_size=9)
 
@@ -44,7 +45,7 @@ def ordered(named: list[tuple[int, Frame]], path: str, *, descending: bool) -> l
     return found + rest
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=150)
+@examples(150)
 @given(frames, st.integers(0, 9), st.integers(1, 4), st.booleans())
 def test_pages_are_windows_of_the_sorted_list(of: list, cut: int, page: int, descending: bool) -> None:  # noqa: FBT001
     rows = [Row(3 + 2 * number, frame | {"id": f"f{number}"}) for number, frame in enumerate(of)]

@@ -10,7 +10,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
@@ -24,9 +24,9 @@ from hyperdatasets.engine.schema import schema
 from hyperdatasets.engine.segment import Row, build
 from tests.reference import strategies
 from tests.reference.checks import elements_of
+from tests.reference.properties import examples
 
 frames = st.lists(st.integers(0, 0).flatmap(lambda _: strategies.frames()), min_size=1, max_size=8)
-patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ROI_QUERIES = ("", "*", "confidence:>.5", "NOT label.keyword:car")
 
 
@@ -51,7 +51,7 @@ def in_order(text: str, *, numeric: bool) -> tuple[bool, float, str]:
     return alone, 0 if alone or value is None else value, text
 
 
-@settings(patient, max_examples=150)
+@examples(150)
 @given(frames, st.integers(0, 8), st.sampled_from(ROI_QUERIES), st.booleans(), st.integers(1, 4))
 def test_counts_are_those_of_loops(of: list, cut: int, roi_query: str, many: bool, limit: int) -> None:  # noqa: FBT001
     index, named = indexed(of, cut)
@@ -84,7 +84,7 @@ def test_counts_are_those_of_loops(of: list, cut: int, roi_query: str, many: boo
         assert groups.missing == sum(not set().union(*frame) for frame in held), path
 
 
-@settings(patient, max_examples=60)
+@examples(60)
 @given(frames, st.integers(0, 8), st.integers(1, 3), st.sampled_from((0.1, 0.5, 1.0)), st.integers(0, 3))
 def test_samples_hold_what_they_promise(of: list, cut: int, per_value: int, share: float, seed: int) -> None:
     index, named = indexed(of, cut)
@@ -108,7 +108,6 @@ def test_samples_hold_what_they_promise(of: list, cut: int, per_value: int, shar
 numbers = st.lists(st.integers(-5, 5) | st.floats(-1e9, 1e9), min_size=1, max_size=40)
 
 
-@settings(patient)
 @given(numbers, st.lists(st.floats(0, 1), min_size=1, max_size=5), st.integers(1, 9))
 def test_quantiles_and_histograms_are_those_of_all_values(values: list, shares: list, bins: int) -> None:
     counted = Distinct.of(np.array(values, np.float64))

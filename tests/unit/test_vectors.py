@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
@@ -16,6 +16,7 @@ from hyperdatasets.core.dataview import Metric
 from hyperdatasets.core.errors import InvalidVector
 from hyperdatasets.core.vectors import checked
 from hyperdatasets.engine.vectors import VectorIndex
+from tests.reference.properties import examples
 
 METRICS: tuple[Metric, ...] = ("cosine", "l2", "inner_product")
 NUMBERS = st.one_of(
@@ -47,7 +48,7 @@ def by_hand(
 
 
 @given(data=st.data(), metric=st.sampled_from(METRICS), dimensions=st.integers(1, 4), k=st.integers(1, 12))
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_exact_search_is_brute_force(data: st.DataObject, metric: Metric, dimensions: int, k: int) -> None:
     vector = st.lists(NUMBERS, min_size=dimensions, max_size=dimensions).map(lambda each: np.float32(each).tolist())
     rows = data.draw(st.dictionaries(st.integers(0, 60), vector, max_size=30))
