@@ -7,56 +7,67 @@ changing its configuration, never its code.
 
 from __future__ import annotations
 
-import tomllib
 import warnings
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Protocol, cast
+from dataclasses import asdict
+from typing import Any, cast
 
-from hyperdatasets.client.node import open_session
+from hyperdatasets.client import federated_run
+from hyperdatasets.client.federated_run import ClientContext, ClientMessage
+from hyperdatasets.client.node import checked_part, open_session
 from hyperdatasets.client.opened_view import OpenedView
 from hyperdatasets.client.session import Session
-from hyperdatasets.core.errors import InvalidConfig
-from hyperdatasets.core.names import did_you_mean, nearest
 
-_NODE_KEYS = ("address", "ca", "cert", "key")
+def site_view(
+    context: ClientContext,
+    name: str = "",
+    *,
+    message: ClientMessage | None = None,
+    reference: str = "",
+    partition: tuple[int, int] | None = None,
+    experiment: str | None = None,
+    purpose: str | None = None,
+    epoch: int | None = None,
+) -> SiteView:
+    """The frames of this site that a data view of the run selects.
 
-
-class ClientContext(Protocol):
-    """What is used of `flwr.app.Context`."""
-
-    node_config: Any
-    run_config: Any
-
-
-def site_view(context: ClientContext, name: str, *, epoch: int | None = None) -> SiteView:
-    """The frames of this site that the run's data view `name` selects.
+    An argument wins over the configuration in the message, which wins over the run configuration.
 
     Args:
         context: of the ClientApp.
-        name: as in the run's configuration: `view-<name>`.
+        name: as in the configuration: `view-<name>`.
+        message: that the ClientApp answers; its configuration may say `view-<name>`, `experiment` and `purpose`, as
+            `ConfigRecord(experiment.run_config)` does.
+        reference: `name@sha256:…` of a published view, instead of a name.
+        partition: (i, n): only part i of n of this site's order. In a simulation with n clients for each site (so
+            `options.num-supernodes` = n times the sites) client k reads site k // n, in the order of the sites' names,
+            with `partition=(k % n, n)`; together they read each frame once. Without it a simulation has one client for
+            each site.
+        experiment: id of the experiment that the node's report names.
+        purpose: what the frames are for.
         epoch: read exactly this epoch of a repeating view, such as `server_round - 1`.
 
     Raises:
-        InvalidConfig: the run or the node configuration lacks something.
+        InvalidConfig: the run or the node configuration lacks something, or a simulation has not one client, or n
+            clients with their partitions, for each site.
+        InvalidReference: the view is not named with its whole digest.
         Refused: the site's policy does not allow it; its operator sees why.
     """
-    run = context.run_config
-    reference = run.get(f"view-{name}")
-    if not reference:
-        there = [key.removeprefix("view-") for key in run if key.startswith("view-") and run[key]]
-        close = did_you_mean(nearest(name, there)) or f" It names: {', '.join(there) or 'none'}."
-        raise InvalidConfig(f"the run configuration names no data view `{name}` (key `view-{name}`).{close}")
+    part = None if partition is None else checked_part(partition)
+    run = federated_run.said(context, message)
     settings = {
-        "view": str(reference), "experiment": str(run.get("experiment", "")), "purpose": str(run.get("purpose", "")),
-    }  # fmt: skip
-    return SiteView(_node(context), settings, epoch)
+        "view": federated_run.view_reference(run, name, reference),
+        "experiment": str(run.get("experiment", "")) if experiment is None else experiment,
+        "purpose": str(run.get("purpose", "")) if purpose is None else purpose,
+        "partition": part or (0, 1),
+    }
+    return SiteView(asdict(federated_run.node_of(context, part)), settings, epoch)
 
 
 class SiteView(OpenedView):
     """The frames of this site, in the view's order; each iteration reads from the node again, nothing is kept."""
 
-    def __init__(self, node: Mapping[str, str], settings: Mapping[str, str], epoch: int | None) -> None:
+    def __init__(self, node: Mapping[str, str], settings: Mapping[str, Any], epoch: int | None) -> None:
         super().__init__(self._open)
         self.node, self.settings, self.epoch = node, settings, epoch
 
@@ -80,25 +91,3 @@ class SiteView(OpenedView):
                 stacklevel=4,
             )
         return [session]
-
-
-def _node(context: ClientContext) -> dict[str, str]:
-    """Address and certificates: on the deployment engine from the node's configuration, in simulation from a file."""
-    own = context.node_config
-    if own.get("node-address"):
-        return {key: str(own.get(f"node-{key}", "")) for key in _NODE_KEYS}
-    path = context.run_config.get("nodes")
-    if not path:
-        raise InvalidConfig(
-            "the SuperNode's configuration has no `node-address`; in simulation the run configuration needs `nodes`, "
-            "a TOML file with the address of each site's node"
-        )
-    try:
-        listed = tomllib.loads(Path(str(path)).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidConfig(f"nodes: {path} cannot be read: {error}") from None
-    sites = sorted(listed)
-    number = int(own.get("partition-id", 0))
-    if number >= len(sites):
-        raise InvalidConfig(f"nodes: {path} names {len(sites)} sites, this is simulated client {number}")
-    return {key: str(listed[sites[number]].get(key, "")) for key in _NODE_KEYS}

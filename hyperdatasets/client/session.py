@@ -252,9 +252,15 @@ class Session:
         self.__dict__.update(state, _lock=threading.Lock())
 
     def _opened(self) -> pb.OpenSessionResponse:
-        answer: pb.OpenSessionResponse = self._connection.call(
-            lambda channel: NodeServiceStub(channel).OpenSession, self._request, timeout_s=_OPENING_S
-        )
+        try:
+            answer: pb.OpenSessionResponse = self._connection.call(
+                lambda channel: NodeServiceStub(channel).OpenSession, self._request, timeout_s=_OPENING_S
+            )
+        except Refused as error:
+            if self._request.purpose.strip():
+                raise
+            hint = "No purpose was given, and the policy of a site may ask for one (`purpose`)"
+            raise Refused(f"{error.message}. {hint}", **error.fields) from None
         return answer
 
     def _read(self, rest: _Rest, *, strict: bool, metadata_only: bool) -> Iterator[Delivered]:

@@ -93,6 +93,12 @@ class InvalidConfig(InvalidArgument):
     reason = "INVALID_CONFIG"
 
 
+class InvalidReference(InvalidArgument):
+    """A published data view is not named as `name@sha256:<64 digits>`."""
+
+    reason = "INVALID_REFERENCE"
+
+
 class Incomplete(HyperdatasetsError):
     """Something was lost where nothing may be (`strict`); `ledger` has all of it."""
 
