@@ -18,10 +18,12 @@ from typing import Any
 import orjson
 from pyroaring import BitMap
 
+from hyperdatasets.core import reference as references
 from hyperdatasets.core.cached import cached_property
 from hyperdatasets.core.canonical import from_canonical
 from hyperdatasets.core.errors import (
     HyperdatasetsError,
+    InvalidReference,
     MetadataMismatch,
     NotFound,
     Refused,
@@ -121,27 +123,34 @@ class Admission:
         Raises:
             Refused: with the site's own reason as `rule` and `why`; what a client is told is the caller's choice.
         """
-        name, _, digest = reference.partition("@")
-        if not digest.startswith("sha256:") or len(digest) != 71:
-            raise _refused("reference", "a node takes views as name@sha256:<64 digits> only")
+        try:
+            name, digest = references.parse(reference)
+        except InvalidReference as error:
+            raise _refused("reference", error.message) from None
         kept = self._store.grant(digest, principal, purpose)
         fresh = kept is not None and kept["expires_ms"] > _now_ms()
-        record, signature, versions = (
-            (kept["record"], kept["signature"], None) if kept is not None and fresh else self._fetch(name, digest)
-        )
+        told, versions = self._store.names_elsewhere(), None
+        if kept is not None and fresh:
+            record, signature = kept["record"], kept["signature"]
+        else:
+            answer = self._fetch(name, digest)
+            record, signature = answer.record.payload, answer.record.signature
+            told, versions = dict(answer.dataset_names), answer.versions
         self._keys.check_record("view", record, signature)
         content = orjson.loads(record)
         selections = [SiteSelection(*each) for each in content.get("sites", ())]
         if content.get("kind") != "view" or view_digest(selections) != digest:
             raise _refused("record", "the signed record is that of another view")
         view = pinned_from_plain(content["pinned"])
-        decision = self._decide(view, principal, purpose, rules)
+        request = self._request(view, principal, purpose, told)
+        decision = _decided(request, rules)
         if versions is not None:
             self._check_versions(view, versions)
         with self._evaluating:  # readers of one loader ask at the same time
             evaluated = self._evaluated.get(digest) or self._evaluate(view, content)
             self._evaluated[digest] = evaluated
             grant = self._grants[digest] = self._granted(digest, evaluated)
+        self._store.keep_names_elsewhere(request.elsewhere)
         self._store.keep_grant({
             "view_digest": digest, "client": principal, "purpose": purpose, "record": record, "signature": signature,
             "policy": rules.digest, "granted_ms": _now_ms(),
@@ -151,35 +160,34 @@ class Admission:
 
     def decided_again(self, grant: Grant, principal: str, purpose: str, rules: policy.Policy) -> policy.Decision:
         """The same decision under a policy that was changed since."""
-        return policy.decide(rules, self._request(grant.view, principal, purpose))
+        return policy.decide(rules, self._request(grant.view, principal, purpose, self._store.names_elsewhere()))
 
     def is_current(self, grant: Grant) -> bool:
         """Whether no private column that the grant's local conditions ask for has changed since it was made."""
         return grant.generation == self._generation(grant.view)
 
-    def _decide(self, view: PinnedView, principal: str, purpose: str, rules: policy.Policy) -> policy.Decision:
-        decision = policy.decide(rules, self._request(view, principal, purpose))
-        if not decision.allowed:
-            raise _refused(decision.rule, decision.reason)
-        return decision
+    def _request(self, view: PinnedView, principal: str, purpose: str, told: Mapping[str, str]) -> policy.Request:
+        """Args: told: dataset id -> name, as the centre says it; it counts where nothing was registered here."""
+        known = self._store.dataset_names()
+        return policy.Request(
+            {each: known[each] for each in view.datasets if each in known}, principal, purpose, _now_ms(),
+            tuple(sorted(_local_columns(view))),
+            {each: told.get(each, "") for each in view.datasets if each not in known},
+        )  # fmt: skip
 
-    def _request(self, view: PinnedView, principal: str, purpose: str) -> policy.Request:
-        known, columns = self._store.dataset_names(), _local_columns(view)
-        datasets = {dataset: known.get(dataset, "") for dataset in view.datasets}
-        return policy.Request(datasets, principal, purpose, _now_ms(), tuple(sorted(columns)))
-
-    def _fetch(self, name: str, digest: str) -> tuple[bytes, bytes, Sequence[common.SignedRecord]]:
+    def _fetch(self, name: str, digest: str) -> views_pb.GetViewRecordResponse:
         """The view's record from the centre, and those of its versions; the centre's history may not go back."""
         try:
             self._check_head()
-            answer = self._centre.send(views_pb.GetViewRecordRequest(view=f"{name}@{digest}"))
+            request = views_pb.GetViewRecordRequest(view=f"{name}@{digest}")
+            answer: views_pb.GetViewRecordResponse = self._centre.send(request)
         except Unavailable:
             raise
         except NotFound as error:
             raise _refused("unknown-view", error.message) from None
         except HyperdatasetsError as error:
             raise _refused("centre", error.message) from None
-        return answer.record.payload, answer.record.signature, answer.versions
+        return answer
 
     def _check_head(self) -> None:
         head = self._centre.send(
@@ -237,7 +245,7 @@ class Admission:
         if count != signed[0] or (count and computed != signed[1]):
             raise SelectionMismatch("the view selects other frames here than the centre signed")
         without_site, _ = by_site.get("", (0, ""))
-        return _Evaluated(view, slices, selection, computed if count else "", without_site)
+        return _Evaluated(view, slices, selection, computed, without_site)
 
     def _slice(self, version_id: str) -> views.Slice:
         kept = self._store.slice_of(version_id)
@@ -277,6 +285,13 @@ class Admission:
         rows = self._store.canonical(dataset, list(revisions))
         listed = [(each, columns.get(from_canonical(rows[each][0])["id"], {})) for each in revisions]
         return build_private(listed).search(node, "local")
+
+
+def _decided(request: policy.Request, rules: policy.Policy) -> policy.Decision:
+    decision = policy.decide(rules, request)
+    if not decision.allowed:
+        raise _refused(decision.rule, decision.reason)
+    return decision
 
 
 def _local_columns(view: PinnedView) -> set[str]:

@@ -29,7 +29,8 @@ class Mirror:
         """The slice of a version of a dataset, unless it is here already.
 
         Args:
-            count, leaf: what the centre signed for this site.
+            count, leaf: what the centre signed for this site; of an empty slice nothing is asked, so that a site
+                answers for datasets of projects that it cannot read.
 
         Raises:
             MetadataMismatch: it is not what was signed, or shows what this site never sent.
@@ -45,6 +46,8 @@ class Mirror:
                     self._store.forget_arriving(version_id)
 
     def _arrived(self, version_id: str, dataset: str, count: int, leaf: str) -> BitMap:
+        if not count:
+            return BitMap()
         answers = iter(self._centre.stream(pb.ReadSliceRequest(version_id=version_id)))
         header = next(answers, pb.ReadSliceResponse())
         revisions = _revisions(header.revisions, count)
@@ -54,7 +57,7 @@ class Mirror:
         for answer in answers:
             self._store.arrive(version_id, self._checked(dataset, answer.entries, missing))
             total = total.add(each.digest for each in answer.entries)
-        if missing or (count and total.digest() != leaf):
+        if missing or total.digest() != leaf:
             raise MetadataMismatch("the slice that the centre sent does not add up to the signed leaf of this site")
         return revisions
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 
@@ -49,13 +49,19 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`datasets`: id -> `project/name` as this site registered it; an empty name = never registered here."""
+    """What a client asks for.
+
+    Attributes:
+        datasets: id -> `project/name`, as this site registered it.
+        elsewhere: the same of datasets that were never registered here, as the service calls them.
+    """
 
     datasets: Mapping[str, str]
     principal: str
     purpose: str
     now_ms: int
     local_columns: tuple[str, ...] = ()
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +77,6 @@ def decide(policy: Policy, request: Request) -> Decision:
     """Whether one rule allows all datasets of a request; otherwise why the nearest rule does not."""
     if not policy.rules:
         return Decision(allowed=False, rule="no-policy", reason="the policy allows nothing")
-    unknown = [each for each, name in request.datasets.items() if not name]
-    if unknown:
-        return Decision(allowed=False, rule="unknown-dataset", reason=f"dataset {unknown[0]} was never registered here")
     decisions = [_judge(rule, request) for rule in policy.rules]
     return next((each for each in decisions if each.allowed), decisions[-1])
 
@@ -100,9 +103,9 @@ def load(path: Path) -> Policy:
     return Policy(rules, hashlib.sha256(data).hexdigest())
 
 
-def open_policy(datasets: Sequence[str]) -> Policy:
-    """What an open node without a policy file allows: everything, of the datasets registered at it."""
-    rule = Allow("open-profile", tuple(datasets), (ANY,), (ANY,), local_columns=(ANY,))
+def open_policy() -> Policy:
+    """What an open node without a policy file allows: everything that was registered at it."""
+    rule = Allow("open-profile", (ANY,), (ANY,), (ANY,), local_columns=(ANY,))
     return Policy((rule,), "open")
 
 
@@ -129,11 +132,13 @@ def _expiry(section: Section) -> int:
 
 def _judge(rule: Allow, request: Request) -> Decision:
     outside = [name for each, name in request.datasets.items() if not _names(rule.datasets, each, name)]
+    beyond = [name or each for each, name in request.elsewhere.items() if not _names(rule.datasets, each, name)]
     columns = [
         each for each in request.local_columns if ANY not in rule.local_columns and each not in rule.local_columns
     ]
     problems = (
         (bool(outside), _missing("dataset", outside, "datasets")),
+        (bool(beyond), f"{_missing('dataset', beyond, 'datasets')}, and was never registered here"),
         (
             not _holds(rule.principals, request.principal),
             _missing("principal", [request.principal], "principals"),

@@ -66,7 +66,7 @@ class Site:
         """The policy as it is now; an open node without a file allows what was registered at it."""
         path = self.folder / policy.FILE
         if self.config.profile == "open" and not path.exists():
-            return policy.open_policy(list(self.store.dataset_names().values()))
+            return policy.open_policy()
         return policy.load(path)
 
 
@@ -80,6 +80,8 @@ class NodeServicer:
         client = self._client(context)
         if max(map(len, (request.view, request.purpose, request.experiment))) > MAX_TEXT:
             raise InvalidArgument(f"view, purpose and experiment have at most {MAX_TEXT} characters")
+        if self._site.config.profile == "strict" and not request.purpose.strip():
+            raise InvalidArgument("purpose: this site asks what the frames are for; say it in `purpose`")
         asked = {
             "client": client.name,
             "view": request.view,

@@ -56,6 +56,7 @@ _SCHEMA = """
     CREATE TABLE IF NOT EXISTS column_types (
         dataset TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, PRIMARY KEY (dataset, name)
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS elsewhere (id TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT;
     CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
 """
 
@@ -233,6 +234,15 @@ class NodeStore:
     def dataset_names(self) -> dict[str, str]:
         """Id -> `project/name` of every dataset that frames were registered into."""
         return {row["id"]: row["name"] for row in self._query("SELECT id, name FROM datasets", ())}
+
+    def names_elsewhere(self) -> dict[str, str]:
+        """Id -> `project/name`, as the centre calls it, of datasets in admitted views that have no frames here."""
+        return {row["id"]: row["name"] for row in self._query("SELECT id, name FROM elsewhere", ())}
+
+    def keep_names_elsewhere(self, names: Mapping[str, str]) -> None:
+        with self._writing():
+            for dataset, name in names.items():
+                self._execute("INSERT OR REPLACE INTO elsewhere VALUES (?, ?)", (dataset, name))
 
     def slice_of(self, version: str) -> tuple[str, bytes] | None:
         """Dataset id and revisions (a bitmap) of a mirrored slice."""

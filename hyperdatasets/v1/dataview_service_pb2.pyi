@@ -1301,9 +1301,30 @@ class GetViewRecordResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class DatasetNamesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     RECORD_FIELD_NUMBER: _builtins.int
     VERSIONS_FIELD_NUMBER: _builtins.int
     VIEW_ID_FIELD_NUMBER: _builtins.int
+    DATASET_NAMES_FIELD_NUMBER: _builtins.int
     view_id: _builtins.str
     """Id of the view."""
     @_builtins.property
@@ -1314,16 +1335,23 @@ class GetViewRecordResponse(_message.Message):
     def versions(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.SignedRecord]:
         """The records of the versions it pins, in their order."""
 
+    @_builtins.property
+    def dataset_names(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Dataset id -> `project/name` of the datasets that it reads, as they are called now. A node judges by these names
+        the datasets that were never registered at its site.
+        """
+
     def __init__(
         self,
         *,
         record: _common_pb2.SignedRecord | None = ...,
         versions: _abc.Iterable[_common_pb2.SignedRecord] | None = ...,
         view_id: _builtins.str = ...,
+        dataset_names: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["record", b"record", "versions", b"versions", "view_id", b"view_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_names", b"dataset_names", "record", b"record", "versions", b"versions", "view_id", b"view_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,6 +25,7 @@ from metadata_service import pages
 from metadata_service.catalog import reading as view_reading
 from metadata_service.catalog import resolving, view_comparison, view_proof, view_publication, views
 from metadata_service.catalog.datasets import Filter
+from metadata_service.catalog.datasets import shown as dataset_name
 from metadata_service.catalog.records import record
 from metadata_service.catalog.resolving import Resolved
 from metadata_service.catalog.rows import frame_of
@@ -234,9 +235,11 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
             pinned = views.pinned_of(row)
             found = record(reading, "view", row["id"])
             of_versions = [record(reading, "version", version.version_id) for version in pinned.versions]
+            datasets = [each for id_ in pinned.datasets if (each := reading.one("datasets", id=id_)) is not None]
         return pb.GetViewRecordResponse(
             record=None if found is None else encode.record(found, key_id),
             versions=[encode.record(each, key_id) for each in of_versions if each is not None], view_id=row["id"],
+            dataset_names={each["id"]: dataset_name(each["project"], each["name"]) for each in datasets},
         )  # fmt: skip
 
     def _resolved(self, reading: Reading, target: pb.ViewOrSpec) -> Resolved:

@@ -75,12 +75,12 @@ def for_ever(session: Session) -> None:
 
 def test_a_revoked_certificate_stays_out_when_its_name_gets_a_new_one(strict: SiteUnderTest, tmp_path: Path) -> None:
     view = strict.published_view().reference
-    with_certificate(strict, "trainer").open(view=view).close()
+    with_certificate(strict, "trainer").open(view=view, purpose="research").close()
     stolen = shutil.copytree(strict.folder / "clients" / "trainer", tmp_path / "stolen")
     clients.revoke(strict.folder, "trainer")
-    with_certificate(strict, "trainer").open(view=view).close()
+    with_certificate(strict, "trainer").open(view=view, purpose="research").close()
     with pytest.raises(Refused):
-        reader_of(strict, stolen).open(view=view)
+        reader_of(strict, stolen).open(view=view, purpose="research")
 
 
 def test_an_expired_certificate_ends_on_an_open_channel_too(
@@ -88,7 +88,7 @@ def test_an_expired_certificate_ends_on_an_open_channel_too(
 ) -> None:
     view = strict.published_view().reference
     reader = with_certificate(strict, "trainer")
-    session = reader.open(view=view)
+    session = reader.open(view=view, purpose="research")
     year_ms = 366 * 24 * 3_600_000
     now_ms = sessions._now_ms()
     monkeypatch.setattr(sessions, "_now_ms", lambda: now_ms + year_ms)
@@ -109,7 +109,9 @@ def test_a_certificate_of_another_authority_is_shut_out(strict: SiteUnderTest, t
 
 
 def test_a_client_with_a_long_name(strict: SiteUnderTest) -> None:
-    assert with_certificate(strict, "x" * 100).open(view=strict.published_view().reference).count == 12
+    assert (
+        with_certificate(strict, "x" * 100).open(view=strict.published_view().reference, purpose="research").count == 12
+    )
 
 
 WRONG_READS = [
@@ -161,7 +163,7 @@ def test_long_requests_are_refused_before_they_are_written_down(site: SiteUnderT
     with pytest.raises(InvalidArgument, match="1000 characters"):
         site.reader.open(view="v@sha256:" + "0" * 64, purpose="x" * 100_000)
     with pytest.raises(LimitExceeded):
-        site.reader.open(view="x" * (server.MAX_REQUEST + 1))
+        site.reader.open(view="v@sha256:" + "0" * 64, purpose="x" * (server.MAX_REQUEST + 1))
     assert not audit.entries(site.folder)
 
 
@@ -328,14 +330,14 @@ def test_half_a_line_of_audit_does_not_keep_a_node_from_starting(site: SiteUnder
 
 def test_what_watches_goes_on_when_it_fails_and_nothing_is_served(strict: SiteUnderTest) -> None:
     view = strict.published_view().reference
-    session = with_certificate(strict, "trainer").open(view=view)
+    session = with_certificate(strict, "trainer").open(view=view, purpose="research")
     listed = strict.folder / "keys" / "clients.json"
     content = listed.read_bytes()
     listed.write_bytes(content[:5])
     with pytest.raises(HyperdatasetsError):
         for_ever(session)
     listed.write_bytes(content)
-    session = with_certificate(strict, "trainer").open(view=view)
+    session = with_certificate(strict, "trainer").open(view=view, purpose="research")
     clients.revoke(strict.folder, "trainer")
     with pytest.raises(Refused):
         for_ever(session)

@@ -175,7 +175,7 @@ def test_only_published_views_by_whole_digest(site: SiteUnderTest) -> None:
     messages = set()
     for wrong in ("all", "nothing@sha256:" + "0" * 64, f"other@{view.digest}", view.reference[:-1]):
         with pytest.raises(Refused) as caught:
-            site.reader.open(view=wrong)
+            site.reader._call("OpenSession", pb.OpenSessionRequest(view=wrong))
         messages.add(str(caught.value)[:-8])
         assert "rule" not in caught.value.fields
     assert len(messages) == 1
@@ -296,7 +296,7 @@ def test_what_was_admitted_is_served_without_the_centre(site: SiteUnderTest, ser
 
 def test_nobody_there() -> None:
     with pytest.raises(Unavailable, match=r"the node at 127\.0\.0\.1:1 cannot be reached"):
-        NodeClient("127.0.0.1:1").open(view="x")
+        NodeClient("127.0.0.1:1").open(view="x@sha256:" + "0" * 64)
 
 
 @pytest.mark.parametrize("wrong", [
