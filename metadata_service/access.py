@@ -55,8 +55,8 @@ METHODS: dict[str, str] = {
     ), KNOWN),
     **dict.fromkeys(("RunChecks", "ListReports", "SetGate", "GetGate"), KNOWN),
     **dict.fromkeys((
-        "CreateExperiment", "GetExperiment", "ListExperiments", "UpdateExperiment", "ConnectView", "CloneExperiment",
-        "LogMetrics", "GetMetrics", "CompareExperiments", "DeleteExperiment",
+        "CreateExperiment", "GetExperiment", "ListExperiments", "UpdateExperiment", "BeatExperiment", "ConnectView",
+        "CloneExperiment", "LogMetrics", "GetMetrics", "CompareExperiments", "DeleteExperiment",
     ), KNOWN),
     **dict.fromkeys((
         "CreateSite", "GetSite", "ListSites", "ApproveSite", "RevokeSite", "ListSessionReports",

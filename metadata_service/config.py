@@ -17,8 +17,9 @@ PREFIX = "HYPERDATASETS_SERVE_"
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-def setting(default: Any, text: str) -> Any:
-    return field(default=default, metadata={"help": text})
+def setting(default: Any, text: str, *, least: int = 0) -> Any:
+    """A field with its help; a whole number is at least `least`."""
+    return field(default=default, metadata={"help": text, "least": least})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,9 @@ class ServiceConfig:
     reflection: bool = setting(default=False, text="let clients list the service's methods (gRPC reflection)")
     threads: int = setting(32, "calls that are answered at the same time")
     query_seconds: int = setting(60, "the longest that a query may compute; then it is stopped with an error")
+    experiment_seconds: int = setting(
+        90, "an experiment whose process was not heard of for so long counts as stopped", least=1
+    )
 
     @property
     def loopback(self) -> bool:
@@ -65,12 +69,13 @@ def _from_file(file: Path) -> dict[str, Any]:
 
 
 def _typed(name: str, value: Any) -> Any:
-    kind = {each.name: each.type for each in fields(ServiceConfig)}[name]
+    found = next(each for each in fields(ServiceConfig) if each.name == name)
+    kind, least = found.type, found.metadata["least"]
     try:
         if kind == "Path":
             return Path(value)
         if kind == "int":
-            return int(value)
+            return _at_least(least, int(value))
         if kind == "bool":
             return (
                 value
@@ -79,6 +84,12 @@ def _typed(name: str, value: Any) -> Any:
             )
     except (ValueError, KeyError, TypeError, AttributeError):
         raise InvalidConfig(
-            f"{name}: expected {'true or false' if kind == 'bool' else 'a whole number'}, got {value!r}"
+            f"{name}: expected {'true or false' if kind == 'bool' else f'a whole number from {least}'}, got {value!r}"
         ) from None
     return str(value)
+
+
+def _at_least(least: int, value: int) -> int:
+    if value < least:
+        raise ValueError
+    return value

@@ -72,7 +72,7 @@ class Service:
         """`now_ms`: another clock than the machine's, in milliseconds since 1970."""
         self._config = config
         self._hold = _held(config.data)
-        self._store, self._deployment = opened(config.data, now_ms=now_ms)
+        self._store, self._deployment = opened(config.data, now_ms=now_ms, silence_s=config.experiment_seconds)
         self._authority = None if config.loopback else Authority(config.data / "keys", name="hyperdatasets service")
         self._health = health.HealthServicer()
         self._server = self._built()
@@ -179,7 +179,7 @@ def _held(data: Path) -> Hold:
         raise InvalidConfig(f"the data folder {data} cannot be used: {error.strerror}") from None
 
 
-def opened(data: Path, *, now_ms: Callable[[], int] | None = None) -> tuple[Store, Deployment]:
+def opened(data: Path, *, now_ms: Callable[[], int] | None = None, silence_s: int = 90) -> tuple[Store, Deployment]:
     """What a data folder holds, made if it is new; no thread runs yet."""
     now_ms = now_ms or _now_ms
     try:
@@ -200,7 +200,7 @@ def opened(data: Path, *, now_ms: Callable[[], int] | None = None) -> tuple[Stor
         id=settings["deployment_id"], store=store, indexes=Indexes(data / "index", store),
         vectors=VectorIndexes(data / "index" / "vectors", store),
         signer=Signer.open(data / "keys" / "records.key"), page_key=bytes.fromhex(settings["page_key"]),
-        now_ms=now_ms,
+        now_ms=now_ms, silence_ms=1_000 * silence_s,
     )  # fmt: skip
     return store, deployment
 

@@ -52,16 +52,19 @@ class Connection:
                 found = self._channels[os.getpid()] = self._open()
             return found
 
-    def call(self, method: Callable[[grpc.Channel], Any], request: Any, *, timeout_s: float | None = None) -> Any:
+    def call(
+        self, method: Callable[[grpc.Channel], Any], request: Any, *, timeout_s: float | None = None,
+        tries: int = _TRIES,
+    ) -> Any:  # fmt: skip
         """One answer; a server that cannot be reached is tried again for a few seconds.
 
         Mutations carry a request id, so that trying again cannot do them twice.
         """
-        for attempt in range(_TRIES):
+        for attempt in range(tries):
             try:
                 return method(self.channel)(request, timeout=timeout_s or self.timeout_s, metadata=self._metadata)
             except grpc.RpcError as error:
-                if error.code() != grpc.StatusCode.UNAVAILABLE or attempt == _TRIES - 1:
+                if error.code() != grpc.StatusCode.UNAVAILABLE or attempt == tries - 1:
                     raise self._translated(error) from None
                 time.sleep(_FIRST_WAIT_S * 2**attempt * random.uniform(0.5, 1))  # noqa: S311  # jitter, no secret
         raise AssertionError("the loop ends by an answer or an error")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import sys
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
@@ -11,8 +14,9 @@ from typing import Any, Self
 from hyperdatasets.client import json_text, project_paths
 from hyperdatasets.client.arguments import Texts, texts
 from hyperdatasets.client.dataview import DataView
+from hyperdatasets.client.heartbeat import Heartbeat
 from hyperdatasets.client.metadata import MetadataClient, current
-from hyperdatasets.core.errors import AlreadyExists, FailedPrecondition, VersionNotPublished
+from hyperdatasets.core.errors import AlreadyExists, FailedPrecondition, HyperdatasetsError, VersionNotPublished
 from hyperdatasets.core.tables import Table
 from hyperdatasets.formats.media.pixels import RULES as DECODER_RULES
 from hyperdatasets.v1 import experiment_service_pb2 as pb
@@ -24,10 +28,17 @@ class UnpinnedWarning(UserWarning):
 
 
 class Experiment:
-    """A recorded run; as a context manager it is completed at the end, or failed by an error."""
+    """A recorded run; as a context manager it is completed at the end, failed by an error, or stopped by Ctrl-C.
+
+    A run whose process ends before it was closed is *stopped*; the service notices one that was killed by its silence.
+    """
+
+    _at_end = "stopped"  # the state of one that still runs when its process ends
 
     def __init__(self, message: pb.Experiment, client: MetadataClient | None = None) -> None:
         self._message, self._client = message, current(client)
+        self._heartbeat: Heartbeat | None = None
+        self._process = 0
 
     @classmethod
     def start(
@@ -56,8 +67,7 @@ class Experiment:
             tags=texts(tags, "tags"),
             environment_json=json_text.write({"hyperdatasets": __version__, "decoder_rules": DECODER_RULES}),
         )  # fmt: skip
-        experiment = cls(current(client).send(request).experiment, client)
-        return experiment.set_state("running")
+        return cls(current(client).send(request).experiment, client).run_here()
 
     @classmethod
     def get(
@@ -113,6 +123,14 @@ class Experiment:
     def views(self) -> dict[str, str]:
         """Name -> `view@sha256:…` of the data views that it names; the bare name of one that is unpinned."""
         return {each.name: each.reference for each in self._message.views}
+
+    @property
+    def run_config(self) -> dict[str, str]:
+        """Its id (`experiment`) and data views (`view-<name>`), as `hyperdatasets.flower.site_view` looks for them.
+
+        It goes into the configuration of a run, or into each message: `train_config=ConfigRecord(run.run_config)`.
+        """
+        return {"experiment": self.id, **{f"view-{name}": reference for name, reference in self.views.items()}}
 
     @property
     def unpinned(self) -> dict[str, str]:
@@ -193,12 +211,46 @@ class Experiment:
             raise FailedPrecondition(f"experiment `{self.name}` is {self.state}; clone it and run the clone")
         merged = json_text.write(dict(parameters or {}) | self.parameters)
         self._client.send(pb.UpdateExperimentRequest(experiment=self.id, parameters_json=merged))
-        return self.set_state("running")
+        return self.run_here()
 
-    def set_state(self, state: str) -> Self:
+    def set_state(self, state: str, **how: Any) -> Self:
+        """Notes how far it has come; `how`: see Connection.call."""
         number = pb.ExperimentState.Value(f"EXPERIMENT_STATE_{state.upper()}")
-        self._message = self._client.send(pb.UpdateExperimentRequest(experiment=self.id, state=number)).experiment
+        request = pb.UpdateExperimentRequest(experiment=self.id, state=number)
+        self._message = self._client.send(request, **how).experiment
+        if state != "running":
+            self._let_go()
         return self
+
+    def close(self) -> None:
+        """Completes the run."""
+        self._end("completed")
+
+    def run_here(self) -> Self:
+        """Marks it as running in this process, of which the service hears until the run or the process ends."""
+        self.set_state("running")
+        self._heartbeat, self._process = Heartbeat(self.id, self._client.config), os.getpid()
+        self._heartbeat.start()
+        atexit.register(self._at_exit)
+        return self
+
+    def _let_go(self) -> None:
+        atexit.unregister(self._at_exit)
+        if self._heartbeat is not None:
+            self._heartbeat.end()
+
+    def _at_exit(self) -> None:
+        """The process ends without `close`; a forked one does not end the run of its parent."""
+        if os.getpid() != self._process:
+            return
+        error = None if hasattr(sys, "ps1") else getattr(sys, "last_value", None)  # of a prompt it ended nothing
+        try:
+            self._end_at_exit(_state_after(error) if error is not None else self._at_end)
+        except HyperdatasetsError as problem:
+            sys.stderr.write(f"experiment `{self.name}` could not be ended: {problem.message}\n")
+
+    def _end_at_exit(self, state: str) -> None:
+        self.set_state(state, timeout_s=5, tries=1)
 
     def archive(self, *, undo: bool = False) -> Experiment:
         """Leaves it out of lists, or puts it back."""
@@ -253,7 +305,7 @@ class Experiment:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._end("completed" if error is None else "failed")
+        self._end("completed" if error is None else _state_after(error))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, {self.state})"
@@ -265,6 +317,12 @@ class Experiment:
             "id": self.id,
         }  # fmt: skip
         return Table.of_facts(f"{type(self).__name__} {self.name} ({self.state})", facts).html()
+
+
+def _state_after(error: BaseException) -> str:
+    """The state of a run that an error ended; Ctrl-C and `sys.exit()` stop it."""
+    stopped = isinstance(error, KeyboardInterrupt) or (isinstance(error, SystemExit) and not error.code)
+    return "stopped" if stopped else "failed"
 
 
 def _same(compared: Mapping[str, Any]) -> bool:

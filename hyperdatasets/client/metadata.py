@@ -57,11 +57,11 @@ class MetadataClient:
             stream_timeout_s=each.stream_timeout_s,
         )  # fmt: skip
 
-    def send(self, request: Any, *, timeout_s: float | None = None) -> Any:
-        """The response to a request; a request id is added where there is room for one."""
+    def send(self, request: Any, **how: Any) -> Any:
+        """The response to a request; a request id is added where there is room for one. `how`: see Connection.call."""
         if "request_id" in request.DESCRIPTOR.fields_by_name and not request.request_id:
             request.request_id = new_request_id()
-        return self.connection.call(_method(request), request, timeout_s=timeout_s)
+        return self.connection.call(_method(request), request, **how)
 
     def stream(self, request: Any, *, timeout_s: float | None = None) -> Iterator[Any]:
         return self.connection.stream(_method(request), request, timeout_s=timeout_s)

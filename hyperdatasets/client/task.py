@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import sys
 import warnings
 from collections.abc import Mapping
 from typing import Any, Self, TypeVar
@@ -22,6 +20,8 @@ Connected = TypeVar("Connected", DataView, dict[str, Any])
 class Task(Experiment):
     """A run that begins with `Task.init` and is completed by `close`, or when the process ends."""
 
+    _at_end = "completed"  # a script need not call `close`
+
     def __init__(self, message: pb.Experiment, client: MetadataClient | None = None) -> None:
         super().__init__(message, client)
         self._waiting: dict[str, DataView] = {}
@@ -36,12 +36,7 @@ class Task(Experiment):
         client: MetadataClient | None = None,
     ) -> Self:
         """A new run, or the clone that HYPERDATASETS_EXPERIMENT names."""
-        return cls.start(task_name, project=project_name, tags=tags, client=client).until_exit()
-
-    def until_exit(self) -> Self:
-        """Ends the run with the process, if `close` did not before: a script need not call it."""
-        atexit.register(self._at_exit)
-        return self
+        return cls.start(task_name, project=project_name, tags=tags, client=client)
 
     def connect(self, mutable: Connected, name: str = "") -> Connected:
         """Names a data view, by its own name unless another is given, or keeps a dictionary of parameters.
@@ -91,7 +86,6 @@ class Task(Experiment):
         self._message = self._client.send(request).experiment
 
     def _end(self, state: str) -> None:
-        atexit.unregister(self._at_exit)
         try:
             if state == "completed":
                 self.get_dataviews()
@@ -100,12 +94,8 @@ class Task(Experiment):
             raise
         self.set_state(state)
 
-    def _at_exit(self) -> None:
-        """An error that ended the script makes the run failed."""
-        try:
-            self._end("failed" if getattr(sys, "last_value", None) is not None else "completed")
-        except HyperdatasetsError as error:
-            sys.stderr.write(f"experiment `{self.name}` could not be ended: {error.message}\n")
+    def _end_at_exit(self, state: str) -> None:
+        self._end(state)
 
 
 def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:

@@ -38,7 +38,7 @@ class _ExperimentStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Exper
     EXPERIMENT_STATE_FAILED: _ExperimentState.ValueType  # 4
     """Ended with an error."""
     EXPERIMENT_STATE_STOPPED: _ExperimentState.ValueType  # 5
-    """Stopped by a person."""
+    """Stopped before its end: by a person, by the end of its process, or since its process was not heard of any more."""
 
 class ExperimentState(_ExperimentState, metaclass=_ExperimentStateEnumTypeWrapper):
     """How far an experiment has come."""
@@ -54,7 +54,7 @@ EXPERIMENT_STATE_COMPLETED: ExperimentState.ValueType  # 3
 EXPERIMENT_STATE_FAILED: ExperimentState.ValueType  # 4
 """Ended with an error."""
 EXPERIMENT_STATE_STOPPED: ExperimentState.ValueType  # 5
-"""Stopped by a person."""
+"""Stopped before its end: by a person, by the end of its process, or since its process was not heard of any more."""
 Global___ExperimentState: _TypeAlias = ExperimentState  # noqa: Y015
 
 @_typing.final
@@ -523,6 +523,54 @@ class UpdateExperimentResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UpdateExperimentResponse: _TypeAlias = UpdateExperimentResponse  # noqa: Y015
+
+@_typing.final
+class BeatExperimentRequest(_message.Message):
+    """Request of BeatExperiment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPERIMENT_FIELD_NUMBER: _builtins.int
+    experiment: _builtins.str
+    """Id or unique name."""
+    def __init__(
+        self,
+        *,
+        experiment: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["experiment", b"experiment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BeatExperimentRequest: _TypeAlias = BeatExperimentRequest  # noqa: Y015
+
+@_typing.final
+class BeatExperimentResponse(_message.Message):
+    """Response of BeatExperiment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    NEXT_BEAT_MS_FIELD_NUMBER: _builtins.int
+    state: Global___ExperimentState.ValueType
+    """How far it has come; a process whose experiment does not run any more need not beat again."""
+    next_beat_ms: _builtins.int
+    """In how many milliseconds the next beat is due."""
+    def __init__(
+        self,
+        *,
+        state: Global___ExperimentState.ValueType = ...,
+        next_beat_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_beat_ms", b"next_beat_ms", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BeatExperimentResponse: _TypeAlias = BeatExperimentResponse  # noqa: Y015
 
 @_typing.final
 class ConnectViewRequest(_message.Message):

@@ -55,6 +55,11 @@ class ExperimentServiceStub(object):
                 request_serializer=hyperdatasets_dot_v1_dot_experiment__service__pb2.UpdateExperimentRequest.SerializeToString,
                 response_deserializer=hyperdatasets_dot_v1_dot_experiment__service__pb2.UpdateExperimentResponse.FromString,
                 _registered_method=True)
+        self.BeatExperiment = channel.unary_unary(
+                '/hyperdatasets.v1.ExperimentService/BeatExperiment',
+                request_serializer=hyperdatasets_dot_v1_dot_experiment__service__pb2.BeatExperimentRequest.SerializeToString,
+                response_deserializer=hyperdatasets_dot_v1_dot_experiment__service__pb2.BeatExperimentResponse.FromString,
+                _registered_method=True)
         self.ConnectView = channel.unary_unary(
                 '/hyperdatasets.v1.ExperimentService/ConnectView',
                 request_serializer=hyperdatasets_dot_v1_dot_experiment__service__pb2.ConnectViewRequest.SerializeToString,
@@ -114,6 +119,14 @@ class ExperimentServiceServicer(object):
 
     def UpdateExperiment(self, request, context):
         """Changes name, notes, tags, parameters, state, what it ran on, or archived.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BeatExperiment(self, request, context):
+        """Tells that the process of a running experiment lives. One that told so once, and then not for the time that the
+        service is set to, is shown as stopped until it tells so again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -184,6 +197,11 @@ def add_ExperimentServiceServicer_to_server(servicer, server):
                     servicer.UpdateExperiment,
                     request_deserializer=hyperdatasets_dot_v1_dot_experiment__service__pb2.UpdateExperimentRequest.FromString,
                     response_serializer=hyperdatasets_dot_v1_dot_experiment__service__pb2.UpdateExperimentResponse.SerializeToString,
+            ),
+            'BeatExperiment': grpc.unary_unary_rpc_method_handler(
+                    servicer.BeatExperiment,
+                    request_deserializer=hyperdatasets_dot_v1_dot_experiment__service__pb2.BeatExperimentRequest.FromString,
+                    response_serializer=hyperdatasets_dot_v1_dot_experiment__service__pb2.BeatExperimentResponse.SerializeToString,
             ),
             'ConnectView': grpc.unary_unary_rpc_method_handler(
                     servicer.ConnectView,
@@ -325,6 +343,33 @@ class ExperimentService(object):
             '/hyperdatasets.v1.ExperimentService/UpdateExperiment',
             hyperdatasets_dot_v1_dot_experiment__service__pb2.UpdateExperimentRequest.SerializeToString,
             hyperdatasets_dot_v1_dot_experiment__service__pb2.UpdateExperimentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BeatExperiment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hyperdatasets.v1.ExperimentService/BeatExperiment',
+            hyperdatasets_dot_v1_dot_experiment__service__pb2.BeatExperimentRequest.SerializeToString,
+            hyperdatasets_dot_v1_dot_experiment__service__pb2.BeatExperimentResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,10 @@ class ExperimentServiceStub:
     """Lists experiments, the newest first."""
     UpdateExperiment: _grpc.UnaryUnaryMultiCallable[_experiment_service_pb2.UpdateExperimentRequest, _experiment_service_pb2.UpdateExperimentResponse]
     """Changes name, notes, tags, parameters, state, what it ran on, or archived."""
+    BeatExperiment: _grpc.UnaryUnaryMultiCallable[_experiment_service_pb2.BeatExperimentRequest, _experiment_service_pb2.BeatExperimentResponse]
+    """Tells that the process of a running experiment lives. One that told so once, and then not for the time that the
+    service is set to, is shown as stopped until it tells so again.
+    """
     ConnectView: _grpc.UnaryUnaryMultiCallable[_experiment_service_pb2.ConnectViewRequest, _experiment_service_pb2.ConnectViewResponse]
     """Names a data view in the experiment; a replacement that a clone brought wins. A draft is accepted only over a draft
     version, and makes the experiment unpinned: its data can change, so that it cannot be reproduced.
@@ -69,6 +73,10 @@ class ExperimentServiceAsyncStub(ExperimentServiceStub):
     """Lists experiments, the newest first."""
     UpdateExperiment: _aio.UnaryUnaryMultiCallable[_experiment_service_pb2.UpdateExperimentRequest, _experiment_service_pb2.UpdateExperimentResponse]  # type: ignore[assignment]
     """Changes name, notes, tags, parameters, state, what it ran on, or archived."""
+    BeatExperiment: _aio.UnaryUnaryMultiCallable[_experiment_service_pb2.BeatExperimentRequest, _experiment_service_pb2.BeatExperimentResponse]  # type: ignore[assignment]
+    """Tells that the process of a running experiment lives. One that told so once, and then not for the time that the
+    service is set to, is shown as stopped until it tells so again.
+    """
     ConnectView: _aio.UnaryUnaryMultiCallable[_experiment_service_pb2.ConnectViewRequest, _experiment_service_pb2.ConnectViewResponse]  # type: ignore[assignment]
     """Names a data view in the experiment; a replacement that a clone brought wins. A draft is accepted only over a draft
     version, and makes the experiment unpinned: its data can change, so that it cannot be reproduced.
@@ -118,6 +126,16 @@ class ExperimentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_experiment_service_pb2.UpdateExperimentResponse, _abc.Awaitable[_experiment_service_pb2.UpdateExperimentResponse]]:
         """Changes name, notes, tags, parameters, state, what it ran on, or archived."""
+
+    @_abc_1.abstractmethod
+    def BeatExperiment(
+        self,
+        request: _experiment_service_pb2.BeatExperimentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_experiment_service_pb2.BeatExperimentResponse, _abc.Awaitable[_experiment_service_pb2.BeatExperimentResponse]]:
+        """Tells that the process of a running experiment lives. One that told so once, and then not for the time that the
+        service is set to, is shown as stopped until it tells so again.
+        """
 
     @_abc_1.abstractmethod
     def ConnectView(

@@ -16,7 +16,7 @@ from metadata_service.store.protocol import Store
 
 @dataclass(frozen=True)
 class Deployment:
-    """`now_ms` is the clock; `page_key` signs page tokens."""
+    """`now_ms` is the clock; `page_key` signs page tokens; `silence_ms`: a silent experiment counts as stopped."""
 
     id: str
     store: Store
@@ -25,6 +25,7 @@ class Deployment:
     signer: Signer
     page_key: bytes
     now_ms: Callable[[], int]
+    silence_ms: int
     contents: Contents = field(default_factory=Contents)
     content_keys: ContentKeys = field(default_factory=ContentKeys)
     old_contents: OldContents = field(default_factory=OldContents)

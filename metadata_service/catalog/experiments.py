@@ -38,7 +38,7 @@ def create(
         "parameters_json": orjson.dumps(metadata(parameters_json)).decode(),
         "environment_json": orjson.dumps(metadata(environment_json)).decode(),
         "body_json": orjson.dumps(body or {}).decode(), "cloned_from": cloned_from, "archived": 0, "started_ms": 0,
-        "ended_ms": 0, "generation": 1, **created(caller, now_ms),
+        "ended_ms": 0, "beat_ms": 0, "generation": 1, **created(caller, now_ms),
     }  # fmt: skip
     writing.insert("experiments", row)
     return row
@@ -82,6 +82,8 @@ def update(
         if key in changes:
             new[key] = orjson.dumps(orjson.loads(row[key]) | metadata(changes[key])).decode()
     state = changes.get("state")
+    if state:
+        new["beat_ms"] = 0
     if state and state != row["state"]:
         new["state"] = state
         new["started_ms"] = now_ms if state == "running" else row["started_ms"]

@@ -21,7 +21,8 @@ from hyperdatasets.v1 import site_service_pb2 as sites_pb
 from hyperdatasets.v1 import user_service_pb2 as users_pb
 from hyperdatasets.v1 import version_service_pb2 as versions_pb
 from hyperdatasets.wire.frames import to_fields
-from metadata_service.catalog import contents, versions
+from metadata_service.catalog import contents, experiment_life, versions
+from metadata_service.catalog.deployment import Deployment
 from metadata_service.catalog.outcomes import Outcome
 from metadata_service.catalog.queries import Warned
 from metadata_service.catalog.rows import frame_of
@@ -142,19 +143,24 @@ def roles(of: Mapping[str, str]) -> list[users_pb.RoleGrant]:
     ]
 
 
-def experiment(reading: Reading, row: Row) -> experiments_pb.Experiment:
+def experiment(deployment: Deployment, reading: Reading, row: Row) -> experiments_pb.Experiment:
     body = orjson.loads(row["body_json"])
     named = reading.rows("experiment_views", order="name", experiment=row["id"])
     views = [named_view(reading, each) for each in named]
     return experiments_pb.Experiment(
         id=row["id"], project=row["project"], name=row["name"],
-        state=experiments_pb.ExperimentState.Value(f"EXPERIMENT_STATE_{row['state'].upper()}"),
+        state=experiment_state(experiment_life.state(deployment, row)),
         parameters_json=row["parameters_json"], environment_json=row["environment_json"],
         views=views, unpinned=any(each.unpinned for each in views),
         cloned_from=row["cloned_from"], notes=body.get("notes", ""), tags=body.get("tags", []),
         archived=bool(row["archived"]), stamp=stamp(row), started_at=time(row["started_ms"]),
-        ended_at=time(row["ended_ms"]), last_metrics=reading.last_metrics(row["id"]), etag=str(row["generation"]),
+        ended_at=time(experiment_life.ended_ms(deployment, row)), last_metrics=reading.last_metrics(row["id"]),
+        etag=str(row["generation"]),
     )  # fmt: skip
+
+
+def experiment_state(name: str) -> experiments_pb.ExperimentState.ValueType:
+    return experiments_pb.ExperimentState.Value(f"EXPERIMENT_STATE_{name.upper()}")
 
 
 def named_view(reading: Reading, row: Row) -> experiments_pb.NamedView:

@@ -11,8 +11,9 @@ from hyperdatasets.core.versions import changes
 from hyperdatasets.v1 import experiment_service_pb2 as pb
 from hyperdatasets.v1 import experiment_service_pb2_grpc as rpc
 from metadata_service import pages
-from metadata_service.catalog import experiments
+from metadata_service.catalog import experiment_life, experiments
 from metadata_service.catalog.datasets import Filter
+from metadata_service.catalog.deployment import Deployment
 from metadata_service.servicers import encode
 from metadata_service.servicers.base import Servicer, given
 from metadata_service.servicers.datasets import ARCHIVED
@@ -29,7 +30,7 @@ class ExperimentServicer(Servicer, rpc.ExperimentServiceServicer):
                 parameters_json=request.parameters_json, environment_json=request.environment_json,
                 body={"notes": request.notes, "tags": sorted(set(request.tags))},
             )  # fmt: skip
-            return pb.CreateExperimentResponse(experiment=encode.experiment(writing, row))
+            return pb.CreateExperimentResponse(experiment=encode.experiment(self.deployment, writing, row))
 
         return self.once(request, pb.CreateExperimentResponse, work)
 
@@ -38,7 +39,7 @@ class ExperimentServicer(Servicer, rpc.ExperimentServiceServicer):
     ) -> pb.GetExperimentResponse:
         with self.reading() as reading:
             row = experiments.find(reading, self.caller, request.experiment)
-            return pb.GetExperimentResponse(experiment=encode.experiment(reading, row))
+            return pb.GetExperimentResponse(experiment=encode.experiment(self.deployment, reading, row))
 
     def ListExperiments(
         self, request: pb.ListExperimentsRequest, context: grpc.ServicerContext
@@ -52,8 +53,8 @@ class ExperimentServicer(Servicer, rpc.ExperimentServiceServicer):
             rows = [row for row in reading.rows("experiments", order="created_ms DESC, id")
                     if self.caller.may("viewer", row["project"]) and wanted.holds(row)]  # fmt: skip
             if request.state:
-                rows = [row for row in rows if row["state"] == _state(request.state)]
-            found = [encode.experiment(reading, row) for row in rows[start : start + size]]
+                rows = [row for row in rows if experiment_life.state(self.deployment, row) == _state(request.state)]
+            found = [encode.experiment(self.deployment, reading, row) for row in rows[start : start + size]]
         more = start + size < len(rows)
         token = pages.token(self.deployment.page_key, request, start=start + size) if more else ""
         return pb.ListExperimentsResponse(experiments=found, next_page_token=token)
@@ -71,9 +72,17 @@ class ExperimentServicer(Servicer, rpc.ExperimentServiceServicer):
                 writing, self.caller, self.now_ms, row, etag=request.etag, changes=changed,
                 add_tags=request.add_tags, remove_tags=request.remove_tags,
             )  # fmt: skip
-            return pb.UpdateExperimentResponse(experiment=encode.experiment(writing, row))
+            return pb.UpdateExperimentResponse(experiment=encode.experiment(self.deployment, writing, row))
 
         return self.once(request, pb.UpdateExperimentResponse, work)
+
+    def BeatExperiment(
+        self, request: pb.BeatExperimentRequest, context: grpc.ServicerContext
+    ) -> pb.BeatExperimentResponse:
+        with self.deployment.store.writing() as writing:
+            row = experiments.find(writing, self.caller, request.experiment, role="runner")
+            state, next_beat_ms = experiment_life.beat(self.deployment, writing, row)
+        return pb.BeatExperimentResponse(state=encode.experiment_state(state), next_beat_ms=next_beat_ms)
 
     def ConnectView(self, request: pb.ConnectViewRequest, context: grpc.ServicerContext) -> pb.ConnectViewResponse:
         def work(writing: Writing) -> pb.ConnectViewResponse:
@@ -94,7 +103,7 @@ class ExperimentServicer(Servicer, rpc.ExperimentServiceServicer):
                 self.deployment, writing, self.caller, self.now_ms, row, name=request.name,
                 replacements=dict(request.views), clear=request.clear_views, parameters_json=request.parameters_json,
             )  # fmt: skip
-            return pb.CloneExperimentResponse(experiment=encode.experiment(writing, copy))
+            return pb.CloneExperimentResponse(experiment=encode.experiment(self.deployment, writing, copy))
 
         return self.once(request, pb.CloneExperimentResponse, work)
 
@@ -119,7 +128,7 @@ class ExperimentServicer(Servicer, rpc.ExperimentServiceServicer):
     ) -> pb.CompareExperimentsResponse:
         with self.reading() as reading:
             before, after = (
-                _comparable(reading, experiments.find(reading, self.caller, name))
+                _comparable(self.deployment, reading, experiments.find(reading, self.caller, name))
                 for name in (request.before, request.after)
             )
         found: list[Any] = changes(before, after)  # type: ignore[arg-type]  # compares any two objects
@@ -144,8 +153,8 @@ class ExperimentServicer(Servicer, rpc.ExperimentServiceServicer):
         return self.once(request, pb.DeleteExperimentResponse, work)
 
 
-def _comparable(reading: Reading, row: Row) -> dict[str, Any]:
-    message = encode.experiment(reading, row)
+def _comparable(deployment: Deployment, reading: Reading, row: Row) -> dict[str, Any]:
+    message = encode.experiment(deployment, reading, row)
     return {
         "parameters": orjson.loads(row["parameters_json"]), "environment": orjson.loads(row["environment_json"]),
         "views": {each.name: each.reference for each in message.views},

@@ -180,4 +180,7 @@ MIGRATIONS: tuple[str, ...] = (
         (SELECT MAX(number) + 1 FROM versions WHERE versions.dataset = datasets.id), 0
     );
     """,
+    """
+    ALTER TABLE experiments ADD COLUMN beat_ms INTEGER NOT NULL DEFAULT 0;
+    """,
 )
