@@ -22,7 +22,7 @@ def list_command(
 ) -> None:
     """List experiments, the newest first."""
     found = [_plain(each) for each in Experiment.list(project=project, text=search)]
-    show(found, as_json=as_json, columns=("name", "state", "data", "metrics", "id"))
+    show(found, as_json=as_json, columns=("name", "outcome", "data", "metrics", "id"))
 
 
 @app.command("show")
@@ -87,6 +87,7 @@ def _plain(experiment: Experiment) -> dict[str, Any]:
     data = "unpinned" if experiment.unpinned else "pinned" if experiment.views else ""
     return {
         "name": experiment.name, "id": experiment.id, "project": experiment.project, "state": experiment.state,
+        "outcome": experiment.outcome, "sites": experiment.sites,
         "parameters": experiment.parameters, "views": experiment.views, "frames": experiment.frame_counts,
         "data": data, "unpinned": experiment.unpinned, "metrics": experiment.last_metrics,
     }  # fmt: skip

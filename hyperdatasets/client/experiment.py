@@ -143,6 +143,23 @@ class Experiment:
         return {each.name: each.frames for each in self._message.views}
 
     @property
+    def sites(self) -> dict[str, bool]:
+        """Site -> whether it took part, of the sites that have frames of its data views.
+
+        A site took part if its node has reported a session of this experiment in which it served frames; nodes report
+        when a session is closed, or ends.
+        """
+        return {each.site: each.took_part for each in self._message.sites}
+
+    @property
+    def outcome(self) -> str:
+        """The state; of a run at nodes that has ended also if sites are missing, as `completed with 2 of 3 sites`."""
+        took_part = sum(self.sites.values())
+        if self.state in {"created", "running"} or took_part in {0, len(self.sites)}:
+            return self.state
+        return f"{self.state} with {took_part} of {len(self.sites)} sites"
+
+    @property
     def last_metrics(self) -> dict[str, float]:
         return dict(self._message.last_metrics)
 
@@ -308,15 +325,15 @@ class Experiment:
         self._end("completed" if error is None else _state_after(error))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.name!r}, {self.state})"
+        return f"{type(self).__name__}({self.name!r}, {self.outcome})"
 
     def _repr_html_(self) -> str:
         facts = {
             "project": self.project, "data views": self.views, "unpinned": self.unpinned, "frames": self.frame_counts,
-            "parameters": self.parameters, "last metrics": self.last_metrics, "environment": self.environment,
+            "sites that took part": self.sites, "parameters": self.parameters, "last metrics": self.last_metrics, "environment": self.environment,
             "id": self.id,
         }  # fmt: skip
-        return Table.of_facts(f"{type(self).__name__} {self.name} ({self.state})", facts).html()
+        return Table.of_facts(f"{type(self).__name__} {self.name} ({self.outcome})", facts).html()
 
 
 def _state_after(error: BaseException) -> str:

@@ -100,6 +100,32 @@ class NamedView(_message.Message):
 Global___NamedView: _TypeAlias = NamedView  # noqa: Y015
 
 @_typing.final
+class ExperimentSite(_message.Message):
+    """A site that has frames of an experiment's data views."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SITE_FIELD_NUMBER: _builtins.int
+    TOOK_PART_FIELD_NUMBER: _builtins.int
+    site: _builtins.str
+    """Name of the site."""
+    took_part: _builtins.bool
+    """True if its node reported a session of this experiment in which it served frames."""
+    def __init__(
+        self,
+        *,
+        site: _builtins.str = ...,
+        took_part: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["site", b"site", "took_part", b"took_part"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExperimentSite: _TypeAlias = ExperimentSite  # noqa: Y015
+
+@_typing.final
 class Experiment(_message.Message):
     """A recorded run."""
 
@@ -142,6 +168,7 @@ class Experiment(_message.Message):
     LAST_METRICS_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     UNPINNED_FIELD_NUMBER: _builtins.int
+    SITES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Made by the service, never reused."""
     project: _builtins.str
@@ -188,6 +215,10 @@ class Experiment(_message.Message):
     def last_metrics(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
         """The last value of each metric."""
 
+    @_builtins.property
+    def sites(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExperimentSite]:
+        """The sites that have frames of its pinned views, by name."""
+
     def __init__(
         self,
         *,
@@ -208,10 +239,11 @@ class Experiment(_message.Message):
         last_metrics: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
         etag: _builtins.str = ...,
         unpinned: _builtins.bool = ...,
+        sites: _abc.Iterable[Global___ExperimentSite] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at", "stamp", b"stamp", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "cloned_from", b"cloned_from", "ended_at", b"ended_at", "environment_json", b"environment_json", "etag", b"etag", "id", b"id", "last_metrics", b"last_metrics", "name", b"name", "notes", b"notes", "parameters_json", b"parameters_json", "project", b"project", "stamp", b"stamp", "started_at", b"started_at", "state", b"state", "tags", b"tags", "unpinned", b"unpinned", "views", b"views"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "cloned_from", b"cloned_from", "ended_at", b"ended_at", "environment_json", b"environment_json", "etag", b"etag", "id", b"id", "last_metrics", b"last_metrics", "name", b"name", "notes", b"notes", "parameters_json", b"parameters_json", "project", b"project", "sites", b"sites", "stamp", b"stamp", "started_at", b"started_at", "state", b"state", "tags", b"tags", "unpinned", b"unpinned", "views", b"views"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

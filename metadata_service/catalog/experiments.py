@@ -155,6 +155,22 @@ def named_views(reading: Reading, row: Row) -> list[Row]:
     return reading.rows("experiment_views", order="name", experiment=row["id"])
 
 
+def note_session(writing: Writing, site: str, report: bytes) -> None:
+    """Notes that a site took part in the experiment that a report of its node names, if it served frames."""
+    content = orjson.loads(report)
+    row = writing.one("experiments", id=str(content.get("experiment", "")))
+    if row is not None and content.get("frames"):
+        writing.replace("experiment_sites", {"experiment": row["id"], "site": site})
+
+
+def sites(reading: Reading, row: Row) -> dict[str, bool]:
+    """The sites that have frames of its pinned views, by name, and whether each took part."""
+    took_part = {each["site"] for each in reading.rows("experiment_sites", experiment=row["id"])}
+    views_of = [each["view"] for each in named_views(reading, row) if not each["unpinned"]]
+    listed = [each for view in views_of for each in reading.rows("view_sites", view=view)]
+    return {site: site in took_part for site in sorted({each["site"] for each in listed if each["count"]} - {""})}
+
+
 def log_metrics(writing: Writing, now_ms: int, row: Row, points: Iterable[tuple[str, int, float, int]]) -> None:
     """Points (name, step, value, time in ms or 0 for now); a point of the same name and step replaces the earlier."""
     for name, step, value, time_ms in points:
@@ -175,7 +191,7 @@ def metrics(reading: Reading, row: Row, names: Sequence[str], most: int) -> list
 
 
 def delete(writing: Writing, row: Row) -> None:
-    for table in ("experiment_views", "metrics"):
+    for table in ("experiment_views", "experiment_sites", "metrics"):
         writing.delete(table, experiment=row["id"])
     writing.delete("experiments", id=row["id"])
 

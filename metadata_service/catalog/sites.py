@@ -146,6 +146,12 @@ def store_report(
         Ed25519PublicKey.from_public_bytes(row["public_key"]).verify(signature, b"session\0" + payload)
     except Exception:  # noqa: BLE001  # the library has one exception for a wrong signature and others for its form
         raise InvalidArgument("the signature of the report is not the node's") from None
+    try:
+        is_object = isinstance(orjson.loads(payload), dict)
+    except ValueError:
+        is_object = False
+    if not is_object:
+        raise InvalidArgument("a report is JSON text of an object")
     writing.replace("reports", {
         "site": row["name"], "session_id": session_id, "payload": payload, "signature": signature,
         "received_ms": now_ms,

@@ -21,7 +21,7 @@ from hyperdatasets.v1 import site_service_pb2 as sites_pb
 from hyperdatasets.v1 import user_service_pb2 as users_pb
 from hyperdatasets.v1 import version_service_pb2 as versions_pb
 from hyperdatasets.wire.frames import to_fields
-from metadata_service.catalog import contents, experiment_life, versions
+from metadata_service.catalog import contents, experiment_life, experiments, versions
 from metadata_service.catalog.deployment import Deployment
 from metadata_service.catalog.outcomes import Outcome
 from metadata_service.catalog.queries import Warned
@@ -156,6 +156,10 @@ def experiment(deployment: Deployment, reading: Reading, row: Row) -> experiment
         archived=bool(row["archived"]), stamp=stamp(row), started_at=time(row["started_ms"]),
         ended_at=time(experiment_life.ended_ms(deployment, row)), last_metrics=reading.last_metrics(row["id"]),
         etag=str(row["generation"]),
+        sites=[
+            experiments_pb.ExperimentSite(site=site, took_part=took_part)
+            for site, took_part in experiments.sites(reading, row).items()
+        ],
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from hyperdatasets.v1 import common_pb2 as common
 from hyperdatasets.v1 import site_service_pb2 as pb
 from hyperdatasets.v1 import site_service_pb2_grpc as rpc
 from hyperdatasets.wire.authority import Authority
-from metadata_service.catalog import datasets, sites
+from metadata_service.catalog import datasets, experiments, sites
 from metadata_service.catalog.deployment import Deployment
 from metadata_service.catalog.records import head
 from metadata_service.servicers import encode
@@ -110,6 +110,7 @@ class SiteServicer(Servicer, rpc.SiteServiceServicer):
                 writing, self.caller, self.now_ms, session_id=request.report.session_id,
                 payload=request.report.payload, signature=request.report.signature,
             )  # fmt: skip
+            experiments.note_session(writing, self.caller.site, request.report.payload)
         return pb.ReportSessionResponse()
 
     def WithdrawFrames(

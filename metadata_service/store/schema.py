@@ -183,4 +183,16 @@ MIGRATIONS: tuple[str, ...] = (
     """
     ALTER TABLE experiments ADD COLUMN beat_ms INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    CREATE TABLE experiment_sites (
+        experiment TEXT NOT NULL REFERENCES experiments (id), site TEXT NOT NULL REFERENCES sites (name),
+        PRIMARY KEY (experiment, site)
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO experiment_sites
+    SELECT DISTINCT experiments.id, told.site FROM (
+        SELECT site, CASE WHEN json_valid(CAST(payload AS TEXT)) THEN CAST(payload AS TEXT) ELSE '{}' END AS content
+        FROM reports
+    ) AS told JOIN experiments ON experiments.id = json_extract(told.content, '$.experiment')
+    WHERE json_extract(told.content, '$.frames') > 0;
+    """,
 )
