@@ -15,6 +15,9 @@ from PIL import Image
 
 import hyperdatasets as hd
 from hyperdatasets import testing
+from hyperdatasets.cli.main import run as command
+from hyperdatasets.client import admin
+from hyperdatasets.client.experiment import Experiment, UnpinnedWarning
 from hyperdatasets.client.node import NodeClient
 from hyperdatasets.core.errors import InvalidArgument, InvalidConfig, InvalidReference, Unavailable
 from hyperdatasets.flower import site_view
@@ -94,6 +97,57 @@ def test_arguments_win_over_the_message_and_that_over_the_run(three: Federation)
     assert told() == ("of the run", "research")
     assert told(message=message) == ("of the message", "research")
     assert told(message=message, experiment="given", purpose="") == ("given", "")
+
+
+def test_an_experiment_reaches_the_sessions_and_says_which_site_it_lost(
+    three: Federation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its id and its views travel with the messages; the nodes' signed reports name it."""
+    with hd.Experiment.start(project="clinic", name="federated") as run:
+        run.connect(hd.DataView.get(name=three.few), name="train")
+        record = ConfigRecord(run.run_config)
+        assert run.sites == {"east": False, "north": False, "west": False}
+        for site in ("east", "north"):
+            message = Message(RecordDict({"config": record}), dst_node_id=1, message_type="train")
+            context = three.at(site, **{"view-train": ""})
+            assert sum(read(site_view(context, "train", message=message)).values()) == 3
+        with site_view(three.at("west"), "train", message=message) as opened:
+            assert len(opened) == 3  # and nothing is read
+    for node in three.deployment.nodes.values():
+        node.node._send_reports()
+    found = {each.site: each.content for each in admin.session_reports(experiment=run.id)}
+    assert {site: content["view"] for site, content in found.items()} == dict.fromkeys(FRAMES, three.few)
+    assert run.refresh().sites == {"east": True, "north": True, "west": False}
+    assert run.outcome == "completed with 2 of 3 sites"
+    assert repr(run) == "Experiment('federated', completed with 2 of 3 sites)"
+    assert Experiment.list(text="federated")[0].outcome == run.outcome
+    monkeypatch.setenv("HYPERDATASETS_SERVICE", three.deployment.service.address)
+    assert command(["experiment", "list"]) == 0
+    assert "completed with 2 of 3 sites" in capsys.readouterr().out
+    other = run.clone(name="other")
+    assert (other.sites, other.outcome) == (dict.fromkeys(FRAMES, False), "created")
+    read(site_view(three.at("west"), reference=three.few, experiment=run.id))
+    three.deployment.nodes["west"].node._send_reports()
+    assert (run.refresh().outcome, all(run.sites.values())) == ("completed", True)
+    run.delete()
+
+
+def test_a_run_that_no_node_served_counts_no_sites(three: Federation) -> None:
+    with hd.Experiment.start(project="clinic", name="at the service") as run:
+        view = run.connect(hd.DataView.get(name=three.few), name="train")
+        assert len(list(view)) == 9
+    assert run.refresh().outcome == "completed"
+
+
+def test_an_unpinned_view_of_an_experiment_is_told_where_it_is_read(three: Federation) -> None:
+    view = hd.DataView("drafts")
+    view.add_query(dataset_name="clinic/scans", version_name="Current")
+    with hd.Experiment.start(project="clinic", name="unpinned") as run, pytest.warns(UnpinnedWarning):
+        run.connect(view, name="train")
+    record = ConfigRecord(run.run_config)
+    message = Message(RecordDict({"config": record}), dst_node_id=1, message_type="train")
+    with pytest.raises(InvalidReference, match="`view-train`: `drafts` has no digest"):
+        site_view(three.at("west"), "train", message=message)
 
 
 def test_parts_of_a_site_are_disjoint_and_together_whole(three: Federation) -> None:

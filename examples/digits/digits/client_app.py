@@ -12,15 +12,15 @@ from hyperdatasets.flower import site_view
 app = ClientApp()
 
 
-def read(context: Context, name: str) -> tuple[np.ndarray, np.ndarray]:
+def read(context: Context, message: Message, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Pictures and digits of a data view; labels are numbered from 1."""
-    with site_view(context, name) as view:
+    with site_view(context, name, message=message) as view:
         pictures, numbers = view.numpy()
     return model.inputs(pictures), numbers - 1
 
 
-def tested(weights: list[np.ndarray], context: Context) -> dict[str, int]:
-    x, y = read(context, "test")
+def tested(weights: list[np.ndarray], context: Context, message: Message) -> dict[str, int]:
+    x, y = read(context, message, "test")
     return {"tested": len(x), "correct": model.correct(weights, x, y)}
 
 
@@ -28,8 +28,8 @@ def tested(weights: list[np.ndarray], context: Context) -> dict[str, int]:
 def train(message: Message, context: Context) -> Message:
     """Judges the global model as it arrives, then trains it on; saves a phase of its own for the evaluation."""
     weights = message.content["arrays"].to_numpy_ndarrays()
-    metrics = tested(weights, context)
-    x, y = read(context, "train")
+    metrics = tested(weights, context, message)
+    x, y = read(context, message, "train")
     for _ in range(int(context.run_config["epochs"])):
         weights = model.fit(weights, x, y, rate=float(context.run_config["learning-rate"]))
     record = MetricRecord({"num-examples": len(x), **metrics})
@@ -39,6 +39,6 @@ def train(message: Message, context: Context) -> Message:
 @app.evaluate()
 def evaluate(message: Message, context: Context) -> Message:
     weights = message.content["arrays"].to_numpy_ndarrays()
-    metrics = tested(weights, context)
+    metrics = tested(weights, context, message)
     record = MetricRecord({"num-examples": metrics["tested"], **metrics})
     return Message(RecordDict({"metrics": record}), reply_to=message)
