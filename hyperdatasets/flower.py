@@ -18,6 +18,7 @@ from hyperdatasets.client.node import checked_part, open_session
 from hyperdatasets.client.opened_view import OpenedView
 from hyperdatasets.client.session import Session
 
+
 def site_view(
     context: ClientContext,
     name: str = "",

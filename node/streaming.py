@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,10 +43,16 @@ class _Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """A frame as the view shows it, and its parts."""
+    """A frame as the view shows it, and its parts.
+
+    Attributes:
+        version: number of its version in the view.
+    """
 
     text: bytes
     files: Sequence[StoredFile | None]
+    version: int
+    revision: int
 
 
 class Streaming:
@@ -59,18 +66,19 @@ class Streaming:
 
     def messages(self, session: Session, request: pb.ReadFramesRequest, is_read: Callable[[], bool]) -> Iterator[bytes]:
         """Serialized ReadFramesResponse messages from an offset on, as long as somebody reads them."""
-        limit, batch = _FIRST, _Batch()
+        new_batch = partial(_Batch, with_content=not request.metadata_only)
+        limit, batch = _FIRST, new_batch()
         for place, frame in self._positions(session, request, is_read):
             files = () if request.metadata_only else frame.files
             if any(file is not None and file.size > _LARGE for file in files):
                 yield from batch.finish(session)
-                batch = _Batch()
+                batch = new_batch()
                 yield from self._in_pieces(session, place, frame)
                 continue
-            batch.add(place, frame.text, map(self._contents.open, files))
+            batch.add(place, frame, map(self._contents.open, files))
             if batch.size >= limit:
                 yield from batch.finish(session)
-                limit, batch = min(_FULL, limit * 4), _Batch()
+                limit, batch = min(_FULL, limit * 4), new_batch()
         yield from batch.finish(session)
 
     def source(self, session: Session, request: pb.ReadSourceRequest) -> Iterator[pb.ReadSourceResponse]:
@@ -138,7 +146,7 @@ class Streaming:
         for source in frame["sources"]:
             parts.append(self._as_selected(files.get(source["id"]), source.get("digest", "")))
             parts += [files.get(f"{source['id']}/{mask['id']}") for mask in source.get("masks", ())]
-        return _Shown(orjson.dumps(frame), parts)
+        return _Shown(orjson.dumps(frame), parts, version, revision)
 
     def _as_selected(self, file: StoredFile | None, digest: str) -> StoredFile | None:
         """The file, if its content is that of the frame in the view: it may have been registered again since."""
@@ -154,7 +162,7 @@ class Streaming:
         head = pb.FrameBatch(
             positions=[position], frames=[frame.text], part_counts=[len(frame.files)], chunked=True,
             part_sizes=[0 if file is None else file.size for file in frame.files],
-            frames_left=[place.left] if place.left else [],
+            frames_left=[place.left] if place.left else [], versions=[frame.version], revisions=[frame.revision],
         )  # fmt: skip
         yield _message(_BATCH, [head.SerializeToString()])
         total, bad = 0, False
@@ -194,15 +202,16 @@ def _wanted(session: Session, request: pb.ReadFramesRequest) -> Iterator[NDArray
 class _Batch:
     """Frames that go together: columns, and the content of all parts, joined once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_content: bool) -> None:
+        self._with_content = with_content
         self._content: list[bytes] = []
         self._verdicts: list[int] = []
         self._places: list[_Place] = []
-        self._texts: list[bytes] = []
+        self._frames: list[_Shown] = []
         self._counts: list[int] = []
         self.size = 0
 
-    def add(self, place: _Place, text: bytes, parts: Iterator[Opened]) -> None:
+    def add(self, place: _Place, frame: _Shown, parts: Iterator[Opened]) -> None:
         count = 0
         for verdict, descriptor, size in parts:
             content = fill(descriptor, size) if descriptor >= 0 else b""
@@ -212,9 +221,9 @@ class _Batch:
             self.size += size
             count += 1
         self._places.append(place)
-        self._texts.append(text)
+        self._frames.append(frame)
         self._counts.append(count)
-        self.size += len(text)
+        self.size += len(frame.text)
 
     def finish(self, session: Session) -> Iterator[bytes]:
         """The message; nothing for an empty batch."""
@@ -224,13 +233,15 @@ class _Batch:
         left = [place.left for place in self._places]
         head = pb.FrameBatch(
             positions=[place.position for place in self._places], frames_left=left if any(left) else [],
-            frames=self._texts, part_counts=self._counts, part_sizes=sizes,
+            frames=[frame.text for frame in self._frames], part_counts=self._counts, part_sizes=sizes,
+            versions=[frame.version for frame in self._frames], revisions=[frame.revision for frame in self._frames],
             verdicts=self._verdicts,  # type: ignore[arg-type]  # numbers of verdicts
         ).SerializeToString()  # fmt: skip
         total = sum(sizes)
         parts = [_HEAD_SIZE, len(head).to_bytes(4, "little"), head, _field(total), *self._content]
         yield _message(_BATCH, parts)
-        self._note(session, total)
+        if self._with_content:
+            self._note(session, total)
 
     def _note(self, session: Session, size: int) -> None:
         bad, part = [], 0

@@ -256,7 +256,16 @@ class DataView(LocalView):
         return self.resolve().length
 
     def __len__(self) -> int:
+        """Positions of one pass over all sites.
+
+        Raises:
+            InvalidView: the view repeats without end.
+        """
+        self._check_ends("`get_count()` gives the length of one pass")
         return self.get_count()
+
+    def __bool__(self) -> bool:
+        return True  # also without frames, and without an end
 
     def __iter__(self) -> Iterator[Delivered]:
         return self.get_iterator()
@@ -360,12 +369,12 @@ class DataView(LocalView):
 
     def to_list(self) -> builtins.list[Delivered]:
         """All frames of one pass."""
-        if self._spec.get("iteration", {}).get("repeat"):
-            raise InvalidView("this view repeats without end; iterate, and stop when you have enough")
-        return [*self]
+        self._check_ends("iterate, and stop when you have enough")
+        return [*self.get_iterator()]
 
     def to_dict(self, *, projection: Texts = ()) -> builtins.list[dict[str, Any] | builtins.list[dict[str, Any]]]:
         """All frames of one pass in their plain form; of a view of clips a list for each clip."""
+        self._check_ends("iterate, and stop when you have enough")
         found = self.get_iterator(projection=projection)
         return [[frame.plain for frame in each] if isinstance(each, builtins.list) else each.plain for each in found]
 
@@ -456,6 +465,13 @@ class DataView(LocalView):
 
     def _count_withdrawn(self) -> None:
         self.withdrawn += 1
+
+    def _check_ends(self, advice: str) -> None:
+        if self._spec.get("iteration", {}).get("repeat"):
+            raise InvalidView(
+                f"this view repeats without end; {advice}, or read one epoch: `view.dataset(epoch=0)`, "
+                "`view.numpy(epoch=0)`"
+            )
 
     def _change(self, **parts: Any) -> None:
         if self._replaced:

@@ -330,8 +330,8 @@ class Experiment:
     def _repr_html_(self) -> str:
         facts = {
             "project": self.project, "data views": self.views, "unpinned": self.unpinned, "frames": self.frame_counts,
-            "sites that took part": self.sites, "parameters": self.parameters, "last metrics": self.last_metrics, "environment": self.environment,
-            "id": self.id,
+            "sites that took part": self.sites, "parameters": self.parameters, "last metrics": self.last_metrics,
+            "environment": self.environment, "id": self.id,
         }  # fmt: skip
         return Table.of_facts(f"{type(self).__name__} {self.name} ({self.outcome})", facts).html()
 

@@ -27,12 +27,16 @@ DEFAULT = "default"  # the name of the source of a single frame
 
 
 class Kept(NamedTuple):
-    """Where a frame that was read is kept, in which revision, and when that was saved (milliseconds since 1970)."""
+    """Where a frame that was read is kept, in which revision, and when that was saved.
+
+    Attributes:
+        saved_ms: milliseconds since 1970; None where only the service knows.
+    """
 
     dataset: str
     version: str
     revision: int
-    saved_ms: int
+    saved_ms: int | None = None
 
 
 class AnnotatedFrame:
@@ -63,8 +67,9 @@ class AnnotatedFrame:
 
     @property
     def saved(self) -> datetime | None:
-        """When that revision was saved, in UTC; None for a new frame."""
-        return datetime.fromtimestamp(self.kept.saved_ms / 1000, UTC) if self.kept else None
+        """When that revision was saved, in UTC; None for a new frame, and for one that came from a node."""
+        saved_ms = self.kept.saved_ms if self.kept else None
+        return None if saved_ms is None else datetime.fromtimestamp(saved_ms / 1000, UTC)
 
     @property
     def id(self) -> str:

@@ -143,8 +143,8 @@ def frame_of_plain(
     position: int | None = None,
 ) -> AnyFrame:
     """The object over a plain frame: a group if it has several sources, or one that is not called `default`."""
-    names = [source.get("id") or DEFAULT for source in plain["sources"]]
-    is_group = len(names) > 1 or names not in ([], [DEFAULT])
+    sources = plain["sources"]
+    is_group = len(sources) > 1 or (len(sources) == 1 and (sources[0].get("id") or DEFAULT) != DEFAULT)
     frame: AnyFrame = FrameGroup.__new__(FrameGroup) if is_group else SingleFrame.__new__(SingleFrame)
     frame.plain, frame.kept, frame.parts, frame.position = plain, kept, parts, position
     return frame

@@ -138,6 +138,7 @@ class Session:
         self.digest, self.view_digest, self.site = opened.site_digest, opened.view_digest, opened.site
         self.clips, self.without_site = opened.clips, opened.without_site
         self._delivers = opened.delivers
+        self._versions = [(each.dataset_id, each.version_id) for each in opened.versions]
         self.mismatched = self.withdrawn = 0
 
     def stream(
@@ -286,7 +287,7 @@ class Session:
         self, request: pb.ReadFramesRequest, rest: _Rest, *, strict: bool
     ) -> Iterator[tuple[AnyFrame | None, int]]:
         messages = self._connection.stream(read_frames, request)
-        for entry in entries(messages, metadata_only=request.metadata_only):
+        for entry in entries(messages, self._versions, metadata_only=request.metadata_only):
             if entry.bad is not None:
                 self._count_bad(entry, strict=strict)
             rest.take(entry)

@@ -139,6 +139,7 @@ class OpenSessionResponse(_message.Message):
     CLIPS_FIELD_NUMBER: _builtins.int
     WITHOUT_SITE_FIELD_NUMBER: _builtins.int
     DELIVERS_FIELD_NUMBER: _builtins.int
+    VERSIONS_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """Opaque handle, bound to the caller."""
     count: _builtins.int
@@ -169,6 +170,10 @@ class OpenSessionResponse(_message.Message):
     def expires_at(self) -> _timestamp_pb2.Timestamp:
         """When the session ends."""
 
+    @_builtins.property
+    def versions(self) -> _containers.RepeatedCompositeFieldContainer[Global___PinnedVersion]:
+        """Versions that the view pins; each frame says by its number in this list which one it is from."""
+
     def __init__(
         self,
         *,
@@ -184,14 +189,41 @@ class OpenSessionResponse(_message.Message):
         clips: _builtins.bool = ...,
         without_site: _builtins.int = ...,
         delivers: _builtins.str = ...,
+        versions: _abc.Iterable[Global___PinnedVersion] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clips", b"clips", "count", b"count", "delivers", b"delivers", "epoch_length", b"epoch_length", "expires_at", b"expires_at", "labels", b"labels", "selected", b"selected", "session_id", b"session_id", "site", b"site", "site_digest", b"site_digest", "view_digest", b"view_digest", "without_site", b"without_site"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clips", b"clips", "count", b"count", "delivers", b"delivers", "epoch_length", b"epoch_length", "expires_at", b"expires_at", "labels", b"labels", "selected", b"selected", "session_id", b"session_id", "site", b"site", "site_digest", b"site_digest", "versions", b"versions", "view_digest", b"view_digest", "without_site", b"without_site"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OpenSessionResponse: _TypeAlias = OpenSessionResponse  # noqa: Y015
+
+@_typing.final
+class PinnedVersion(_message.Message):
+    """A version that a view pins."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATASET_ID_FIELD_NUMBER: _builtins.int
+    VERSION_ID_FIELD_NUMBER: _builtins.int
+    dataset_id: _builtins.str
+    """Id of the dataset."""
+    version_id: _builtins.str
+    """Id of the version."""
+    def __init__(
+        self,
+        *,
+        dataset_id: _builtins.str = ...,
+        version_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset_id", b"dataset_id", "version_id", b"version_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PinnedVersion: _TypeAlias = PinnedVersion  # noqa: Y015
 
 @_typing.final
 class ReadFramesRequest(_message.Message):
@@ -220,7 +252,9 @@ class ReadFramesRequest(_message.Message):
     block: _builtins.int
     """Block of positions that stay together, usually the batch size; 0 = 1."""
     metadata_only: _builtins.bool
-    """Leave out the content of sources; annotations and metadata only."""
+    """Leave out the content of sources; annotations and metadata only. Such a reading delivers nothing in the sense of the
+    session's report.
+    """
     @_builtins.property
     def positions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Exactly these positions, in this order, each once, in place of `offset`, `limit` and the readers: for readers that
@@ -261,6 +295,8 @@ class FrameBatch(_message.Message):
     CHUNKED_FIELD_NUMBER: _builtins.int
     HEAD_SIZE_FIELD_NUMBER: _builtins.int
     FRAMES_LEFT_FIELD_NUMBER: _builtins.int
+    VERSIONS_FIELD_NUMBER: _builtins.int
+    REVISIONS_FIELD_NUMBER: _builtins.int
     DATA_FIELD_NUMBER: _builtins.int
     chunked: _builtins.bool
     """True if this batch is one frame whose parts follow as chunks."""
@@ -292,6 +328,14 @@ class FrameBatch(_message.Message):
     def frames_left(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Of a view of clips: how many more frames of its clip follow each frame, at the same position; empty = none."""
 
+    @_builtins.property
+    def versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Number of each frame's version in the list of OpenSessionResponse."""
+
+    @_builtins.property
+    def revisions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Revision of each frame in its dataset."""
+
     def __init__(
         self,
         *,
@@ -303,11 +347,13 @@ class FrameBatch(_message.Message):
         chunked: _builtins.bool = ...,
         head_size: _builtins.int = ...,
         frames_left: _abc.Iterable[_builtins.int] | None = ...,
+        versions: _abc.Iterable[_builtins.int] | None = ...,
+        revisions: _abc.Iterable[_builtins.int] | None = ...,
         data: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunked", b"chunked", "data", b"data", "frames", b"frames", "frames_left", b"frames_left", "head_size", b"head_size", "part_counts", b"part_counts", "part_sizes", b"part_sizes", "positions", b"positions", "verdicts", b"verdicts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chunked", b"chunked", "data", b"data", "frames", b"frames", "frames_left", b"frames_left", "head_size", b"head_size", "part_counts", b"part_counts", "part_sizes", b"part_sizes", "positions", b"positions", "revisions", b"revisions", "verdicts", b"verdicts", "versions", b"versions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -192,3 +192,5 @@ def test_all_ways_to_read_give_the_same_classes(tmp_path: Path) -> None:
     assert {(frame.id, frame.source, frame.site) for frame in read} == {(read[0].id, read[0].source, "here")}
     assert [frame.parts is None for frame in read] == [True, True, False, False]
     assert read[3].content() == buffer.getvalue()
+    assert {(frame.dataset, frame.version, frame.etag) for frame in read} == {(version.dataset_id, version.id, 0)}
+    assert [frame.saved is None for frame in read] == [False, False, True, True]
