@@ -24,7 +24,8 @@ class HyperdatasetsError(Exception):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        REASONS[cls.reason] = cls
+        if "reason" in vars(cls):  # a subclass without one of its own does not travel: its base does
+            REASONS[cls.reason] = cls
 
 
 REASONS[HyperdatasetsError.reason] = HyperdatasetsError

@@ -20,7 +20,7 @@ from hyperdatasets import (
     register,
     testing,
 )
-from hyperdatasets.core.errors import InvalidArgument, NotFound
+from hyperdatasets.core.errors import REASONS, InvalidArgument, NotFound
 
 PROJECT = "clinic/blood"
 FIRST = {"dataset_name", "name", "frame_id", "project_name"}  # the natural names; ClearML's Task.init begins otherwise
@@ -176,3 +176,10 @@ def test_a_project_stands_beside_every_name(name: str, call: Callable[..., Any])
         or not names & {"dataset_name", "name"}
         or ({"name", "project"} <= names)
     )
+
+
+def test_a_private_kind_of_an_error_does_not_travel() -> None:
+    with pytest.raises(NotFound) as raised:
+        Dataset.get("nothing")
+    assert type(raised.value) is NotFound
+    assert all(not kind.__name__.startswith("_") for kind in REASONS.values())
