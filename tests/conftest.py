@@ -10,8 +10,11 @@ from hypothesis import HealthCheck, settings
 
 from hyperdatasets.client.config import ClientConfig
 from hyperdatasets.client.metadata import MetadataClient
+from hyperdatasets.core import tracebacks
 from metadata_service.config import ServiceConfig
 from metadata_service.server import Service
+
+tracebacks.show_whole()  # a failing test of our own needs all frames
 
 # Examples of each property: `make test`, `make check` and `make prove` choose one of these by --hypothesis-profile. An
 # example has no deadline, since other tests run at the same time.

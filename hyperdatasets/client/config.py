@@ -51,6 +51,11 @@ def home(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(environment.get("HYPERDATASETS_HOME") or Path.home() / ".hyperdatasets")
 
 
+def debugging(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether reports of errors show the frames of this package, too."""
+    return environment.get("HYPERDATASETS_DEBUG", "") not in {"", "0"}
+
+
 def load(environment: Mapping[str, str] = os.environ, **arguments: Any) -> ClientConfig:
     """Settings from all three places.
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from hyperdatasets.core import tracebacks
+
 REASONS: dict[str, type[HyperdatasetsError]] = {}
 
 
@@ -21,6 +23,7 @@ class HyperdatasetsError(Exception):
         super().__init__(message)
         self.message = message
         self.fields = {key: str(value) for key, value in fields.items()}
+        tracebacks.mark()
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
