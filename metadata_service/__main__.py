@@ -8,6 +8,7 @@ import logging
 import sys
 from dataclasses import fields
 
+from hyperdatasets.core.advice import on_command_line
 from hyperdatasets.core.errors import HyperdatasetsError
 from hyperdatasets.log_lines import to_stderr
 from hyperdatasets.stopping import told_to_stop
@@ -29,7 +30,7 @@ def main() -> int:
     try:
         service = Service(load(file=arguments.pop("config"), arguments=arguments)).start()
     except HyperdatasetsError as error:
-        print(f"error: {error.message}", file=sys.stderr)
+        print(f"error: {on_command_line(error.message)}", file=sys.stderr)
         return 1
     gc.freeze()
     gc.set_threshold(1_000_000, 50, 50)  # bulk writes make many short-lived objects and no cycles

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from hyperdatasets import allocator
+from hyperdatasets.core.advice import on_command_line
 from hyperdatasets.core.errors import HyperdatasetsError
 from hyperdatasets.log_lines import to_stderr
 from hyperdatasets.stopping import told_to_stop
@@ -24,7 +25,7 @@ def main() -> int:
     try:
         node = Node(folder).start()
     except HyperdatasetsError as error:
-        print(f"error: {error.message}", file=sys.stderr)
+        print(f"error: {on_command_line(error.message)}", file=sys.stderr)
         return 1
     gc.freeze()
     with told_to_stop() as wait:

@@ -63,9 +63,7 @@ def load(folder: Path) -> NodeConfig:
     try:
         plain = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InvalidConfig(
-            f"{folder} is no node's folder (no {FILE}); make one with `hyperdatasets node init`"
-        ) from None
+        raise InvalidConfig(f"{folder} is no node's folder (no {FILE}); make one with `command node init`") from None
     except (OSError, ValueError) as error:
         raise InvalidConfig(f"{path}: cannot be read: {error}") from None
     top = Section(plain, "", InvalidConfig, _KEYS)

@@ -74,7 +74,7 @@ def load(folder: Path, *, need_enrolment: bool = True) -> Keys:
     keys = folder / "keys"
     service = keys / "service.json"
     if need_enrolment and not service.exists():
-        raise FailedPrecondition("this node is not enrolled yet; run `hyperdatasets node enrol` with the site's token")
+        raise FailedPrecondition("this node is not enrolled yet; run `command node enrol` with the site's token")
     content = orjson.loads(service.read_bytes() if service.exists() else b'{"credential": "", "record_keys": []}')
     return Keys(
         Ed25519PrivateKey.from_private_bytes((keys / "node.key").read_bytes()), (keys / "hiding.key").read_bytes(),

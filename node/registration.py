@@ -17,6 +17,7 @@ from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.drafts import draft_of
 from hyperdatasets.client.mask_labels import set_mask_labels
 from hyperdatasets.client.version import DatasetVersion
+from hyperdatasets.core.advice import option
 from hyperdatasets.core.canonical import canonical_bytes, frame_digest, site_part
 from hyperdatasets.core.errors import InvalidArgument, InvalidFrame, NotFound, VersionPublished
 from hyperdatasets.core.frames import Frame
@@ -216,7 +217,7 @@ class Registration:
             raise
         version = DatasetVersion.get_version(dataset_id=dataset.id, version_name=name, client=client)
         if version.published and name:
-            raise VersionPublished(f"version `{name}` is published; register into a draft, or without --version")
+            raise VersionPublished(f"version `{name}` is published; register into a draft, or without `option version`")
         return _Target(dataset, version)
 
     def _target(self, found: _Target | None) -> _Target:
@@ -356,7 +357,7 @@ def _with_remedy(note: Note) -> Note:
     is_table = suffix(note.place) in _TABLES and note.kind in {"other files", "annotation files"}
     if not is_table or note.weight == "noticed" or note.detail:
         return note
-    return replace(note, detail=f"`--columns {note.place}` adds its columns to the files that its rows name")
+    return replace(note, detail=f"{option('columns', note.place)} adds its columns to the files that its rows name")
 
 
 def _located(path: str, roots: dict[str, LocalRoot]) -> tuple[LocalRoot, Path]:

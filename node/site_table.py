@@ -43,13 +43,13 @@ class TableOrder:
         asked = [
             option
             for option, value in (
-                ("--context-column", self.context_column), ("--timestamp-column", self.timestamp_column),
-                ("--column-type", self.column_types), ("--context-as", self.context_as),
+                ("`option context_column`", self.context_column), ("`option timestamp_column`", self.timestamp_column),
+                ("`option column_type`", self.column_types), ("`option context_as`", self.context_as),
             )
             if value
         ]  # fmt: skip
         if asked and not self.file:
-            raise InvalidArgument(f"{', '.join(asked)} needs a table: say which with --columns")
+            raise InvalidArgument(f"{', '.join(asked)} needs a table: say which with `option columns`")
 
 
 def located(name: str, root: LocalRoot, below: bytes) -> bytes:
@@ -178,7 +178,7 @@ class SiteTable:
             )
             raise FailedPrecondition(
                 f"registering would change the context_id of {changes.count} known frames ({shown}); nothing was "
-                "written. `--rename-contexts` renames them"
+                "written. `option rename_contexts` renames them"
             )
         renamed = {context for path, context in known if now.get(path, "") not in {"", context}}
         ids = set(filter(None, now.values()))  # two spellings of the table itself are noticed when it is read
@@ -188,7 +188,8 @@ class SiteTable:
             shown = ", ".join(f"`{one}` and `{other}`" for one, other in pairs[:_SHOWN])
             raise FailedPrecondition(
                 f"{len(pairs)} context ids differ from others only in the spelling of a number ({shown}); nothing was "
-                "written. `--context-as integer` takes them as whole numbers, `--context-as text` as they are written"
+                "written. `option context_as=integer` takes them as whole numbers, `option context_as=text` as they "
+                "are written"
             )
 
     def had(self, name: str) -> bool:

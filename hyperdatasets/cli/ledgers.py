@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 import typer
 from rich.console import Console
 
 from hyperdatasets.cli.output import console, errors, say, say_error, show, warn
+from hyperdatasets.core.advice import on_command_line
 from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.escapes import on_one_line
 from hyperdatasets.core.registering import CHANGES
@@ -76,7 +77,7 @@ def finish(
         _print(ledger, console if not to_stderr else errors)
     if report is not None:
         with new_file(report) as file:
-            file.write(orjson.dumps(ledger.to_plain(), option=orjson.OPT_INDENT_2))
+            file.write(orjson.dumps(_worded(ledger.to_plain()), option=orjson.OPT_INDENT_2))
     if problem := ledger.failed or ("something was lost (--strict)" if strict and not ledger.complete else ""):
         say_error(problem)
         raise typer.Exit(1)
@@ -86,7 +87,17 @@ def _plain(ledger: Ledger) -> dict[str, object]:
     """The ledger with the counts of frames at the top."""
     warnings = [str(note) for note in ledger.notes if note.weight != "skipped"]
     failed = [str(note) for note in ledger.losses() if note.kind == "frames"]
-    return ledger.to_plain() | ledger.frames | {"warnings": warnings, "failed": failed}
+    plain: dict[str, object] = _worded(ledger.to_plain() | ledger.frames | {"warnings": warnings, "failed": failed})
+    return plain
+
+
+def _worded(plain: Any) -> Any:
+    """All texts with the flags that they speak of."""
+    if isinstance(plain, dict):
+        return {key: _worded(value) for key, value in plain.items()}
+    if isinstance(plain, list):
+        return [*map(_worded, plain)]
+    return on_command_line(plain) if isinstance(plain, str) else plain
 
 
 def _style(line: str) -> str:
@@ -101,7 +112,7 @@ def _print(ledger: Ledger, out: Console) -> None:
     if said := ", ".join(f"{count} {weight}" for weight, count in totals.items() if count):
         warn(said)
     style = ""
-    for line in ledger.lines():
+    for line in ledger.lines(rest="; --report FILE lists all"):
         style = _style(line) or style
         say(line, to=errors, style=style)
     for kind, read, kept in ledger.table():

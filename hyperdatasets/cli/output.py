@@ -17,6 +17,7 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from hyperdatasets.client.progress import Count
+from hyperdatasets.core.advice import on_command_line
 from hyperdatasets.core.errors import (
     AlreadyExists,
     ChecksFailed,
@@ -82,8 +83,8 @@ def done(text: str, plain: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def say(text: str, *, to: Console = console, style: str = "") -> None:
-    """Prints sentences as they are, but never what a terminal would take as a command."""
-    to.print(on_lines(text), style=style, highlight=False, markup=False, soft_wrap=True)
+    """Prints sentences with the flags that they speak of, but never what a terminal would take as a command."""
+    to.print(on_lines(on_command_line(text)), style=style, highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager

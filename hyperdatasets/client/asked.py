@@ -11,8 +11,8 @@ from hyperdatasets.formats.intake import check_limit
 
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s\x00-\x1f]+")
 PRUNE = (
-    "prune: not together with classes or limit, since files that are not asked for are not looked at; leave out one of "
-    "them"
+    "`option prune`: not together with `option classes` or `option limit`, since files that are not asked for are not "
+    "looked at; leave out one of them"
 )
 
 
@@ -25,9 +25,9 @@ def labels_of(classes: Any) -> list[str]:
     given = [classes] if isinstance(classes, str) else classes
     labels = list(given) if isinstance(given, Iterable) else [given]
     if not all(isinstance(each, str) for each in labels):
-        raise InvalidArgument(f"classes: expected a list of labels, got {classes!r:.60}")
+        raise InvalidArgument(f"`option classes`: expected a list of labels, got {classes!r:.60}")
     if not all(map(str.strip, labels)):
-        raise InvalidArgument("classes: a label is empty; leave classes out to take all")
+        raise InvalidArgument("`option classes`: a label is empty; leave `option classes` out to take all")
     return labels
 
 
@@ -39,7 +39,7 @@ def labels_in(text: str) -> list[str]:
     """
     labels = [each.strip() for each in text.split(",") if each.strip()]
     if text and not labels:
-        raise InvalidArgument("classes: no label is given; leave classes out to take all")
+        raise InvalidArgument("`option classes`: no label is given; leave `option classes` out to take all")
     return labels
 
 
@@ -57,5 +57,7 @@ def uri_prefix_of(given: Any) -> str:
         InvalidArgument: it is no URI.
     """
     if not isinstance(given, str) or (given and not _URI.fullmatch(given)):
-        raise InvalidArgument(f"uri_prefix: expected the beginning of a URI, such as `s3://bucket`, got {given!r:.60}")
+        raise InvalidArgument(
+            f"`option uri_prefix`: expected the beginning of a URI, such as `s3://bucket`, got {given!r:.60}"
+        )
     return given.rstrip("/")

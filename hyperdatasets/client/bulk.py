@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from hyperdatasets.client import arguments
 from hyperdatasets.client.metadata import MetadataClient, new_request_id
+from hyperdatasets.core.advice import in_python
 from hyperdatasets.core.errors import DeadlineExceeded, HyperdatasetsError, InvalidArgument, InvalidFrame, Unavailable
 from hyperdatasets.core.frames import Frame
 from hyperdatasets.core.tables import Table
@@ -89,7 +90,7 @@ class WriteResult(list[FailedFrame]):
     def _table(self) -> Table:
         counts = f"{self.added} added, {self.updated} updated, {self.unchanged} unchanged, {len(self)} failed"
         warned = f", {counted(len(self.warnings), 'warning')}" if self.warnings else ""
-        rows = [(each.index, each.id, each.reason, each.message) for each in self]
+        rows = [(each.index, each.id, each.reason, in_python(each.message)) for each in self]
         return Table(f"WriteResult({counts}{warned})", ("index", "frame", "reason", "message"), rows)
 
 

@@ -121,7 +121,7 @@ class Dataset:
         files = removal(current(client), dataset.id) if delete_sources else None
         if dataset.version_count > 1 and not (delete_all_versions or force):
             raise InvalidArgument(
-                f"`{dataset.name}` has {dataset.version_count} versions; say delete_all_versions=True if all may go"
+                f"`{dataset.name}` has {dataset.version_count} versions; `option delete_all_versions` deletes them all"
             )
         current(client).send(pb.DeleteDatasetRequest(dataset=dataset.id, force=force or delete_all_versions))
         if files is not None:

@@ -477,7 +477,9 @@ class DataView(LocalView):
         if self._replaced:
             return
         if self.published:
-            raise ViewPublished(f"view `{self.name}` is published and frozen; clone it and change the clone")
+            raise ViewPublished(
+                f"view `{self.name}` is published and frozen; clone it (`command view clone`) and change the clone"
+            )
         super()._change(**parts)
         self._settled = False
 

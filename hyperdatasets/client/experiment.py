@@ -225,7 +225,9 @@ class Experiment:
             FailedPrecondition: it has ended; clone it.
         """
         if self.state not in {"created", "running"}:
-            raise FailedPrecondition(f"experiment `{self.name}` is {self.state}; clone it and run the clone")
+            raise FailedPrecondition(
+                f"experiment `{self.name}` is {self.state}; clone it (`command experiment clone`) and run the clone"
+            )
         merged = json_text.write(dict(parameters or {}) | self.parameters)
         self._client.send(pb.UpdateExperimentRequest(experiment=self.id, parameters_json=merged))
         return self.run_here()

@@ -76,7 +76,7 @@ def sample(client: MetadataClient, **asked: Any) -> Sample:
 
 def groups(client: MetadataClient, *, order: str, **asked: Any) -> Iterator[FrameSet]:
     if order not in _ORDERS:
-        raise InvalidArgument(f"order: expected count or value, got {order[:60]!r}")
+        raise InvalidArgument(f"`option order`: expected count or value, got {order[:60]!r}")
     request = pb.GroupFramesRequest(order=_ORDERS[order], **asked)
     answer = client.send(request)
     tell(answer.warnings, above=2)

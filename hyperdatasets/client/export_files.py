@@ -153,7 +153,7 @@ class Names:
     def __init__(self, form: WrittenFormat, prefix: str, *, in_folder: bool, with_media: bool, ledger: Ledger) -> None:
         """
         Args:
-            prefix: URIs below it keep their path, as `import --uri-prefix` reads them.
+            prefix: URIs below it keep their path, as `import_frames(uri_prefix=…)` reads them.
             in_folder: pictures get places in the export; else they are called by their path or URI.
             with_media: files come along, so that a part of a text is a file of its own; else its name is that of the
                 whole file.

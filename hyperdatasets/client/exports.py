@@ -62,7 +62,7 @@ class How:
         format: name of a format.
         media: `copy` or `link` puts the pictures beside their annotations; empty: metadata only.
         split_by: field (`meta.split`, `site`) whose values divide the export; empty: as the format has splits.
-        uri_prefix: URIs below it keep their path, so that `import --uri-prefix` gives the same frames again.
+        uri_prefix: URIs below it keep their path, so that `import_frames(uri_prefix=…)` gives the same frames again.
     """
 
     format: str
@@ -75,7 +75,7 @@ class How:
             close = did_you_mean(nearest(self.format, WRITTEN)) or f" There are: {', '.join(WRITTEN)}."
             raise InvalidArgument(f"there is no export format `{self.format}`.{close}")
         if self.media not in MEDIA:
-            raise InvalidArgument(f"media: expected `copy` or `link`, got {self.media!r}")
+            raise InvalidArgument(f"`option media`: expected `copy` or `link`, got {self.media!r}")
 
 
 def export(

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from hyperdatasets.core.advice import in_python
 from hyperdatasets.core.errors import Incomplete
 from hyperdatasets.core.escapes import on_one_line
 from hyperdatasets.formats.ledger import SHOWN, Ledger, counted_kind, headline
@@ -22,7 +23,7 @@ def told(ledger: Ledger, *, stacklevel: int = 3) -> None:
             places = "; ".join(f"{note.place}" + (f" ({note.detail})" if note.detail else "") for note in notes[:SHOWN])
             more = f"; and {len(notes) - SHOWN} more" if len(notes) > SHOWN else ""
             text = f"{headline(weight, kind, reason, notes)}: {places}{more}"
-            warnings.warn(on_one_line(text), stacklevel=stacklevel)
+            warnings.warn(on_one_line(in_python(text)), stacklevel=stacklevel)
 
 
 def in_no_project(dataset: str) -> str:

@@ -300,7 +300,7 @@ class Session:
         self.mismatched += 1
         if strict:
             raise entry.error
-        warnings.warn(f"{entry.error.message}; the frame is left out", stacklevel=5)
+        warnings.warn(f"{entry.error}; the frame is left out", stacklevel=5)
 
     def _renew(self, ended: str) -> None:
         """Opens the session again that the node has ended: it was restarted, or the session's time is over."""

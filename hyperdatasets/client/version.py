@@ -87,7 +87,9 @@ class DatasetVersion(VersionFrames):
             MergeCollides: that is refused, and there is such a thing.
         """
         if on_collision not in ON_COLLISION:
-            raise InvalidArgument(f"on_collision: expected {' or '.join(ON_COLLISION)}, got {on_collision!r:.60}")
+            raise InvalidArgument(
+                f"`option on_collision`: expected {' or '.join(ON_COLLISION)}, got {on_collision!r:.60}"
+            )
         dataset = _dataset(dataset_name, dataset_project, dataset_id)
         request = pb.CreateVersionRequest(
             dataset=dataset, name=version_name,

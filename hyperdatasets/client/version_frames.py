@@ -180,7 +180,7 @@ class VersionFrames:
             InvalidArgument: no query is given; `frame_query="*"` means all frames.
         """
         if not (frame_query or roi_query or source_query):
-            raise InvalidArgument('a query says which frames change; frame_query="*" means all of them')
+            raise InvalidArgument("a query says which frames change; `option frame_query=*` means all of them")
         answer = self._client.send(frames_pb.UpdateByQueryRequest(
             **self._named, filter=_filter(frame_query, roi_query, source_query),
             add_labels=texts(add_labels, "add_labels"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from hyperdatasets.core import tracebacks
+from hyperdatasets.core.advice import in_python
 
 REASONS: dict[str, type[HyperdatasetsError]] = {}
 
@@ -24,6 +25,10 @@ class HyperdatasetsError(Exception):
         self.message = message
         self.fields = {key: str(value) for key, value in fields.items()}
         tracebacks.mark()
+
+    def __str__(self) -> str:
+        """The message as a user of Python reads it; `message` is neutral, for the wire and the command line."""
+        return in_python(self.message)
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from hyperdatasets.core.advice import command
 from hyperdatasets.core.errors import InvalidReference
 
 _REFERENCE = re.compile(r"(?P<name>[^@]+)@(?P<digest>sha256:[0-9a-f]{64})")
@@ -32,7 +33,7 @@ def parse(text: str, where: str = "view") -> ViewReference:
         name = text.partition("@")[0]
         raise InvalidReference(
             f"{where}: {_problem(text)}; expected `name@sha256:` and 64 digits, as in `view.reference` of the "
-            f"published view (also `hyperdatasets view show {name[:_SHOWN] or 'NAME'}`)"
+            f"published view (also {command('view show', name[:_SHOWN] or 'NAME')})"
         )
     return ViewReference(found["name"], found["digest"])
 

@@ -19,10 +19,13 @@ Point = Callable[[float, float], tuple[float, float]]
 Size = tuple[float, float]
 BoxesAs = Literal["", "stored", "shown"]
 UNDECIDED = (
-    "taken as drawn on the picture as shown (EXIF applied), since no size tells; `--boxes-as stored` reads otherwise"
+    "taken as drawn on the picture as shown (EXIF applied), since no size tells; `option boxes_as=stored` reads "
+    "otherwise"
 )
-TURNED = "annotations turned like their picture (EXIF), as `--boxes-as stored` says"
-PROPORTIONAL = "annotations made for a larger or smaller picture, kept as they are; `--scale-annotations` scales them"
+TURNED = "annotations turned like their picture (EXIF), as `option boxes_as=stored` says"
+PROPORTIONAL = (
+    "annotations made for a larger or smaller picture, kept as they are; `option scale_annotations` scales them"
+)
 OTHER_SIZE = "annotations made for a picture of another size, kept as they are"
 _DECIMALS = 9  # of pixels that were shares
 _ANGLE_DECIMALS = 6
@@ -49,7 +52,7 @@ class Agreement:
 def boxes_as(word: str) -> BoxesAs:
     """Raises InvalidArgument: there is no such word."""
     if word not in get_args(BoxesAs):
-        raise InvalidArgument(f"boxes_as: expected `stored` or `shown`, got {word!r}")
+        raise InvalidArgument(f"`option boxes_as`: expected `stored` or `shown`, got {word!r}")
     return cast("BoxesAs", word)
 
 

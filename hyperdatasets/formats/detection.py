@@ -44,9 +44,11 @@ def detect(folder: Folder, formats: Sequence[Format], fallback: Format) -> Found
     equal = [each for evidence, each in others if evidence.score == best.score]
     if equal:
         named = "; ".join(
-            f"{each.title} (--format {each.name}): {told.told}" for told, each in scored[: len(equal) + 1]
+            f"{each.title} (`option format={each.name}`): {told.told}" for told, each in scored[: len(equal) + 1]
         )
-        raise InvalidArgument(f"{folder.path} fits several formats equally well: {named}. Say which with --format")
+        raise InvalidArgument(
+            f"{folder.path} fits several formats equally well: {named}. Say which with `option format`"
+        )
     about = [f"{chosen.title}: {best.told}", *_also(folder, best, others)]
     return Found(chosen, about, _unread(best.used, others), frozenset(best.used))
 
@@ -85,10 +87,12 @@ def _none(folder: Folder, fallback: Format) -> Found:
     """Every file is data, but those that look like annotations: these are named, and never made frames."""
     likely, tables = like_annotations(folder), naming_media(folder)
     if likely and len(likely) == len(folder.files):
-        raise InvalidArgument(f"{folder.path}: no known format fits {listed(likely)}. Say which it is with --format")
+        raise InvalidArgument(
+            f"{folder.path}: no known format fits {listed(likely)}. Say which it is with `option format`"
+        )
     about = [f"{fallback.title}: no known format fits"]
     if likely:
-        about.append(f"{listed(likely)} look like annotations; say which format it is with --format")
+        about.append(f"{listed(likely)} look like annotations; say which format it is with `option format`")
     if tables:
         about.append(f"{listed(tables)} {'name' if len(tables) > 1 else 'names'} files, but in no layout that is read")
     return Found(fallback, about)

@@ -26,7 +26,7 @@ TABLE = (
 UNKNOWN = "keys that a sidecar does not have; it has labels, annotations, meta"
 UNKNOWN_OF_ANNOTATION = "keys that an annotation does not have; its own values belong into `meta`"
 SAME_ID = "ids of annotations that occur twice; the later one gets another id"
-LIKE_CONLL = "named like CoNLL, but too few of its lines are; a plain text now, and `--format conll` reads it"
+LIKE_CONLL = "named like CoNLL, but too few of its lines are; a plain text now, and `option format=conll` reads it"
 SHARED = "one sidecar for several files; each has its annotations"
 _CONLL = re.compile(r"\.(conll\w*|iob2?|bio|bioes)$|(^|/)eng\.(train|test[ab])$", re.IGNORECASE)
 _KEYS = frozenset({"id", "labels", "confidence", "origin", "geometry", "sources", "meta"})

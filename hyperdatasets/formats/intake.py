@@ -26,39 +26,39 @@ from hyperdatasets.formats.media import Media
 from hyperdatasets.formats.reading import Reading
 from hyperdatasets.formats.suffixes import ANNOTATIONS, ARCHIVES, MEDIA
 
-NOT_ASKED_FOR = "annotations of classes that --classes does not list"
-WITHOUT_CLASSES = "frames without any of the classes that --classes lists"
-OF_ANOTHER_FORMAT = "annotations of another format, not read; import again with --format to add them"
+NOT_ASKED_FOR = "annotations of classes that `option classes` does not list"
+WITHOUT_CLASSES = "frames without any of the classes that `option classes` lists"
+OF_ANOTHER_FORMAT = "annotations of another format, not read; import again with `option format` to add them"
 LEFT_OUT = "files that cannot be read, left out"
 LEFT_OUT_WITH = "annotations and metadata of a frame that is left out"
 INVALID = "frames that are not valid"
 STORED_KEPT = (
-    "stored annotations or metadata differ from the files, and were kept; --replace-annotations takes the files'"
+    "stored annotations or metadata differ from the files, and were kept; `option replace_annotations` takes the files'"
 )
 NONE_CAME = (
     "stored annotations were kept, since the files have none for these frames; delete them from the draft if that is "
     "meant"
 )
 METADATA_STAYS = "stored metadata that the files do not have was kept; delete it from the draft if that is meant"
-DISAPPEARED = "frames whose files have disappeared; --prune removes them from the draft"
+DISAPPEARED = "frames whose files have disappeared; `option prune` removes them from the draft"
 NAMELESS = "relative URIs that name no file of the folder, kept as they are"
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|/")
 PACKED = "archives and compressed files, not unpacked"
 COMPRESSED = "compressed annotation files, not read; unpack them"
-REPAIR = "Repair it and import again: frames without annotations get them, for others say --replace-annotations"
+REPAIR = "Repair it and import again: frames without annotations get them, for others say `option replace_annotations`"
 NO_PICTURES = "none of the pictures is in this folder; give the folder that holds pictures and annotations"
 BROKEN = "links that lead nowhere"
 OUTWARD = "links that lead out of the folder, and are followed"
-PRUNED = "frames whose files have disappeared, removed from the draft (--prune)"
-WITHOUT_DOCUMENT = "frames of documents that were not found in their file; --prune removes them from the draft"
-DOCUMENT_PRUNED = "frames of documents that were not found in their file, removed from the draft (--prune)"
-NOT_PRUNED = "Whole frames have URIs of their own, so none can be missed: --prune removed nothing."
+PRUNED = "frames whose files have disappeared, removed from the draft (`option prune`)"
+WITHOUT_DOCUMENT = "frames of documents that were not found in their file; `option prune` removes them from the draft"
+DOCUMENT_PRUNED = "frames of documents that were not found in their file, removed from the draft (`option prune`)"
+NOT_PRUNED = "Whole frames have URIs of their own, so none can be missed: `option prune` removed nothing."
 
 
 def check_limit(limit: int | None) -> None:
     """Raises InvalidArgument: it is no whole number, or no frame could be read."""
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, SupportsIndex) or int(limit) < 1):
-        raise InvalidArgument(f"limit: expected a whole number above 0, got {limit!r:.60}")
+        raise InvalidArgument(f"`option limit`: expected a whole number above 0, got {limit!r:.60}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,9 @@ class Intake:
             yield chosen
             count += 1
             if count == self.options.limit:
-                self.ledger.about.append(f"Stopped after {counted(count, 'frame')} (--limit); the rest was not read.")
+                self.ledger.about.append(
+                    f"Stopped after {counted(count, 'frame')} (`option limit`); the rest was not read."
+                )
                 return
 
     @property

@@ -39,8 +39,8 @@ UNSEEN = "labels, spans and shapes kept under `hyperdatasets`, since Label Studi
 POINTS = "several key points of a ROI, which Label Studio sees as a region for each"
 APART = "ROIs that come apart and have no place in Label Studio"
 WHOLE_FILE = (
-    "parts of a text, written as tasks about the whole file, with spans from its beginning; `--media copy` writes each "
-    "part as a file"
+    "parts of a text, written as tasks about the whole file, with spans from its beginning; `option media=copy` writes "
+    "each part as a file"
 )
 _FARTHEST = 1e12  # pixels; percent of what lies beyond may be infinite
 _KEYS: Mapping[Medium, str] = {"picture": "image", "recording": "audio", "text": "text"}

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from hyperdatasets.core.advice import in_python
 from hyperdatasets.core.escapes import encodable, on_one_line
 from hyperdatasets.core.tables import Table
 from hyperdatasets.core.wording import counted
@@ -166,18 +167,22 @@ class Ledger:
                     found.setdefault((weight, note.kind, note.reason), []).append(note)
         return found
 
-    def lines(self, shown: int = SHOWN) -> Iterator[str]:
-        """For people: a line for each reason, below it the first places; a name with a line end stays on its line."""
-        return map(on_one_line, self._lines(shown))
+    def lines(self, shown: int = SHOWN, *, rest: str = "") -> Iterator[str]:
+        """For people: a line for each reason, below it the first places; a name with a line end stays on its line.
 
-    def _lines(self, shown: int) -> Iterator[str]:
+        Args:
+            rest: where the places are that are not shown.
+        """
+        return map(on_one_line, self._lines(shown, rest))
+
+    def _lines(self, shown: int, rest: str) -> Iterator[str]:
         for (weight, kind, reason), notes in self.groups().items():
             yield headline(weight, kind, reason, notes)
             for note in notes[:shown]:
                 times = f" x {note.count}" if note.count > 1 else ""
                 yield f"    {note.place}" + (f" ({note.detail})" if note.detail else "") + times
             if len(notes) > shown:
-                yield f"    … and {len(notes) - shown} more; --report FILE lists all"
+                yield f"    … and {len(notes) - shown} more{rest}"
 
     def table(self) -> list[tuple[Kind, int, int]]:
         """Rows of kind, read, kept."""
@@ -215,7 +220,7 @@ class Ledger:
         counts = [(kind, read, kept, lost.get(kind, 0)) for kind, read, kept in self.table()]
         yield Table(f"Ledger({self.format}{frames})", ("kind", "read", "kept", "lost"), counts)
         rows = [
-            (weight, sum(note.count for note in notes), kind, reason, listed(note.place for note in notes))
+            (weight, sum(note.count for note in notes), kind, in_python(reason), listed(note.place for note in notes))
             for (weight, kind, reason), notes in self.groups().items()
         ]
         if rows:

@@ -18,7 +18,7 @@ from hyperdatasets.formats.suffixes import PICTURES
 LONELY = "masks without a picture"
 UNCLEAR = "masks that fit several pictures"
 UNMASKED = "pictures without a mask"
-NOT_TAKEN = "names of folders, not taken as labels; `--format imagefolder` takes them, but reads no masks"
+NOT_TAKEN = "names of folders, not taken as labels; `option format=imagefolder` takes them, but reads no masks"
 LOSSY = "masks stored as JPEG, whose colours are not exact"
 _LOSSY = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
 

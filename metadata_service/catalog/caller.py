@@ -36,7 +36,7 @@ class Caller:
     def require_approval(self) -> None:
         if self.waits:
             raise SiteNotApproved(
-                f"site `{self.site}` is not approved yet: an admin runs `hyperdatasets site approve {self.site}`"
+                f"site `{self.site}` is not approved yet: an admin runs `command site approve={self.site}`"
             )
 
     def require(self, role: str, project: str) -> None:

@@ -77,7 +77,7 @@ def _revisions(reading: Reading, dataset: Row, progress: Callable[[int], None]) 
             yield _revision(row, is_withdrawn=expected in gone)
             expected += 1
         if expected != numbers.stop:
-            raise StorageFailed(f"revision {expected} is missing; `hyperdatasets admin check` says what is damaged")
+            raise StorageFailed(f"revision {expected} is missing; `command admin check` says what is damaged")
         progress(len(numbers))
 
 

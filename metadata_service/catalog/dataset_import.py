@@ -162,7 +162,9 @@ class _Import:
         if self._writing.one("datasets", project=self._named.project, name=self._named.name) is not None:
             shown = datasets.shown(self._named.project, self._named.name)
             raise AlreadyExists(
-                f"there is another dataset `{shown}`; give this one a name with --name", kind="dataset", name=shown
+                f"there is another dataset `{shown}`; give this one a name with `option name`",
+                kind="dataset",
+                name=shown,
             )
 
     def _dataset(self, line: Line) -> None:
@@ -263,7 +265,7 @@ class _Import:
             return
         if self._writing.one("views", name=line["name"]) is not None:
             raise AlreadyExists(
-                f"there is another view `{line['name']}`; rename it, or leave views out with --no-views",
+                f"there is another view `{line['name']}`; rename it, or leave views out with `option no_views`",
                 kind="view", name=line["name"],
             )  # fmt: skip
         row = {

@@ -114,4 +114,4 @@ def _damaged(path: Path) -> DamagedExport:
 
 
 def _foreign(path: Path) -> DamagedExport:
-    return DamagedExport(f"{path} is no exported dataset (`hyperdatasets admin export` makes one)")
+    return DamagedExport(f"{path} is no exported dataset (`command admin export` makes one)")

@@ -32,7 +32,8 @@ def content(old_contents: OldContents, version: Row, state_before: str, now_ms: 
             pass
     raise ReadingStale(
         "the version was edited while it was read, and what it contained then is not kept any more. Read from the "
-        "beginning; a published version (take a snapshot) stays as it is, however long a read takes"
+        "beginning; a published version (`command version snapshot` makes one) stays as it is, however long a read "
+        "takes"
     )
 
 

@@ -70,7 +70,7 @@ def enrol(
     if row is None or row["token_hash"] != hashed(token) or row["token_expires_ms"] < now_ms:
         raise Unauthenticated(
             "the enrolment token is not valid for this site: it was used, is older than a day, or is another site's; "
-            "an admin makes a new one with `hyperdatasets site add`"
+            "an admin makes a new one with `command site add`"
         )
     try:
         request = x509.load_pem_x509_csr(csr_pem.encode())
@@ -93,13 +93,13 @@ def approve(writing: Writing, caller: Caller, now_ms: int, row: Row, *, seen: st
     """Lets an enrolled node work, if the fingerprint that a person compared is its own."""
     caller.require("admin", "")
     if row["state"] == "added":
-        raise FailedPrecondition(f"no node has enrolled as `{row['name']}` yet; run `hyperdatasets node enrol` there")
+        raise FailedPrecondition(f"no node has enrolled as `{row['name']}` yet; run `command node enrol` there")
     if row["state"] == "revoked":
         raise FailedPrecondition(f"site `{row['name']}` was revoked; add it under another name")
     if seen and seen.strip().lower() != row["fingerprint"]:
         raise InvalidArgument(
-            "the fingerprint differs from that of the node that enrolled; ask the site for what `hyperdatasets node "
-            "enrol` printed there, and approve nothing that differs"
+            "the fingerprint differs from that of the node that enrolled; ask the site for what `command node enrol` "
+            "printed there, and approve nothing that differs"
         )
     changes = {"state": "approved", **updated(caller, now_ms)}
     writing.update("sites", {"name": row["name"]}, changes)

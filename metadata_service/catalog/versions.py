@@ -132,7 +132,8 @@ def find_draft(reading: Reading, dataset: Row, name: str) -> Row:
     row = find(reading, dataset, name)
     if row["published"]:
         raise VersionPublished(
-            f"version `{row['name']}` is published, its frames are frozen for ever; edit a child version of it"
+            f"version `{row['name']}` is published, its frames are frozen for ever; edit a child version of it "
+            "(`command version create`)"
         )
     return row
 
@@ -226,7 +227,8 @@ def update(
         _check_free(writing, {"id": row["dataset"]}, name)
     if "mask_labels" in changes and row["published"]:
         raise VersionPublished(
-            f"version `{row['name']}` is published, its mask labels are frozen; create a child version"
+            f"version `{row['name']}` is published, its mask labels are frozen; create a child version "
+            "(`command version create`)"
         )
     body = orjson.loads(row["body_json"])
     body |= {key: changes[key] for key in ("comment", "metadata", "mask_labels") if key in changes}

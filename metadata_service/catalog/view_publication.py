@@ -78,7 +78,10 @@ def _resolved_to_publish(deployment: Deployment, reading: Reading, caller: Calle
         pinned = reading.one("versions", id=version.version_id)
         if pinned is None or not pinned["published"]:
             name = "" if pinned is None else pinned["name"]
-            raise VersionNotPublished(f"version `{name}` is a draft; publish it (or take a snapshot) before the view")
+            raise VersionNotPublished(
+                f"version `{name}` is a draft; publish it (`command version publish`, or "
+                "`command version snapshot`) before the view"
+            )
     if not any(resolved.selection):
         raise EmptyView(f"view `{row['name']}` selects no frame; resolve it to see what each rule matches")
     return resolved.numbered()

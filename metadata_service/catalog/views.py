@@ -123,7 +123,9 @@ def update(
         if writing.one("views", name=name) is not None:
             raise AlreadyExists(f"there is a data view `{name}` already", kind="view", name=name)
     if "spec" in changes and row["published"]:
-        raise ViewPublished(f"view `{row['name']}` is published and frozen; clone it and change the clone")
+        raise ViewPublished(
+            f"view `{row['name']}` is published and frozen; clone it (`command view clone`) and change the clone"
+        )
     body = orjson.loads(row["body_json"]) | {key: changes[key] for key in ("description",) if key in changes}
     body["tags"] = with_tags(body.get("tags", []), list(add_tags), list(remove_tags))
     new = {"name": name, "project": project, "archived": int(changes.get("archived", row["archived"]))}

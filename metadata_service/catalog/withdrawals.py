@@ -42,7 +42,7 @@ def withdraw(
         FailedPrecondition: a frame belongs to a site.
     """
     if not why.strip():
-        raise InvalidArgument("why: say for the record why the frames are withdrawn")
+        raise InvalidArgument("`option why`: say for the record why the frames are withdrawn")
     if not 0 < len(frame_ids) <= MAX_FRAMES:
         raise InvalidArgument(f"frame_ids: give 1 to {MAX_FRAMES} frame ids at a time")
     wanted = list(dict.fromkeys(frame_ids))

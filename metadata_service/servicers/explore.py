@@ -62,7 +62,7 @@ def sample_of(request: pb.SampleFramesRequest, found: Found) -> Sample:
     if (request.per_value > 0) == (request.share > 0) or request.per_value < 0:
         raise InvalidArgument("give either per_value, a number of frames above 0, or share, a part above 0")
     if not 0 <= request.share <= 1:
-        raise InvalidArgument(f"share: expected a number above 0 and at most 1, got {request.share:g}")
+        raise InvalidArgument(f"`option share`: expected a number above 0 and at most 1, got {request.share:g}")
     return sampled(
         found.index, named("by", request.by), found.revisions, seed=request.seed, per_value=request.per_value,
         share=request.share, rois=rois_of(request.filter),

@@ -208,7 +208,7 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
         self, request: pb.CompareDataViewsRequest, context: grpc.ServicerContext
     ) -> pb.CompareDataViewsResponse:
         if not 0 <= request.examples <= _EXAMPLES:
-            raise InvalidArgument(f"examples: expected a number from 0 to {_EXAMPLES}, got {request.examples}")
+            raise InvalidArgument(f"`option examples`: expected a number from 0 to {_EXAMPLES}, got {request.examples}")
         with self.reading() as reading:
             before, after = (self._resolved(reading, target) for target in (request.before, request.after))
             specs = [

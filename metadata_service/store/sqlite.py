@@ -116,7 +116,7 @@ def _ours(error: sqlite3.Error, path: Path) -> HyperdatasetsError:
     if kind in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT}:
         return StorageFailed(
             f"the disk of the service failed ({error.sqlite_errorname}); nothing of this request was kept: "
-            "look after the disk, then run `hyperdatasets admin check`"
+            "look after the disk, then run `command admin check`"
         )
     if kind == sqlite3.SQLITE_CONSTRAINT:
         return StorageRefused(f"what was to be stored does not fit ({error.sqlite_errorname}); nothing of it was kept")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from node.tables.notes import Notes
+from node.tables.notes import Notes, read_as
 
 CHANGED_TYPES = "columns have another type than in an earlier table"
 _NUMERIC = {"integer", "number"}
@@ -39,6 +39,6 @@ def report_changes(changes: tuple[TypeChange, ...], notes: Notes) -> None:
     """Names the columns whose values do not compare with those of the earlier table."""
     for each in changes:
         if not each.compares_alike:
-            hint = f"`--column-type {each.column}={each.before}` reads it as before"
+            hint = f"{read_as(each.column, each.before)} reads it as before"
             detail = f"it was {each.before} and is {each.now}; {hint}"
             notes.notice(CHANGED_TYPES, detail, column=each.column, kind="table cells")

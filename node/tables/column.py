@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 from hyperdatasets.core.query.dates import moment
 from node.tables import spelling
-from node.tables.notes import Notes, rows_shown, shown
+from node.tables.notes import Notes, read_as, rows_shown, shown
 from node.tables.spelling import ABSENT, NUMERIC, Cell, Kind, Spelled, Value, spelled, text_of
 
 ColumnType = Literal["text", "integer", "number", "boolean", "date"]
@@ -139,7 +139,7 @@ def text(cells: Cells, notes: Notes) -> Column:
     """The column as text; missing words are absent, doubtful ones are kept."""
     values = cells.values(lambda each, cell: None if each.kind == "missing" else text_of(cell))
     missing, doubtful = cells.words(frozenset({"missing"})), cells.words(frozenset({"doubtful"}))
-    hint = f"; `--column-type {cells.name}=text` keeps them as they are written"
+    hint = f"; {read_as(cells.name, 'text')} keeps them as they are written"
     _report_missing(notes, cells.name, missing, hint)
     if doubtful:
         notes.notice(_KEPT_AS_TEXT, _counted(doubtful), column=cells.name, count=doubtful.total(), kind="table cells")
@@ -155,7 +155,7 @@ def given(cells: Cells, kind: ColumnType, notes: Notes) -> Column:
     missing = cells.words(ABSENT)
     count = sum(value is None for value in values) - missing.total() - sum(cell is None for cell in cells.cells)
     bad = list(_unread(cells, values)) if count else []
-    why = f"is no {kind}{_IS_LIMITED.get(kind, '')}; `--column-type {cells.name}=text` keeps it"
+    why = f"is no {kind}{_IS_LIMITED.get(kind, '')}; {read_as(cells.name, 'text')} keeps it"
     for row, cell in bad:
         report_bad(notes, row, cells.name, cell, why)
     _report_missing(notes, cells.name, missing, "")
@@ -224,7 +224,7 @@ def _report_digits(cells: Cells, values: Sequence[Value | None], notes: Notes) -
     rows = zip(cells.rows, cells.cells, values, strict=True) if longer else ()
     found = [(row, cell) for row, cell, value in rows if cell in longer and isinstance(value, float)]
     if found:
-        detail = f"{rows_shown(found, len(found))}; `--column-type {cells.name}=text` keeps all"
+        detail = f"{rows_shown(found, len(found))}; {read_as(cells.name, 'text')} keeps all"
         notes.notice(_MORE_DIGITS, detail, column=cells.name, count=len(found), kind="table cells")
 
 
@@ -240,7 +240,7 @@ def _report_equal(cells: Cells, values: Sequence[Value | None], notes: Notes) ->
         count = sum(cell in doubtful for cell in cells.cells)
         pairs = ", ".join(f"{shown(texts[0])} and {shown(texts[1])}" for texts in equal[:3])
         rest = f" and {len(equal) - 3} more" if len(equal) > 3 else ""
-        detail = f"{pairs}{rest}; `--column-type {cells.name}=text` keeps them apart"
+        detail = f"{pairs}{rest}; {read_as(cells.name, 'text')} keeps them apart"
         notes.notice(_MADE_EQUAL, detail, column=cells.name, count=count, kind="table cells")
 
 

@@ -55,7 +55,7 @@ def check_context_as(word: str) -> ContextAs:
     """Returns the word, or says which there are."""
     if word not in CONTEXT_AS:
         close = did_you_mean(nearest(word, CONTEXT_AS[1:]))
-        raise InvalidArgument(f"--context-as {shown(word)}: expected `integer` or `text`.{close}")
+        raise InvalidArgument(f"`option context_as`: expected `integer` or `text`, got {shown(word)}.{close}")
     return CONTEXT_AS[CONTEXT_AS.index(word)]
 
 
@@ -131,7 +131,7 @@ def _report_spellings(pairs: tuple[Spellings, ...], notes: Notes) -> None:
         return
     listed = ", ".join(f"{shown(one)} and {shown(other)}" for one, other in pairs[:SHOWN])
     is_integral = any(_INTEGRAL.fullmatch(text) for pair in pairs for text in pair)
-    hint = "; they are different contexts" + ("; `--context-as integer` reads `5.0` as `5`" if is_integral else "")
+    hint = "; they are different contexts" + ("; `option context_as=integer` reads `5.0` as `5`" if is_integral else "")
     notes.notice(_SPELLED_OTHERWISE, listed + hint, count=len(pairs), kind="table cells")
 
 
@@ -154,7 +154,7 @@ def _problem(text: str) -> str:
 def _report_floats(cells: Cells, context_as: ContextAs, notes: Notes) -> None:
     whole = [cell for cell in cells.cells if isinstance(cell, float) and cell.is_integer()]
     if whole and context_as == "":
-        detail = f"such as {shown(whole[0])}; `--context-as text` keeps the point"
+        detail = f"such as {shown(whole[0])}; `option context_as=text` keeps the point"
         notes.notice(_FROM_FLOATS, detail, column=cells.name, count=len(whole), kind="table cells")
     wide = [cell for cell in whole if abs(cell) >= _DIGITS]
     if wide:
@@ -166,7 +166,9 @@ def _report_point_zero(name: str, values: list[str | None], notes: Notes) -> Non
     """Programs such as pandas write whole numbers so if some are missing."""
     present = [value for value in values if value]
     if present and all(map(_INTEGRAL.fullmatch, present)):
-        detail = f"such as {shown(present[0])}; `--context-as integer` reads `5.0` as `5`, `text` keeps them silently"
+        detail = (
+            f"such as {shown(present[0])}; `option context_as=integer` reads `5.0` as `5`, `text` keeps them silently"
+        )
         notes.notice(_POINT_ZERO, detail, column=name, count=len(present), kind="table cells")
 
 

@@ -8,7 +8,7 @@ from itertools import islice
 
 from hyperdatasets.formats.ledger import SHOWN
 from node.tables.column import Cells, ColumnType
-from node.tables.notes import Notes, rows_shown
+from node.tables.notes import Notes, read_as, rows_shown
 from node.tables.spelling import IDENTIFIER, Kind
 
 MIXED = "columns that hold several types are read as text"
@@ -41,7 +41,7 @@ def report_mixed(cells: Cells, counts: Counter[Kind], notes: Notes) -> None:
 
 def report_stored(cells: Cells, kind: ColumnType, notes: Notes) -> None:
     """A typed file says that the cells are text, though all of them could be something else."""
-    detail = f"the file says text; ranges compare characters; `--column-type {cells.name}={kind}` reads {_plural(kind)}"
+    detail = f"the file says text; ranges compare characters; {read_as(cells.name, kind)} reads {_plural(kind)}"
     notes.notice(STORED, detail, column=cells.name, kind="table cells")
 
 
@@ -55,7 +55,7 @@ def _report_spelled(cells: Cells, counts: Counter[Kind], notes: Notes) -> None:
 def _remedy(name: str, counts: Counter[Kind]) -> str:
     if counts["a decimal comma"] or counts["inner blanks"]:
         return "to compare numbers, write them with a point and without blanks"
-    return f"`--column-type {name}=number` reads numbers"
+    return f"{read_as(name, 'number')} reads numbers"
 
 
 def _report_others(cells: Cells, target: ColumnType, count: int, notes: Notes) -> None:
@@ -64,7 +64,8 @@ def _report_others(cells: Cells, target: ColumnType, count: int, notes: Notes) -
     those = "this cell" if count == 1 else f"these {count} cells"
     detail = (
         f"it holds {what} in {_first(cells, odd, count)}; it is read as text, so ranges compare characters; "
-        f"`--column-type {cells.name}={target}` reads the others as {_PLURAL[target]} and leaves {those} out"
+        f"{read_as(cells.name, target)} reads the others as {_PLURAL[target]} and leaves "
+        f"{those} out"
     )
     notes.notice(MIXED, detail, column=cells.name, count=count, kind="table cells")
 

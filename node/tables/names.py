@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.names import did_you_mean, nearest
 from node.tables.column import COLUMN_TYPES, ColumnType
-from node.tables.notes import Notes, shown
+from node.tables.notes import Notes, read_as, shown
 
 FILE_NAMES = ("file", "filename", "file_name", "filepath", "file_path", "path", "image")
 _FILE_COLUMN = "the column that names the files"
@@ -54,11 +54,13 @@ def known_types(
     """
     found: dict[str, ColumnType] = {}
     for name, word in types.items():
-        column = known_column(name, "--column-type", names, table)
+        column = known_column(name, "`option column_type`", names, table)
         found[column] = _type(column, word)
         if column in {file, context} and found[column] != "text":
-            use = "use `--context-as integer` to rewrite `5.0` as `5`" if column == context else "it names the files"
-            raise InvalidArgument(f"--column-type: the column {shown(column)} is always text; {use}")
+            use = (
+                "use `option context_as=integer` to rewrite `5.0` as `5`" if column == context else "it names the files"
+            )
+            raise InvalidArgument(f"`option column_type`: the column {shown(column)} is always text; {use}")
     return found
 
 
@@ -69,7 +71,7 @@ def _type(column: str, word: str) -> ColumnType:
     synonym = _SYNONYMS.get(word.strip().casefold())
     close = [synonym] if synonym else nearest(word, COLUMN_TYPES)
     listed = ", ".join(COLUMN_TYPES)
-    message = f"--column-type {column}={word[:40]}: there is no such type; there are {listed}.{did_you_mean(close)}"
+    message = f"{read_as(column, word[:40])}: there is no such type; there are {listed}.{did_you_mean(close)}"
     raise InvalidArgument(message, nearest=", ".join(close))
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
+from hyperdatasets.core.advice import option
 from hyperdatasets.formats.ledger import SHOWN, Kind, Ledger, Note
 
 MOST_NAMED = 10_000  # places of each reason and column
@@ -57,6 +58,11 @@ class Notes:
         before = self._further.get(key)
         place = f"{_place(self.name, 0, column)}, further places"
         self._further[key] = replace(note, place=place, detail="", count=note.count + (before.count if before else 0))
+
+
+def read_as(column: str, kind: str) -> str:
+    """The advice to read a column as another kind."""
+    return option("column_type", f"{column}={kind}")
 
 
 def shown(value: object) -> str:

@@ -165,8 +165,8 @@ def _sheet(file: BinaryIO, name: str, notes: Notes) -> Sheet:
 def _asked(
     header: list[str], name: str, types: Mapping[str, str], words: tuple[str, str, str], notes: Notes
 ) -> _Asked:  # fmt: skip
-    context = names.known_column(words[0], "--context-column", header, name)
-    timestamp = names.known_column(words[1], "--timestamp-column", header, name)
+    context = names.known_column(words[0], "`option context_column`", header, name)
+    timestamp = names.known_column(words[1], "`option timestamp_column`", header, name)
     context_as = contexts.check_context_as(words[2])
     file = names.file_column(header, notes)
     given = names.known_types(types, header, file=file, context=context, table=name)

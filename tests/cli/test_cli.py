@@ -197,8 +197,8 @@ def test_register_takes_the_options_of_the_sdk_and_refuses_the_same(
         register = ["node", "register", str(site.folder), "scans", "--dataset", "clinic/cells"]
         for wrong in ("0", "-3"):
             assert run([*register, "--limit", wrong]) == 1
-            assert "limit: expected a whole number above 0" in capsys.readouterr().err
-            with pytest.raises(InvalidArgument, match="limit: expected a whole number above 0"):
+            assert "`--limit`: expected a whole number above 0" in capsys.readouterr().err
+            with pytest.raises(InvalidArgument, match="`limit`: expected a whole number above 0"):
                 hd.register("scans", dataset_name="cells", limit=int(wrong), node=site.reader)
         assert "frames: 1 read, 1 kept" in ok(capsys, *register, "--limit", "1", "--dry-run", "--format", "files")
         kept = json.loads(ok(capsys, *register, "--classes", " rbc ,", "--json"))
@@ -322,8 +322,8 @@ def test_names_of_files_give_the_terminal_no_commands(capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    (("--prune", "--limit", "1"), "prune: not together"), (("--classes", " , "), "classes: no label is given"),
-    (("--uri-prefix", "not a uri"), "uri_prefix: expected the beginning of a URI"),
+    (("--prune", "--limit", "1"), "`--prune`: not together"), (("--classes", " , "), "`--classes`: no label is given"),
+    (("--uri-prefix", "not a uri"), "`--uri-prefix`: expected the beginning of a URI"),
 ])  # fmt: skip
 def test_options_of_import_that_would_do_nothing_are_refused(
     capsys: pytest.CaptureFixture[str], folder: Path, options: tuple[str, ...], message: str

@@ -176,9 +176,9 @@ def test_names_that_are_taken_are_told(source: Path, tmp_path: Path, capsys: pyt
         view.add_query(dataset_name="cells", version_name="Current")
         view.store()
     assert run(["admin", "import", str(target), str(file)]) == 5
-    assert "there is another dataset `clinic/cells`; give this one a name with --name" in capsys.readouterr().err
+    assert "there is another dataset `clinic/cells`; give this one a name with `--name`" in capsys.readouterr().err
     assert run(["admin", "import", str(target), str(file), "--name", "clinic/moved"]) == 5
-    assert "there is another view `alike`; rename it, or leave views out with --no-views" in capsys.readouterr().err
+    assert "there is another view `alike`; rename it, or leave views out with `--no-views`" in capsys.readouterr().err
     assert run(["admin", "import", str(target), str(file), "--name", "clinic/moved", "--no-views"]) == 0
     with serving(target) as client:
         assert {each.name for each in Dataset.list(client=client)} == {"cells", "moved"}

@@ -54,7 +54,8 @@ def test_a_site_that_waits_for_approval_is_told_so(
         reader = NodeClient(node.address)
         request = pb.RegisterRequest(path="scans", dataset="clinic/cells")
         with pytest.raises(
-            SiteNotApproved, match=r"is not approved yet: an admin runs `hyperdatasets site approve north`"
+            SiteNotApproved,
+            match=r"is not approved yet: an admin runs `hyperdatasets.client.admin.approve_site\(.north.\)`",
         ):
             list(reader.register(request))
         assert seen(reader, sites_pb.SITE_STATE_ENROLLED)

@@ -121,7 +121,7 @@ def test_a_cell_that_does_not_fit_its_type_keeps_the_old_value(site: SiteUnderTe
     assert sorted((note.place, note.detail) for note in kept) == [
         ("meta.csv, row 2", "`consent`"), ("meta.csv, row 3", "`consent`"),
     ]  # fmt: skip
-    assert "`--column-type consent=text`" in next(ledger.losses()).detail
+    assert "`option column_type=consent=text`" in next(ledger.losses()).detail
     assert private(site, "00.png") == {"consent": True, "age": 5}
     assert private(site, "01.png") == {"consent": False, "age": 7}
 
@@ -187,7 +187,7 @@ def test_a_table_that_is_not_asked_for_is_named_with_the_option(site: SiteUnderT
     (site.data / "patients.csv").write_text("file,age\nwbc/00.png,5\n")
     for layout in ("imagefolder", "files"):
         (note,) = [note for note in site.register(format=layout).notes if note.place == "patients.csv"]
-        assert "`--columns patients.csv`" in note.detail
+        assert "`option columns=patients.csv`" in note.detail
     assert not [note for note in site.register(columns_file="patients.csv").notes if note.place == "patients.csv"]
 
 

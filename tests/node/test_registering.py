@@ -139,7 +139,7 @@ def test_a_table_in_parquet_is_not_read_as_annotations(site: SiteUnderTest, layo
 def test_spellings_of_a_number_stop_a_registration(site: SiteUnderTest) -> None:
     site.register(columns_file=table(site, "file,patient", "00.png,5"), context_column="patient")
     other = table(site, "file,patient", "01.png,5.0", name="pandas.csv")
-    with pytest.raises(FailedPrecondition, match=r"`5` and `5\.0`.*--context-as integer"):
+    with pytest.raises(FailedPrecondition, match=r"`5` and `5\.0`.*`context_as=\"integer\"`"):
         site.register(columns_file=other, context_column="patient")
     assert "context_id" not in frames(site)["rbc/01.png"]
     site.register(columns_file=other, context_column="patient", context_as="integer")
@@ -266,7 +266,7 @@ def test_deliveries_that_give_a_column_another_type_are_told(site: SiteUnderTest
         ({"context_column": "patient", "context_as": "whole"}, InvalidArgument, "integer"),
         ({"columns_file": "gone.csv"}, NotFound, "gone.csv"),
         ({"columns_file": "../../etc/passwd"}, (NotFound, InvalidArgument), "no file|no `..`"),
-        ({"columns_file": "", "context_column": "patient"}, InvalidArgument, "--columns"),
+        ({"columns_file": "", "context_column": "patient"}, InvalidArgument, "say which with `columns`"),
         ({"boxes_as": "turned"}, InvalidArgument, "stored"),
         ({"format": "vocc"}, InvalidArgument, "Did you mean voc"),
     ],

@@ -257,7 +257,7 @@ def test_missing_words_are_absent_in_numbers_and_texts(word):
     found = column(["a", word])
     assert values(found) == ["a", None]
     assert found.columns["v"].missing == {word: 1}
-    assert "--column-type v=text" in said(found.ledger, "missing").detail
+    assert "`option column_type=v=text`" in said(found.ledger, "missing").detail
     kept = column(["a", word, ""], column_types={"v": "text"})
     assert values(kept) == ["a", word, None]
     assert kept.ledger.notes == []
@@ -318,7 +318,7 @@ def test_the_context_column_is_always_text():
     assert values(found) == ["7", "1.50", "true", None]
     kept = column(["NA"], context_column="v", column_types={"v": "text"})
     assert kept.row(0).context_id == "NA"
-    with pytest.raises(InvalidArgument, match="context-as"):
+    with pytest.raises(InvalidArgument, match="context_as="):
         column(["7"], context_column="v", column_types={"v": "integer"})
 
 
@@ -334,7 +334,7 @@ def test_mixed_types_are_reported_with_rows_and_what_to_do():
     note = said(found.ledger, "several types")
     assert (note.place, note.count, note.weight) == ("meta.csv, column `v`", 2, "noticed")
     assert "row 3 (`unknown`), row 6 (`old`)" in note.detail
-    assert "`--column-type v=number` reads the others as numbers and leaves these 2 cells out" in note.detail
+    assert "`option column_type=v=number` reads the others as numbers and leaves these 2 cells out" in note.detail
 
 
 def test_mixed_types_name_ten_rows_at_most():
@@ -399,7 +399,7 @@ def test_unknown_columns_and_types_are_refused_with_the_nearest(types, near):
 @pytest.mark.parametrize("option", ["context_column", "timestamp_column"])
 @pytest.mark.parametrize("name", ["patient", "Patient ID", "Patint", "patient "])
 def test_unknown_context_and_timestamp_columns_name_the_nearest(option, name):
-    with pytest.raises(InvalidArgument, match=f"--{option.replace('_', '-')}.*`(Patient|PatientID)`"):
+    with pytest.raises(InvalidArgument, match=f"^`{option}`: .*`(Patient|PatientID)`"):
         table("file,Patient,PatientID\na.png,1,2\n", **{option: name})
     assert table("file, p\na.png,1\n", **{option: " p"})
 
@@ -752,7 +752,7 @@ def test_two_spellings_in_one_table_are_noticed():
 
 def test_context_ids_that_all_end_with_point_zero_are_noticed():
     note = said(column(["5.0", "7.0", ""], context_column="v").ledger, "with `.0`")
-    assert "--context-as integer" in note.detail
+    assert "`option context_as=integer`" in note.detail
     assert column(["5.0"], context_column="v", context_as="text").ledger.notes == []
 
 
@@ -897,7 +897,7 @@ def test_merged_cells_of_a_workbook_are_named():
 )  # fmt: skip
 def test_different_cells_that_become_one_number_are_named_once(cells, detail, count, types):
     note = said(column(cells, column_types=types).ledger, "the same number")
-    assert note.detail == f"{detail}; `--column-type v=text` keeps them apart"
+    assert note.detail == f"{detail}; `option column_type=v=text` keeps them apart"
     assert (note.place, note.count, note.weight) == ("meta.csv, column `v`", count, "noticed")
 
 

@@ -164,7 +164,7 @@ NO_NAMES = "classes without names: no file of names was found, so their numbers 
 OTHER_KEYS = "keys of the YAML file that say nothing of a frame"
 
 
-OTHER_FORMAT = "annotations of another format, not read; import again with --format to add them"
+OTHER_FORMAT = "annotations of another format, not read; import again with `option format` to add them"
 
 
 NO_COLOURS = "masks whose colours have no labels: there is no list of classes (such as class_dict.csv) beside them"

@@ -333,11 +333,11 @@ def test_frames_that_the_service_refuses_are_taken_back(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    ({"limit": "a"}, "limit: expected a whole number above 0, got 'a'"), ({"limit": True}, "limit: "),
-    ({"limit": 0}, "limit: "), ({"limit": 1.0}, "limit: "), ({"classes": 5}, "classes: expected a list of labels"),
-    ({"classes": [5]}, "classes: "), ({"classes": [" "]}, "classes: a label is empty"),
-    ({"prune": True, "limit": 1}, "prune: not together with classes or limit"),
-    ({"prune": True, "classes": "cat"}, "prune: not together"),
+    ({"limit": "a"}, "`limit`: expected a whole number above 0, got 'a'"), ({"limit": True}, "`limit`: "),
+    ({"limit": 0}, "`limit`: "), ({"limit": 1.0}, "`limit`: "), ({"classes": 5}, "`classes`: expected a list"),
+    ({"classes": [5]}, "`classes`: "), ({"classes": [" "]}, "`classes`: a label is empty"),
+    ({"prune": True, "limit": 1}, "`prune=True`: not together with `classes` or `limit`"),
+    ({"prune": True, "classes": "cat"}, "`prune=True`: not together"),
 ])  # fmt: skip
 def test_options_that_are_not_valid_are_named(folder: Path, options: dict[str, Any], message: str) -> None:
     for call in (import_frames, hd.register):
@@ -347,7 +347,7 @@ def test_options_that_are_not_valid_are_named(folder: Path, options: dict[str, A
 
 @pytest.mark.parametrize("prefix", [5, "not a uri", "/data", "s3:", "s3://a b", None])
 def test_a_prefix_that_is_no_uri_is_refused(folder: Path, prefix: Any) -> None:
-    with pytest.raises(InvalidArgument, match="uri_prefix: expected the beginning of a URI"):
+    with pytest.raises(InvalidArgument, match="`uri_prefix`: expected the beginning of a URI"):
         bring(folder, uri_prefix=prefix)
 
 

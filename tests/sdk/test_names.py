@@ -40,7 +40,8 @@ def _deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         view = DataView("train", project=PROJECT)
         view.add_query("clinic/blood/bccd", "v1")
         view.publish()
-        Experiment.start("run", project=PROJECT)
+        with Experiment.start("run", project=PROJECT):
+            pass
         yield
 
 
@@ -109,7 +110,9 @@ def test_a_view_with_project_and_digest_is_that_view() -> None:
 
 def test_new_views_and_experiments_go_where_their_names_say() -> None:
     for args, named in forms("made", ""):
-        view, run = DataView(*args, **named), Experiment.start(*args, **named)
+        view = DataView(*args, **named)
+        with Experiment.start(*args, **named) as run:
+            pass
         view.add_query("clinic/blood/bccd", "v1")
         assert view.spec["name"] == "made"
         assert (run.project, run.name) == (PROJECT, "made")

@@ -314,7 +314,7 @@ def test_the_page_about_uploads_runs(
     (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     monkeypatch.chdir(pictures.parent)
     exec(example, {})
-    assert capsys.readouterr().out == "[] 3\n"
+    assert capsys.readouterr().out == "WriteResult(3 added, 0 updated, 0 unchanged, 0 failed) 3\n"
     assert sorted(path.name for path in Path("store/pets").rglob("*.jpg")) == ["2.jpg", "dog.jpg", "ä 1.jpg"]
     assert run(["dataset", "delete", "pets", "--delete-sources"]) == 0
     assert list(Path("store/pets").rglob("*.jpg")) == []

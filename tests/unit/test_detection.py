@@ -164,8 +164,8 @@ def test_two_formats_that_fit_equally_are_named(tmp_path: Path) -> None:
                                            "imageHeight": 100, "imageWidth": 100}))  # fmt: skip
     with pytest.raises(InvalidArgument, match="several formats equally well") as raised:
         read(tmp_path)
-    assert "--format voc" in str(raised.value)
-    assert "--format labelme" in str(raised.value)
+    assert 'format="voc"' in str(raised.value)
+    assert 'format="labelme"' in str(raised.value)
 
 
 def test_annotations_of_a_format_that_is_not_read_are_a_loss(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_the_first_ten_of_each_reason_are_shown() -> None:
     lines = list(ledger.lines())
     assert lines[0] == "lost: 12 boxes: boxes without a width"
     assert lines[1] == "    a.txt, line 0 (box 0)"
-    assert lines[11] == "    … and 2 more; --report FILE lists all"
+    assert lines[11] == "    … and 2 more"
     assert lines[12:] == ["noticed: 3 frames: guessed", "    b.png x 3"]
 
 
@@ -68,7 +68,7 @@ def test_a_run_fails_if_a_file_cannot_be_read_or_nothing_came_in() -> None:
 
 def test_a_run_whose_frames_were_all_skipped_says_so() -> None:
     ledger = Ledger("x")
-    ledger.skip("frames", "a.png", "frames without any of the classes that --classes lists")
+    ledger.skip("frames", "a.png", "frames without any of the classes that `option classes` lists")
     assert ledger.failed == "nothing came in: every frame was skipped"
     ledger.lose("frames", "b.png", "broken")
     assert ledger.failed == "every frame failed"

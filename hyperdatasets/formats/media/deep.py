@@ -15,7 +15,7 @@ from hyperdatasets.formats.media.model import UnreadableMedia
 _BITS_PER_SAMPLE = 258
 _CODECS = {"image/png": "png_pipe", "image/tiff": "tiff_pipe", "image/jp2": "j2k_pipe"}
 _ORDERS = {"rgb48be", "rgb48le", "rgba64be", "rgba64le", "gray16be", "gray16le"}
-_NEEDED = "16-bit colour needs PyAV: `pip install 'hyperdatasets[video]'`, or use mode=\"default\" for 8 bits"
+_NEEDED = "16-bit colour needs PyAV: `pip install 'hyperdatasets[video]'`, or `option mode=default` for 8 bits"
 
 
 def is_deep_colour(image: Image.Image, content: bytes) -> bool:

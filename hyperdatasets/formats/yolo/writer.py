@@ -38,9 +38,9 @@ NO_MASKS = "mask pictures, for which YOLO has no place"
 OTHER_NAMES = "names of key points that differ from those of their class"
 NAMES_ADDED = "key points without names, of a class whose key points have names"
 ONE_FILE = "pictures that differ by their suffix only, for which YOLO has one label file"
-NO_SPLIT = "no split is known: `val` names the training pictures; --split-by divides them"
+NO_SPLIT = "no split is known: `val` names the training pictures; `option split_by` divides them"
 NO_TRAIN = "no split is called train: `train` names the pictures of another split"
-NO_VAL = "no split is called val or valid: `val` names the pictures that `train` names; --split-by divides them"
+NO_VAL = "no split is called val or valid: `val` names the pictures that `train` names; `option split_by` divides them"
 NO_COLOURS = "names of the colours of masks, for which YOLO has no place"
 
 
