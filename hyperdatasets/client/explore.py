@@ -17,6 +17,8 @@ from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.query_warnings import tell
 from hyperdatasets.client.stored import frame_of
 from hyperdatasets.core.errors import InvalidArgument
+from hyperdatasets.core.tables import Table
+from hyperdatasets.core.wording import counted
 from hyperdatasets.v1 import frame_service_pb2 as pb
 
 _ORDERS = {"count": pb.GROUP_ORDER_COUNT, "value": pb.GROUP_ORDER_VALUE}
@@ -40,6 +42,17 @@ class Sample(list[AnyFrame]):
     """
 
     values, matching, missing = 0, 0, 0
+
+    def __repr__(self) -> str:
+        return self._table().text()
+
+    def _repr_html_(self) -> str:
+        return self._table().html()
+
+    def _table(self) -> Table:
+        values = f"{counted(self.values, 'value')}, {self.missing} without one"
+        title = f"Sample({len(self)} of {counted(self.matching, 'frame')}; {values})"
+        return Table(title, ("frame", "metadata"), [(frame.id, frame.plain.get("meta", {})) for frame in self])
 
 
 def statistics(client: MetadataClient, *, field: str, **asked: Any) -> Statistics:

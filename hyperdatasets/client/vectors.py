@@ -15,6 +15,8 @@ from hyperdatasets.client.long_reads import read_at_one_go
 from hyperdatasets.client.metadata import MetadataClient, new_request_id
 from hyperdatasets.client.stored import frame_of
 from hyperdatasets.core.errors import InvalidArgument, InvalidVector
+from hyperdatasets.core.tables import Table
+from hyperdatasets.core.wording import counted
 from hyperdatasets.v1 import frame_service_pb2 as pb
 from hyperdatasets.v1.frame_service_pb2_grpc import FrameServiceStub
 
@@ -43,6 +45,17 @@ class Neighbours(list[tuple[AnyFrame, float]]):
         super().__init__()
         self.metric, self.approximate, self.searched, self.matching = "", False, 0, 0
         self.warnings: list[Any] = []
+
+    def __repr__(self) -> str:
+        return self._table().text()
+
+    def _repr_html_(self) -> str:
+        return self._table().html()
+
+    def _table(self) -> Table:
+        how = "by a graph" if self.approximate else "exact"
+        title = f"Neighbours({len(self)} of {counted(self.searched, 'vector')}; {how})"
+        return Table(title, ("frame", self.metric or "value"), [(frame.id, value) for frame, value in self])
 
 
 def metric_number(metric: str) -> Any:

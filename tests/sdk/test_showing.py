@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from hyperdatasets import Dataset, DatasetVersion, DataView, Experiment, SingleFrame, import_frames, testing
+from hyperdatasets.client.vectors import Neighbours
 from hyperdatasets.core.tables import HTML_ROWS, TEXT_ROWS, Table
 from hyperdatasets.core.thumbnails import grid
 from hyperdatasets.formats.ledger import Ledger
@@ -33,6 +34,11 @@ def frames() -> Iterator[SingleFrame]:
     wrong = SingleFrame("s3://b/x", id="wrong")
     wrong.plain["annotations"] = [{"labels": [1]}]
     yield wrong
+
+
+def neighbours(version: DatasetVersion) -> Neighbours:
+    version.set_vectors("look", {f"f{number}": [number, 1.0] for number in range(6)})
+    return version.nearest("look", to="f0", k=2, metric="l2")
 
 
 def objects(folder: Path) -> dict[str, Any]:
@@ -63,6 +69,7 @@ def objects(folder: Path) -> dict[str, Any]:
         "resolution": view.resolve(), "diff": version.diff(child), "ledger": ledger,
         "labels": version.statistics("rois.label", pairs=True), "numbers": version.statistics("meta.n", bins=2),
         "dates": version.statistics("meta.when", bins=2), "schema": child.schema(),
+        "sample": version.sample(by="rois.label", per_value=1), "neighbours": neighbours(version),
     }  # fmt: skip
 
 
@@ -151,6 +158,17 @@ def test_tables_are_aligned(shown: dict[str, Any]) -> None:
         "  rule  site       frames  ROIs",
         "     0  (no site)       6     6",
     ]
+
+
+def test_samples_and_neighbours_name_their_frames(shown: dict[str, Any]) -> None:
+    assert repr(shown["sample"]).splitlines()[0] == "Sample(2 of 6 frames; 2 values, 0 without one)"
+    assert len(repr(shown["sample"]).splitlines()) == 4
+    assert [line.split() for line in repr(shown["neighbours"]).splitlines()[1:]] == [
+        ["frame", "l2"],
+        ["f1", "1"],
+        ["f2", "2"],
+    ]
+    assert repr(shown["neighbours"]).splitlines()[0] == "Neighbours(2 of 5 vectors; exact)"
 
 
 def test_statistics_and_schema_are_dictionaries(shown: dict[str, Any]) -> None:
