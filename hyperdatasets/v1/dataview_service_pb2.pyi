@@ -241,7 +241,7 @@ class GetDataViewRequest(_message.Message):
 
     VIEW_FIELD_NUMBER: _builtins.int
     view: _builtins.str
-    """Name, name@digest or id."""
+    """Name or project/name, also with @digest; or id."""
     def __init__(
         self,
         *,
@@ -591,7 +591,7 @@ class CloneDataViewRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     view: _builtins.str
-    """Name, name@digest or id."""
+    """Name or project/name, also with @digest; or id."""
     name: _builtins.str
     """Name of the new draft."""
     request_id: _builtins.str
@@ -650,7 +650,7 @@ class ViewOrSpec(_message.Message):
     VIEW_FIELD_NUMBER: _builtins.int
     SPEC_FIELD_NUMBER: _builtins.int
     view: _builtins.str
-    """Name, name@digest or id."""
+    """Name or project/name, also with @digest; or id."""
     spec: _builtins.str
     """A specification as JSON text, or as YAML."""
     def __init__(
@@ -809,7 +809,7 @@ class VerifyDataViewRequest(_message.Message):
 
     VIEW_FIELD_NUMBER: _builtins.int
     view: _builtins.str
-    """Name, name@digest or id of a published view."""
+    """Name or project/name, also with @digest, or id of a published view."""
     def __init__(
         self,
         *,
