@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -22,6 +25,13 @@ settings.register_profile("test", max_examples=100, deadline=None, suppress_heal
 settings.register_profile("check", settings.get_profile("test"), max_examples=20)
 settings.register_profile("nightly", settings.get_profile("test"), max_examples=2_100)
 settings.load_profile("test")
+
+
+def module_of_dev(name: str) -> Any:
+    """Import a module that the extra `dev` installs; where it is missing skip the test, but fail in CI."""
+    if os.environ.get("CI"):
+        return import_module(name)
+    return pytest.importorskip(name, reason=f"{name} is not installed: pip install 'hyperdatasets[dev]'")
 
 
 @pytest.fixture

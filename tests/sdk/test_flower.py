@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import hyperdatasets as hd
 from hyperdatasets import testing
 from hyperdatasets.core.errors import InvalidConfig, InvalidReference, SourceUnreadable
 from hyperdatasets.flower import site_view
+from tests.conftest import module_of_dev
 
 
 @dataclass
@@ -86,7 +88,7 @@ def test_what_is_missing_is_named(deployed: Any) -> None:
 
 @pytest.mark.slow
 def test_torch_with_workers(deployed: Any) -> None:
-    torch_data = pytest.importorskip("torch.utils.data", reason="PyTorch is not installed")
+    torch_data = module_of_dev("torch.utils.data")
     address, reference, _ = deployed
     view = site_view(Context({"node-address": address}, {"view-train": reference}), "train")
     loader = torch_data.DataLoader(view.torch(lambda sample: sample.id, batch_size=2), batch_size=2, num_workers=2)
@@ -94,10 +96,10 @@ def test_torch_with_workers(deployed: Any) -> None:
     assert sorted(map(tuple, loader)) == sorted(map(tuple, alone))
 
 
-def test_torch_is_asked_for_by_name(deployed: Any) -> None:
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        address, reference, _ = deployed
-        with pytest.raises(InvalidConfig, match="pip install"):
-            site_view(Context({"node-address": address}, {"view-train": reference}), "train").torch()
+def test_torch_is_asked_for_by_name(deployed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "hyperdatasets.torch", raising=False)
+    for name in ("torch", "torch.utils.data"):
+        monkeypatch.setitem(sys.modules, name, None)  # as if it were not installed
+    address, reference, _ = deployed
+    with pytest.raises(InvalidConfig, match="pip install"):
+        site_view(Context({"node-address": address}, {"view-train": reference}), "train").torch()

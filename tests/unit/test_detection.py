@@ -22,6 +22,7 @@ from hyperdatasets.formats.mask_colours import lists_of_classes
 from hyperdatasets.formats.media import probe_file
 from hyperdatasets.formats.sampling import sample
 from hyperdatasets.formats.yolo.reader import NO_FILE
+from tests.conftest import module_of_dev
 
 BCCD = Path(__file__).parents[3] / "shared" / "data" / "bccd"
 XML = (
@@ -403,7 +404,7 @@ def test_many_files_of_one_format_are_all_counted(tmp_path: Path) -> None:
 
 
 def test_one_table_among_a_crowd_is_found(tmp_path: Path) -> None:
-    pa = pytest.importorskip("pyarrow")
+    pa = module_of_dev("pyarrow")
     put(tmp_path, *(f"{number:03}.png" for number in range(200)))
     for number in range(200):
         pa.parquet.write_table(pa.table({"camera": ["x"]}), tmp_path / f"{number:03}_info.parquet")
@@ -413,7 +414,7 @@ def test_one_table_among_a_crowd_is_found(tmp_path: Path) -> None:
 
 
 def test_tables_that_were_not_opened_are_counted(tmp_path: Path) -> None:
-    pa = pytest.importorskip("pyarrow")
+    pa = module_of_dev("pyarrow")
     put(tmp_path, *(f"{number:03}.png" for number in range(200)))
     for number in range(200):
         pa.parquet.write_table(pa.table({"file_name": [f"{number:03}.png"]}), tmp_path / f"{number:03}.parquet")

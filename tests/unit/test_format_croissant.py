@@ -16,6 +16,7 @@ from hyperdatasets.formats import croissant_document, croissant_reader, croissan
 from hyperdatasets.formats.croissant import FORMAT, WRITTEN
 from hyperdatasets.formats.file_rows import NO_FILE
 from hyperdatasets.formats.folder import Folder
+from tests.conftest import module_of_dev
 from tests.reference.format_runs import Run, picture, read_all, text, write_all
 from tests.reference.properties import examples
 from tests.unit.test_format_jsonl import whole_frames
@@ -116,8 +117,8 @@ def test_kinds_of_files(tmp_path: Path, name: str) -> None:
     picture(tmp_path / "a.png")
     row = {"file_name": "a.png", "n": 5}
     if name.endswith(".parquet"):
-        pa = pytest.importorskip("pyarrow", reason="tables need the extra `arrow`")
-        pytest.importorskip("pyarrow.parquet").write_table(pa.Table.from_pylist([row]), tmp_path / name)
+        pa = module_of_dev("pyarrow")
+        module_of_dev("pyarrow.parquet").write_table(pa.Table.from_pylist([row]), tmp_path / name)
     elif name.endswith(("csv", "tsv")):
         text(tmp_path / name, "file_name,n\na.png,5\n".replace(",", "\t" if name.endswith("tsv") else ","))
     else:

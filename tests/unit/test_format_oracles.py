@@ -20,6 +20,7 @@ from hyperdatasets.formats import raster
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.registry import READ, WRITTEN
 from hyperdatasets.formats.writing import Placed, Subject
+from tests.conftest import module_of_dev
 from tests.unit.annotation_tools import HEIGHT, WIDTH, ToFolder, picture, png, read_all
 
 pytestmark = [
@@ -46,7 +47,7 @@ def _quiet() -> Iterator[None]:
 
 
 def datumaro() -> Any:
-    return pytest.importorskip("datumaro", reason="datumaro is not installed: pip install datumaro")
+    return module_of_dev("datumaro")
 
 
 def written(
@@ -308,7 +309,7 @@ def test_pycocotools_scores_our_own_boxes_and_key_points_as_perfect(tmp_path: Pa
 
 
 def test_mlcroissant_validates_and_loads_our_croissant(tmp_path: Path) -> None:
-    mlc = pytest.importorskip("mlcroissant", reason="mlcroissant is not installed: pip install mlcroissant")
+    mlc = module_of_dev("mlcroissant")
     written(tmp_path, "croissant", SHAPES)
     dataset = mlc.Dataset(jsonld=str(tmp_path / "metadata.json"))
     assert not dataset.metadata.ctx.issues.errors

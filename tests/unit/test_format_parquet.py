@@ -23,13 +23,14 @@ from hyperdatasets.formats.file_rows import NO_FILE, TWICE
 from hyperdatasets.formats.folder import Folder
 from hyperdatasets.formats.parquet import FORMAT, WRITTEN
 from hyperdatasets.wire import columns
+from tests.conftest import module_of_dev
 from tests.reference.format_runs import Run, picture, read_all, text, write_all
 from tests.reference.properties import examples
 from tests.unit.test_format_jsonl import whole_frames
 
-pa = pytest.importorskip("pyarrow", reason="tables need the extra `arrow`")
-feather = pytest.importorskip("pyarrow.feather", reason="tables need the extra `arrow`")
-pq = pytest.importorskip("pyarrow.parquet", reason="tables need the extra `arrow`")
+pa = module_of_dev("pyarrow")
+feather = module_of_dev("pyarrow.feather")
+pq = module_of_dev("pyarrow.parquet")
 
 SIMPLE = {
     "id": "a", "site": "north", "context_id": "c", "timestamp": 2**53 + 1,

@@ -17,8 +17,9 @@ from hyperdatasets.formats.raster import (
     runs_to_string,
     string_to_runs,
 )
+from tests.conftest import module_of_dev
 
-mask_utils = pytest.importorskip("pycocotools.mask", reason="the oracle is COCO's own library (extra: dev)")
+mask_utils = module_of_dev("pycocotools.mask")
 BITMAPS = arrays.arrays(np.bool_, st.tuples(st.integers(1, 12), st.integers(1, 12)))
 
 
