@@ -17,6 +17,7 @@ from hyperdatasets.version import __version__
 COMMANDS = {
     "serve": ("serve:serve", "Run the metadata service until Ctrl-C."),
     "demo": ("serve:demo", "Three hospitals train one model on data that never leaves them (about a minute)."),
+    "example": ("example:app", "Example data: small data sets to try things out with."),
     "import": (
         "importing:import_command",
         "Write the metadata of a folder as frames without a site; run again it goes on where it was.",
