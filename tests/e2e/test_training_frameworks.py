@@ -17,6 +17,7 @@ from PIL import Image
 import hyperdatasets as hd
 from hyperdatasets import testing
 from hyperdatasets.client.dataview import IterationOrder
+from tests.conftest import module_of_dev
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -121,13 +122,13 @@ def run(script: str, deployed: testing.Deployment, view: str, folder: Path) -> d
 
 
 def test_lightning(deployed: testing.Deployment, tmp_path: Path) -> None:
-    pytest.importorskip("lightning")
+    module_of_dev("lightning")
     found = run(LIGHTNING, deployed, "once", tmp_path)
     assert found == {"by index": [[18, 18], 36], "iterable": [[18, 18], 36]}
 
 
 @pytest.mark.parametrize("view", ["once", "endless"])
 def test_hugging_face_trainer(deployed: testing.Deployment, tmp_path: Path, view: str) -> None:
-    pytest.importorskip("transformers")
+    module_of_dev("transformers")
     found = run(HUGGING_FACE, deployed, view, tmp_path)
     assert found == {"by index": [36, 36], "iterable": [36, 36]}

@@ -15,10 +15,11 @@ import hyperdatasets as hd
 from hyperdatasets import testing
 from hyperdatasets.core.errors import InvalidArgument, InvalidView, SourceUnreadable
 from hyperdatasets.flower import SiteView, site_view
+from tests.conftest import module_of_dev
 from tests.sdk.test_flower import Context
 
-torch = pytest.importorskip("torch")
-DataLoader = pytest.importorskip("torch.utils.data").DataLoader
+torch = module_of_dev("torch")
+DataLoader = module_of_dev("torch.utils.data").DataLoader
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +178,7 @@ def test_a_view_without_end_asks_for_an_epoch(deployed: Any, endless: str) -> No
 @pytest.mark.filterwarnings("ignore:.set_vital. is deprecated")  # torchdata calls it
 @pytest.mark.parametrize("workers", [0, 2])
 def test_an_interrupted_epoch_goes_on_exactly(train: SiteView, workers: int) -> None:
-    stateful = pytest.importorskip("torchdata.stateful_dataloader").StatefulDataLoader
+    stateful = module_of_dev("torchdata.stateful_dataloader").StatefulDataLoader
 
     def loader() -> Any:
         return stateful(train.dataset(frames=True, iterable=True, batch_size=3), batch_size=3, num_workers=workers,

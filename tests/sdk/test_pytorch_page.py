@@ -12,9 +12,10 @@ from PIL import Image
 
 import hyperdatasets as hd
 from hyperdatasets import testing
+from tests.conftest import module_of_dev
 from tests.sdk.test_flower import Context
 
-torch = pytest.importorskip("torch")
+torch = module_of_dev("torch")
 PAGE = Path(__file__).parents[2] / "docs" / "pytorch.md"
 EXPECTED = re.compile(r"print\((.+)\)  # (\{.+?\}|\d+)")
 
@@ -48,7 +49,7 @@ def publish(name: str, dataset: str, **options: Any) -> None:
 
 @pytest.mark.filterwarnings("ignore:.set_vital. is deprecated")  # torchdata calls it
 def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("torchdata")
+    module_of_dev("torchdata")
     with testing.deployment(tmp_path) as deployment:
         address = deploy(deployment, tmp_path).node.address
         monkeypatch.setenv("HYPERDATASETS_NODE", address)
