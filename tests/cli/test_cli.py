@@ -171,43 +171,43 @@ def test_a_site_from_add_to_audit(
     assert "0 lines are whole" in ok(capsys, "node", "audit", node, "--verify")
 
 
-def test_register_and_status_of_a_running_node(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, service: Service, client: MetadataClient
-) -> None:
-    site: SiteUnderTest = made(tmp_path, service, client, profile="open")
+@pytest.fixture
+def running_site(tmp_path: Path, service: Service, client: MetadataClient) -> Iterator[SiteUnderTest]:
+    """A node with profile open, whose configuration names the port that it has."""
+    site = made(tmp_path, service, client, profile="open")
     with site.node:
         config = site.folder / "node.toml"
         config.write_text(config.read_text().replace("127.0.0.1:0", site.node.address))
-        (site.data / "rbc" / "broken.png").write_bytes(b"")
-        assert run(["node", "register", str(site.folder), "scans", "--dataset", "clinic/cells"]) == 0
-        captured = capsys.readouterr()
-        assert "added: 12" in captured.out
-        assert "rbc/broken.png (the file is empty)" in captured.err
-        assert "frames: 12" in ok(capsys, "node", "status", str(site.folder))
-        assert "registered" in ok(capsys, "node", "audit", str(site.folder))
+        yield site
+
+
+def test_register_and_status_of_a_running_node(capsys: pytest.CaptureFixture[str], running_site: SiteUnderTest) -> None:
+    (running_site.data / "rbc" / "broken.png").write_bytes(b"")
+    assert run(["node", "register", str(running_site.folder), "scans", "--dataset", "clinic/cells"]) == 0
+    captured = capsys.readouterr()
+    assert "added: 12" in captured.out
+    assert "rbc/broken.png (the file is empty)" in captured.err
+    assert "frames: 12" in ok(capsys, "node", "status", str(running_site.folder))
+    assert "registered" in ok(capsys, "node", "audit", str(running_site.folder))
 
 
 def test_register_takes_the_options_of_the_sdk_and_refuses_the_same(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, service: Service, client: MetadataClient
+    capsys: pytest.CaptureFixture[str], running_site: SiteUnderTest
 ) -> None:
-    site: SiteUnderTest = made(tmp_path, service, client, profile="open")
-    with site.node:
-        config = site.folder / "node.toml"
-        config.write_text(config.read_text().replace("127.0.0.1:0", site.node.address))
-        register = ["node", "register", str(site.folder), "scans", "--dataset", "clinic/cells"]
-        for wrong in ("0", "-3"):
-            assert run([*register, "--limit", wrong]) == 1
-            assert "`--limit`: expected a whole number above 0" in capsys.readouterr().err
-            with pytest.raises(InvalidArgument, match="`limit`: expected a whole number above 0"):
-                hd.register("scans", dataset_name="cells", limit=int(wrong), node=site.reader)
-        assert "frames: 1 read, 1 kept" in ok(capsys, *register, "--limit", "1", "--dry-run", "--format", "files")
-        kept = json.loads(ok(capsys, *register, "--classes", " rbc ,", "--json"))
-        secret, looked_at = (site.folder / "operator.secret").read_text(), list[int]()
-        ledger = hd.register(
-            "scans", dataset_name="cells", dataset_project="clinic", node=site.reader, operator_secret=secret,
-            classes=["rbc"], progress=looked_at.append,
-        )  # fmt: skip
-        assert kept["added"] == ledger.frames["unchanged"] == looked_at[-1] == 8
+    register = ["node", "register", str(running_site.folder), "scans", "--dataset", "clinic/cells"]
+    for wrong in ("0", "-3"):
+        assert run([*register, "--limit", wrong]) == 1
+        assert "`--limit`: expected a whole number above 0" in capsys.readouterr().err
+        with pytest.raises(InvalidArgument, match="`limit`: expected a whole number above 0"):
+            hd.register("scans", dataset_name="cells", limit=int(wrong), node=running_site.reader)
+    assert "frames: 1 read, 1 kept" in ok(capsys, *register, "--limit", "1", "--dry-run", "--format", "files")
+    kept = json.loads(ok(capsys, *register, "--classes", " rbc ,", "--json"))
+    secret, looked_at = (running_site.folder / "operator.secret").read_text(), list[int]()
+    ledger = hd.register(
+        "scans", dataset_name="cells", dataset_project="clinic", node=running_site.reader, operator_secret=secret,
+        classes=["rbc"], progress=looked_at.append,
+    )  # fmt: skip
+    assert kept["added"] == ledger.frames["unchanged"] == looked_at[-1] == 8
 
 
 @pytest.mark.parametrize("place", ["there", "no folder"])

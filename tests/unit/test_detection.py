@@ -298,16 +298,9 @@ def _many(folder: Path) -> None:
             write(folder / f"labels/{part:02}/{number}.txt", LINE)
 
 
-def test_detection_opens_few_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_detection_opens_few_files(tmp_path: Path, paths_given_to: Callable[[str], list[str]]) -> None:
     _many(tmp_path)
-    opened: list[str] = []
-    real = Folder.open
-
-    def counted(self: Folder, path: str) -> Any:
-        opened.append(path)
-        return real(self, path)
-
-    monkeypatch.setattr(Folder, "open", counted)
+    opened = paths_given_to("open")
     intake = Intake(Folder(tmp_path), Options())
     assert intake.ledger.format == "yolo"
     assert len(opened) < 500
@@ -430,19 +423,12 @@ def test_all_descriptions_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_crowd_of_any_size_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crowd_of_any_size_is_not_opened(tmp_path: Path, paths_given_to: Callable[[str], list[str]]) -> None:
     put(tmp_path, "a.png")
     _coco_of(tmp_path, ["a.png"] * 100)
     for number in range(2_000):
         write(tmp_path / f"{number:04}_info.json", '{"camera": "x"}')
-    opened: list[str] = []
-    real = Folder.open
-
-    def counted(self: Folder, path: str) -> Any:
-        opened.append(path)
-        return real(self, path)
-
-    monkeypatch.setattr(Folder, "open", counted)
+    opened = paths_given_to("open")
     assert Intake(Folder(tmp_path), Options()).ledger.format == "coco"
     assert len(opened) < 1_000
 

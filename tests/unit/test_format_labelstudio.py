@@ -5,6 +5,7 @@ import json
 import math
 import tempfile
 import wave
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -736,17 +737,10 @@ def test_texts_that_look_like_addresses_are_data(tmp_path: Path, value: str) -> 
     assert told(ledger, "lost") == [("frames", "files that are described, but are not in the folder", 1)]
 
 
-def test_a_large_picture_is_not_read_for_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_picture_is_not_read_for_its_size(tmp_path: Path, paths_given_to: Callable[[str], list[str]]) -> None:
     value = {"x": 0, "y": 0, "width": 50, "height": 50, "rectanglelabels": ["cat"]}
     export(tmp_path, task({"id": "r", "type": "rectanglelabels", "from_name": "label", "value": value}))
-    read: list[str] = []
-    real = Folder.read
-
-    def told_of(self: Folder, path: str) -> bytes:
-        read.append(path)
-        return real(self, path)
-
-    monkeypatch.setattr(Folder, "read", told_of)
+    read = paths_given_to("read")
     frames, _ = read_all(tmp_path, FORMAT)
     assert frames["a.png"]["annotations"][0]["geometry"] == {"box": [0, 0, WIDTH / 2, HEIGHT / 2]}
     assert "a.png" not in read
