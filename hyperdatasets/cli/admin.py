@@ -5,23 +5,33 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
 
 from hyperdatasets.cli import moving
 from hyperdatasets.cli.data_folder import Data, database
+from hyperdatasets.cli.lazy import LazyModule
 from hyperdatasets.cli.output import Json, commands, counting, done
 from hyperdatasets.core.errors import AlreadyExists, HyperdatasetsError, InvalidArgument, NotFound
-from hyperdatasets.engine import index, vectors
-from hyperdatasets.engine.files import DamagedFile
-from metadata_service.catalog import verification, withdrawals
-from metadata_service.catalog.caller import LOCAL_ADMIN
-from metadata_service.catalog.records import Signer
 from metadata_service.data_folder import held
-from metadata_service.server import opened
-from metadata_service.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from hyperdatasets.engine import files, index, vectors
+    from metadata_service import server
+    from metadata_service.catalog import caller, records, verification, withdrawals
+    from metadata_service.store import sqlite
+else:
+    files = LazyModule("hyperdatasets.engine.files")
+    index = LazyModule("hyperdatasets.engine.index")
+    vectors = LazyModule("hyperdatasets.engine.vectors")
+    server = LazyModule("metadata_service.server")
+    caller = LazyModule("metadata_service.catalog.caller")
+    records = LazyModule("metadata_service.catalog.records")
+    verification = LazyModule("metadata_service.catalog.verification")
+    withdrawals = LazyModule("metadata_service.catalog.withdrawals")
+    sqlite = LazyModule("metadata_service.store.sqlite")
 
 app = commands("Check, back up and repair a service's data folder.")
 _LIST = "withdrawals.jsonl"
@@ -56,11 +66,11 @@ def backup(
     """Copy database and keys; the service may go on running."""
     source = database(data)
     _new_folder(target)
-    store = SqliteStore(source)
+    store = sqlite.SqliteStore(source)
     store.backup(str(target / "metadata.db"))
     store.close()
     shutil.copytree(data / "keys", target / "keys")
-    kept = SqliteStore(target / "metadata.db")
+    kept = sqlite.SqliteStore(target / "metadata.db")
     with kept.reading() as reading:
         lines = [orjson.dumps(entry) + b"\n" for entry in withdrawals.listed(reading)]
     kept.close()
@@ -82,9 +92,9 @@ def restore(
     _new_folder(data)
     shutil.copy2(source, data / "metadata.db")
     shutil.copytree(backup / "keys", data / "keys")
-    store, deployment = opened(data)
+    store, deployment = server.opened(data)
     with store.writing() as writing:
-        erased = sum(withdrawals.repeat(deployment, writing, LOCAL_ADMIN, entry) for entry in entries)
+        erased = sum(withdrawals.repeat(deployment, writing, caller.LOCAL_ADMIN, entry) for entry in entries)
     store.close()
     if erased:
         _compact(data)
@@ -106,7 +116,7 @@ def _compact(data: Path) -> int:
     """Returns how many bytes the database is smaller."""
     path = database(data)
     before = path.stat().st_size
-    store = SqliteStore(path)
+    store = sqlite.SqliteStore(path)
     with counting("revisions") as count:
         store.compact(count)
     store.close()
@@ -125,7 +135,7 @@ def _entries(path: Path) -> list[Any]:
 
 def _proof(data: Path) -> list[str]:
     """What is wrong with the truth, and with the index that was made of it."""
-    store = SqliteStore(database(data))
+    store = sqlite.SqliteStore(database(data))
     found = store.check()
     try:
         with store.reading() as reading, counting("revisions") as count:
@@ -141,15 +151,15 @@ def _damaged_indexes(folder: Path) -> Iterator[str]:
         for manifest in sorted(folder.glob(pattern)):
             try:
                 check_index(manifest.parent)
-            except DamagedFile as error:
+            except files.DamagedFile as error:
                 yield f"index {manifest.parent.relative_to(folder)}: {error}; `admin rebuild-index` repairs it"
 
 
-def _signer(data: Path) -> Signer:
+def _signer(data: Path) -> records.Signer:
     path = data / "keys" / "records.key"
     if not path.exists():
         raise NotFound(f"{path} is missing: records cannot be proven; restore a backup", kind="file", name=str(path))
-    return Signer.open(path)
+    return records.Signer.open(path)
 
 
 def _new_folder(folder: Path) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import hyperdatasets as hd
 from hyperdatasets.cli.given_version import Dataset, Version, given_version
 from hyperdatasets.cli.output import CHECK_FAILED, Json, commands, done, say, show, warn
-from hyperdatasets.client.checks import CheckReport
-from hyperdatasets.client.dataset import Dataset as DatasetHandle
 from hyperdatasets.core.wording import counted
+
+if TYPE_CHECKING:
+    from hyperdatasets.client.checks import CheckReport
 
 app = commands("Checks: what must hold of a version, and what was found.")
 
@@ -54,7 +56,7 @@ def gate(
     as_json: Json = False,
 ) -> None:
     """Make checks the gate that every version must pass to be published."""
-    handle = DatasetHandle.get(dataset)
+    handle = hd.Dataset.get(dataset)
     if remove:
         handle.remove_gate()
         text = f"{handle.address} has no gate any more"

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import hyperdatasets as hd
 from hyperdatasets.cli.output import Json, commands, done, json_value, show
-from hyperdatasets.client.dataset import Dataset
-from hyperdatasets.client.field_facts import SchemaField
-from hyperdatasets.client.version import DatasetVersion
+
+if TYPE_CHECKING:
+    from hyperdatasets.client.field_facts import SchemaField
 
 app = commands("Datasets: named lines of versions.")
 Name = Annotated[str, typer.Argument(help="`project/name`, a bare name where it is unique, or an id.")]
@@ -23,7 +24,7 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Make a dataset with an empty draft `Current`."""
-    made = Dataset.create(name, description=description, tags=tag or (), raise_if_exists=True)
+    made = hd.Dataset.create(name, description=description, tags=tag or (), raise_if_exists=True)
     show(_plain(made), as_json=as_json)
 
 
@@ -37,17 +38,17 @@ def list_command(
     as_json: Json = False,
 ) -> None:
     """List datasets by project, name, tag and free text."""
-    found = Dataset.list(project=project, name=name, tags=tag or (), text=search, include_archived=archived)
+    found = hd.Dataset.list(project=project, name=name, tags=tag or (), text=search, include_archived=archived)
     show([_plain(each) for each in found], as_json=as_json, columns=("name", "versions", "tags", "description"))
 
 
 @app.command("show")
 def show_command(dataset: Name, as_json: Json = False) -> None:
     """Show a dataset and its versions."""
-    found = Dataset.get(dataset)
+    found = hd.Dataset.get(dataset)
     versions = [
         {"version": each.name, "state": "published" if each.published else "draft", "frames": each.frame_count}
-        for each in DatasetVersion.get_versions(dataset_id=found.id)
+        for each in hd.DatasetVersion.get_versions(dataset_id=found.id)
     ]
     if as_json:
         show(_plain(found) | {"versions": versions}, as_json=True)
@@ -61,7 +62,7 @@ def rename(
     dataset: Name, new_name: Annotated[str, typer.Argument(help="Without the project.")], as_json: Json = False
 ) -> None:
     """Give a dataset another name."""
-    changed = Dataset.get(dataset).update(name=new_name)
+    changed = hd.Dataset.get(dataset).update(name=new_name)
     done(f"now {changed.address}", _plain(changed), as_json=as_json)
 
 
@@ -70,7 +71,7 @@ def move(
     dataset: Name, project: Annotated[str, typer.Argument(help="The project it goes to.")], as_json: Json = False
 ) -> None:
     """Move a dataset into another project (admin of both)."""
-    changed = Dataset.get(dataset).update(project=project)
+    changed = hd.Dataset.get(dataset).update(project=project)
     done(f"now {changed.address}", _plain(changed), as_json=as_json)
 
 
@@ -82,7 +83,7 @@ def tag(
     as_json: Json = False,
 ) -> None:
     """Add and remove tags."""
-    changed = Dataset.get(dataset).update(add_tags=add or [], remove_tags=remove or [])
+    changed = hd.Dataset.get(dataset).update(add_tags=add or [], remove_tags=remove or [])
     done(f"tags: {', '.join(changed.tags) or 'none'}", _plain(changed), as_json=as_json)
 
 
@@ -94,7 +95,7 @@ def metadata(
     as_json: Json = False,
 ) -> None:
     """Show or set the metadata of a dataset, and its description."""
-    found = Dataset.get(dataset)
+    found = hd.Dataset.get(dataset)
     changes: dict[str, Any] = {} if description is None else {"description": description}
     if set_json:
         changes["metadata"] = json_value("--set", set_json)
@@ -110,7 +111,7 @@ def archive(
     as_json: Json = False,
 ) -> None:
     """Leave a dataset out of lists, or put it back."""
-    changed = Dataset.get(dataset).update(archived=not undo)
+    changed = hd.Dataset.get(dataset).update(archived=not undo)
     done(f"{changed.address} is {'archived' if changed.archived else 'back'}", _plain(changed), as_json=as_json)
 
 
@@ -124,7 +125,7 @@ def delete(
     as_json: Json = False,
 ) -> None:
     """Delete a dataset with its versions."""
-    Dataset.delete(
+    hd.Dataset.delete(
         dataset, delete_all_versions=force, force=force, delete_sources=delete_sources, show_progress=not as_json
     )
     done(f"{dataset} is deleted", {"deleted": dataset}, as_json=as_json)
@@ -137,7 +138,7 @@ def schema(
     as_json: Json = False,
 ) -> None:
     """Show every field of a version: types, coverage, top values."""
-    found = DatasetVersion.get_version(dataset_name=dataset, version_name=version).schema()
+    found = hd.DatasetVersion.get_version(dataset_name=dataset, version_name=version).schema()
     if as_json:
         show([{"field": name, **each} for name, each in found.items()], as_json=True)
         return
@@ -147,7 +148,7 @@ def schema(
     } for name, each in found.items()], as_json=False)  # fmt: skip
 
 
-def _plain(dataset: Dataset) -> dict[str, Any]:
+def _plain(dataset: hd.Dataset) -> dict[str, Any]:
     return {
         "name": dataset.address, "id": dataset.id, "versions": dataset.version_count, "tags": dataset.tags,
         "description": dataset.description, "archived": dataset.archived,

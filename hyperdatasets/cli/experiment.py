@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+import hyperdatasets as hd
 from hyperdatasets.cli.output import Json, commands, done, json_value, pairs, say, show
-from hyperdatasets.client.experiment import Experiment
 
 app = commands("Experiments: parameters, metrics, named data views.")
 Name = Annotated[str, typer.Argument(help="Name (the newest of it) or id.")]
@@ -21,7 +21,7 @@ def list_command(
     as_json: Json = False,
 ) -> None:
     """List experiments, the newest first."""
-    found = [_plain(each) for each in Experiment.list(project=project, text=search)]
+    found = [_plain(each) for each in hd.Experiment.list(project=project, text=search)]
     show(found, as_json=as_json, columns=("name", "outcome", "data", "metrics", "id"))
 
 
@@ -79,11 +79,11 @@ def archive(
     done(text, _plain(changed) | {"archived": not undo}, as_json=as_json)
 
 
-def _get(name: str) -> Experiment:
-    return Experiment.get(name)
+def _get(name: str) -> hd.Experiment:
+    return hd.Experiment.get(name)
 
 
-def _plain(experiment: Experiment) -> dict[str, Any]:
+def _plain(experiment: hd.Experiment) -> dict[str, Any]:
     data = "unpinned" if experiment.unpinned else "pinned" if experiment.views else ""
     return {
         "name": experiment.name, "id": experiment.id, "project": experiment.project, "state": experiment.state,

@@ -11,12 +11,12 @@ from typing import Annotated
 import typer
 
 from hyperdatasets.cli.ledgers import Report, Strict, check_report, finish
-from hyperdatasets.client.exports import FORMATS
 from hyperdatasets.client.ledgers import untold
 from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.formats.ledger import Ledger
+from hyperdatasets.formats.names import WRITTEN
 
-Format = Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}.")]
+Format = Annotated[str, typer.Option("--format", help=f"{', '.join(WRITTEN)}.")]
 Output = Annotated[
     Path | None,
     typer.Option(

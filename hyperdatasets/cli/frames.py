@@ -6,18 +6,19 @@ import re
 import sys
 from dataclasses import asdict
 from itertools import islice
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
 
+import hyperdatasets as hd
 from hyperdatasets.cli.given_version import Dataset, Version, given_version
 from hyperdatasets.cli.output import Json, commands, done, json_value, pairs, say, show
-from hyperdatasets.client import dataset as datasets
-from hyperdatasets.client.vectors import Neighbours
-from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.errors import InvalidArgument, NotFound
 from hyperdatasets.core.wording import counted
+
+if TYPE_CHECKING:
+    from hyperdatasets.client.vectors import Neighbours
 
 app = commands("Frames: find, show, change, copy, delete.")
 Query = Annotated[str, typer.Option(help="Frame query, such as 'meta.city:ulm AND rois.label:car'.")]
@@ -126,7 +127,7 @@ def withdraw(
     reason: Annotated[str, typer.Option(help="Why, for the record.")], as_json: Json = False,
 ) -> None:  # fmt: skip
     """Erase frames without a site from all versions for good (admins); digests and orders stay as they are."""
-    revisions, missing = datasets.Dataset.get(dataset).withdraw_frames(frame_id, why=reason)
+    revisions, missing = hd.Dataset.get(dataset).withdraw_frames(frame_id, why=reason)
     erased = counted(revisions, "revision is", "revisions are")
     text = f"{erased} erased; `hyperdatasets admin compact` removes what is left of them on disk"
     text += f"\nnot there (any more): {', '.join(missing)}" if missing else ""
@@ -190,7 +191,7 @@ def vectors(
         sys.stdout.buffer.write(orjson.dumps({"id": frame_id, "vector": vector}, option=orjson.OPT_APPEND_NEWLINE))
 
 
-def _frame(version: DatasetVersion, frame_id: str) -> Any:
+def _frame(version: hd.DatasetVersion, frame_id: str) -> Any:
     """The frame of an id, or the only one whose id begins so.
 
     Raises:
@@ -210,8 +211,8 @@ def _frame(version: DatasetVersion, frame_id: str) -> Any:
         return found[0]
 
 
-def _only_field(version: DatasetVersion) -> str:
-    names = list(datasets.Dataset.get(dataset_id=version.dataset_id).vector_fields())
+def _only_field(version: hd.DatasetVersion) -> str:
+    names = list(hd.Dataset.get(dataset_id=version.dataset_id).vector_fields())
     if len(names) != 1:
         known = f"there are {', '.join(names)}" if names else "the dataset has none"
         raise InvalidArgument(f"--field: name the vector field; {known}")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from hyperdatasets.client.version import DatasetVersion
+import hyperdatasets as hd
 
 _NAMED = "Name or id; default: the newest draft, or else the newest."
 Dataset = Annotated[str, typer.Argument(help="`project/name` or id of the dataset.")]
@@ -14,5 +14,5 @@ Version = Annotated[str, typer.Option(help=_NAMED)]
 VersionArgument = Annotated[str, typer.Argument(help=_NAMED)]
 
 
-def given_version(dataset: str, version: str) -> DatasetVersion:
-    return DatasetVersion.get_version(dataset_name=dataset, version_name=version)
+def given_version(dataset: str, version: str) -> hd.DatasetVersion:
+    return hd.DatasetVersion.get_version(dataset_name=dataset, version_name=version)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import hyperdatasets as hd
+from hyperdatasets.cli.lazy import LazyModule
 from hyperdatasets.cli.ledgers import (
     BoxesAs,
     Classes,
@@ -22,9 +24,12 @@ from hyperdatasets.cli.ledgers import (
     finish,
 )
 from hyperdatasets.cli.output import Json
-from hyperdatasets.client import asked
-from hyperdatasets.client.importing import import_frames
 from hyperdatasets.client.ledgers import untold
+
+if TYPE_CHECKING:
+    from hyperdatasets.client import asked
+else:
+    asked = LazyModule("hyperdatasets.client.asked")
 
 
 def import_command(
@@ -46,7 +51,7 @@ def import_command(
     """Write the metadata of a folder as frames without a site; run again it goes on where it was."""
     check_report(report)
     with untold():
-        ledger = import_frames(
+        ledger = hd.import_frames(
             path, dataset_name=dataset, format=format_name, uri_prefix=uri_prefix,
             classes=asked.labels_in(classes), limit=limit,
             replace_annotations=replace_annotations, prune=prune, dry_run=dry_run,

@@ -1,4 +1,4 @@
-"""Commands that are loaded when they are called, so that help and completion answer at once."""
+"""Commands and modules that are loaded when they are used, so that help and completion answer at once."""
 
 from __future__ import annotations
 
@@ -10,6 +10,24 @@ from typing import Any
 import click
 import typer
 from typer.core import TyperGroup
+
+
+class LazyModule:
+    """A module that is loaded when one of its names is first used.
+
+    A command module names it so what its commands call; type checkers see the import itself:
+
+        if TYPE_CHECKING:
+            from hyperdatasets.client import admin
+        else:
+            admin = LazyModule("hyperdatasets.client.admin")
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(import_module(self._name), name)
 
 
 class LazyCommand(click.Command):

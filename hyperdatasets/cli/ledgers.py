@@ -16,7 +16,7 @@ from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.escapes import on_one_line
 from hyperdatasets.core.registering import CHANGES
 from hyperdatasets.formats.ledger import Ledger, Weight
-from hyperdatasets.formats.registry import READ
+from hyperdatasets.formats.names import READ
 from hyperdatasets.new_file import check_free, new_file
 
 _WARNED: tuple[Weight, ...] = ("lost", "noticed")

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import click
 import typer
 
-from hyperdatasets.cli.lazy import lazily
+from hyperdatasets.cli.lazy import LazyModule, lazily
 from hyperdatasets.cli.output import INTERRUPTED, errors, fail, say_error, warnings_as_lines
 from hyperdatasets.core.errors import HyperdatasetsError
 from hyperdatasets.version import __version__
+
+if TYPE_CHECKING:
+    from hyperdatasets.client import metadata
+else:
+    metadata = LazyModule("hyperdatasets.client.metadata")
 
 COMMANDS = {
     "serve": ("serve:serve", "Run the metadata service until Ctrl-C."),
@@ -60,7 +64,6 @@ def options(
     ] = False,
 ) -> None:
     if service or ca:
-        metadata = import_module("hyperdatasets.client.metadata")
         metadata.use(metadata.MetadataClient(service=service, ca=ca))
 
 
@@ -73,7 +76,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     try:
-        code = app(arguments, standalone_mode=False)
+        code = app(arguments, prog_name="hyperdatasets", standalone_mode=False)
     except HyperdatasetsError as error:
         if debug:
             errors.print_exception()

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hyperdatasets.cli.data_folder import Data, database
+from hyperdatasets.cli.lazy import LazyModule
 from hyperdatasets.cli.output import Json, counting, done, warn
 from hyperdatasets.core.wording import counted
-from metadata_service.catalog import dataset_export, dataset_import, datasets, export_file
-from metadata_service.catalog.caller import LOCAL_ADMIN
-from metadata_service.catalog.records import key_id
 from metadata_service.data_folder import held
-from metadata_service.server import opened
+
+if TYPE_CHECKING:
+    from metadata_service import server
+    from metadata_service.catalog import caller, dataset_export, dataset_import, datasets, export_file, records
+else:
+    server = LazyModule("metadata_service.server")
+    caller = LazyModule("metadata_service.catalog.caller")
+    dataset_export = LazyModule("metadata_service.catalog.dataset_export")
+    dataset_import = LazyModule("metadata_service.catalog.dataset_import")
+    datasets = LazyModule("metadata_service.catalog.datasets")
+    export_file = LazyModule("metadata_service.catalog.export_file")
+    records = LazyModule("metadata_service.catalog.records")
 
 
 def export(
@@ -26,9 +35,9 @@ def export(
 ) -> None:
     """Write a dataset with all its versions, and the published views over it, into one file; the service may run."""
     database(data)
-    store, deployment = opened(data)
+    store, deployment = server.opened(data)
     with store.reading() as reading, counting("revisions") as count, export_file.new(file) as write:
-        row = datasets.find(reading, LOCAL_ADMIN, dataset)
+        row = datasets.find(reading, caller.LOCAL_ADMIN, dataset)
         carried, left = dataset_export.views_over(reading, row)
         for line in dataset_export.exported(deployment, reading, row, count):
             write(line)
@@ -53,7 +62,7 @@ def import_command(
     header = next(lines)  # of no export nothing is made
     data.mkdir(parents=True, exist_ok=True)
     with held(data), counting("revisions, written and proven") as count:
-        store, deployment = opened(data)
+        store, deployment = server.opened(data)
         try:
             with store.writing() as writing:
                 found = dataset_import.imported(
@@ -73,7 +82,7 @@ def _in_words(found: dataset_import.Imported) -> str:
         f"{counted(found.versions, 'version')}, {counted(found.vectors, 'vector')}, "
         f"{counted(len(found.views), 'view')}, {found.withdrawn} withdrawn"
     )
-    parts = [said, f"signed with key {key_id(found.key)}: ask who exported it whether that is theirs"]
+    parts = [said, f"signed with key {records.key_id(found.key)}: ask who exported it whether that is theirs"]
     if found.erased:
         parts.append(f"{counted(found.erased, 'revision is', 'revisions are')} erased that were withdrawn here")
     if sites:
@@ -86,5 +95,5 @@ def _imported_plain(found: dataset_import.Imported) -> dict[str, Any]:
         "dataset": datasets.shown(found.dataset["project"], found.dataset["name"]), "id": found.dataset["id"],
         "revisions": found.revisions, "versions": found.versions, "vectors": found.vectors, "views": found.views,
         "withdrawn": found.withdrawn, "erased": found.erased, "sites": sorted(found.sites - {""}),
-        "key": key_id(found.key),
+        "key": records.key_id(found.key),
     }  # fmt: skip

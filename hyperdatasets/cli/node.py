@@ -7,11 +7,12 @@ import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
 
+from hyperdatasets.cli.lazy import LazyModule
 from hyperdatasets.cli.ledgers import (
     BoxesAs,
     Classes,
@@ -27,20 +28,32 @@ from hyperdatasets.cli.ledgers import (
     finish,
 )
 from hyperdatasets.cli.output import Json, commands, console, done, errors, pairs, say, show, warn
-from hyperdatasets.client import asked, registering
 from hyperdatasets.client.ledgers import untold
-from hyperdatasets.client.node import NodeClient, local_node
 from hyperdatasets.core.errors import FailedPrecondition, InvalidArgument
 from hyperdatasets.core.wording import counted
 from hyperdatasets.log_lines import to_stderr
 from hyperdatasets.stopping import told_to_stop
-from hyperdatasets.v1 import site_service_pb2 as sites_pb
 from node import audit as audit_log
-from node import backup as backups
-from node import clients, inventory, policy, setup
+from node import policy
 from node.config import load
-from node.server import Node
 from node.tables.times import moment_text
+
+if TYPE_CHECKING:
+    from hyperdatasets.client import asked, registering
+    from hyperdatasets.client import node as node_client
+    from hyperdatasets.v1 import site_service_pb2 as sites_pb
+    from node import backup as backups
+    from node import clients, inventory, server, setup
+else:
+    asked = LazyModule("hyperdatasets.client.asked")
+    node_client = LazyModule("hyperdatasets.client.node")
+    registering = LazyModule("hyperdatasets.client.registering")
+    sites_pb = LazyModule("hyperdatasets.v1.site_service_pb2")
+    backups = LazyModule("node.backup")
+    clients = LazyModule("node.clients")
+    inventory = LazyModule("node.inventory")
+    server = LazyModule("node.server")
+    setup = LazyModule("node.setup")
 
 app = commands("The node of this site: raw data, policy, clients, audit.")
 policy_app = commands("What this site allows (policy.toml).")
@@ -91,7 +104,7 @@ def enrol(
 def serve(folder: Folder) -> None:
     """Run the node until Ctrl-C."""
     to_stderr(logging.WARNING)
-    with Node(folder) as node:
+    with server.Node(folder) as node:
         how = "in plaintext, for this machine alone" if node.config.plaintext else "with client certificates"
         say(f"node of site `{node.config.site}`: {node.address}, {how}")
         if node.config.profile == "strict" and not (folder / policy.FILE).exists():
@@ -291,17 +304,17 @@ def _state(state: sites_pb.SiteState.ValueType) -> str:
     return "not known: the service was not reached" if state == sites_pb.SITE_STATE_UNSPECIFIED else word
 
 
-def _operator(folder: Path) -> NodeClient:
+def _operator(folder: Path) -> node_client.NodeClient:
     """A connection to the running node of this folder, as its operator."""
     config = load(folder)
     if config.plaintext:
-        return local_node(config.listen)
+        return node_client.local_node(config.listen)
     name = "operator"
     target = folder / "clients" / name
     if name not in clients.active(folder):
         clients.add(folder, name)
     if config.listen.endswith(":0"):
         raise FailedPrecondition("listen has port 0 in node.toml: give the node a fixed port to reach it from here")
-    return NodeClient(
+    return node_client.NodeClient(
         config.listen, ca=str(target / "ca.pem"), cert=str(target / "client.pem"), key=str(target / "client.key")
     )

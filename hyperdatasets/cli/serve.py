@@ -5,22 +5,30 @@ from __future__ import annotations
 import gc
 import logging
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import hyperdatasets as hd
+from hyperdatasets.cli.lazy import LazyModule
 from hyperdatasets.cli.output import console, say
-from hyperdatasets.client import admin
 from hyperdatasets.client.config import ClientConfig, home
-from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.core.errors import InvalidConfig
 from hyperdatasets.log_lines import to_stderr
 from hyperdatasets.stopping import told_to_stop
 from metadata_service.config import load
-from metadata_service.server import Service
-from node import setup
 from node.config import FILE
-from node.server import Node
+
+if TYPE_CHECKING:
+    from hyperdatasets.client import admin
+    from metadata_service import server
+    from node import server as node_server
+    from node import setup
+else:
+    admin = LazyModule("hyperdatasets.client.admin")
+    server = LazyModule("metadata_service.server")
+    node_server = LazyModule("node.server")
+    setup = LazyModule("node.setup")
 
 LOCAL = "local"
 
@@ -42,7 +50,7 @@ def serve(
     to_stderr(logging.WARNING)
     arguments = {"data": data or home() / "service", "host": host, "port": port, "hostname": hostname,
                  "reflection": reflection}  # fmt: skip
-    with Service(load(file=config, arguments=arguments)) as service:
+    with server.Service(load(file=config, arguments=arguments)) as service:
         if service.first_token:
             say(f"token of the first admin, shown this once: {service.first_token}")
         say(f"metadata service: {service.address}")
@@ -71,19 +79,19 @@ def demo(
     story.run(folder=folder, keep=keep, console=console)
 
 
-def _local_node(root: Path, service: str) -> Node:
+def _local_node(root: Path, service: str) -> node_server.Node:
     """The node of one person on one laptop; made and approved on first use."""
     if not root.is_dir():
         raise InvalidConfig(f"--with-node: there is no folder {root}")
     folder = home() / f"node-{LOCAL}"
     if not (folder / FILE).exists():
-        client = MetadataClient(ClientConfig(service=service))
+        client = hd.MetadataClient(ClientConfig(service=service))
         _, token = admin.add_site(LOCAL, projects=[""], description="this machine", client=client)
         setup.init(folder, site=LOCAL, service=service, profile="open", roots={"data": root})
         admin.approve_site(LOCAL, fingerprint=setup.enrol(folder, token=token), client=client)
         client.close()
     setup.change(folder, service=service, roots={"data": root})
-    return Node(folder)
+    return node_server.Node(folder)
 
 
 def _until_stopped() -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hyperdatasets.cli.lazy import LazyModule
 from hyperdatasets.cli.output import Json, commands, done, say, show
-from hyperdatasets.client import admin
+
+if TYPE_CHECKING:
+    from hyperdatasets.client import admin
+else:
+    admin = LazyModule("hyperdatasets.client.admin")
 
 app = commands("Sites: places that own raw data, each with a node.")
 Name = Annotated[str, typer.Argument(help="Name of the site.")]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hyperdatasets.cli.lazy import LazyModule
 from hyperdatasets.cli.output import Json, commands, done, show
-from hyperdatasets.client import admin
 from hyperdatasets.core.wording import counted
+
+if TYPE_CHECKING:
+    from hyperdatasets.client import admin
+else:
+    admin = LazyModule("hyperdatasets.client.admin")
 
 app = commands("Users: roles per project, and tokens.")
 Role = Annotated[str, typer.Option(help="viewer, editor, runner or admin.")]

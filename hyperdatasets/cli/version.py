@@ -6,19 +6,21 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
 from rich.tree import Tree
 
+import hyperdatasets as hd
 from hyperdatasets.cli.exporting import Format, Media, Output, Report, SplitBy, Strict, UriPrefix, run_export
 from hyperdatasets.cli.given_version import Dataset, VersionArgument, given_version
 from hyperdatasets.cli.output import Json, commands, console, done, say, show
-from hyperdatasets.client.dataset import Dataset as DatasetHandle
-from hyperdatasets.client.field_facts import Statistics
-from hyperdatasets.client.version import Collision, DatasetVersion
 from hyperdatasets.core.wording import counted
+
+if TYPE_CHECKING:
+    from hyperdatasets.client.field_facts import Statistics
+    from hyperdatasets.client.version import Collision
 
 app = commands("Versions: sets of frames, drafts or frozen for ever.")
 
@@ -37,7 +39,7 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Make a draft with the frames of its parents, merged three ways."""
-    made = DatasetVersion.create_version(
+    made = hd.DatasetVersion.create_version(
         dataset_name=dataset, version_name=name, parent_version_names=parent or (), comment=comment,
         on_collision=on_collision, raise_if_exists=True,
     )  # fmt: skip
@@ -51,8 +53,8 @@ def create(
         _show_merge(made, parent or [])
 
 
-def _show_merge(made: DatasetVersion, parents: list[str]) -> None:
-    names = {each.id: each.name for each in DatasetVersion.get_versions(dataset_id=made.dataset_id)}
+def _show_merge(made: hd.DatasetVersion, parents: list[str]) -> None:
+    names = {each.id: each.name for each in hd.DatasetVersion.get_versions(dataset_id=made.dataset_id)}
     for parent, base in zip(parents[1:], made.merge_bases, strict=True):
         say(f"merged {parent} since {f'their common ancestor {names[base]}' if base else 'the beginning'}")
     if not made.collisions and not made.mask_label_collisions:
@@ -78,7 +80,7 @@ def snapshot(
     as_json: Json = False,
 ) -> None:
     """Publish the draft and open a new one."""
-    made = DatasetVersion.create_snapshot(dataset, publish_name=name, child_name=child, force=force)
+    made = hd.DatasetVersion.create_snapshot(dataset, publish_name=name, child_name=child, force=force)
     show(_plain(made), as_json=as_json)
 
 
@@ -109,14 +111,14 @@ def list_command(
     as_json: Json = False,
 ) -> None:
     """List versions, the oldest first."""
-    found = DatasetVersion.get_versions(dataset, text=search)
+    found = hd.DatasetVersion.get_versions(dataset, text=search)
     show([_plain(each) for each in found], as_json=as_json, columns=("name", "state", "frames", "annotated", "digest"))
 
 
 @app.command()
 def tree(dataset: Dataset, as_json: Json = False) -> None:
     """Show which version came from which."""
-    found = DatasetVersion.get_versions(dataset)
+    found = hd.DatasetVersion.get_versions(dataset)
     if as_json:
         show([_plain(each) | {"parents": each.parents} for each in found], as_json=True)
         return
@@ -169,7 +171,7 @@ def delete(
     force: Annotated[bool, typer.Option("--force", help="Also if published.")] = False, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Delete a version."""
-    DatasetHandle.get(dataset).delete_version(version, force=force)
+    hd.Dataset.get(dataset).delete_version(version, force=force)
     done(f"{version} is deleted", {"deleted": version}, as_json=as_json)
 
 
@@ -239,7 +241,7 @@ def _edge(value: float | datetime) -> str:
     return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else f"{value:g}"
 
 
-def _plain(version: DatasetVersion) -> dict[str, Any]:
+def _plain(version: hd.DatasetVersion) -> dict[str, Any]:
     return {
         "name": version.name, "id": version.id, "state": "published" if version.published else "draft",
         "frames": version.frame_count, "annotated": version.annotated_count, "sites": version.site_counts(),

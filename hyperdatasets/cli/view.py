@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+import hyperdatasets as hd
 from hyperdatasets.cli.exporting import Format, Media, Output, Report, SplitBy, Strict, UriPrefix, run_export
 from hyperdatasets.cli.output import Json, commands, done, say, show, warn
-from hyperdatasets.client.dataview import DataView
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument
 from hyperdatasets.core.wording import counted
 
@@ -32,10 +32,10 @@ def create(
 ) -> None:
     """Store a data view from YAML or from flags."""
     if file is None:
-        view = DataView(name, project=project)
+        view = hd.DataView(name, project=project)
         view.add_query(dataset_name=dataset, version_name=version, frame_query=query, roi_query=roi_query)
     else:
-        view = DataView.from_yaml(file, project=project)
+        view = hd.DataView.from_yaml(file, project=project)
         if name:
             view.set(name=name)
     view.store()
@@ -44,7 +44,7 @@ def create(
     show(_plain(view), as_json=as_json)
 
 
-def _publish_or_leave_nothing(view: DataView) -> None:
+def _publish_or_leave_nothing(view: hd.DataView) -> None:
     """A view that cannot be published is not kept either, so that the command can be repeated."""
     try:
         view.publish()
@@ -61,7 +61,7 @@ def edit(
     as_json: Json = False,
 ) -> None:
     """Change a draft's specification, or the name of a view."""
-    found = DataView.get(name=view)
+    found = hd.DataView.get(name=view)
     if file is None and not rename:
         raise InvalidArgument("say what changes: a YAML file with the new specification, or --rename NAME")
     if file is not None:
@@ -77,7 +77,7 @@ def move(
     view: Name, project: Annotated[str, typer.Argument(help="The project it goes to.")], as_json: Json = False
 ) -> None:
     """Move a view into another project (admin of both)."""
-    found = DataView.get(name=view)
+    found = hd.DataView.get(name=view)
     found.move(project)
     done(f"{found.name} is in {project or 'no project'} now", _plain(found) | {"project": project}, as_json=as_json)
 
@@ -89,14 +89,14 @@ def delete(
     as_json: Json = False,
 ) -> None:
     """Delete a view, unless an experiment names it."""
-    DataView.get(name=view).delete(force=force)
+    hd.DataView.get(name=view).delete(force=force)
     done(f"{view} is deleted", {"deleted": view}, as_json=as_json)
 
 
 @app.command("show")
 def show_command(view: Name, as_json: Json = False) -> None:
     """Show a view and its specification."""
-    found = DataView.get(name=view)
+    found = hd.DataView.get(name=view)
     show(_plain(found) | ({"spec": found.spec} if as_json else {}), as_json=as_json)
     if not as_json:
         say(found.to_yaml())
@@ -110,14 +110,14 @@ def list_command(
     as_json: Json = False,
 ) -> None:
     """List views by name."""
-    found = [_plain(each) for each in DataView.list(project=project, name=name, text=search)]
+    found = [_plain(each) for each in hd.DataView.list(project=project, name=name, text=search)]
     show(found, as_json=as_json, columns=("name", "status", "sites", "digest"))
 
 
 @app.command()
 def resolve(view: Name, as_json: Json = False) -> None:
     """Show what each rule selects at each site."""
-    found = DataView.get(name=view).resolve()
+    found = hd.DataView.get(name=view).resolve()
     rows = [
         {"rule": rule, "site": site, "frames": frames, "rois": rois, "at_most": rule in found.at_most_rules}
         for (rule, site), (frames, rois) in found.rules.items()
@@ -145,13 +145,13 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
 @app.command()
 def publish(view: Name, as_json: Json = False) -> None:
     """Pin the versions, store the selection with its digest, freeze the view."""
-    show(_plain(DataView.get(name=view).publish()), as_json=as_json)
+    show(_plain(hd.DataView.get(name=view).publish()), as_json=as_json)
 
 
 @app.command()
 def verify(view: Name, as_json: Json = False) -> None:
     """Evaluate a published view again; exit code 1 if frames, order or record are not those that were stored."""
-    found = DataView.get(name=view)
+    found = hd.DataView.get(name=view)
     ok, differences = found.verify()
     said = [f"{found.withdrawn} withdrawn"] if found.withdrawn else []
     text = "\n".join(
@@ -167,7 +167,7 @@ def clone(
     view: Name, new_name: Annotated[str, typer.Argument(help="Name of the clone.")], as_json: Json = False
 ) -> None:
     """Make a draft with the same specification."""
-    show(_plain(DataView.get(name=view).clone(name=new_name)), as_json=as_json)
+    show(_plain(hd.DataView.get(name=view).clone(name=new_name)), as_json=as_json)
 
 
 @app.command()
@@ -177,7 +177,7 @@ def archive(
     as_json: Json = False,
 ) -> None:
     """Leave a view out of lists, or put it back."""
-    found = DataView.get(name=view)
+    found = hd.DataView.get(name=view)
     found.archive(undo=undo)
     done(f"{view} is {'back' if undo else 'archived'}", _plain(found) | {"archived": not undo}, as_json=as_json)
 
@@ -189,7 +189,7 @@ def compare(
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Show what differs between two views: in specification, field by field, and in frames."""
-    found = DataView.get(before).compare(DataView.get(after), examples=examples)
+    found = hd.DataView.get(before).compare(hd.DataView.get(after), examples=examples)
     if as_json:
         show(found, as_json=True)
         return
@@ -213,11 +213,11 @@ def export(
 ) -> None:  # fmt: skip
     """Write the selected frames, in the view's order."""
     run_export(
-        DataView.get(name=view).export, format_name=format_name, output=output, media=media, split_by=split_by,
+        hd.DataView.get(name=view).export, format_name=format_name, output=output, media=media, split_by=split_by,
         uri_prefix=uri_prefix, report=report, strict=strict, as_json=as_json,
     )  # fmt: skip
 
 
-def _plain(view: DataView) -> dict[str, Any]:
+def _plain(view: hd.DataView) -> dict[str, Any]:
     return {"name": view.name, "id": view.id, "status": view.status, "digest": view.digest, "sites": view.site_counts,
             "reference": view.reference}  # fmt: skip

@@ -27,7 +27,6 @@ from hyperdatasets.formats.writing import Placed, Writer
 from hyperdatasets.v1 import dataview_service_pb2 as pb
 from hyperdatasets.wire.frames import from_message
 
-FORMATS = tuple(WRITTEN)
 WITHOUT = "unassigned"  # the split of frames that have no value
 UNSAFE = "parts whose value cannot be the name of a file, and that have another name"
 SHARED = "parts whose value would have the name of another part, and that have a number in theirs"
