@@ -23,6 +23,7 @@ from hyperdatasets.core.errors import (
 )
 from hyperdatasets.engine import deadline
 from hyperdatasets.engine.turns import Turns
+from hyperdatasets.wire.absent import NOT_BUILT, absent
 from hyperdatasets.wire.errors import to_status
 from metadata_service.catalog.caller import LOCAL_ADMIN, Caller
 from metadata_service.catalog.users import authenticate
@@ -61,7 +62,7 @@ METHODS: dict[str, str] = {
     **dict.fromkeys((
         "CreateSite", "GetSite", "ListSites", "ApproveSite", "RevokeSite", "ListSessionReports",
     ), KNOWN),
-    **dict.fromkeys(("Heartbeat", "ReadSlice", "ReportSession", "WithdrawFrames", "ServePreviews"), NODE),
+    **dict.fromkeys(("Heartbeat", "ReadSlice", "ReportSession"), NODE),
     "EnrolNode": ANYONE,
     **dict.fromkeys(("CreateUser", "ListUsers", "SetRole", "CreateToken", "RevokeTokens", "WhoAmI"), KNOWN),
 }  # fmt: skip
@@ -95,7 +96,9 @@ class Gate(grpc.ServerInterceptor):
         self, continuation: Callable[[grpc.HandlerCallDetails], Any], details: grpc.HandlerCallDetails
     ) -> Any:
         handler = continuation(details)
-        if handler is None or details.method.startswith(_OUTSIDE):
+        if handler is None or details.method in NOT_BUILT:
+            return absent(details.method, server="metadata service")
+        if details.method.startswith(_OUTSIDE):
             return handler
         method = details.method.rpartition("/")[2]
         metadata = {key: _text(value) for key, value in details.invocation_metadata}

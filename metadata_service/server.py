@@ -15,7 +15,6 @@ from typing import Self
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from hyperdatasets.core.address import MAX_PORT
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidConfig
@@ -30,6 +29,7 @@ from hyperdatasets.v1 import (
     version_service_pb2_grpc,
 )
 from hyperdatasets.wire.authority import Authority
+from metadata_service import reflection
 from metadata_service.access import Gate
 from metadata_service.catalog import users
 from metadata_service.catalog.caller import LOCAL_ADMIN
@@ -139,12 +139,13 @@ class Service:
         experiment_service_pb2_grpc.add_ExperimentServiceServicer_to_server(
             ExperimentServicer(self._deployment), server
         )
-        site_service_pb2_grpc.add_SiteServiceServicer_to_server(SiteServicer(self._deployment, self._authority), server)
+        sites = SiteServicer(self._deployment, self._authority)  # type: ignore[abstract]  # less `wire.absent.NOT_BUILT`
+        site_service_pb2_grpc.add_SiteServiceServicer_to_server(sites, server)
         user_service_pb2_grpc.add_UserServiceServicer_to_server(UserServicer(self._deployment), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         if self._config.reflection:
             names = [f"hyperdatasets.v1.{name}" for name in SERVICES]
-            reflection.enable_server_reflection([*names, reflection.SERVICE_NAME, health.SERVICE_NAME], server)
+            reflection.serve(server, [*names, health.SERVICE_NAME])
         return server
 
     def _bound(self) -> int:

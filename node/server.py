@@ -19,6 +19,7 @@ from hyperdatasets.core.address import host_and_port
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidConfig, Unavailable
 from hyperdatasets.v1 import site_service_pb2 as pb
 from hyperdatasets.version import __version__
+from hyperdatasets.wire.absent import Absent
 from hyperdatasets.wire.authority import Authority
 from node import clients, keys
 from node.admission import OUTDATED, Admission
@@ -116,6 +117,7 @@ class Node:
         )  # fmt: skip
         server.add_generic_rpc_handlers((handlers(NodeServicer(self._site)),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        server.add_generic_rpc_handlers((Absent("node"),))
         return server
 
     def _bound(self, host: str, port: int) -> int:

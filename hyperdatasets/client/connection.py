@@ -13,7 +13,14 @@ from typing import Any, TypeVar
 import grpc
 
 from hyperdatasets.core.address import host_and_port
-from hyperdatasets.core.errors import HyperdatasetsError, InvalidConfig, ProtocolMismatch, Unavailable, Unimplemented
+from hyperdatasets.core.errors import (
+    HyperdatasetsError,
+    InvalidConfig,
+    NotServedHere,
+    ProtocolMismatch,
+    Unavailable,
+    Unimplemented,
+)
 from hyperdatasets.wire.errors import from_rpc_error
 
 PROTOCOL = "1"
@@ -113,9 +120,10 @@ class Connection:
             )
         if error.code() == grpc.StatusCode.CANCELLED:  # by the server; who iterates and stops sees no error
             return Unavailable(f"the {self._what} at {self.address} ended the call", address=self.address)
-        if isinstance(found, Unimplemented) and "reason" not in found.fields and found.fields.get("code"):
+        if isinstance(found, NotServedHere) or (isinstance(found, Unimplemented) and found.fields.get("code")):
+            said = f": {found.message}" if isinstance(found, NotServedHere) else ""
             return ProtocolMismatch(
-                f"the server at {self.address} is no hyperdatasets {self._what} of protocol {PROTOCOL}"
+                f"the server at {self.address} is no hyperdatasets {self._what} of protocol {PROTOCOL}{said}"
             )
         return found
 

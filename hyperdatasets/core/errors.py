@@ -328,6 +328,18 @@ class Unimplemented(HyperdatasetsError):
     status = "UNIMPLEMENTED"
 
 
+class NotBuilt(Unimplemented):
+    """The protos declare the method, and no server answers it yet; field: `method`."""
+
+    reason = "NOT_BUILT"
+
+
+class NotServedHere(Unimplemented):
+    """Another kind of server, or a newer one, has the method; field: `method`."""
+
+    reason = "NOT_SERVED_HERE"
+
+
 class DeadlineExceeded(HyperdatasetsError):
     reason = "DEADLINE_EXCEEDED"
     status = "DEADLINE_EXCEEDED"

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AnnotationTaskServiceStub(object):
-    """Keeps annotation tasks.
+    """Keeps annotation tasks. Not built yet: every method answers UNIMPLEMENTED with the reason NOT_BUILT.
     """
 
     def __init__(self, channel):
@@ -63,39 +63,39 @@ class AnnotationTaskServiceStub(object):
 
 
 class AnnotationTaskServiceServicer(object):
-    """Keeps annotation tasks.
+    """Keeps annotation tasks. Not built yet: every method answers UNIMPLEMENTED with the reason NOT_BUILT.
     """
 
     def CreateTask(self, request, context):
-        """Makes a task from a query over a draft.
+        """Makes a task from a query over a draft. Not built yet.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListTasks(self, request, context):
-        """Lists tasks, the newest first.
+        """Lists tasks, the newest first. Not built yet.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def NextTaskFrame(self, request, context):
-        """Hands out the next frame of a task.
+        """Hands out the next frame of a task. Not built yet.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SetTaskFrame(self, request, context):
-        """Sets the state of one frame of a task.
+        """Sets the state of one frame of a task. Not built yet.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateTask(self, request, context):
-        """Completes a task, or opens it again.
+        """Completes a task, or opens it again. Not built yet.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -138,7 +138,7 @@ def add_AnnotationTaskServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AnnotationTaskService(object):
-    """Keeps annotation tasks.
+    """Keeps annotation tasks. Not built yet: every method answers UNIMPLEMENTED with the reason NOT_BUILT.
     """
 
     @staticmethod

@@ -27,41 +27,41 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AnnotationTaskServiceStub:
-    """Keeps annotation tasks."""
+    """Keeps annotation tasks. Not built yet: every method answers UNIMPLEMENTED with the reason NOT_BUILT."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AnnotationTaskServiceAsyncStub: ...
     CreateTask: _grpc.UnaryUnaryMultiCallable[_annotation_task_service_pb2.CreateTaskRequest, _annotation_task_service_pb2.CreateTaskResponse]
-    """Makes a task from a query over a draft."""
+    """Makes a task from a query over a draft. Not built yet."""
     ListTasks: _grpc.UnaryUnaryMultiCallable[_annotation_task_service_pb2.ListTasksRequest, _annotation_task_service_pb2.ListTasksResponse]
-    """Lists tasks, the newest first."""
+    """Lists tasks, the newest first. Not built yet."""
     NextTaskFrame: _grpc.UnaryUnaryMultiCallable[_annotation_task_service_pb2.NextTaskFrameRequest, _annotation_task_service_pb2.NextTaskFrameResponse]
-    """Hands out the next frame of a task."""
+    """Hands out the next frame of a task. Not built yet."""
     SetTaskFrame: _grpc.UnaryUnaryMultiCallable[_annotation_task_service_pb2.SetTaskFrameRequest, _annotation_task_service_pb2.SetTaskFrameResponse]
-    """Sets the state of one frame of a task."""
+    """Sets the state of one frame of a task. Not built yet."""
     UpdateTask: _grpc.UnaryUnaryMultiCallable[_annotation_task_service_pb2.UpdateTaskRequest, _annotation_task_service_pb2.UpdateTaskResponse]
-    """Completes a task, or opens it again."""
+    """Completes a task, or opens it again. Not built yet."""
 
 @_typing.type_check_only
 class AnnotationTaskServiceAsyncStub(AnnotationTaskServiceStub):
-    """Keeps annotation tasks."""
+    """Keeps annotation tasks. Not built yet: every method answers UNIMPLEMENTED with the reason NOT_BUILT."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateTask: _aio.UnaryUnaryMultiCallable[_annotation_task_service_pb2.CreateTaskRequest, _annotation_task_service_pb2.CreateTaskResponse]  # type: ignore[assignment]
-    """Makes a task from a query over a draft."""
+    """Makes a task from a query over a draft. Not built yet."""
     ListTasks: _aio.UnaryUnaryMultiCallable[_annotation_task_service_pb2.ListTasksRequest, _annotation_task_service_pb2.ListTasksResponse]  # type: ignore[assignment]
-    """Lists tasks, the newest first."""
+    """Lists tasks, the newest first. Not built yet."""
     NextTaskFrame: _aio.UnaryUnaryMultiCallable[_annotation_task_service_pb2.NextTaskFrameRequest, _annotation_task_service_pb2.NextTaskFrameResponse]  # type: ignore[assignment]
-    """Hands out the next frame of a task."""
+    """Hands out the next frame of a task. Not built yet."""
     SetTaskFrame: _aio.UnaryUnaryMultiCallable[_annotation_task_service_pb2.SetTaskFrameRequest, _annotation_task_service_pb2.SetTaskFrameResponse]  # type: ignore[assignment]
-    """Sets the state of one frame of a task."""
+    """Sets the state of one frame of a task. Not built yet."""
     UpdateTask: _aio.UnaryUnaryMultiCallable[_annotation_task_service_pb2.UpdateTaskRequest, _annotation_task_service_pb2.UpdateTaskResponse]  # type: ignore[assignment]
-    """Completes a task, or opens it again."""
+    """Completes a task, or opens it again. Not built yet."""
 
 class AnnotationTaskServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Keeps annotation tasks."""
+    """Keeps annotation tasks. Not built yet: every method answers UNIMPLEMENTED with the reason NOT_BUILT."""
 
     @_abc_1.abstractmethod
     def CreateTask(
@@ -69,7 +69,7 @@ class AnnotationTaskServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _annotation_task_service_pb2.CreateTaskRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_annotation_task_service_pb2.CreateTaskResponse, _abc.Awaitable[_annotation_task_service_pb2.CreateTaskResponse]]:
-        """Makes a task from a query over a draft."""
+        """Makes a task from a query over a draft. Not built yet."""
 
     @_abc_1.abstractmethod
     def ListTasks(
@@ -77,7 +77,7 @@ class AnnotationTaskServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _annotation_task_service_pb2.ListTasksRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_annotation_task_service_pb2.ListTasksResponse, _abc.Awaitable[_annotation_task_service_pb2.ListTasksResponse]]:
-        """Lists tasks, the newest first."""
+        """Lists tasks, the newest first. Not built yet."""
 
     @_abc_1.abstractmethod
     def NextTaskFrame(
@@ -85,7 +85,7 @@ class AnnotationTaskServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _annotation_task_service_pb2.NextTaskFrameRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_annotation_task_service_pb2.NextTaskFrameResponse, _abc.Awaitable[_annotation_task_service_pb2.NextTaskFrameResponse]]:
-        """Hands out the next frame of a task."""
+        """Hands out the next frame of a task. Not built yet."""
 
     @_abc_1.abstractmethod
     def SetTaskFrame(
@@ -93,7 +93,7 @@ class AnnotationTaskServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _annotation_task_service_pb2.SetTaskFrameRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_annotation_task_service_pb2.SetTaskFrameResponse, _abc.Awaitable[_annotation_task_service_pb2.SetTaskFrameResponse]]:
-        """Sets the state of one frame of a task."""
+        """Sets the state of one frame of a task. Not built yet."""
 
     @_abc_1.abstractmethod
     def UpdateTask(
@@ -101,6 +101,6 @@ class AnnotationTaskServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _annotation_task_service_pb2.UpdateTaskRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_annotation_task_service_pb2.UpdateTaskResponse, _abc.Awaitable[_annotation_task_service_pb2.UpdateTaskResponse]]:
-        """Completes a task, or opens it again."""
+        """Completes a task, or opens it again. Not built yet."""
 
 def add_AnnotationTaskServiceServicer_to_server(servicer: AnnotationTaskServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class EventServiceStub(object):
-    """Tells what happens.
+    """Tells what happens. Not built yet: every method answers UNIMPLEMENTED with the reason NOT_BUILT.
     """
 
     def __init__(self, channel):
@@ -43,11 +43,11 @@ class EventServiceStub(object):
 
 
 class EventServiceServicer(object):
-    """Tells what happens.
+    """Tells what happens. Not built yet: every method answers UNIMPLEMENTED with the reason NOT_BUILT.
     """
 
     def Watch(self, request, context):
-        """Streams events after a cursor, then new ones as they happen.
+        """Streams events after a cursor, then new ones as they happen. Not built yet.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -70,7 +70,7 @@ def add_EventServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class EventService(object):
-    """Tells what happens.
+    """Tells what happens. Not built yet: every method answers UNIMPLEMENTED with the reason NOT_BUILT.
     """
 
     @staticmethod

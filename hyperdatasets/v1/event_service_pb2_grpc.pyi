@@ -27,25 +27,25 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class EventServiceStub:
-    """Tells what happens."""
+    """Tells what happens. Not built yet: every method answers UNIMPLEMENTED with the reason NOT_BUILT."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> EventServiceAsyncStub: ...
     Watch: _grpc.UnaryStreamMultiCallable[_event_service_pb2.WatchRequest, _event_service_pb2.WatchResponse]
-    """Streams events after a cursor, then new ones as they happen."""
+    """Streams events after a cursor, then new ones as they happen. Not built yet."""
 
 @_typing.type_check_only
 class EventServiceAsyncStub(EventServiceStub):
-    """Tells what happens."""
+    """Tells what happens. Not built yet: every method answers UNIMPLEMENTED with the reason NOT_BUILT."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Watch: _aio.UnaryStreamMultiCallable[_event_service_pb2.WatchRequest, _event_service_pb2.WatchResponse]  # type: ignore[assignment]
-    """Streams events after a cursor, then new ones as they happen."""
+    """Streams events after a cursor, then new ones as they happen. Not built yet."""
 
 class EventServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Tells what happens."""
+    """Tells what happens. Not built yet: every method answers UNIMPLEMENTED with the reason NOT_BUILT."""
 
     @_abc_1.abstractmethod
     def Watch(
@@ -53,6 +53,6 @@ class EventServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _event_service_pb2.WatchRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_event_service_pb2.WatchResponse], _abc.AsyncIterator[_event_service_pb2.WatchResponse]]:
-        """Streams events after a cursor, then new ones as they happen."""
+        """Streams events after a cursor, then new ones as they happen. Not built yet."""
 
 def add_EventServiceServicer_to_server(servicer: EventServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

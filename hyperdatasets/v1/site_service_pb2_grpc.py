@@ -173,6 +173,7 @@ class SiteServiceServicer(object):
 
     def WithdrawFrames(self, request, context):
         """From a node: takes frames of its site out of all versions for good, leaving tombstones.
+        Not built yet: UNIMPLEMENTED with the reason NOT_BUILT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -180,6 +181,7 @@ class SiteServiceServicer(object):
 
     def ServePreviews(self, request_iterator, context):
         """From a node: waits for requests for previews, and answers them over its own outbound stream.
+        Not built yet: UNIMPLEMENTED with the reason NOT_BUILT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

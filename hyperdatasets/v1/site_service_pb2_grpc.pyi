@@ -54,9 +54,13 @@ class SiteServiceStub:
     ListSessionReports: _grpc.UnaryUnaryMultiCallable[_site_service_pb2.ListSessionReportsRequest, _site_service_pb2.ListSessionReportsResponse]
     """Lists evidence that nodes have reported."""
     WithdrawFrames: _grpc.UnaryUnaryMultiCallable[_site_service_pb2.WithdrawFramesRequest, _site_service_pb2.WithdrawFramesResponse]
-    """From a node: takes frames of its site out of all versions for good, leaving tombstones."""
+    """From a node: takes frames of its site out of all versions for good, leaving tombstones.
+    Not built yet: UNIMPLEMENTED with the reason NOT_BUILT.
+    """
     ServePreviews: _grpc.StreamStreamMultiCallable[_site_service_pb2.ServePreviewsRequest, _site_service_pb2.ServePreviewsResponse]
-    """From a node: waits for requests for previews, and answers them over its own outbound stream."""
+    """From a node: waits for requests for previews, and answers them over its own outbound stream.
+    Not built yet: UNIMPLEMENTED with the reason NOT_BUILT.
+    """
 
 @_typing.type_check_only
 class SiteServiceAsyncStub(SiteServiceStub):
@@ -84,9 +88,13 @@ class SiteServiceAsyncStub(SiteServiceStub):
     ListSessionReports: _aio.UnaryUnaryMultiCallable[_site_service_pb2.ListSessionReportsRequest, _site_service_pb2.ListSessionReportsResponse]  # type: ignore[assignment]
     """Lists evidence that nodes have reported."""
     WithdrawFrames: _aio.UnaryUnaryMultiCallable[_site_service_pb2.WithdrawFramesRequest, _site_service_pb2.WithdrawFramesResponse]  # type: ignore[assignment]
-    """From a node: takes frames of its site out of all versions for good, leaving tombstones."""
+    """From a node: takes frames of its site out of all versions for good, leaving tombstones.
+    Not built yet: UNIMPLEMENTED with the reason NOT_BUILT.
+    """
     ServePreviews: _aio.StreamStreamMultiCallable[_site_service_pb2.ServePreviewsRequest, _site_service_pb2.ServePreviewsResponse]  # type: ignore[assignment]
-    """From a node: waits for requests for previews, and answers them over its own outbound stream."""
+    """From a node: waits for requests for previews, and answers them over its own outbound stream.
+    Not built yet: UNIMPLEMENTED with the reason NOT_BUILT.
+    """
 
 class SiteServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps sites, and gives their nodes what they need to decide for themselves."""
@@ -177,7 +185,9 @@ class SiteServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _site_service_pb2.WithdrawFramesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_site_service_pb2.WithdrawFramesResponse, _abc.Awaitable[_site_service_pb2.WithdrawFramesResponse]]:
-        """From a node: takes frames of its site out of all versions for good, leaving tombstones."""
+        """From a node: takes frames of its site out of all versions for good, leaving tombstones.
+        Not built yet: UNIMPLEMENTED with the reason NOT_BUILT.
+        """
 
     @_abc_1.abstractmethod
     def ServePreviews(
@@ -185,6 +195,8 @@ class SiteServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_site_service_pb2.ServePreviewsRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_site_service_pb2.ServePreviewsResponse], _abc.AsyncIterator[_site_service_pb2.ServePreviewsResponse]]:
-        """From a node: waits for requests for previews, and answers them over its own outbound stream."""
+        """From a node: waits for requests for previews, and answers them over its own outbound stream.
+        Not built yet: UNIMPLEMENTED with the reason NOT_BUILT.
+        """
 
 def add_SiteServiceServicer_to_server(servicer: SiteServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

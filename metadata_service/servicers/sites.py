@@ -8,7 +8,7 @@ import grpc
 import orjson
 from pyroaring import BitMap
 
-from hyperdatasets.core.errors import NotFound, Unimplemented
+from hyperdatasets.core.errors import NotFound
 from hyperdatasets.engine import views as engine_views
 from hyperdatasets.v1 import common_pb2 as common
 from hyperdatasets.v1 import site_service_pb2 as pb
@@ -112,16 +112,6 @@ class SiteServicer(Servicer, rpc.SiteServiceServicer):
             )  # fmt: skip
             experiments.note_session(writing, self.caller.site, request.report.payload)
         return pb.ReportSessionResponse()
-
-    def WithdrawFrames(
-        self, request: pb.WithdrawFramesRequest, context: grpc.ServicerContext
-    ) -> pb.WithdrawFramesResponse:
-        raise Unimplemented("this version of the service cannot withdraw frames yet")
-
-    def ServePreviews(
-        self, request_iterator: Iterator[pb.ServePreviewsRequest], context: grpc.ServicerContext
-    ) -> Iterator[pb.ServePreviewsResponse]:
-        raise Unimplemented("this version of the service passes no previews on yet")
 
     def ListSessionReports(
         self, request: pb.ListSessionReportsRequest, context: grpc.ServicerContext
