@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from hyperdatasets.grpc_lines import silence
 from hyperdatasets.version import __version__
 
 if TYPE_CHECKING:
@@ -59,6 +60,9 @@ __all__ = [
     "import_frames",
     "register",
 ]
+
+
+silence()  # before any module here imports gRPC
 
 
 def __dir__() -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from hyperdatasets.client.config import ClientConfig
 from hyperdatasets.client.metadata import MetadataClient
+from hyperdatasets.client.unreachable import NODE_TOML
 from node.config import NodeConfig
 
 
@@ -15,7 +16,8 @@ class Centre:
     """A connection with the node's own credential."""
 
     def __init__(self, config: NodeConfig, credential: str) -> None:
-        self.client = MetadataClient(ClientConfig(service=config.service, ca=config.service_ca, token=credential))
+        client_config = ClientConfig(service=config.service, ca=config.service_ca, token=credential)
+        self.client = MetadataClient(client_config, named=NODE_TOML)
 
     def send(self, request: Any, *, timeout_s: float | None = None) -> Any:
         return self.client.send(request, timeout_s=timeout_s)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import grpc
 
+from hyperdatasets.client.unreachable import SERVICE, Endpoint, Settings, check_files, reason
 from hyperdatasets.core.address import host_and_port
 from hyperdatasets.core.errors import (
     HyperdatasetsError,
@@ -39,12 +40,19 @@ class Connection:
     def __init__(
         self, address: str, *, ca: str = "", cert: str = "", key: str = "", token: str = "", timeout_s: float = 30,
         stream_timeout_s: float = 3_600, what: str = "service",
+        settings: Settings = SERVICE,
     ) -> None:  # fmt: skip
-        """`timeout_s`, `stream_timeout_s`: deadlines of a call with one answer, and of a stream."""
+        """`timeout_s`, `stream_timeout_s`: deadlines of a call with one answer, and of a stream.
+
+        Args:
+            ca, cert, key: paths of files; without `ca` there is no TLS.
+            settings: what errors call the settings.
+        """
         host_and_port(address)
         self.address, self._what = address, what
+        files = (str(Path(each).expanduser()) if each else "" for each in (ca, cert, key))
+        self._endpoint = Endpoint(what, address, settings, *files)
         self.timeout_s, self.stream_timeout_s = timeout_s, stream_timeout_s
-        self._ca, self._cert, self._key = ca, cert, key
         self._metadata = [("hd-protocol", PROTOCOL)]
         if token:
             self._metadata.append(("authorization", f"Bearer {token}"))
@@ -114,10 +122,7 @@ class Connection:
     def _translated(self, error: grpc.RpcError) -> HyperdatasetsError:
         found = from_rpc_error(error)
         if isinstance(found, Unavailable):
-            return Unavailable(
-                f"the {self._what} at {self.address} cannot be reached ({found.message[:200]}); is it running there?",
-                address=self.address,
-            )
+            return Unavailable(reason(self._endpoint) or self._cut_off(found), address=self.address)
         if error.code() == grpc.StatusCode.CANCELLED:  # by the server; who iterates and stops sees no error
             return Unavailable(f"the {self._what} at {self.address} ended the call", address=self.address)
         if isinstance(found, NotServedHere) or (isinstance(found, Unimplemented) and found.fields.get("code")):
@@ -127,22 +132,24 @@ class Connection:
             )
         return found
 
+    def _cut_off(self, error: Unavailable) -> str:
+        """Said where a connection can be made, and yet the call was not answered."""
+        return f"the {self._what} at {self.address} cannot be reached ({error.message[:200]}); is it running there?"
+
     def _open(self) -> grpc.Channel:
         options = [
             ("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.max_send_message_length", MAX_MESSAGE),
             ("grpc.enable_http_proxy", 0), ("grpc.use_local_subchannel_pool", 1),
             ("grpc.initial_reconnect_backoff_ms", 200), ("grpc.max_reconnect_backoff_ms", 500),  # within our own tries
         ]  # fmt: skip
-        if not self._ca:
+        check_files(self._endpoint)
+        end = self._endpoint
+        if not end.ca:
             if not self.address.startswith(_LOOPBACK):
-                raise InvalidConfig(f"{self.address} is not on this machine: give the CA of the {self._what} (`ca`)")
+                raise InvalidConfig(
+                    f"{self.address} is not on this machine: give the CA of the {self._what} (`ca`); set "
+                    f"{end.settings.ca} to {end.ca_file}"
+                )
             return grpc.insecure_channel(self.address, options)
-        ca, cert, key = (_read(path) if path else None for path in (self._ca, self._cert, self._key))
+        ca, cert, key = (Path(path).read_bytes() if path else None for path in (end.ca, end.cert, end.key))
         return grpc.secure_channel(self.address, grpc.ssl_channel_credentials(ca, key, cert), options)
-
-
-def _read(path: str) -> bytes:
-    try:
-        return Path(path).expanduser().read_bytes()
-    except OSError as error:
-        raise InvalidConfig(f"{path}: cannot be read: {error.strerror}") from None

@@ -11,6 +11,7 @@ import grpc
 
 from hyperdatasets.client.config import ClientConfig, load
 from hyperdatasets.client.connection import PROTOCOL, Connection
+from hyperdatasets.client.unreachable import SERVICE, Settings
 from hyperdatasets.v1 import check_service_pb2 as checks_pb
 from hyperdatasets.v1 import dataset_service_pb2 as datasets_pb
 from hyperdatasets.v1 import dataview_service_pb2 as views_pb
@@ -49,12 +50,13 @@ _METHODS = {
 class MetadataClient:
     """A connection to one deployment; `send` takes any request message of the protos."""
 
-    def __init__(self, config: ClientConfig | None = None, **settings: Any) -> None:
+    def __init__(self, config: ClientConfig | None = None, *, named: Settings = SERVICE, **settings: Any) -> None:
+        """`named`: what errors call the settings of the connection."""
         self.config = config or load(**settings)
         each = self.config
         self.connection = Connection(
             each.service, ca=each.ca, token=each.token, timeout_s=each.timeout_s,
-            stream_timeout_s=each.stream_timeout_s,
+            stream_timeout_s=each.stream_timeout_s, settings=named,
         )  # fmt: skip
 
     def send(self, request: Any, **how: Any) -> Any:

@@ -9,6 +9,7 @@ from hyperdatasets import allocator
 from hyperdatasets.client.config import load
 from hyperdatasets.client.connection import Connection
 from hyperdatasets.client.session import Session
+from hyperdatasets.client.unreachable import NODE
 from hyperdatasets.core import reference as references
 from hyperdatasets.core.errors import InvalidArgument, InvalidConfig
 from hyperdatasets.v1 import node_service_pb2 as pb
@@ -24,7 +25,14 @@ class NodeClient:
     ) -> None:  # fmt: skip
         """`stream_timeout_s`, `reconnect_s`: see ClientConfig."""
         self._connection = Connection(
-            address, ca=ca, cert=cert, key=key, timeout_s=timeout_s, stream_timeout_s=stream_timeout_s, what="node"
+            address,
+            ca=ca,
+            cert=cert,
+            key=key,
+            timeout_s=timeout_s,
+            stream_timeout_s=stream_timeout_s,
+            what="node",
+            settings=NODE,
         )
         self._reconnect_s = reconnect_s
 
