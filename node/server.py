@@ -70,7 +70,11 @@ class Node:
 
     def start(self) -> Self:
         host, port = host_and_port(self.config.listen, free=True)
-        self.address = f"{host}:{self._bound(host, port)}"
+        try:
+            self.address = f"{host}:{self._bound(host, port)}"
+        except HyperdatasetsError:
+            self.stop()
+            raise
         self._server.start()
         for name in ("", "hyperdatasets.v1.NodeService"):
             self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
@@ -87,7 +91,7 @@ class Node:
         self._server.stop(grace_s).wait()
         for session in self._site.sessions.all():
             self._try(self._ended, session)
-        for thread in self._threads:
+        for thread in filter(threading.Thread.is_alive, self._threads):
             thread.join(timeout=10)
         self._try(self._send_reports)
         self._site.centre.close()

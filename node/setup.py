@@ -61,12 +61,13 @@ def init(
     _write(folder, config)
 
 
-def change(folder: Path, *, service: str, roots: Mapping[str, Path]) -> None:
-    """Points a node to another address of its service, and to other roots."""
+def change(folder: Path, *, service: str, roots: Mapping[str, Path], listen: str = "") -> None:
+    """Points a node to another address of its service, to other roots, and to another address of its own."""
     config = load(folder)
     resolved = {alias: Path(root).resolve() for alias, root in roots.items()}
-    if (config.service, dict(config.roots)) != (service, resolved):
-        _write(folder, replace(config, service=service, roots=resolved))
+    changed = replace(config, service=service, roots=resolved, listen=listen or config.listen)
+    if changed != config:
+        _write(folder, changed)
 
 
 def enrol(folder: Path, *, token: str) -> str:
@@ -92,7 +93,7 @@ def _write(folder: Path, config: NodeConfig) -> None:
     lines = [
         f"site = {_quoted(config.site)}", f"service = {_quoted(config.service)}",
         f"service_ca = {_quoted(config.service_ca)}", f"listen = {_quoted(config.listen)}",
-        f"profile = {_quoted(config.profile)}",
+        f"profile = {_quoted(config.profile)}", f"hostname = {_quoted(config.hostname)}",
         f"publish_fields = [{fields}]  # private columns that leave the site as meta.site.<name>", "", "[roots]",
         *(f"{_quoted(alias)} = {_quoted(str(root))}" for alias, root in config.roots.items()),
     ]  # fmt: skip

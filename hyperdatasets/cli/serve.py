@@ -9,28 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-import hyperdatasets as hd
+from hyperdatasets.cli import local_node
 from hyperdatasets.cli.lazy import LazyModule
 from hyperdatasets.cli.output import console, say
-from hyperdatasets.client.config import ClientConfig, home
+from hyperdatasets.client.config import home
+from hyperdatasets.core.address import MAX_PORT
 from hyperdatasets.core.errors import InvalidConfig
 from hyperdatasets.log_lines import to_stderr
 from hyperdatasets.stopping import told_to_stop
-from metadata_service.config import load
-from node.config import FILE
+from metadata_service.config import ServiceConfig, load
 
 if TYPE_CHECKING:
-    from hyperdatasets.client import admin
     from metadata_service import server
-    from node import server as node_server
-    from node import setup
 else:
-    admin = LazyModule("hyperdatasets.client.admin")
     server = LazyModule("metadata_service.server")
-    node_server = LazyModule("node.server")
-    setup = LazyModule("node.setup")
-
-LOCAL = "local"
 
 
 def serve(
@@ -43,14 +35,19 @@ def serve(
     reflection: Annotated[bool | None, typer.Option(help="Let clients list the service's methods.")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file with these settings.")] = None,
     with_node: Annotated[
-        Path | None, typer.Option(help="Also run a node `local` (profile open) with this folder as its root.")
+        Path | None, typer.Option(help="Also run a node `local` (profile open) with this folder among its roots.")
+    ] = None,
+    node_port: Annotated[
+        int | None, typer.Option(help=f"Port of that node; 0 takes a free one; default: {local_node.PORT}.")
     ] = None,
 ) -> None:
     """Run the metadata service until Ctrl-C."""
     to_stderr(logging.WARNING)
     arguments = {"data": data or home() / "service", "host": host, "port": port, "hostname": hostname,
                  "reflection": reflection}  # fmt: skip
-    with server.Service(load(file=config, arguments=arguments)) as service:
+    settings = load(file=config, arguments=arguments)
+    node_port = _node_port(settings, with_node, node_port)
+    with server.Service(settings) as service:
         if service.first_token:
             say(f"token of the first admin, shown this once: {service.first_token}")
         say(f"metadata service: {service.address}")
@@ -59,8 +56,7 @@ def serve(
         if with_node is None:
             _until_stopped()
         else:
-            with _local_node(with_node, service.address) as node:
-                say(f"node `local`: {node.address}, root {with_node.resolve()} (profile open)")
+            with local_node.running(with_node, service=service.address, port=node_port):
                 _until_stopped()
     say("stopped")
 
@@ -79,19 +75,21 @@ def demo(
     story.run(folder=folder, keep=keep, console=console)
 
 
-def _local_node(root: Path, service: str) -> node_server.Node:
-    """The node of one person on one laptop; made and approved on first use."""
-    if not root.is_dir():
-        raise InvalidConfig(f"--with-node: there is no folder {root}")
-    folder = home() / f"node-{LOCAL}"
-    if not (folder / FILE).exists():
-        client = hd.MetadataClient(ClientConfig(service=service))
-        _, token = admin.add_site(LOCAL, projects=[""], description="this machine", client=client)
-        setup.init(folder, site=LOCAL, service=service, profile="open", roots={"data": root})
-        admin.approve_site(LOCAL, fingerprint=setup.enrol(folder, token=token), client=client)
-        client.close()
-    setup.change(folder, service=service, roots={"data": root})
-    return node_server.Node(folder)
+def _node_port(settings: ServiceConfig, folder: Path | None, given: int | None) -> int:
+    """The port of the node; refuses what cannot be, before anything is started."""
+    if folder is None and given is not None:
+        raise InvalidConfig("--node-port: give the folder of the node's data too, --with-node FOLDER")
+    if folder is not None and not folder.is_dir():
+        raise InvalidConfig(f"--with-node: there is no folder {folder}")
+    if folder is not None and not settings.loopback:
+        raise InvalidConfig(
+            f"--with-node is for one machine, and --host {settings.host} serves others too: run the node by itself, "
+            "with `hyperdatasets site add`, `hyperdatasets node init` and `hyperdatasets node serve`"
+        )
+    port = local_node.PORT if given is None else given
+    if not 0 <= port <= MAX_PORT:
+        raise InvalidConfig(f"--node-port: expected 0 to {MAX_PORT}, got {port}")
+    return port
 
 
 def _until_stopped() -> None:
