@@ -6,15 +6,17 @@ import re
 import sys
 from dataclasses import asdict
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
 
 import hyperdatasets as hd
+from hyperdatasets.cli import frame_files
 from hyperdatasets.cli.given_version import Dataset, Version, given_version
 from hyperdatasets.cli.output import Json, commands, done, json_value, pairs, say, show
-from hyperdatasets.core.errors import InvalidArgument, NotFound
+from hyperdatasets.core.errors import REASONS, InvalidArgument, NotFound
 from hyperdatasets.core.wording import counted
 
 if TYPE_CHECKING:
@@ -26,13 +28,16 @@ RoiQuery = Annotated[str, typer.Option(help="ROI query: all of it holds on one R
 SourceQuery = Annotated[str, typer.Option(help="Source query: all of it holds on one source.")]
 Limit = Annotated[int, typer.Option(help="At most so many; 0 = all.")]
 _BEGINNING = re.compile(r"[0-9A-Za-z]{4,}")  # of an id, that needs no escapes in a query
+WithEtag = Annotated[bool, typer.Option("--etag", help="With each frame's etag, for `frames update FILE`.")]
 Preview = Annotated[bool, typer.Option(help="Only count.")]
 
 
 @app.command("list")
-def list_command(dataset: Dataset, version: Version = "", limit: Limit = 20, as_json: Json = False) -> None:
+def list_command(
+    dataset: Dataset, version: Version = "", limit: Limit = 20, as_json: Json = False, etag: WithEtag = False
+) -> None:
     """List frames of a version."""
-    _print(given_version(dataset, version).frames(limit=limit), as_json=as_json)
+    _print(given_version(dataset, version).frames(limit=limit), as_json=as_json, etag=etag)
 
 
 @app.command()
@@ -43,7 +48,7 @@ def find(
     like: Annotated[str, typer.Option(help="Id of a frame: the most alike to it first, by their vectors.")] = "",
     field: Annotated[str, typer.Option(help="Vector field for --like; default: the only one.")] = "",
     exact: Annotated[bool, typer.Option(help="With --like: compare every vector.")] = False,
-    limit: Limit = 20, as_json: Json = False,
+    limit: Limit = 20, as_json: Json = False, etag: WithEtag = False,
 ) -> None:  # fmt: skip
     """Find frames by query, or by likeness; says how many match."""
     found = given_version(dataset, version)
@@ -59,7 +64,7 @@ def find(
     asked = {"frame_query": query, "roi_query": roi_query, "source_query": source_query}
     if not as_json:
         say(counted(found.count(**asked), "frame matches", "frames match"))
-    _print(found.frames(**asked, order_by=order_by, limit=limit), as_json=as_json)
+    _print(found.frames(**asked, order_by=order_by, limit=limit), as_json=as_json, etag=etag)
 
 
 @app.command()
@@ -100,9 +105,10 @@ def show_command(
     dataset: Dataset, frame_id: Annotated[str, typer.Argument(help="Id of the frame, or its beginning.")],
     version: Version = "",
     as_json: Json = False,  # noqa: ARG001  # a frame is shown as JSON anyway
+    etag: WithEtag = False,
 ) -> None:  # fmt: skip
     """Show one frame, as JSON."""
-    plain = _frame(given_version(dataset, version), frame_id).plain
+    plain = frame_files.shown(_frame(given_version(dataset, version), frame_id), etag=etag)
     say(orjson.dumps(plain, option=orjson.OPT_INDENT_2, default=lambda value: f"{len(value)} bytes").decode())
 
 
@@ -136,20 +142,39 @@ def withdraw(
 
 @app.command()
 def update(
-    dataset: Dataset, *, query: Query = "", roi_query: RoiQuery = "", source_query: SourceQuery = "",
+    dataset: Dataset,
+    file: Annotated[Path | None, typer.Argument(
+        help="Instead of a query: JSON file with edited frames, as `frames show --etag` writes them; - for standard "
+        "input. Frames that were changed since are refused."
+    )] = None,
+    *, query: Query = "", roi_query: RoiQuery = "", source_query: SourceQuery = "",
     version: Version = "",
     add_label: Annotated[list[str] | None, typer.Option(help="On each ROI that matches; repeat for several.")] = None,
     remove_label: Annotated[list[str] | None, typer.Option(help="Likewise; repeat for several.")] = None,
     relabel: Annotated[list[str] | None, typer.Option(help="old=new; repeat for several.")] = None,
     set_meta: Annotated[str, typer.Option(help="JSON object, merged key by key; null removes a key.")] = "",
+    etag: Annotated[int | None, typer.Option(
+        help="Of the only frame that matches, from `frames show --etag`: refuse the edit if it was changed since."
+    )] = None,
     preview: Preview = False, as_json: Json = False,
 ) -> None:  # fmt: skip
-    """Change all frames that match, as one atomic edit of a draft."""
+    """Change all frames that match, as one atomic edit of a draft; or write edited frames back."""
+    if file is not None:
+        if (
+            preview
+            or etag is not None
+            or any((query, roi_query, source_query, add_label, remove_label, relabel, set_meta))
+        ):
+            raise InvalidArgument(
+                "frames of a file are written as they are: give either a file or a query with changes"
+            )
+        _write_back(given_version(dataset, version), file, as_json=as_json)
+        return
     count = given_version(dataset, version).update_by_query(
         frame_query=query, roi_query=roi_query, source_query=source_query,
         add_labels=add_label or (), remove_labels=remove_label or (),
         relabel=pairs("--relabel", relabel),
-        set_meta=json_value("--set-meta", set_meta) if set_meta else None, preview=preview,
+        set_meta=json_value("--set-meta", set_meta) if set_meta else None, preview=preview, etag=etag,
     )  # fmt: skip
     text = f"{counted(count, 'frame')} {'would change' if preview else 'changed'}"
     done(text, {"frames": count, "preview": preview}, as_json=as_json)
@@ -211,6 +236,18 @@ def _frame(version: hd.DatasetVersion, frame_id: str) -> Any:
         return found[0]
 
 
+def _write_back(version: hd.DatasetVersion, file: Path, *, as_json: bool) -> None:
+    """Writes frames that were read before; fails if one of them is refused, which keeps none of the others from it."""
+    result = version.write(frame_files.read(file))
+    counts = {"added": result.added, "updated": result.updated, "unchanged": result.unchanged, "failed": len(result)}
+    refused = [f"{each.id}: {each.message}" for each in result]
+    text = "\n".join([", ".join(f"{count} {what}" for what, count in counts.items()), *refused])
+    done(text, counts | {"failures": [asdict(each) for each in result]}, as_json=as_json)
+    if result:
+        kind = REASONS.get(result[0].reason, InvalidArgument)
+        raise kind(f"{counted(len(result), 'frame was', 'frames were')} refused ({result[0].reason})")
+
+
 def _only_field(version: hd.DatasetVersion) -> str:
     names = list(hd.Dataset.get(dataset_id=version.dataset_id).vector_fields())
     if len(names) != 1:
@@ -229,9 +266,11 @@ def _print_near(near: Neighbours, *, as_json: bool) -> None:
     )} for frame, value in near], as_json=False)  # fmt: skip
 
 
-def _print(frames: Any, *, as_json: bool) -> None:
+def _print(frames: Any, *, as_json: bool, etag: bool = False) -> None:
+    if etag and not as_json:
+        raise InvalidArgument("--etag writes frames that can be edited and written back: give --json too")
     if as_json:
-        show([frame.plain for frame in frames], as_json=True)
+        show([frame_files.shown(frame, etag=etag) for frame in frames], as_json=True)
         return
     show([{
         "id": frame.id, "site": frame.site, "uri": frame.plain["sources"][0]["uri"] if frame.plain["sources"] else "",

@@ -218,6 +218,13 @@ def write_each(
     return result
 
 
+def with_etag(plain: Mapping[str, Any]) -> Write:
+    """A frame whose etag, if it has one, is beside its fields."""
+    if not isinstance(plain, Mapping) or type(plain.get("etag")) is not int:
+        return Write(plain)
+    return Write({key: value for key, value in plain.items() if key != "etag"}, etag=plain["etag"])
+
+
 def write_table(
     client: MetadataClient,
     table: Any,

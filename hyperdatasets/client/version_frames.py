@@ -110,11 +110,16 @@ class VersionFrames:
         return self.add_frames(frames, **options)
 
     def write(self, plain: Iterable[Mapping[str, Any]], *, mode: str = "upsert", progress: bool = False) -> WriteResult:
-        """Writes frames in their plain form."""
+        """Writes frames in their plain form.
+
+        A frame may have an `etag` in it, the number of the revision that was read: it is refused if somebody has
+        changed it since (`ETAG_MISMATCH` among the failures).
+        """
         with bar("frames", shown=progress) as advance:
-            result = bulk.write(
-                self._client, plain, dataset=self.dataset_id, version=self.id, mode=mode, progress=advance
-            )
+            result = bulk.write_each(
+                self._client, map(bulk.with_etag, bulk.iterated(plain)), dataset=self.dataset_id, version=self.id,
+                mode=mode, progress=advance,
+            )  # fmt: skip
         self.refresh()
         return result
 
@@ -173,10 +178,15 @@ class VersionFrames:
         relabel: Mapping[str, str] | None = None,
         set_meta: Mapping[str, Any] | None = None,
         preview: bool = False,
+        etag: int | None = None,
     ) -> int:
         """Changes every frame that matches, as one atomic edit; returns how many change (`preview`: would).
 
+        Args:
+            etag: of the only frame that matches, as read (`frame.etag`); refuses the edit if somebody was faster.
+
         Raises:
+            EtagMismatch: the frame has been changed since.
             InvalidArgument: no query is given; `frame_query="*"` means all frames.
         """
         if not (frame_query or roi_query or source_query):
@@ -185,7 +195,7 @@ class VersionFrames:
             **self._named, filter=_filter(frame_query, roi_query, source_query),
             add_labels=texts(add_labels, "add_labels"),
             remove_labels=texts(remove_labels, "remove_labels"), relabel=relabel or {}, preview=preview,
-            set_meta_json=json_text.write(set_meta),
+            set_meta_json=json_text.write(set_meta), frame_etag=etag,
         ))  # fmt: skip
         tell(answer.warnings)
         self.refresh()

@@ -600,6 +600,7 @@ class UpdateByQueryRequest(_message.Message):
     PREVIEW_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FRAME_ETAG_FIELD_NUMBER: _builtins.int
     dataset: _builtins.str
     """Name or id of the dataset."""
     version: _builtins.str
@@ -612,6 +613,8 @@ class UpdateByQueryRequest(_message.Message):
     """Etag of the version; empty = whatever is there."""
     request_id: _builtins.str
     """Makes the call safe to repeat."""
+    frame_etag: _builtins.int
+    """The revision of the only frame that matches, as read; absent = change whatever is there."""
     @_builtins.property
     def filter(self) -> Global___FrameFilter:
         """Which frames."""
@@ -641,12 +644,15 @@ class UpdateByQueryRequest(_message.Message):
         preview: _builtins.bool = ...,
         etag: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        frame_etag: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_frame_etag", b"_frame_etag", "filter", b"filter", "frame_etag", b"frame_etag"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["add_labels", b"add_labels", "dataset", b"dataset", "etag", b"etag", "filter", b"filter", "preview", b"preview", "relabel", b"relabel", "remove_labels", b"remove_labels", "request_id", b"request_id", "set_meta_json", b"set_meta_json", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_frame_etag", b"_frame_etag", "add_labels", b"add_labels", "dataset", b"dataset", "etag", b"etag", "filter", b"filter", "frame_etag", b"frame_etag", "preview", b"preview", "relabel", b"relabel", "remove_labels", b"remove_labels", "request_id", b"request_id", "set_meta_json", b"set_meta_json", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__frame_etag: _TypeAlias = _typing.Literal["frame_etag"]  # noqa: Y015
+    _WhichOneofArgType__frame_etag: _TypeAlias = _typing.Literal["_frame_etag", b"_frame_etag"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__frame_etag) -> _WhichOneofReturnType__frame_etag | None: ...
 
 Global___UpdateByQueryRequest: _TypeAlias = UpdateByQueryRequest  # noqa: Y015
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from hyperdatasets.core.canonical import canonical_bytes, frame_digest
-from hyperdatasets.core.errors import InvalidArgument
+from hyperdatasets.core.errors import EtagMismatch, InvalidArgument
 from hyperdatasets.core.frames import Annotation, Frame
 from hyperdatasets.core.normalise import normalise
 from hyperdatasets.core.query.parse import parse
+from hyperdatasets.core.wording import counted
 from hyperdatasets.engine.bitmaps import to_array
 from hyperdatasets.engine.segment import Row as IndexRow
 from hyperdatasets.engine.segment import build
@@ -67,6 +68,15 @@ class Change:
         renamed = [(self.relabel or {}).get(label, label) for label in annotation["labels"]]
         labels = [label for label in dict.fromkeys((*renamed, *self.add_labels)) if label not in self.remove_labels]
         return {**annotation, "labels": labels}
+
+
+def check_unchanged(revisions: Collection[int], etag: int) -> None:
+    """Raises EtagMismatch if the only frame that was found has another revision than the one that was read."""
+    if len(revisions) != 1:
+        raise InvalidArgument(f"an etag is that of one frame, and {counted(len(revisions), 'frame')} match: query one")
+    (revision,) = revisions
+    if revision != etag:
+        raise EtagMismatch(f"the frame is at revision {revision}, not {etag}: read it again and repeat", etag=revision)
 
 
 def update(

@@ -81,6 +81,8 @@ class FrameServicer(Servicer, rpc.FrameServiceServicer):
         def work(writing: Writing) -> pb.UpdateByQueryResponse:
             dataset, version = self._draft(writing, request.dataset, request.version, request.etag)
             found = self._matching(writing, version, request.filter, everything=False)
+            if request.HasField("frame_etag"):
+                edits.check_unchanged(list(found.revisions), request.frame_etag)
             updated = edits.update(
                 writing, self.deployment.contents, self.caller, self.now_ms, dataset, version,
                 revisions=list(found.revisions), change=change, preview=request.preview,

@@ -141,3 +141,72 @@ def test_settings_that_cannot_be_read_are_named_with_their_file(
         path.write_text(text)
         with pytest.raises(InvalidConfig, match=r"client\.toml: "):
             load()
+
+
+@pytest.fixture
+def mine(said: Said) -> DatasetVersion:
+    assert said("dataset", "create", "home/mine")[0] == 0
+    draft = DatasetVersion.get_current("home/mine")
+    draft.write([{"id": "f0", "blob": b"\x00\xff"}, {"id": "f1", "sources": [{"uri": "u"}], "meta": {"n": 1}}])
+    return draft
+
+
+def test_a_frame_that_was_shown_is_written_back(said: Said, mine: DatasetVersion, tmp_path: Path) -> None:
+    file = tmp_path / "frame.json"
+    for frame_id in ("f0", "f1"):
+        code, out, _ = said("frames", "show", "home/mine", frame_id, "--etag")
+        edited = json.loads(out)
+        assert code == 0
+        assert edited["etag"] == mine.get_frame(frame_id).etag
+        edited["meta"] = {"edited": True}
+        file.write_text(json.dumps(edited))
+        assert said("frames", "update", "home/mine", str(file)) == (
+            0,
+            "0 added, 1 updated, 0 unchanged, 0 failed\n",
+            "",
+        )
+        assert mine.get_frame(frame_id).metadata == {"edited": True}
+    assert mine.get_frame("f0").plain["blob"] == b"\x00\xff"
+
+
+def test_an_update_that_would_be_lost_is_refused(said: Said, mine: DatasetVersion, tmp_path: Path) -> None:
+    file = tmp_path / "frames.json"
+    file.write_text(said("frames", "find", "home/mine", "--query", "*", "--json", "--etag")[1])
+    edits = [each | {"meta": {"who": "me"}} for each in json.loads(file.read_text())]
+    mine.update_by_query(frame_query="id:f1", set_meta={"who": "somebody"})
+    file.write_text("\n".join(map(json.dumps, edits)))
+    code, out, err = said("frames", "update", "home/mine", str(file), "--json")
+    assert code == 5
+    assert "1 frame was refused (ETAG_MISMATCH)" in err
+    assert [each["id"] for each in json.loads(out)["failures"]] == ["f1"]
+    assert mine.get_frame("f0").metadata == {"who": "me"}
+    assert mine.get_frame("f1").metadata == {"n": 1, "who": "somebody"}
+    assert said("frames", "update", "home/mine", str(file))[0] == 5
+
+
+def test_an_update_by_query_takes_the_etag_of_one_frame(said: Said, mine: DatasetVersion) -> None:
+    read = str(mine.get_frame("f1").etag)
+    asked = ("frames", "update", "home/mine", "--query", "id:f1", "--etag", read)
+    assert said(*asked, "--set-meta", '{"n": 2}') == (0, "1 frame changed\n", "")
+    code, _, err = said(*asked, "--set-meta", '{"n": 3}')
+    assert (code, f"not {read}: read it again and repeat" in err) == (5, True)
+    assert mine.get_frame("f1").metadata == {"n": 2}
+    code, _, err = said("frames", "update", "home/mine", "--query", "*", "--etag", read, "--set-meta", '{"n": 3}')
+    assert (code, "an etag is that of one frame, and 2 frames match" in err) == (1, True)
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("{", "this is no JSON"), ("[1]", "number 1 is no frame"), ('{"id": "f1"}', "frames show --etag"),
+    ('{"id": "f0", "blob": "?", "etag": 0}', "no base64 text"),
+])  # fmt: skip
+def test_a_file_that_cannot_be_written_back(
+    said: Said, mine: DatasetVersion, tmp_path: Path, text: str, message: str
+) -> None:
+    (tmp_path / "frame.json").write_text(text)
+    code, _, err = said("frames", "update", "home/mine", str(tmp_path / "frame.json"))
+    assert (code, message in err) == (1, True)
+    code, _, err = said("frames", "update", "home/mine", str(tmp_path / "frame.json"), "--query", "*")
+    assert (code, "either a file or a query" in err) == (1, True)
+    assert said("frames", "update", "home/mine", str(tmp_path / "none.json"))[0] == 3
+    assert said("frames", "list", "home/mine", "--etag")[0] == 1
+    assert mine.get_frame("f1").metadata == {"n": 1}
