@@ -32,7 +32,7 @@ class RunningNode:
     node: Node
     client: NodeClient
 
-    def register(self, path: str, *, dataset: str, format: str = "") -> Ledger:  # noqa: A002  # the SDK's name
+    def register(self, path: str | Path, *, dataset: str, format: str = "") -> Ledger:  # noqa: A002  # the SDK's name
         """Registers a folder (`<root alias>/…`); returns the ledger, with everything that was not kept."""
         with untold():
             return register(path, dataset_name=dataset, format=format, node=self.client)
@@ -48,7 +48,7 @@ class Deployment:
     stack: ExitStack
     nodes: dict[str, RunningNode] = field(default_factory=dict)
 
-    def add_site(self, name: str, roots: Mapping[str, Path], *, projects: tuple[str, ...] = ("",)) -> RunningNode:
+    def add_site(self, name: str, roots: Mapping[str, str | Path], *, projects: tuple[str, ...] = ("",)) -> RunningNode:
         """A site with a running, approved node."""
         folder = self.folder / f"node-{name}"
         _, token = admin.add_site(name, projects=projects, client=self.client)
@@ -62,8 +62,9 @@ class Deployment:
 
 
 @contextmanager
-def deployment(folder: Path) -> Iterator[Deployment]:
+def deployment(folder: str | Path) -> Iterator[Deployment]:
     """Starts a service in a folder; everything is stopped at the end."""
+    folder = Path(folder)
     with ExitStack() as stack:
         service = stack.enter_context(Service(ServiceConfig(data=folder / "service", port=0)))
         client = MetadataClient(ClientConfig(service=service.address))

@@ -372,5 +372,7 @@ def _located(path: str, roots: dict[str, LocalRoot]) -> tuple[LocalRoot, Path]:
         raise InvalidArgument(f"{path} lies below no root of this node (roots: {listed}); add one to node.toml")
     alias, _, rest = path.partition("/")
     if alias not in roots:
-        raise InvalidArgument(f"`{alias}` is no root of this node; there are: {', '.join(roots) or 'none'}")
+        raise InvalidArgument(
+            f"`{alias}` is no root of this node; there are: {', '.join(roots) or 'none'}", kind="root"
+        )
     return roots[alias], roots[alias].below(rest or ".")

@@ -28,7 +28,7 @@ def init(
     site: str,
     service: str,
     profile: str = "strict",
-    roots: Mapping[str, Path],
+    roots: Mapping[str, str | Path],
     listen: str = "127.0.0.1:7410",
     service_ca: str = "",
 ) -> None:

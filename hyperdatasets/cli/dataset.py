@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import hyperdatasets as hd
+from hyperdatasets.cli.given_version import given_version
 from hyperdatasets.cli.output import Json, commands, done, json_value, show
 
 if TYPE_CHECKING:
@@ -138,13 +139,15 @@ def schema(
     as_json: Json = False,
 ) -> None:
     """Show every field of a version: types, coverage, top values."""
-    found = hd.DatasetVersion.get_version(dataset_name=dataset, version_name=version).schema()
+    described = given_version(dataset, version)
+    found = described.schema()
     if as_json:
         show([{"field": name, **each} for name, each in found.items()], as_json=True)
         return
+    total = described.frame_count
     show([{
-        "field": name, "types": each["types"], "in": each["count"], "distinct": each["distinct"] or None,
-        "most frequent": _frequent(each),
+        "field": name, "types": each["types"], "frames": each["count"], "coverage": _share(each["count"], total),
+        "distinct": each["distinct"] or None, "top values (how often)": _frequent(each),
     } for name, each in found.items()], as_json=False)  # fmt: skip
 
 
@@ -155,8 +158,15 @@ def _plain(dataset: hd.Dataset) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _share(count: int, total: int) -> str:
+    """Such as 12.5%; never 100% or 0% of what is not all or nothing."""
+    if count in {0, total}:
+        return "100%" if count else "0%"
+    return f"{min(max(100 * count / total, 0.1), 99.9):.1f}%"
+
+
 def _frequent(field: SchemaField) -> str:
     """The first values; where all differ they say nothing."""
     if field["count"] == field["distinct"] > 1:
         return "(all different)"
-    return ", ".join(f"{value} {count}" for value, count in list(field["top"].items())[:5])
+    return ", ".join(f"{value} ({count})" for value, count in list(field["top"].items())[:5])

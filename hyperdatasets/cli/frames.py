@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -16,6 +19,7 @@ import hyperdatasets as hd
 from hyperdatasets.cli import frame_files
 from hyperdatasets.cli.given_version import Dataset, Version, given_version
 from hyperdatasets.cli.output import Json, commands, done, json_value, pairs, say, show
+from hyperdatasets.client.ledgers import untold
 from hyperdatasets.core.errors import REASONS, InvalidArgument, NotFound
 from hyperdatasets.core.wording import counted
 
@@ -63,8 +67,11 @@ def find(
         return
     asked = {"frame_query": query, "roi_query": roi_query, "source_query": source_query}
     if not as_json:
-        say(counted(found.count(**asked), "frame matches", "frames match"))
-    _print(found.frames(**asked, order_by=order_by, limit=limit), as_json=as_json, etag=etag)
+        with untold():  # the frames themselves come with the same warnings
+            matching = found.count(**asked)
+        say(counted(matching, "frame matches", "frames match"))
+    with _refused_orders():
+        _print(found.frames(**asked, order_by=order_by, limit=limit), as_json=as_json, etag=etag)
 
 
 @app.command()
@@ -214,6 +221,17 @@ def vectors(
     found = given_version(dataset, version)
     for frame_id, vector in found.vectors(field or _only_field(found), frame_query=query, roi_query=roi_query):
         sys.stdout.buffer.write(orjson.dumps({"id": frame_id, "vector": vector}, option=orjson.OPT_APPEND_NEWLINE))
+
+
+@contextmanager
+def _refused_orders() -> Iterator[None]:
+    """A field to sort by that no frame has is a mistake on the command line, where Python warns."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="order_by: ", category=UserWarning)
+        try:
+            yield
+        except UserWarning as said:
+            raise InvalidArgument(str(said).replace("order_by: ", "--order-by ", 1)) from None
 
 
 def _frame(version: hd.DatasetVersion, frame_id: str) -> Any:

@@ -11,7 +11,7 @@ import orjson
 from hyperdatasets.client import asked, project_paths
 from hyperdatasets.client.ledgers import check_strict, in_no_project, told
 from hyperdatasets.client.node import NodeClient, local_node
-from hyperdatasets.core.errors import Unavailable
+from hyperdatasets.core.errors import InvalidArgument, Unavailable
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.v1 import node_service_pb2 as pb
 
@@ -44,7 +44,8 @@ def register(
     """Register a folder at the node on this machine; the data stays where it is, and so does the ledger.
 
     Args:
-        path: `<root alias>/<path below it>`, or an absolute path below a root of the node.
+        path: `<root alias>/<path below it>`, or the path of a folder below a root of the node; a relative one that does
+            not begin with the name of a root is meant from the current folder.
         columns: table (CSV, Parquet, Excel) with private columns; see `docs/site-tables.md`.
         context_column, timestamp_column: columns of it that become `context_id` and `timestamp`.
         column_types: column -> `text`, `integer`, `number`, `boolean` or `date`.
@@ -76,11 +77,32 @@ def register(
         boxes_as=boxes_as,
     )  # fmt: skip
     with _connected(node) as client:
-        ledger = ledger_of(client.register(request, operator_secret=operator_secret), progress)
+        try:
+            ledger = ledger_of(client.register(request, operator_secret=operator_secret), progress)
+        except InvalidArgument as error:
+            request.path = str(_from_here(path, error))
+            ledger = ledger_of(client.register(request, operator_secret=operator_secret), progress)
     if "/" not in dataset and not dry_run:
         ledger.about.append(in_no_project(dataset))
     told(ledger)
     return check_strict(ledger, strict=strict)
+
+
+def _from_here(path: str | Path, error: InvalidArgument) -> Path:
+    """The absolute path of a relative one that begins with no root of the node.
+
+    Raises:
+        InvalidArgument: the error, which was about something else, or there is no such folder here.
+    """
+    if error.fields.get("kind") != "root" or not str(path):
+        raise error
+    absolute = Path(path).resolve()
+    if not absolute.exists():
+        raise InvalidArgument(
+            f"{error.message}; and from the current folder there is no {absolute}: begin with the name of a root, or "
+            "give an absolute path"
+        ) from None
+    return absolute
 
 
 @contextmanager

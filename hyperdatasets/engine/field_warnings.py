@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from hyperdatasets.core.names import did_you_mean, nearest
 from hyperdatasets.core.query.dates import moments
-from hyperdatasets.core.query.fields import known_names
+from hyperdatasets.core.query.fields import known_names, nearest_fields
 from hyperdatasets.core.query.literals import boolean, number
 from hyperdatasets.core.query.tree import And, Leaf, Node, Not, Or, Range, Scope, Some, Term
 from hyperdatasets.core.query.unparse import DEFAULT_FIELDS
@@ -27,7 +27,7 @@ def warnings(index: DatasetIndex, node: Node, scope: Scope) -> list[tuple[str, i
         shown = f"rois.{path}" if (scope, field_scope) == ("frame", "roi") else path
         shown = f"sources.{path}" if (scope, field_scope) == ("frame", "source") else shown
         if path and not any(is_below(name, shown) for name in names):
-            found.append((f"{shown}: no such field; {_meant(nearest(shown, names))}", leaf.position))
+            found.append((f"{shown}: no such field; {_meant(nearest_fields(shown, names))}", leaf.position))
         elif path and (kind := _wrong_kind(index, shown, leaf, scope)):
             found.append((f"{shown}: its values are {kind}; this condition matches nothing", leaf.position))
         elif shown in _LABEL and (said := _no_label(index, shown, leaf, scope)):
@@ -57,7 +57,7 @@ def unknown(index: DatasetIndex, path: str) -> list[str]:
     if path in measures.NAMES or not names or any(is_below(name, path) for name in names):
         return []
     others = [name for name in known_names("frame", names) if name != path]
-    return [f"{path}: no frame has such a field.{did_you_mean(nearest(path, others))}"]
+    return [f"{path}: no frame has such a field.{did_you_mean(nearest_fields(path, others))}"]
 
 
 def _no_label(index: DatasetIndex, path: str, leaf: Leaf, scope: Scope) -> str:

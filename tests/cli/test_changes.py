@@ -108,6 +108,41 @@ def test_sorting_by_an_unknown_field_is_told() -> None:
         assert len(list(version.frames(order_by="-meta.m"))) == 3
 
 
+def test_sorting_by_an_unknown_field_is_refused_with_the_nearest_names(said: Said) -> None:
+    draft = DatasetVersion.create_new_dataset("cars", dataset_project="clinic")
+    frame = {"id": "f", "sources": [{"uri": "u"}], "annotations": [{"labels": ["car"]}], "meta": {"city": "ulm"}}
+    assert not draft.write([frame])
+    for field, meant in (("lable", "rois.label"), ("-meta.citty", "meta.city"), ("citi", "meta.city")):
+        for how in ((), ("--json",)):
+            code, out, err = said("frames", "find", "clinic/cars", "--order-by", field, *how)
+            assert (code, out.count("car")) == (1, 0)
+            assert f"--order-by {field.removeprefix('-')}: no frame has such a field. Did you mean {meant}?" in err
+            assert err.count("Did you mean") == 1
+    assert said("frames", "find", "clinic/cars", "--order-by", "-meta.city")[0] == 0
+    with pytest.warns(QueryWarning, match=r"did you mean rois\.label\?") as told:
+        assert said("frames", "find", "clinic/cars", "--query", "lable:x")[0] == 0
+    assert len(told) == 1
+
+
+def test_a_schema_has_headed_columns(said: Said) -> None:
+    draft = DatasetVersion.create_new_dataset("cars", dataset_project="clinic")
+    draft.write([{"id": f"f{n}", "blob": b"x", "meta": {"n": n % 2, **({} if n else {"rare": "y"})}} for n in range(8)])
+    code, out, _ = said("dataset", "schema", "clinic/cars")
+    lines = {line.split()[0]: line for line in out.splitlines()}
+    assert code == 0
+    assert lines["field"].split("  ")[0] == "field"
+    assert [each.strip() for each in lines["field"].split("  ") if each.strip()] == [
+        "field",
+        "types",
+        "frames",
+        "coverage",
+        "distinct",
+        "top values (how often)",
+    ]
+    assert lines["meta.n"].split() == ["meta.n", "integer", "8", "100%", "2", "0", "(4),", "1", "(4)"]
+    assert lines["meta.rare"].split() == ["meta.rare", "string", "1", "12.5%", "1", "y", "(1)"]
+
+
 def test_a_version_is_its_frames() -> None:
     version = DatasetVersion.get_version(dataset_name="clinic/cells")
     assert (len(version), bool(version), [frame.id for frame in version]) == (3, True, ["f0", "f1", "f2"])

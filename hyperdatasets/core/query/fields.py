@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from hyperdatasets.core.names import nearest
 from hyperdatasets.core.query.tree import Scope
 
 _ROI = (
@@ -22,6 +23,16 @@ FIELDS: dict[Scope, tuple[str, ...]] = {
 }  # fmt: skip
 DEPLOYMENT_FIELDS = ("saved", "saved_in_version")
 """They differ between deployments that hold the same frames; a published view must not depend on them."""
+
+
+def nearest_fields(path: str, names: Iterable[str]) -> list[str]:
+    """Names that look like the path; if there are none, those whose last part looks like that of the path."""
+    known = sorted(names)
+    if close := nearest(path, known):
+        return close
+    last = {name.rpartition(".")[2] for name in known}
+    alike = nearest(path.rpartition(".")[2], sorted(last))
+    return [name for part in alike for name in known if name.rpartition(".")[2] == part][:3]
 
 
 def known_names(scope: Scope, from_data: Iterable[str]) -> list[str]:
