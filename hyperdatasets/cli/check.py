@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-import hyperdatasets as hd
-from hyperdatasets.cli.given_version import Dataset, Version, given_version
+from hyperdatasets.cli.given import Dataset, Version, given_dataset, given_version
 from hyperdatasets.cli.output import CHECK_FAILED, Json, commands, done, say, show, warn
 from hyperdatasets.core.wording import counted
 
@@ -56,7 +55,7 @@ def gate(
     as_json: Json = False,
 ) -> None:
     """Make checks the gate that every version must pass to be published."""
-    handle = hd.Dataset.get(dataset)
+    handle = given_dataset(dataset)
     if remove:
         handle.remove_gate()
         text = f"{handle.address} has no gate any more"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import hyperdatasets as hd
-from hyperdatasets.cli.given_version import given_version
+from hyperdatasets.cli.given import given_dataset, given_version
 from hyperdatasets.cli.output import Json, commands, done, json_value, show
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def list_command(
 @app.command("show")
 def show_command(dataset: Name, as_json: Json = False) -> None:
     """Show a dataset and its versions."""
-    found = hd.Dataset.get(dataset)
+    found = given_dataset(dataset)
     versions = [
         {"version": each.name, "state": "published" if each.published else "draft", "frames": each.frame_count}
         for each in hd.DatasetVersion.get_versions(dataset_id=found.id)
@@ -63,7 +63,7 @@ def rename(
     dataset: Name, new_name: Annotated[str, typer.Argument(help="Without the project.")], as_json: Json = False
 ) -> None:
     """Give a dataset another name."""
-    changed = hd.Dataset.get(dataset).update(name=new_name)
+    changed = given_dataset(dataset).update(name=new_name)
     done(f"now {changed.address}", _plain(changed), as_json=as_json)
 
 
@@ -72,7 +72,7 @@ def move(
     dataset: Name, project: Annotated[str, typer.Argument(help="The project it goes to.")], as_json: Json = False
 ) -> None:
     """Move a dataset into another project (admin of both)."""
-    changed = hd.Dataset.get(dataset).update(project=project)
+    changed = given_dataset(dataset).update(project=project)
     done(f"now {changed.address}", _plain(changed), as_json=as_json)
 
 
@@ -84,7 +84,7 @@ def tag(
     as_json: Json = False,
 ) -> None:
     """Add and remove tags."""
-    changed = hd.Dataset.get(dataset).update(add_tags=add or [], remove_tags=remove or [])
+    changed = given_dataset(dataset).update(add_tags=add or [], remove_tags=remove or [])
     done(f"tags: {', '.join(changed.tags) or 'none'}", _plain(changed), as_json=as_json)
 
 
@@ -96,7 +96,7 @@ def metadata(
     as_json: Json = False,
 ) -> None:
     """Show or set the metadata of a dataset, and its description."""
-    found = hd.Dataset.get(dataset)
+    found = given_dataset(dataset)
     changes: dict[str, Any] = {} if description is None else {"description": description}
     if set_json:
         changes["metadata"] = json_value("--set", set_json)
@@ -112,7 +112,7 @@ def archive(
     as_json: Json = False,
 ) -> None:
     """Leave a dataset out of lists, or put it back."""
-    changed = hd.Dataset.get(dataset).update(archived=not undo)
+    changed = given_dataset(dataset).update(archived=not undo)
     done(f"{changed.address} is {'archived' if changed.archived else 'back'}", _plain(changed), as_json=as_json)
 
 
@@ -127,7 +127,11 @@ def delete(
 ) -> None:
     """Delete a dataset with its versions."""
     hd.Dataset.delete(
-        dataset, delete_all_versions=force, force=force, delete_sources=delete_sources, show_progress=not as_json
+        dataset_id=given_dataset(dataset).id,
+        delete_all_versions=force,
+        force=force,
+        delete_sources=delete_sources,
+        show_progress=not as_json,
     )
     done(f"{dataset} is deleted", {"deleted": dataset}, as_json=as_json)
 

@@ -8,6 +8,7 @@ import orjson
 import typer
 
 import hyperdatasets as hd
+from hyperdatasets.cli.given import given_experiment, given_view
 from hyperdatasets.cli.output import Json, commands, done, json_value, pairs, say, show
 
 app = commands("Experiments: parameters, metrics, named data views.")
@@ -28,13 +29,13 @@ def list_command(
 @app.command("show")
 def show_command(experiment: Name, as_json: Json = False) -> None:
     """Show an experiment."""
-    show(_plain(_get(experiment)), as_json=as_json)
+    show(_plain(given_experiment(experiment)), as_json=as_json)
 
 
 @app.command()
 def delete(experiment: Name, as_json: Json = False) -> None:
     """Delete the record of a run with its metrics; its data views stay."""
-    found = _get(experiment)
+    found = given_experiment(experiment)
     found.delete()
     done(f"{found.name} is deleted", {"deleted": found.id}, as_json=as_json)
 
@@ -48,9 +49,9 @@ def clone(
     as_json: Json = False,
 ) -> None:
     """Copy an experiment with other data views or parameters; no code changes."""
-    views = pairs("--view", view)
+    views = {name: _reference(text) for name, text in pairs("--view", view).items()}
     parameters = {name: json_value("--parameter", text) for name, text in pairs("--parameter", parameter).items()}
-    made = _get(experiment).clone(name=name, views=views, parameters=parameters)
+    made = given_experiment(experiment).clone(name=name, views=views, parameters=parameters)
     show(_plain(made), as_json=as_json)
     if not as_json:
         say(f"to run it: the same script with HYPERDATASETS_EXPERIMENT={made.id}")
@@ -59,7 +60,7 @@ def clone(
 @app.command()
 def compare(before: Name, after: Name, as_json: Json = False) -> None:
     """Show what differs: parameters, views, metrics."""
-    found = _get(before).compare(_get(after))
+    found = given_experiment(before).compare(given_experiment(after))
     if as_json:
         show(found, as_json=True)
         return
@@ -74,13 +75,15 @@ def archive(
     as_json: Json = False,
 ) -> None:
     """Leave an experiment out of lists, or put it back."""
-    changed = _get(experiment).archive(undo=undo)
+    changed = given_experiment(experiment).archive(undo=undo)
     text = f"{changed.name} is {'back' if undo else 'archived'}"
     done(text, _plain(changed) | {"archived": not undo}, as_json=as_json)
 
 
-def _get(name: str) -> hd.Experiment:
-    return hd.Experiment.get(name)
+def _reference(view: str) -> str:
+    """As it was given, with its digest if there is one; the whole id for the beginning of one."""
+    found = given_view(view)
+    return found.id if found.id.startswith(view) else view
 
 
 def _plain(experiment: hd.Experiment) -> dict[str, Any]:

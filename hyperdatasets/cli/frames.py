@@ -17,7 +17,7 @@ import typer
 
 import hyperdatasets as hd
 from hyperdatasets.cli import frame_files
-from hyperdatasets.cli.given_version import Dataset, Version, given_version
+from hyperdatasets.cli.given import Dataset, Version, given_dataset, given_version
 from hyperdatasets.cli.output import Json, commands, done, json_value, pairs, say, show
 from hyperdatasets.client.ledgers import untold
 from hyperdatasets.core.errors import REASONS, InvalidArgument, NotFound
@@ -49,7 +49,9 @@ def find(
     dataset: Dataset, *, query: Query = "", roi_query: RoiQuery = "", source_query: SourceQuery = "",
     version: Version = "",
     order_by: Annotated[str, typer.Option(help="A field; with a leading `-` descending.")] = "",
-    like: Annotated[str, typer.Option(help="Id of a frame: the most alike to it first, by their vectors.")] = "",
+    like: Annotated[
+        str, typer.Option(help="Id of a frame, or its beginning: the most alike to it first, by their vectors.")
+    ] = "",
     field: Annotated[str, typer.Option(help="Vector field for --like; default: the only one.")] = "",
     exact: Annotated[bool, typer.Option(help="With --like: compare every vector.")] = False,
     limit: Limit = 20, as_json: Json = False, etag: WithEtag = False,
@@ -61,7 +63,13 @@ def find(
             raise InvalidArgument("--like has an order of its own; leave out --order-by")
         name = field or _only_field(found)
         near = found.nearest(
-            name, to=like, k=limit, exact=exact, frame_query=query, roi_query=roi_query, source_query=source_query
+            name,
+            to=_frame(found, like).id,
+            k=limit,
+            exact=exact,
+            frame_query=query,
+            roi_query=roi_query,
+            source_query=source_query,
         )
         _print_near(near, as_json=as_json)
         return
@@ -121,14 +129,19 @@ def show_command(
 
 @app.command()
 def delete(
-    dataset: Dataset, frame_id: Annotated[list[str] | None, typer.Argument(help="Ids.")] = None,
+    dataset: Dataset, frame_id: Annotated[list[str] | None, typer.Argument(help="Ids, or their beginnings.")] = None,
     query: Query = "",
     roi_query: RoiQuery = "", source_query: SourceQuery = "", version: Version = "", preview: Preview = False,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Delete frames from a draft, by id or by query."""
-    count = given_version(dataset, version).delete_frames(
-        frame_id or (), frame_query=query, roi_query=roi_query, source_query=source_query, preview=preview
+    found = given_version(dataset, version)
+    count = found.delete_frames(
+        [_frame(found, each).id for each in frame_id or ()],
+        frame_query=query,
+        roi_query=roi_query,
+        source_query=source_query,
+        preview=preview,
     )
     text = f"{counted(count, 'frame')} {'would be' if preview else 'is' if count == 1 else 'are'} deleted"
     done(text, {"frames": count, "preview": preview}, as_json=as_json)
@@ -140,7 +153,7 @@ def withdraw(
     reason: Annotated[str, typer.Option(help="Why, for the record.")], as_json: Json = False,
 ) -> None:  # fmt: skip
     """Erase frames without a site from all versions for good (admins); digests and orders stay as they are."""
-    revisions, missing = hd.Dataset.get(dataset).withdraw_frames(frame_id, why=reason)
+    revisions, missing = given_dataset(dataset).withdraw_frames(frame_id, why=reason)
     erased = counted(revisions, "revision is", "revisions are")
     text = f"{erased} erased; `hyperdatasets admin compact` removes what is left of them on disk"
     text += f"\nnot there (any more): {', '.join(missing)}" if missing else ""
@@ -246,9 +259,12 @@ def _frame(version: hd.DatasetVersion, frame_id: str) -> Any:
     except NotFound:
         if not _BEGINNING.fullmatch(frame_id):
             raise
-        found = list(version.frames(frame_query=f"id:{frame_id}*", limit=2))
+        found = list(version.frames(frame_query=f"id:{frame_id}*", limit=6))
         if len(found) > 1:
-            raise InvalidArgument(f"several frames have an id that begins with `{frame_id}`: give more of it") from None
+            listed = ", ".join(each.id for each in found[:5]) + (", …" if len(found) > 5 else "")
+            raise InvalidArgument(
+                f"several frames have an id that begins with `{frame_id}`: {listed}; give more of it"
+            ) from None
         if not found:
             raise
         return found[0]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hyperdatasets.cli.data_folder import Data, database
+from hyperdatasets.cli.given import beginning
 from hyperdatasets.cli.lazy import LazyModule
 from hyperdatasets.cli.output import Json, counting, done, warn
 from hyperdatasets.core.wording import counted
@@ -37,7 +38,11 @@ def export(
     database(data)
     store, deployment = server.opened(data)
     with store.reading() as reading, counting("revisions") as count, export_file.new(file) as write:
-        row = datasets.find(reading, caller.LOCAL_ADMIN, dataset)
+        known = ((each["id"], datasets.shown(each["project"], each["name"])) for each in reading.rows("datasets"))
+        named = reading.rows("datasets", name=dataset)
+        row = datasets.find(
+            reading, caller.LOCAL_ADMIN, dataset if named else beginning("dataset", dataset, known) or dataset
+        )
         carried, left = dataset_export.views_over(reading, row)
         for line in dataset_export.exported(deployment, reading, row, count):
             write(line)

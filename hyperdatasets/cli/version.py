@@ -14,7 +14,7 @@ from rich.tree import Tree
 
 import hyperdatasets as hd
 from hyperdatasets.cli.exporting import Format, Media, Output, Report, SplitBy, Strict, UriPrefix, run_export
-from hyperdatasets.cli.given_version import Dataset, VersionArgument, given_version
+from hyperdatasets.cli.given import Dataset, VersionArgument, given_dataset, given_version
 from hyperdatasets.cli.output import Json, commands, console, done, say, show
 from hyperdatasets.core.wording import counted
 
@@ -40,7 +40,8 @@ def create(
 ) -> None:
     """Make a draft with the frames of its parents, merged three ways."""
     made = hd.DatasetVersion.create_version(
-        dataset_name=dataset, version_name=name, parent_version_names=parent or (), comment=comment,
+        dataset_id=given_dataset(dataset).id, version_name=name,
+        parent_version_ids=[given_version(dataset, each).id for each in parent or ()], comment=comment,
         on_collision=on_collision, raise_if_exists=True,
     )  # fmt: skip
     if as_json:
@@ -80,7 +81,9 @@ def snapshot(
     as_json: Json = False,
 ) -> None:
     """Publish the draft and open a new one."""
-    made = hd.DatasetVersion.create_snapshot(dataset, publish_name=name, child_name=child, force=force)
+    made = hd.DatasetVersion.create_snapshot(
+        dataset_id=given_dataset(dataset).id, publish_name=name, child_name=child, force=force
+    )
     show(_plain(made), as_json=as_json)
 
 
@@ -111,14 +114,14 @@ def list_command(
     as_json: Json = False,
 ) -> None:
     """List versions, the oldest first."""
-    found = hd.DatasetVersion.get_versions(dataset, text=search)
+    found = hd.DatasetVersion.get_versions(dataset_id=given_dataset(dataset).id, text=search)
     show([_plain(each) for each in found], as_json=as_json, columns=("name", "state", "frames", "annotated", "digest"))
 
 
 @app.command()
 def tree(dataset: Dataset, as_json: Json = False) -> None:
     """Show which version came from which."""
-    found = hd.DatasetVersion.get_versions(dataset)
+    found = hd.DatasetVersion.get_versions(dataset_id=given_dataset(dataset).id)
     if as_json:
         show([_plain(each) | {"parents": each.parents} for each in found], as_json=True)
         return
@@ -171,7 +174,7 @@ def delete(
     force: Annotated[bool, typer.Option("--force", help="Also if published.")] = False, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Delete a version."""
-    hd.Dataset.get(dataset).delete_version(version, force=force)
+    given_dataset(dataset).delete_version(version_id=given_version(dataset, version).id, force=force)
     done(f"{version} is deleted", {"deleted": version}, as_json=as_json)
 
 

@@ -10,6 +10,7 @@ import typer
 
 import hyperdatasets as hd
 from hyperdatasets.cli.exporting import Format, Media, Output, Report, SplitBy, Strict, UriPrefix, run_export
+from hyperdatasets.cli.given import given_view
 from hyperdatasets.cli.output import Json, commands, done, say, show, warn
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidArgument
 from hyperdatasets.core.wording import counted
@@ -61,7 +62,7 @@ def edit(
     as_json: Json = False,
 ) -> None:
     """Change a draft's specification, or the name of a view."""
-    found = hd.DataView.get(name=view)
+    found = given_view(view)
     if file is None and not rename:
         raise InvalidArgument("say what changes: a YAML file with the new specification, or --rename NAME")
     if file is not None:
@@ -77,7 +78,7 @@ def move(
     view: Name, project: Annotated[str, typer.Argument(help="The project it goes to.")], as_json: Json = False
 ) -> None:
     """Move a view into another project (admin of both)."""
-    found = hd.DataView.get(name=view)
+    found = given_view(view)
     found.move(project)
     done(f"{found.name} is in {project or 'no project'} now", _plain(found) | {"project": project}, as_json=as_json)
 
@@ -89,14 +90,14 @@ def delete(
     as_json: Json = False,
 ) -> None:
     """Delete a view, unless an experiment names it."""
-    hd.DataView.get(name=view).delete(force=force)
+    given_view(view).delete(force=force)
     done(f"{view} is deleted", {"deleted": view}, as_json=as_json)
 
 
 @app.command("show")
 def show_command(view: Name, as_json: Json = False) -> None:
     """Show a view and its specification."""
-    found = hd.DataView.get(name=view)
+    found = given_view(view)
     show(_plain(found) | ({"spec": found.spec} if as_json else {}), as_json=as_json)
     if not as_json:
         say(found.to_yaml())
@@ -117,7 +118,7 @@ def list_command(
 @app.command()
 def resolve(view: Name, as_json: Json = False) -> None:
     """Show what each rule selects at each site."""
-    found = hd.DataView.get(name=view).resolve()
+    found = given_view(view).resolve()
     rows = [
         {"rule": rule, "site": site, "frames": frames, "rois": rois, "at_most": rule in found.at_most_rules}
         for (rule, site), (frames, rois) in found.rules.items()
@@ -145,13 +146,13 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
 @app.command()
 def publish(view: Name, as_json: Json = False) -> None:
     """Pin the versions, store the selection with its digest, freeze the view."""
-    show(_plain(hd.DataView.get(name=view).publish()), as_json=as_json)
+    show(_plain(given_view(view).publish()), as_json=as_json)
 
 
 @app.command()
 def verify(view: Name, as_json: Json = False) -> None:
     """Evaluate a published view again; exit code 1 if frames, order or record are not those that were stored."""
-    found = hd.DataView.get(name=view)
+    found = given_view(view)
     ok, differences = found.verify()
     said = [f"{found.withdrawn} withdrawn"] if found.withdrawn else []
     text = "\n".join(
@@ -167,7 +168,7 @@ def clone(
     view: Name, new_name: Annotated[str, typer.Argument(help="Name of the clone.")], as_json: Json = False
 ) -> None:
     """Make a draft with the same specification."""
-    show(_plain(hd.DataView.get(name=view).clone(name=new_name)), as_json=as_json)
+    show(_plain(given_view(view).clone(name=new_name)), as_json=as_json)
 
 
 @app.command()
@@ -177,7 +178,7 @@ def archive(
     as_json: Json = False,
 ) -> None:
     """Leave a view out of lists, or put it back."""
-    found = hd.DataView.get(name=view)
+    found = given_view(view)
     found.archive(undo=undo)
     done(f"{view} is {'back' if undo else 'archived'}", _plain(found) | {"archived": not undo}, as_json=as_json)
 
@@ -189,7 +190,7 @@ def compare(
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Show what differs between two views: in specification, field by field, and in frames."""
-    found = hd.DataView.get(before).compare(hd.DataView.get(after), examples=examples)
+    found = given_view(before).compare(given_view(after), examples=examples)
     if as_json:
         show(found, as_json=True)
         return
@@ -213,7 +214,7 @@ def export(
 ) -> None:  # fmt: skip
     """Write the selected frames, in the view's order."""
     run_export(
-        hd.DataView.get(name=view).export, format_name=format_name, output=output, media=media, split_by=split_by,
+        given_view(view).export, format_name=format_name, output=output, media=media, split_by=split_by,
         uri_prefix=uri_prefix, report=report, strict=strict, as_json=as_json,
     )  # fmt: skip
 

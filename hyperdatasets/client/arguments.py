@@ -10,6 +10,7 @@ from typing import Any
 from hyperdatasets.core.errors import InvalidArgument, InvalidFrame
 from hyperdatasets.core.frames import Frame
 from hyperdatasets.core.normalise import normalise
+from hyperdatasets.v1 import common_pb2 as common
 
 Texts = str | Iterable[str]
 """Several texts, or one."""
@@ -68,3 +69,8 @@ def roi_query(given: Texts) -> str:
 
 def _quoted(label: str) -> str:
     return '"' + label.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def archive_filter(*, include_archived: bool) -> common.ArchiveFilter.ValueType:
+    """Of requests for lists: archived things too, or only the others."""
+    return common.ARCHIVE_FILTER_ALL if include_archived else common.ARCHIVE_FILTER_ACTIVE

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hyperdatasets.client import json_text, project_paths, vectors
-from hyperdatasets.client.arguments import Texts, texts
+from hyperdatasets.client.arguments import Texts, archive_filter, texts
 from hyperdatasets.client.checks import read_checks
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.uploads import removal
@@ -16,7 +16,6 @@ from hyperdatasets.core.errors import AlreadyExists, InvalidArgument
 from hyperdatasets.core.tables import Table
 from hyperdatasets.core.wording import counted
 from hyperdatasets.v1 import check_service_pb2 as checks_pb
-from hyperdatasets.v1 import common_pb2 as common
 from hyperdatasets.v1 import dataset_service_pb2 as pb
 from hyperdatasets.v1 import frame_service_pb2 as frames_pb
 from hyperdatasets.v1 import version_service_pb2 as versions_pb
@@ -84,7 +83,7 @@ class Dataset:
         """Datasets that carry all these tags, lie in the project or below it, and have the text in their name."""
         request = pb.ListDatasetsRequest(
             project=project, name_contains=name, tags_all=texts(tags, "tags"), text=text,
-            archive=common.ARCHIVE_FILTER_ALL if include_archived else common.ARCHIVE_FILTER_ACTIVE,
+            archive=archive_filter(include_archived=include_archived),
         )  # fmt: skip
         found = []
         while True:

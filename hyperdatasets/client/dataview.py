@@ -14,7 +14,7 @@ import orjson
 from numpy.typing import NDArray
 
 from hyperdatasets.client import first_frames, json_text, project_paths
-from hyperdatasets.client.arguments import Texts, texts
+from hyperdatasets.client.arguments import Texts, archive_filter, texts
 from hyperdatasets.client.clips import Delivered
 from hyperdatasets.client.examples import Target
 from hyperdatasets.client.exports import How, Subject, export
@@ -95,10 +95,24 @@ class DataView(LocalView):
 
     @classmethod
     def list(
-        cls, *, project: str = "", name: str = "", text: str = "", client: MetadataClient | None = None
+        cls,
+        *,
+        project: str = "",
+        name: str = "",
+        text: str = "",
+        include_archived: bool = False,
+        client: MetadataClient | None = None,
     ) -> list[DataView]:
         """Views in the project or below it, with the name's part, and with all words of a free text."""
-        request, found = pb.ListDataViewsRequest(project=project, name_contains=name, text=text), []
+        request, found = (
+            pb.ListDataViewsRequest(
+                project=project,
+                name_contains=name,
+                text=text,
+                archive=archive_filter(include_archived=include_archived),
+            ),
+            [],
+        )
         while True:
             answer = current(client).send(request)
             found += [cls._of(each, client) for each in answer.views]

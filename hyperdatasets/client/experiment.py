@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from hyperdatasets.client import json_text, project_paths
-from hyperdatasets.client.arguments import Texts, texts
+from hyperdatasets.client.arguments import Texts, archive_filter, texts
 from hyperdatasets.client.dataview import DataView
 from hyperdatasets.client.heartbeat import Heartbeat
 from hyperdatasets.client.metadata import MetadataClient, current
@@ -83,10 +83,13 @@ class Experiment:
 
     @classmethod
     def list(
-        cls, *, project: str = "", name: str = "", text: str = "", client: MetadataClient | None = None
-    ) -> list[Experiment]:
+        cls, *, project: str = "", name: str = "", text: str = "", include_archived: bool = False,
+        client: MetadataClient | None = None,
+    ) -> list[Experiment]:  # fmt: skip
         """Experiments in the project or below it, with the name's part, and all words of a text; the newest first."""
-        request, found = pb.ListExperimentsRequest(project=project, name_contains=name, text=text), []
+        request, found = pb.ListExperimentsRequest(
+            project=project, name_contains=name, text=text, archive=archive_filter(include_archived=include_archived)
+        ), []  # fmt: skip
         while True:
             answer = current(client).send(request)
             found += [cls(each, client) for each in answer.experiments]

@@ -457,4 +457,4 @@ def test_the_schema_leaves_out_what_says_nothing(capsys: pytest.CaptureFixture[s
     ok(capsys, "import", str(folder), "--dataset", "home/pets")
     lines = ok(capsys, "dataset", "schema", "home/pets").splitlines()
     assert next(line for line in lines if line.startswith("id ")).rstrip().endswith("(all different)")
-    assert "cat 3, dog 3" in next(line for line in lines if line.startswith("rois.label "))
+    assert "cat (3), dog (3)" in next(line for line in lines if line.startswith("rois.label "))
