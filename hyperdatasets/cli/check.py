@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hyperdatasets.cli.given import Dataset, Version, given_dataset, given_version
-from hyperdatasets.cli.output import CHECK_FAILED, Json, commands, done, say, show, warn
+from hyperdatasets.cli.output import CHECK_FAILED, Json, commands, done, say, shortened, show, warn
 from hyperdatasets.core.wording import counted
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _headline(report: CheckReport) -> str:
     checks = counted(len(report.results), "check")
     verdict = f"{failed} of {checks} failed" if failed else f"{checks} passed"
     how = ", published by force" if report.forced else ", at the gate" if report.gate else ""
-    return f"{verdict}{how}; {report.ran_at} by {report.ran_by}, content {report.digest[:19]}"
+    return f"{verdict}{how}; {report.ran_at} by {report.ran_by}, content {shortened(report.digest, 19)}"
 
 
 def _frames(ids: Any, offending: int) -> str:

@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import StringIO
 from typing import Annotated, Any
 
 import orjson
@@ -15,6 +16,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.tree import Tree
 
 from hyperdatasets.client.progress import Count
 from hyperdatasets.core.advice import on_command_line
@@ -144,15 +146,23 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
         table.add_column(name, overflow="fold", no_wrap=whole, min_width=max(map(cell_len, values)) if whole else None)
     for each in cells:
         table.add_row(*each)
-    _print_table(table)
+    draw(table)
 
 
-def _print_table(table: Table) -> None:
-    """Ids fit into any line, so that they can be copied; what is no terminal gets lines of any length."""
+def draw(figure: Table | Tree) -> None:
+    """Prints a table or a tree: a terminal has its width; what is no terminal gets lines of any length, uncut."""
     if console.is_terminal:
-        console.print(table, markup=False)
+        console.print(figure, markup=False)
         return
-    Console(file=console.file, width=_LONGEST).print(table, markup=False, highlight=False)
+    whole = Console(file=StringIO(), width=_LONGEST)
+    whole.print(figure, markup=False, highlight=False)
+    for line in whole.file.getvalue().splitlines():  # type: ignore[attr-defined]  # a StringIO
+        console.file.write(line.rstrip() + "\n")
+
+
+def shortened(text: str, length: int) -> str:
+    """The beginning of a long text for a terminal; what is no terminal gets all of it."""
+    return text if len(text) <= length or not console.is_terminal else f"{text[:length]}…"
 
 
 def _text(value: Any) -> str:

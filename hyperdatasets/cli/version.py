@@ -15,7 +15,7 @@ from rich.tree import Tree
 import hyperdatasets as hd
 from hyperdatasets.cli.exporting import Format, Media, Output, Report, SplitBy, Strict, UriPrefix, run_export
 from hyperdatasets.cli.given import Dataset, VersionArgument, given_dataset, given_version
-from hyperdatasets.cli.output import Json, commands, console, done, say, show
+from hyperdatasets.cli.output import Json, commands, done, draw, say, shortened, show
 from hyperdatasets.core.wording import counted
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def tree(dataset: Dataset, as_json: Json = False) -> None:
         merged = f" (merged with {len(each.parents) - 1} more)" if len(each.parents) > 1 else ""
         state = "" if each.published else ", draft"
         branches[each.id] = above.add(f"{each.name}: {counted(each.frame_count, 'frame')}{state}{merged}")
-    console.print(root, markup=False)
+    draw(root)
 
 
 @app.command()
@@ -253,5 +253,4 @@ def _plain(version: hd.DatasetVersion) -> dict[str, Any]:
 
 
 def _json(value: Any) -> str:
-    text = orjson.dumps(value).decode()
-    return text if len(text) <= 200 else f"{text[:200]}…"
+    return shortened(orjson.dumps(value).decode(), 200)

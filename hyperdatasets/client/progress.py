@@ -49,10 +49,16 @@ def bar(what: str, *, shown: bool, total: int | None = None) -> Iterator[Bar]:
 def bars(*kinds: str, shown: bool, total: int | None = None) -> Iterator[tuple[Bar, ...]]:
     """Counts things of several kinds at once; what was never counted leaves no line at the end."""
     columns = (TextColumn("{task.description}"), BarColumn(), Count(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(file=sys.stderr), disable=not shown) as progress:
-        try:
-            yield tuple(Bar(progress, progress.add_task(kind, total=total)) for kind in kinds)
-        finally:
-            for task in progress.tasks:
-                if not task.completed:
-                    progress.remove_task(task.id)
+    progress = Progress(*columns, console=Console(file=sys.stderr), disable=not shown)
+    if progress.console.is_terminal:
+        progress.start()
+    try:
+        yield tuple(Bar(progress, progress.add_task(kind, total=total)) for kind in kinds)
+    finally:
+        for task in progress.tasks:
+            if not task.completed:
+                progress.remove_task(task.id)
+        if progress.tasks:
+            progress.start()  # what is no terminal gets the counts at the end, and no empty line if there are none
+        if progress.live.is_started:
+            progress.stop()

@@ -10,6 +10,7 @@ from hyperdatasets.core.errors import InvalidName, NotFound
 
 MAX_NAME = 128  # characters
 MAX_PROJECT = 512  # characters of a whole path
+_SHOWN = MAX_PROJECT + 1 + MAX_NAME  # characters in an error: whatever can be a name is shown whole
 MAX_COMPARED = 10_000  # candidates that `nearest` looks at
 
 
@@ -28,7 +29,7 @@ def check_project(path: str) -> str:
     if len(path) > MAX_PROJECT:
         raise InvalidName(f"a project path has at most {MAX_PROJECT} characters, this one has {len(path)}")
     for part in path.split("/") if path else ():
-        problem = _problem(part)
+        problem = _problem(part) if part else "a part between two `/`, or before or behind one, is empty"
         if problem is not None:
             raise InvalidName(f"{_shown(path)} cannot be a project: {problem}", kind="project")
     return path
@@ -77,5 +78,5 @@ def _problem(text: str) -> str | None:
 
 
 def _shown(text: str) -> str:
-    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[:60])
-    return f"`{shown}{'…' if len(text) > 60 else ''}`"
+    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text[:_SHOWN])
+    return f"`{shown}{'…' if len(text) > _SHOWN else ''}`"

@@ -28,6 +28,8 @@ def test_a_total_is_shown_as_soon_as_it_is_known(capsys: pytest.CaptureFixture[s
     said = capsys.readouterr().err
     assert "5/10" in said
     assert "written" not in said
+    with bar("frames", shown=True):
+        pass
     with bar("frames", shown=False) as counted:
         counted(1)
     with counting("revisions") as more:
