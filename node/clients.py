@@ -54,6 +54,7 @@ def add(folder: Path, name: str) -> dict[str, Path]:
 
 def revoke(folder: Path, name: str) -> None:
     """Shuts a client out, also of streams that run, within a second."""
+    load(folder)  # it is a node
     listed = _listed(folder)
     if name not in listed:
         raise not_found("client", name, listed)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,15 +51,41 @@ def init(
     check_name("site", site)
     host_and_port(service)
     host_and_port(listen, free=True)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if service_ca and not Path(service_ca).is_file():
+        raise InvalidConfig(
+            f"service_ca: there is no file {service_ca}; it is `keys/ca.pem` of the service's data folder"
+        )
+    config = NodeConfig(
+        site, service, {alias: Path(root).resolve() for alias, root in roots.items()},
+        str(Path(service_ca).resolve()) if service_ca else "", listen, profile,
+    )  # fmt: skip
+    with _whole_or_not(folder):
+        _fill(folder, config)
+
+
+@contextmanager
+def _whole_or_not(folder: Path) -> Iterator[None]:
+    """Makes the folder of a node; if it cannot be filled, a folder that was not there before is taken away again.
+
+    Raises:
+        InvalidConfig: it cannot be written.
+    """
+    was_there = folder.is_dir()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        if not was_there:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise InvalidConfig(f"{folder}: no node's folder can be made there: {error.strerror}") from None
+
+
+def _fill(folder: Path, config: NodeConfig) -> None:
     keys.make(folder)
-    Authority(folder / "keys" / "clients", name=f"clients of site {site}")
+    Authority(folder / "keys" / "clients", name=f"clients of site {config.site}")
     secret = folder / "operator.secret"
     secret.touch(mode=0o600)
     secret.write_text(secrets.token_urlsafe(32))
-    config = NodeConfig(
-        site, service, {alias: Path(root).resolve() for alias, root in roots.items()}, service_ca, listen, profile
-    )
     _write(folder, config)
 
 

@@ -27,7 +27,7 @@ from hyperdatasets.cli.ledgers import (
     check_report,
     finish,
 )
-from hyperdatasets.cli.output import Json, commands, console, done, errors, pairs, say, show, warn
+from hyperdatasets.cli.output import Json, commands, console, done, errors, pairs, say, shortened, show, warn
 from hyperdatasets.client.ledgers import untold
 from hyperdatasets.core.errors import FailedPrecondition, InvalidArgument
 from hyperdatasets.core.wording import counted
@@ -241,7 +241,7 @@ def restore(
 @policy_app.command()
 def check(folder: Folder, as_json: Json = False) -> None:
     """Read the policy and say what it allows."""
-    load(folder)  # it is a node
+    config = load(folder)
     rules, now_ms = policy.load(folder / policy.FILE).rules, time.time() * 1000
     if as_json:
         show([{"rule": rule.id, "principals": rule.principals, "datasets": rule.datasets, "purposes": rule.purposes,
@@ -258,7 +258,15 @@ def check(folder: Folder, as_json: Json = False) -> None:
         over = " (it has expired, and allows nothing)" if rule.expires_ms and rule.expires_ms <= now_ms else ""
         say(f"{rule.id}: {who} may read {what} for {why}{asked}{until}{over}")
     if not rules:
-        say("the policy allows nothing")
+        say(_without_rules(folder, config.profile))
+
+
+def _without_rules(folder: Path, profile: str) -> str:
+    if (folder / policy.FILE).exists():
+        return f"{policy.FILE} has no rules: nothing is served"
+    if profile == "open":
+        return f"no {policy.FILE}: as an open node it serves every published view of the datasets registered here"
+    return f"no {policy.FILE}: nothing is served"
 
 
 @client_app.command()
@@ -289,9 +297,9 @@ def _line(entry: dict[str, Any]) -> str:
     when = datetime.fromtimestamp(entry["time_ms"] / 1000, UTC).isoformat(" ", "seconds") if "time_ms" in entry else ""
     rest = {key: value for key, value in entry.items() if key not in {"event", "time_ms"} and value not in {"", 0}}
     if "view" in rest:
-        rest["view"] = str(rest["view"])[: str(rest["view"]).find(":") + 13]
+        rest["view"] = shortened(str(rest["view"]), str(rest["view"]).find(":") + 13)
     if "session" in rest:
-        rest["session"] = str(rest["session"])[:8]
+        rest["session"] = shortened(str(rest["session"]), 8)
     told = ", ".join(f"{key} {value}" for key, value in rest.items())
     return f"{when.removesuffix('+00:00')} {entry['event']}: {told}".strip()
 
