@@ -171,6 +171,6 @@ def _share(count: int, total: int) -> str:
 
 def _frequent(field: SchemaField) -> str:
     """The first values; where all differ they say nothing."""
-    if field["count"] == field["distinct"] > 1:
+    if set(field["top"].values()) == {1} and field["distinct"] > 1:
         return "(all different)"
     return ", ".join(f"{value} ({count})" for value, count in list(field["top"].items())[:5])

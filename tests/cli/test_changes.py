@@ -126,7 +126,11 @@ def test_sorting_by_an_unknown_field_is_refused_with_the_nearest_names(said: Sai
 
 def test_a_schema_has_headed_columns(said: Said) -> None:
     draft = DatasetVersion.create_new_dataset("cars", dataset_project="clinic")
-    draft.write([{"id": f"f{n}", "blob": b"x", "meta": {"n": n % 2, **({} if n else {"rare": "y"})}} for n in range(8)])
+    assert not draft.write([
+        {"id": f"f{n}", "sources": [{"uri": "u"}], "meta": {"n": n % 2, **({} if n else {"rare": "y"})},
+         "annotations": [{"labels": ["car"], "id": f"{n}-{each}"} for each in range(2)]}
+        for n in range(8)
+    ])  # fmt: skip
     code, out, _ = said("dataset", "schema", "clinic/cars")
     lines = {line.split()[0]: line for line in out.splitlines()}
     assert code == 0
@@ -140,6 +144,7 @@ def test_a_schema_has_headed_columns(said: Said) -> None:
         "top values (how often)",
     ]
     assert lines["meta.n"].split() == ["meta.n", "integer", "8", "100%", "2", "0", "(4),", "1", "(4)"]
+    assert lines["rois.id"].split() == ["rois.id", "string", "8", "100%", "16", "(all", "different)"]
     assert lines["meta.rare"].split() == ["meta.rare", "string", "1", "12.5%", "1", "y", "(1)"]
 
 
