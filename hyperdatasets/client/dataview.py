@@ -95,24 +95,12 @@ class DataView(LocalView):
 
     @classmethod
     def list(
-        cls,
-        *,
-        project: str = "",
-        name: str = "",
-        text: str = "",
-        include_archived: bool = False,
+        cls, *, project: str = "", name: str = "", text: str = "", include_archived: bool = False,
         client: MetadataClient | None = None,
-    ) -> list[DataView]:
+    ) -> list[DataView]:  # fmt: skip
         """Views in the project or below it, with the name's part, and with all words of a free text."""
-        request, found = (
-            pb.ListDataViewsRequest(
-                project=project,
-                name_contains=name,
-                text=text,
-                archive=archive_filter(include_archived=include_archived),
-            ),
-            [],
-        )
+        archive = archive_filter(include_archived=include_archived)
+        request, found = pb.ListDataViewsRequest(project=project, name_contains=name, text=text, archive=archive), []
         while True:
             answer = current(client).send(request)
             found += [cls._of(each, client) for each in answer.views]

@@ -87,9 +87,8 @@ class Experiment:
         client: MetadataClient | None = None,
     ) -> list[Experiment]:  # fmt: skip
         """Experiments in the project or below it, with the name's part, and all words of a text; the newest first."""
-        request, found = pb.ListExperimentsRequest(
-            project=project, name_contains=name, text=text, archive=archive_filter(include_archived=include_archived)
-        ), []  # fmt: skip
+        archive = archive_filter(include_archived=include_archived)
+        request, found = pb.ListExperimentsRequest(project=project, name_contains=name, text=text, archive=archive), []
         while True:
             answer = current(client).send(request)
             found += [cls(each, client) for each in answer.experiments]

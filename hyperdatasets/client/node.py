@@ -25,15 +25,9 @@ class NodeClient:
     ) -> None:  # fmt: skip
         """`stream_timeout_s`, `reconnect_s`: see ClientConfig."""
         self._connection = Connection(
-            address,
-            ca=ca,
-            cert=cert,
-            key=key,
-            timeout_s=timeout_s,
-            stream_timeout_s=stream_timeout_s,
-            what="node",
+            address, ca=ca, cert=cert, key=key, timeout_s=timeout_s, stream_timeout_s=stream_timeout_s, what="node",
             settings=NODE,
-        )
+        )  # fmt: skip
         self._reconnect_s = reconnect_s
 
     def open(

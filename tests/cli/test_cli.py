@@ -158,7 +158,7 @@ def test_a_site_from_add_to_audit(
     credential = keys.load(tmp_path / "ward").credential
     MetadataClient(ClientConfig(service=service.address, token=credential)).send(HeartbeatRequest(frame_count=3))
     assert "last_seen: 20" in ok(capsys, "site", "show", "ward")
-    assert "allows nothing" in ok(capsys, "node", "policy", "check", node)
+    assert "nothing is served" in ok(capsys, "node", "policy", "check", node)
     (tmp_path / "ward" / "policy.toml").write_text(
         '[[allow]]\ndatasets = ["clinic/pets"]\nprincipals = ["trainer"]\npurposes = ["research"]\n'
     )
