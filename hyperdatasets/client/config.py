@@ -11,9 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hyperdatasets.client.site_nodes import SiteNode, from_tables
 from hyperdatasets.core.errors import InvalidConfig
 from hyperdatasets.core.section import Section
 
+_LOOPBACK_NODE = "127.0.0.1:7410"
 _SECONDS = {"timeout_s": 30.0, "stream_timeout_s": 3_600.0, "reconnect_s": 300.0}
 _NAMES = ("service", "ca", "token", *_SECONDS, "experiment", "node", "node_ca", "node_cert", "node_key")
 
@@ -30,8 +32,9 @@ class ClientConfig:
         stream_timeout_s: deadline of a stream, in seconds; a read that takes longer goes on in a new stream.
         reconnect_s: how long, in seconds, a read that has begun waits for a server that does not answer.
         experiment: id of the experiment, as a rule a clone, that a run takes up instead of making a new one.
-        node: `host:port` of the node at this site.
+        node: `host:port` of the node at this site, or of several nodes, with commas between.
         node_ca, node_cert, node_key: files for a node that asks for certificates.
+        nodes: the nodes of several sites, each with its own certificates; only in the file, as tables `[nodes.<site>]`.
     """
 
     service: str = "127.0.0.1:7400"
@@ -41,10 +44,26 @@ class ClientConfig:
     stream_timeout_s: float = _SECONDS["stream_timeout_s"]
     reconnect_s: float = _SECONDS["reconnect_s"]
     experiment: str = ""
-    node: str = "127.0.0.1:7410"
+    node: str = ""
     node_ca: str = ""
     node_cert: str = ""
     node_key: str = ""
+    nodes: tuple[SiteNode, ...] = ()
+
+    @property
+    def site_nodes(self) -> tuple[SiteNode, ...]:
+        """The nodes to ask: those at the addresses in `node`, or else in `nodes`, or else the one on loopback.
+
+        An address that `nodes` has too is asked with the certificates there.
+        """
+        if self.nodes and not self.node:
+            return self.nodes
+        known = {each.address: each for each in self.nodes}
+        addresses = dict.fromkeys(each.strip() for each in (self.node or _LOOPBACK_NODE).split(",") if each.strip())
+        return tuple(
+            known.get(each) or SiteNode(each, ca=self.node_ca, cert=self.node_cert, key=self.node_key)
+            for each in addresses
+        )
 
 
 def home(environment: Mapping[str, str] = os.environ) -> Path:
@@ -84,6 +103,14 @@ def _in_file(path: Path, message: str) -> InvalidConfig:
     return InvalidConfig(f"{path}: {message}")
 
 
+def _tables(found: Mapping[str, Any], path: Path) -> tuple[SiteNode, ...]:
+    if not isinstance(found["nodes"], Mapping) or not found["nodes"]:
+        raise _in_file(path, "nodes: expected a table for each site, such as `[nodes.north]` with its `address`")
+    if "node" in found:
+        raise _in_file(path, "node, nodes: give the node of one site as `node`, or those of several as `nodes`")
+    return from_tables(found["nodes"], "nodes", partial(_in_file, path))
+
+
 def _from_file(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
@@ -93,4 +120,6 @@ def _from_file(path: Path) -> dict[str, Any]:
         raise InvalidConfig(f"{path}: cannot be read: {error}") from None
     section = Section(plain, "", partial(_in_file, path), [each.name for each in fields(ClientConfig)])
     found = {name: section.raw(name) for name in plain}
+    if "nodes" in found:
+        found["nodes"] = _tables(found, path)
     return found | {name: _seconds(f"{path}: {name}", found[name]) for name in _SECONDS & found.keys()}

@@ -23,7 +23,7 @@ from hyperdatasets.client.frame_supply import Reader
 from hyperdatasets.client.label_query import LabelQuery
 from hyperdatasets.client.local_view import IterationOrder, LocalView, yaml_text
 from hyperdatasets.client.metadata import MetadataClient, current
-from hyperdatasets.client.node import NodeClient, local_node
+from hyperdatasets.client.node import NodeClient, by_site, local_nodes
 from hyperdatasets.client.opened_view import DatasetOptions, OpenedView
 from hyperdatasets.client.query_warnings import tell
 from hyperdatasets.client.resolution import Resolution
@@ -310,17 +310,21 @@ class DataView(LocalView):
         node is not given are not read, and a warning names them.
 
         Args:
-            node: the node of this site, or several nodes, each of its site; default: as configured, or on loopback.
+            node: the node of this site, or several nodes, each of its site; default: all that are configured, or the
+                one on loopback.
             purpose: what the frames are for; a site's policy may ask for it.
 
         Raises:
             VersionNotPublished: the view is over a draft; take a snapshot first.
             Refused: the site does not allow it.
+            InvalidConfig: two nodes are of one site, or a node is configured for another site.
+            Unavailable: a node does not answer; names its address.
         """
         if not self.published:
             self.publish()
         sites = [each.site for each in self.sites]
-        nodes = _by_site([local_node()] if node is None else [node] if isinstance(node, NodeClient) else node, sites)
+        given = local_nodes() if node is None else [node] if isinstance(node, NodeClient) else node
+        nodes = by_site(given) if any(sites) else {}
         if unread := [site for site in sites if site and site not in nodes]:
             told = ", ".join(f"`{site}`" for site in unread)
             warnings.warn(f"sites not read: {told}; their own nodes serve their frames", stacklevel=2)
@@ -498,8 +502,3 @@ class DataView(LocalView):
         facts = {"frames of sites": sites, "project": self._project, "id": self.id}
         title = f"DataView {self.reference} ({self.status})"
         return Table.of_facts(title, facts).html() + rules_table(self._spec).html() + pictures(self._first_frames)
-
-
-def _by_site(nodes: Iterable[NodeClient], sites: Sequence[str]) -> dict[str, NodeClient]:
-    """Each node by the site that it says it is of; none is asked where no site is to be read."""
-    return {node.status().site: node for node in nodes} if any(sites) else {}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from hyperdatasets import allocator
@@ -12,6 +13,7 @@ from hyperdatasets.client.session import Session
 from hyperdatasets.client.unreachable import NODE
 from hyperdatasets.core import reference as references
 from hyperdatasets.core.errors import InvalidArgument, InvalidConfig
+from hyperdatasets.core.names import not_found
 from hyperdatasets.v1 import node_service_pb2 as pb
 from hyperdatasets.v1.node_service_pb2_grpc import NodeServiceStub
 
@@ -21,14 +23,14 @@ class NodeClient:
 
     def __init__(
         self, address: str, *, ca: str = "", cert: str = "", key: str = "", timeout_s: float = 60,
-        stream_timeout_s: float = 86_400, reconnect_s: float = 300,
+        stream_timeout_s: float = 86_400, reconnect_s: float = 300, site: str = "",
     ) -> None:  # fmt: skip
-        """`stream_timeout_s`, `reconnect_s`: see ClientConfig."""
+        """`stream_timeout_s`, `reconnect_s`: see ClientConfig. `site`: a node of another site is an error."""
         self._connection = Connection(
             address, ca=ca, cert=cert, key=key, timeout_s=timeout_s, stream_timeout_s=stream_timeout_s, what="node",
             settings=NODE,
         )  # fmt: skip
-        self._reconnect_s = reconnect_s
+        self._reconnect_s, self.wanted_site = reconnect_s, site
 
     def open(
         self,
@@ -50,6 +52,7 @@ class NodeClient:
         Raises:
             InvalidReference: the view is not named with its whole digest.
             InvalidArgument: a strict site was given no purpose; or partition or epoch is wrong.
+            InvalidConfig: the node is that of another site than configured.
             Refused: unknown, or not allowed at this site; its operator sees the reason.
         """
         references.parse(view)
@@ -59,7 +62,23 @@ class NodeClient:
         request = pb.OpenSessionRequest(
             view=view, purpose=purpose, experiment=experiment, partition=rank, partitions=ranks, epoch=epoch,
         )  # fmt: skip
-        return Session(self._connection, request, reconnect_s=self._reconnect_s)
+        session = Session(self._connection, request, reconnect_s=self._reconnect_s)
+        if self.wanted_site not in {"", session.site}:
+            session.close()
+            raise self._of_other_site(session.site)
+        return session
+
+    @property
+    def site(self) -> str:
+        """The site that the node says it is of.
+
+        Raises:
+            InvalidConfig: it is configured for another one.
+        """
+        found = str(self.status().site)
+        if self.wanted_site not in {"", found}:
+            raise self._of_other_site(found)
+        return found
 
     @property
     def address(self) -> str:
@@ -77,45 +96,70 @@ class NodeClient:
     def close(self) -> None:
         self._connection.close()
 
+    def _of_other_site(self, found: str) -> InvalidConfig:
+        return InvalidConfig(
+            f"the node at {self.address}, configured for site `{self.wanted_site}`, is that of site `{found}`; correct "
+            "the address"
+        )
+
     def _call(self, method: str, request: Any, **more: Any) -> Any:
         return self._connection.call(lambda channel: getattr(NodeServiceStub(channel), method), request, **more)
 
 
-def local_node(address: str = "") -> NodeClient:
-    """The node of this site: as given, as configured, or on loopback."""
+def local_nodes(address: str = "") -> list[NodeClient]:
+    """The nodes of this site, or of several: as given (with commas between), as configured, or the one on loopback."""
     config = load(node=address)
-    return NodeClient(
-        config.node, ca=config.node_ca, cert=config.node_cert, key=config.node_key, reconnect_s=config.reconnect_s
-    )
+    return [NodeClient(**asdict(each), reconnect_s=config.reconnect_s) for each in config.site_nodes]
 
 
-def open_session(node: Mapping[str, str], settings: Mapping[str, Any], epoch: int | None) -> Session:
+def local_node(address: str = "", *, site: str = "") -> NodeClient:
+    """One node: the only one that is given or configured, or that of a site.
+
+    Raises:
+        InvalidConfig: several are configured, and it is not said which.
+        NotFound: none of them is that of the site.
+    """
+    nodes = local_nodes(address)
+    if site:
+        asked = by_site(each for each in nodes if each.wanted_site in {"", site})
+        if site not in asked:
+            others = filter(None, (each.wanted_site for each in nodes))
+            raise not_found("configured node of site", site, [*asked, *others])
+        return asked[site]
+    if len(nodes) > 1:
+        known = ", ".join(f"`{each.wanted_site or each.address}`" for each in nodes)
+        raise InvalidConfig(f"there are several nodes ({known}): say which, by `site=` or by the address in `node=`")
+    return nodes[0]
+
+
+def by_site(nodes: Iterable[NodeClient]) -> dict[str, NodeClient]:
+    """Each node by its site, which it is asked for.
+
+    Raises:
+        InvalidConfig: two are of the same site, or one is configured for another site.
+        Unavailable: one does not answer; names its address.
+    """
+    found: dict[str, NodeClient] = {}
+    for node in nodes:
+        other = found.setdefault(node.site, node)
+        if other is not node:
+            raise InvalidConfig(
+                f"the nodes at {other.address} and {node.address} are both of site `{node.site}`; give each site once"
+            )
+    return found
+
+
+def open_session(node: Mapping[str, Any], settings: Mapping[str, Any], epoch: int | None) -> Session:
     """A session from plain settings.
 
     Args:
         node: `address`, `ca`, `cert`, `key`; `site`, if only the node of this site will do.
         settings: `view`, `experiment`, `purpose`; `partition`, if it is not (0, 1).
-
-    Raises:
-        InvalidConfig: the node at the address is that of another site.
     """
-    client = NodeClient(node["address"], ca=node["ca"], cert=node["cert"], key=node["key"])
-    session = client.open(
+    return NodeClient(**node).open(
         view=settings["view"], experiment=settings["experiment"], purpose=settings["purpose"],
         partition=settings.get("partition", (0, 1)), epoch=epoch,
     )  # fmt: skip
-    wanted = node.get("site", "")
-    if wanted not in {"", session.site}:
-        session.close()
-        raise other_site(wanted, node["address"], session.site)
-    return session
-
-
-def other_site(wanted: str, address: str, found: str) -> InvalidConfig:
-    """The error for an address that is configured for a site and belongs to the node of another."""
-    return InvalidConfig(
-        f"the node at {address}, configured for site `{wanted}`, is that of site `{found}`; correct the address"
-    )
 
 
 def checked_part(partition: tuple[int, int]) -> tuple[int, int]:

@@ -37,6 +37,7 @@ def register(
     strict: bool = False,
     scale_annotations: bool = False,
     boxes_as: str = "",
+    site: str = "",
     node: str | NodeClient = "",
     operator_secret: str = "",
     progress: Callable[[int], None] = lambda _: None,
@@ -53,6 +54,7 @@ def register(
         rename_contexts: known frames may get another context id.
         classes, limit, replace_annotations, prune, dry_run, scale_annotations, boxes_as: see `import_frames`.
         strict: raise if anything is lost.
+        site: whose node, where several are configured.
         node: address of the node, or a connection to it; default: as configured, or on loopback.
         operator_secret: content of `operator.secret` in the folder of the node, which a strict node asks for.
         progress: called with the number of files that the node has looked at.
@@ -76,7 +78,7 @@ def register(
         replace_annotations=replace_annotations, prune=prune, dry_run=dry_run, scale_annotations=scale_annotations,
         boxes_as=boxes_as,
     )  # fmt: skip
-    with _connected(node) as client:
+    with _connected(node, site) as client:
         try:
             ledger = ledger_of(client.register(request, operator_secret=operator_secret), progress)
         except InvalidArgument as error:
@@ -106,11 +108,13 @@ def _from_here(path: str | Path, error: InvalidArgument) -> Path:
 
 
 @contextmanager
-def _connected(node: str | NodeClient) -> Iterator[NodeClient]:
+def _connected(node: str | NodeClient, site: str) -> Iterator[NodeClient]:
+    if site and node:
+        raise InvalidArgument("site, node: say one of them")
     if isinstance(node, NodeClient):
         yield node
         return
-    client = local_node(node)
+    client = local_node(node, site=site)
     try:
         yield client
     finally:
