@@ -15,7 +15,6 @@ import hyperdatasets as hd
 from hyperdatasets import testing
 from hyperdatasets.core.errors import InvalidConfig, InvalidReference, SourceUnreadable
 from hyperdatasets.flower import site_view
-from tests.conftest import module_of_dev
 
 
 @dataclass
@@ -87,15 +86,6 @@ def test_what_is_missing_is_named(deployed: Any) -> None:
 
 
 @pytest.mark.slow
-def test_torch_with_workers(deployed: Any) -> None:
-    torch_data = module_of_dev("torch.utils.data")
-    address, reference, _ = deployed
-    view = site_view(Context({"node-address": address}, {"view-train": reference}), "train")
-    loader = torch_data.DataLoader(view.torch(lambda sample: sample.id, batch_size=2), batch_size=2, num_workers=2)
-    alone = torch_data.DataLoader(view.torch(lambda sample: sample.id, batch_size=2), batch_size=2)
-    assert sorted(map(tuple, loader)) == sorted(map(tuple, alone))
-
-
 def test_torch_is_asked_for_by_name(deployed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "hyperdatasets.torch", raising=False)
     for name in ("torch", "torch.utils.data"):

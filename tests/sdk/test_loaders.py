@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 import hyperdatasets as hd
-from hyperdatasets import testing
 from hyperdatasets.core.errors import InvalidArgument, InvalidView, SourceUnreadable
 from hyperdatasets.flower import SiteView, site_view
 from tests.conftest import module_of_dev
+from tests.sdk.loader_servers import servers
 from tests.sdk.test_flower import Context
 
 torch = module_of_dev("torch")
@@ -23,22 +23,15 @@ DataLoader = module_of_dev("torch.utils.data").DataLoader
 
 
 @pytest.fixture(scope="module")
-def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[testing.Deployment, Path]]:
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, str], Path]]:
     folder = tmp_path_factory.mktemp("loaders")
-    for label in ("cat", "dog"):
-        (folder / "data" / label).mkdir(parents=True)
-        for number in range(10):
-            Image.new("RGB", (4, 3), (number * 10, 0, 5)).save(folder / "data" / label / f"{number}.png")
-    with testing.deployment(folder) as deployment:
-        node = deployment.add_site("here", {"data": folder / "data"})
-        node.register("data", dataset="p/pets")
-        hd.DatasetVersion.create_snapshot("p/pets", publish_name="v1")
-        yield deployment, folder
+    with servers(folder) as nodes:
+        yield nodes, folder
 
 
-def view_of(name: str, **options: Any) -> hd.DataView:
+def view_of(name: str, dataset: str = "p/pets", **options: Any) -> hd.DataView:
     view = hd.DataView(name, **options)
-    view.add_query(dataset_name="p/pets", version_name="v1")
+    view.add_query(dataset_name=dataset, version_name="v1")
     return view.publish()
 
 
@@ -59,8 +52,7 @@ def train(deployed: Any, reference: str) -> Iterator[SiteView]:
 
 
 def opened(deployed: Any, reference: str, **options: Any) -> SiteView:
-    address = deployed[0].nodes["here"].node.address
-    return site_view(Context({"node-address": address}, {"view-train": reference}), "train", **options)
+    return site_view(Context({"node-address": deployed[0]["here"]}, {"view-train": reference}), "train", **options)
 
 
 def ids(batches: Any) -> list[list[str]]:
@@ -194,17 +186,11 @@ def test_an_interrupted_epoch_goes_on_exactly(train: SiteView, workers: int) -> 
     assert ids(again) == whole
 
 
-def test_what_changed_is_left_out_and_counted(deployed: Any, tmp_path: Path) -> None:
-    deployment, _ = deployed
-    for number in range(6):
-        Image.new("L", (4, 3), number).save(tmp_path / f"{number}.png")
-    node = deployment.add_site("changing", {"data": tmp_path})
-    node.register("data", dataset="p/changing")
-    hd.DatasetVersion.create_snapshot("p/changing", publish_name="v1")
-    view = hd.DataView("changing")
-    view.add_query(dataset_name="p/changing", version_name="v1")
-    (tmp_path / "2.png").write_bytes(b"another")
-    opened = view.open(node.client)
+def test_what_changed_is_left_out_and_counted(deployed: Any) -> None:
+    nodes, folder = deployed
+    view = view_of("changing", dataset="p/changing")
+    (folder / "changing" / "2.png").write_bytes(b"another")
+    opened = view.open(hd.NodeClient(nodes["changing"]))
     ds = opened.dataset(frames=True)
     with pytest.warns(UserWarning, match="changed"):
         batches = list(DataLoader(ds, batch_size=3, collate_fn=list))
@@ -239,18 +225,9 @@ def test_without_flower_and_without_a_site(deployed: Any, tmp_path: Path) -> Non
     assert (target["labels"].tolist(), target["area"].tolist(), "masks" in target) == ([2], [2.0], False)
 
 
-def test_sites_follow_each_other(deployed: Any, tmp_path: Path) -> None:
-    deployment, _ = deployed
-    for site in ("north", "south"):
-        folder = tmp_path / site
-        folder.mkdir()
-        for number in range(3 if site == "north" else 4):
-            (folder / f"{number}.txt").write_text(f"{site} {number}")
-        deployment.add_site(site, {"data": folder}).register("data", dataset="p/both")
-    hd.DatasetVersion.create_snapshot("p/both", publish_name="v1")
-    view = hd.DataView("both")
-    view.add_query(dataset_name="p/both", version_name="v1")
-    nodes = [deployment.nodes[site].client for site in ("north", "south")]
+def test_sites_follow_each_other(deployed: Any) -> None:
+    nodes = [hd.NodeClient(deployed[0][site]) for site in ("north", "south")]
+    view = view_of("both", dataset="p/both")
     ds = view.dataset(node=nodes, frames=True, transform=lambda frame: frame.text())
     assert [ds[index].split()[0] for index in range(7)] == ["north"] * 3 + ["south"] * 4
     assert sorted(ds.__getitems__([6, 0])) == sorted([ds[6], ds[0]])

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import hyperdatasets as hd
-from hyperdatasets import testing
 from tests.conftest import module_of_dev
+from tests.sdk.loader_servers import servers
 from tests.sdk.test_flower import Context
 
 torch = module_of_dev("torch")
@@ -20,25 +19,17 @@ PAGE = Path(__file__).parents[2] / "docs" / "pytorch.md"
 EXPECTED = re.compile(r"print\((.+)\)  # (\{.+?\}|\d+)")
 
 
-def deploy(deployment: testing.Deployment, folder: Path) -> testing.RunningNode:
-    for label in ("cat", "dog"):
-        (folder / "data" / label).mkdir(parents=True)
-        for number in range(10):
-            Image.new("RGB", (4, 3), (number * 10, 0, 5)).save(folder / "data" / label / f"{number}.png")
-    node = deployment.add_site("here", {"data": folder / "data"})
-    node.register("data", dataset="p/pets")
-    hd.DatasetVersion.create_snapshot("p/pets", publish_name="v1")
+def prepare(folder: Path) -> None:
     for name, repeat in (("pets", False), ("endless", True)):
         publish(name, "p/pets", iteration_infinite=repeat)
     (folder / "a.txt").write_text("a text")
     text = hd.SingleFrame(folder / "a.txt")
-    cell = hd.SingleFrame(folder / "data" / "cat" / "0.png", width=4, height=3)
+    cell = hd.SingleFrame(folder / "here" / "cat" / "0.png", width=4, height=3)
     cell.add_annotation(labels="cell", poly2d_xy=[0, 0, 2, 0, 2, 2])
     for name, frame in (("texts", text), ("cells", cell)):
         hd.DatasetVersion.create_new_dataset(name, dataset_project="p").add_frames([frame])
         hd.DatasetVersion.create_snapshot(f"p/{name}", publish_name="v1")
         publish(name, f"p/{name}")
-    return node
 
 
 def publish(name: str, dataset: str, **options: Any) -> None:
@@ -50,8 +41,9 @@ def publish(name: str, dataset: str, **options: Any) -> None:
 @pytest.mark.filterwarnings("ignore:.set_vital. is deprecated")  # torchdata calls it
 def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     module_of_dev("torchdata")
-    with testing.deployment(tmp_path) as deployment:
-        address = deploy(deployment, tmp_path).node.address
+    with servers(tmp_path) as nodes:
+        prepare(tmp_path)
+        address = nodes["here"]
         monkeypatch.setenv("HYPERDATASETS_NODE", address)
         seen: list[int] = []
         names: dict[str, Any] = {
