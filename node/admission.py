@@ -106,7 +106,11 @@ class _Evaluated:
 
 
 class Admission:
-    """Admits views for clients; what was admitted once is served from here, also without the centre."""
+    """Admits views for clients; what was admitted once is served from here, also without the centre.
+
+    Grants are kept by the whole reference: a digest holds no names, so that views over two datasets with the same
+    frames have the same one, and the policy may allow one dataset only.
+    """
 
     def __init__(self, folder: Path, site: str, keys: Keys, store: NodeStore, centre: Centre) -> None:
         self._folder, self._site, self._keys, self._store, self._centre = folder, site, keys, store, centre
@@ -127,7 +131,7 @@ class Admission:
             name, digest = references.parse(reference)
         except InvalidReference as error:
             raise _refused("reference", error.message) from None
-        kept = self._store.grant(digest, principal, purpose)
+        kept = self._store.grant(reference, principal, purpose)
         fresh = kept is not None and kept["expires_ms"] > _now_ms()
         told, versions = self._store.names_elsewhere(), None
         if kept is not None and fresh:
@@ -147,12 +151,12 @@ class Admission:
         if versions is not None:
             self._check_versions(view, versions)
         with self._evaluating:  # readers of one loader ask at the same time
-            evaluated = self._evaluated.get(digest) or self._evaluate(view, content)
-            self._evaluated[digest] = evaluated
-            grant = self._grants[digest] = self._granted(digest, evaluated)
+            evaluated = self._evaluated.get(reference) or self._evaluate(view, content)
+            self._evaluated[reference] = evaluated
+            grant = self._grants[reference] = self._granted(reference, digest, evaluated)
         self._store.keep_names_elsewhere(request.elsewhere)
         self._store.keep_grant({
-            "view_digest": digest, "client": principal, "purpose": purpose, "record": record, "signature": signature,
+            "view": reference, "client": principal, "purpose": purpose, "record": record, "signature": signature,
             "policy": rules.digest, "granted_ms": _now_ms(),
             "expires_ms": kept["expires_ms"] if kept is not None and fresh else _now_ms() + GRANT_MS,
         })  # fmt: skip
@@ -221,10 +225,10 @@ class Admission:
         changed = [pair for dataset in view.datasets for pair in self._store.generation(dataset).items()]
         return sum(count for name, count in changed if any(_asks_for(each, name) for each in asked))
 
-    def _granted(self, digest: str, found: _Evaluated) -> Grant:
+    def _granted(self, reference: str, digest: str, found: _Evaluated) -> Grant:
         """The grant under the private columns as they are now."""
         generation = self._generation(found.view)  # first: what changes from here on makes another one
-        kept = self._grants.get(digest)
+        kept = self._grants.get(reference)
         if kept is not None and kept.generation == generation:
             return kept
         view, slices = found.view, found.slices

@@ -38,10 +38,11 @@ _SCHEMA = """
         PRIMARY KEY (version, revision)
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS slices (version TEXT PRIMARY KEY, dataset TEXT NOT NULL, revisions BLOB NOT NULL) STRICT;
-    CREATE TABLE IF NOT EXISTS grants (
-        view_digest TEXT NOT NULL, client TEXT NOT NULL, purpose TEXT NOT NULL, record BLOB NOT NULL,
+    DROP TABLE IF EXISTS grants;
+    CREATE TABLE IF NOT EXISTS admitted (
+        view TEXT NOT NULL, client TEXT NOT NULL, purpose TEXT NOT NULL, record BLOB NOT NULL,
         signature BLOB NOT NULL, policy TEXT NOT NULL, granted_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,
-        PRIMARY KEY (view_digest, client, purpose)
+        PRIMARY KEY (view, client, purpose)
     ) STRICT;
     CREATE TABLE IF NOT EXISTS reports (
         session_id TEXT PRIMARY KEY, payload BLOB NOT NULL, signature BLOB NOT NULL, sent INTEGER NOT NULL
@@ -285,15 +286,16 @@ class NodeStore:
         )  # fmt: skip
         return {row["revision"]: (row["canonical"], row["digest"]) for row in rows}
 
-    def grant(self, view_digest: str, client: str, purpose: str) -> dict[str, Any] | None:
+    def grant(self, view: str, client: str, purpose: str) -> dict[str, Any] | None:
+        """What was admitted of a view; `view` is its whole reference."""
         rows = self._query(
-            "SELECT * FROM grants WHERE view_digest = ? AND client = ? AND purpose = ?", (view_digest, client, purpose)
+            "SELECT * FROM admitted WHERE view = ? AND client = ? AND purpose = ?", (view, client, purpose)
         )
         return rows[0] if rows else None
 
     def keep_grant(self, row: Mapping[str, Any]) -> None:
         with self._writing():
-            self._execute("INSERT OR REPLACE INTO grants VALUES (?, ?, ?, ?, ?, ?, ?, ?)", tuple(row.values()))
+            self._execute("INSERT OR REPLACE INTO admitted VALUES (?, ?, ?, ?, ?, ?, ?, ?)", tuple(row.values()))
 
     def queue_report(self, session_id: str, payload: bytes, signature: bytes) -> None:
         with self._writing():

@@ -117,7 +117,7 @@ class Streaming:
                         yield _Place(position, left), frame
 
     def _unit(self, session: Session, number: int) -> Sequence[_Shown]:
-        key = (session.grant.view_digest, session.grant.generation, number)
+        key = (session.view, session.grant.generation, number)
         found = self._units.get(key)
         if found is None:
             if self._frames >= _KEPT:

@@ -63,12 +63,12 @@ def trainer(site: SiteUnderTest) -> NodeClient:
     )
 
 
-def view_over(site: SiteUnderTest, dataset: str) -> str:
+def view_over(site: SiteUnderTest, dataset: str, uri: str = "") -> str:
     """A published view over a dataset of one frame without a site."""
     project, _, name = dataset.rpartition("/")
     Dataset.create(name, dataset_project=project, client=site.client)
     draft = DatasetVersion.get_current(dataset, client=site.client)
-    draft.write([{"id": "a", "sources": [{"uri": f"s3://{dataset}"}]}])
+    draft.write([{"id": "a", "sources": [{"uri": uri or f"s3://{dataset}"}]}])
     DatasetVersion.create_snapshot(dataset, publish_name="v1", client=site.client)
     view = DataView(dataset.replace("/", " "), project="clinic", client=site.client)
     view.add_query(dataset_name=dataset, version_name="v1")
@@ -157,6 +157,20 @@ def test_unknown_and_forbidden_are_answered_alike(strict: SiteUnderTest) -> None
     reasons = [entry["why"] for entry in audit.entries(strict.folder) if entry["event"] == "refused"]
     assert "dataset `clinic/registered` is not listed in datasets of policy.toml" in reasons
     assert "dataset `clinic/unknown` is not listed in datasets of policy.toml, and was never registered here" in reasons
+
+
+def test_a_view_of_the_same_frames_in_a_dataset_that_is_not_allowed_is_refused(strict: SiteUnderTest) -> None:
+    """The digests of both views are equal, since they hold no names; what was admitted of one is not the other's."""
+    references = {}
+    for dataset in ("clinic/cells", "clinic/twin"):
+        references[dataset] = view_over(strict, dataset, uri="s3://same")
+    allowed, twin = references.values()
+    assert allowed.partition("@")[2] == twin.partition("@")[2]
+    reader = trainer(strict)
+    for _ in range(2):
+        assert reader.open(view=allowed, purpose="research").count == 0
+        with pytest.raises(Refused):
+            reader.open(view=twin, purpose="research")
 
 
 def test_the_service_cannot_widen_the_policy_by_a_name(strict: SiteUnderTest) -> None:
