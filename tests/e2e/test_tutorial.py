@@ -51,5 +51,5 @@ def test_the_tutorial(tmp_path: Path) -> None:
     assert "added: 18" in everything
     assert re.search(r"accuracy of the model that began round 3: 0\.\d+", everything)
     assert "the same frames" in everything
-    assert re.search(r"outcome +completed\n", reader.outputs[-1])
+    assert "outcome: completed\nsites: north yes, south yes, west yes\n" in reader.outputs[-1]
     assert re.search(r"served: .*client trainer", everything)
