@@ -88,6 +88,7 @@ def test_what_is_missing_is_named(deployed: Any) -> None:
 @pytest.mark.slow
 def test_torch_is_asked_for_by_name(deployed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "hyperdatasets.torch", raising=False)
+    monkeypatch.delattr(hd, "torch", raising=False)  # where an earlier import left it
     for name in ("torch", "torch.utils.data"):
         monkeypatch.setitem(sys.modules, name, None)  # as if it were not installed
     address, reference, _ = deployed
