@@ -57,7 +57,7 @@ class Endpoint:
     def ca_file(self) -> str:
         """Where the server's CA is."""
         if self.what == "node":
-            return "the file `ca.pem` that `hyperdatasets node client add` made"
+            return "the file `ca.pem` that `command node client add` made"
         return "the file `keys/ca.pem` of the service's data folder"
 
 
@@ -143,16 +143,17 @@ def _of_hanging_up(endpoint: Endpoint) -> str:
     if not endpoint.cert:
         return (
             f"{endpoint.name} asks for a client certificate, and none is set here: make one with "
-            f"`hyperdatasets node client add`, and set {settings.certificate}"
+            f"`command node client add`, and set {settings.certificate}"
         )
     if _has_expired(endpoint.cert):
         return (
-            f"the client certificate in {endpoint.cert} has expired: revoke it with `hyperdatasets node client "
-            f"revoke`, make another one with `hyperdatasets node client add`, and set {settings.certificate}"
+            f"the client certificate in {endpoint.cert} has expired: revoke it with "
+            "`command node client revoke`, make another one with `command node client add`, and set "
+            f"{settings.certificate}"
         )
     return (
         f"{endpoint.name} does not take the client certificate in {endpoint.cert}: make one at this node with "
-        f"`hyperdatasets node client add`, and set {settings.certificate}"
+        f"`command node client add`, and set {settings.certificate}"
     )
 
 

@@ -55,7 +55,9 @@ def _why(path: str, server: str) -> HyperdatasetsError:
     if path in NOT_BUILT:
         return NotBuilt(f"`{name}` is declared, but not built yet; instead, {NOT_BUILT[path]}", method=name)
     if service.startswith("grpc.reflection."):
-        return NotServedHere(f"this {server} does not list its methods; start the metadata service with `--reflection`")
+        return NotServedHere(
+            f"this {server} does not list its methods; start the metadata service with `option reflection`"
+        )
     if not service.startswith(f"{PACKAGE}."):
         return NotServedHere(f"this is a hyperdatasets {server}: it has no method `{name}`", method=name)
     if (service == f"{PACKAGE}.{NODE_SERVICE}") == (server == "node"):

@@ -180,7 +180,7 @@ def test_a_client_of_a_node_is_told_what_to_change(servers: Servers, tmp_path: P
     good.close()
     pair = "HYPERDATASETS_NODE_CERT and HYPERDATASETS_NODE_KEY"
     assert (
-        "asks for a client certificate, and none is set here: make one with `hyperdatasets node client add`, "
+        "asks for a client certificate, and none is set here: make one with the command `node client add`, "
         f"and set {pair}" in _refused(servers, ca=ca)
     )
     assert "speaks TLS, and no CA is set here: set HYPERDATASETS_NODE_CA" in _refused(servers)

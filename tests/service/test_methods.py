@@ -152,7 +152,7 @@ def test_reflection_that_is_off_says_how_to_have_it(deployment: testing.Deployme
         deployment.service.address, f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo"
     )
     assert (code, reason) == (grpc.StatusCode.UNIMPLEMENTED, "NOT_SERVED_HERE")
-    assert "--reflection" in message
+    assert "`option reflection`" in message
 
 
 def test_health_is_answered_by_both(deployment: testing.Deployment) -> None:
