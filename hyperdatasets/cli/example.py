@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 from shlex import quote
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hyperdatasets.cli.lazy import LazyModule
 from hyperdatasets.cli.output import Json, commands, done
 from hyperdatasets.core.errors import FailedPrecondition, InvalidArgument
-from hyperdatasets.demo import cells
+
+if TYPE_CHECKING:
+    from hyperdatasets.demo import cells
+else:
+    cells = LazyModule("hyperdatasets.demo.cells")
 
 app = commands("Example data: small data sets to try things out with.")
 
