@@ -475,8 +475,8 @@ class DataView(LocalView):
     def _check_ends(self, advice: str) -> None:
         if self._spec.get("iteration", {}).get("repeat"):
             raise InvalidView(
-                f"this view repeats without end; {advice}, or read one epoch: `view.dataset(epoch=0)`, "
-                "`view.numpy(epoch=0)`"
+                f"this view repeats without end; {advice}, or read one epoch with the argument `epoch` of "
+                "`view.dataset` or `view.numpy`"
             )
 
     def _change(self, **parts: Any) -> None:

@@ -375,8 +375,8 @@ CARRIED = {  # table -> what its lines are called otherwise, or do not need
     "origins": {"kind", "subject", "key", "payload", "signature"},
 }
 STAYS = {
-    "settings", "requests", "sites", "reports", "users", "tokens", "experiments", "experiment_views", "metrics",
-    "uploads",
+    "settings", "requests", "sites", "reports", "users", "tokens", "experiments", "experiment_sites",
+    "experiment_views", "metrics", "uploads",
 }  # fmt: skip
 
 

@@ -123,6 +123,7 @@ def test_a_variable_of_the_environment_that_is_advised_exists() -> None:
     known = {
         f"HYPERDATASETS_{name.upper()}" for name in ("home", "debug", *(each.name for each in fields(ClientConfig)))
     }
+    known.add("HYPERDATASETS_DEBUG")
     known |= {f"{PREFIX}{each.name.upper()}" for each in fields(ServiceConfig)}
     for place, text in TEXTS:
         for name in re.findall(r"\bHYPERDATASETS_[A-Z_]*[A-Z]\b(?!_)", text):
