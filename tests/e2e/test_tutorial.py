@@ -49,7 +49,8 @@ def test_the_tutorial(tmp_path: Path) -> None:
     )
     assert loss in everything
     assert "added: 18" in everything
-    assert re.search(r"accuracy of the model that began round 3: 0\.\d+", everything)
     assert "the same frames" in everything
-    assert "outcome: completed\nsites: north yes, south yes, west yes\n" in reader.outputs[-1]
+    experiment = reader.outputs[-1]  # `flwr run --stream` may end before the last lines of the server's log
+    assert "outcome: completed\nsites: north yes, south yes, west yes\n" in experiment
+    assert re.search(r"metrics: accuracy 0\.\d+", experiment)
     assert re.search(r"served: .*client trainer", everything)
