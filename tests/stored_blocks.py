@@ -69,6 +69,8 @@ def migrate_back(database: Path) -> None:
         connection.execute("ALTER TABLE blocks DROP COLUMN seal")
         connection.execute("ALTER TABLE keys DROP COLUMN packed")
         connection.execute("ALTER TABLE datasets DROP COLUMN next_version")
+        connection.execute("ALTER TABLE experiments DROP COLUMN beat_ms")
+        connection.execute("DROP TABLE experiment_sites")
         connection.execute(f"PRAGMA user_version = {_BEFORE_SEALS}")
 
 
