@@ -33,6 +33,7 @@ def init(
     roots: Mapping[str, str | Path],
     listen: str = "127.0.0.1:7410",
     service_ca: str = "",
+    hostname: str = "",
 ) -> None:
     """Makes the folder of a node with its settings and keys; a node that is there is left alone.
 
@@ -57,7 +58,7 @@ def init(
         )
     config = NodeConfig(
         site, service, {alias: Path(root).resolve() for alias, root in roots.items()},
-        str(Path(service_ca).resolve()) if service_ca else "", listen, profile,
+        str(Path(service_ca).resolve()) if service_ca else "", listen, profile, hostname=hostname,
     )  # fmt: skip
     with _whole_or_not(folder):
         _fill(folder, config)

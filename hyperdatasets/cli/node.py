@@ -73,6 +73,7 @@ def init(
     profile: Annotated[str, typer.Option(help="strict, or open for public data.")] = "strict",
     listen: Annotated[str, typer.Option(help="host:port for clients at this site.")] = "127.0.0.1:7410",
     service_ca: Annotated[str, typer.Option(help="File with the service's CA.")] = "",
+    hostname: Annotated[str, typer.Option(help="Further names in the certificate, with commas between.")] = "",
     as_json: Json = False,
 ) -> None:
     """Make the folder of a new node."""
@@ -82,7 +83,10 @@ def init(
         if not sign:
             raise InvalidArgument(f"--root {each}: expected alias=folder")
         roots[alias] = Path(path)
-    setup.init(folder, site=site, service=service, profile=profile, roots=roots, listen=listen, service_ca=service_ca)
+    setup.init(
+        folder, site=site, service=service, profile=profile, roots=roots, listen=listen, service_ca=service_ca,
+        hostname=hostname,
+    )  # fmt: skip
     text = f"node of site `{site}` in {folder}; next: hyperdatasets node enrol {folder} --token …"
     done(text, {"site": site, "folder": str(folder), "profile": profile, "listen": listen}, as_json=as_json)
 

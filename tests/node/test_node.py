@@ -6,6 +6,7 @@ import io
 import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from hyperdatasets.core.errors import (
 from hyperdatasets.v1 import node_service_pb2 as pb
 from metadata_service.server import Service
 from node import audit, setup
-from node.config import load
+from node.config import FILE, load
 from node.server import Node
 from tests.node.conftest import SiteUnderTest
 
@@ -297,6 +298,24 @@ def test_what_was_admitted_is_served_without_the_centre(site: SiteUnderTest, ser
 def test_nobody_there() -> None:
     with pytest.raises(Unavailable, match=r"the node at 127\.0\.0\.1:1 cannot be reached"):
         NodeClient("127.0.0.1:1").open(view="x@sha256:" + "0" * 64)
+
+
+def test_other_roots_change_no_other_setting(tmp_path: Path) -> None:
+    """`serve --with-node` gives the node its folder anew at each start."""
+    for name in ("before", "after"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "ca.pem").touch()
+    setup.init(
+        tmp_path / "node", site="north", service="127.0.0.1:7400", roots={"scans": tmp_path / "before"},
+        listen="0.0.0.0:7410", service_ca=str(tmp_path / "ca.pem"), hostname="node-north,ward",
+    )  # fmt: skip
+    path = tmp_path / "node" / FILE
+    path.write_text(path.read_text().replace("publish_fields = []", 'publish_fields = ["age"]'))
+    before = load(tmp_path / "node")
+    setup.change(tmp_path / "node", service="127.0.0.1:7499", roots={"scans": tmp_path / "after"})
+    after = load(tmp_path / "node")
+    assert after == replace(before, service="127.0.0.1:7499", roots={"scans": tmp_path / "after"})
+    assert (after.hostname, after.publish_fields) == ("node-north,ward", ("age",))
 
 
 @pytest.mark.parametrize("wrong", [
