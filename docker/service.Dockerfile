@@ -9,7 +9,7 @@ COPY hyperdatasets hyperdatasets
 COPY metadata_service metadata_service
 COPY node node
 COPY examples examples
-RUN python -m venv /opt/hyperdatasets && /opt/hyperdatasets/bin/pip install --no-cache-dir --quiet .
+RUN python -m venv /opt/hyperdatasets && /opt/hyperdatasets/bin/pip install --no-cache-dir --quiet '.[arrow,vectors]'
 
 FROM ${BASE}
 COPY --from=build /opt/hyperdatasets /opt/hyperdatasets
