@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import queue
-import re
 import signal
 import socket
 import ssl
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from hyperdatasets.client import admin, bulk
 from hyperdatasets.client.config import ClientConfig
@@ -111,42 +106,6 @@ def test_a_million_is_not_needed_to_see_that_a_restart_is_quick(tmp_path: Path) 
     again = DatasetVersion.get_current("d", client=client)
     assert again.count(roi_query="car") == 3_000
     assert end(process) == 0
-
-
-def test_the_readme_in_python(tmp_path: Path) -> None:
-    """`hyperdatasets serve --with-node`, then the ten lines of the README, word for word."""
-    pictures = tmp_path / "pictures"
-    for label in ("cat", "dog"):
-        (pictures / label).mkdir(parents=True)
-        for number in range(3):
-            Image.new("RGB", (8, 8), (number, 0, 0)).save(pictures / label / f"{number}.png")
-    (port,) = free_ports(1)
-    own = {"HYPERDATASETS_HOME": str(tmp_path / "home"), "HYPERDATASETS_SERVICE": f"127.0.0.1:{port}"}
-    environment = {**os.environ, **own, "PYTHONUNBUFFERED": "1"}
-    command = [
-        str(Path(sys.executable).parent / "hyperdatasets"),
-        "serve",
-        "--port",
-        str(port),
-        "--with-node",
-        str(pictures),
-    ]
-    server = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tmp_path
-    )
-    assert server.stdout is not None
-    try:
-        assert any("press Ctrl-C" in line for line in server.stdout)
-        code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-        assert code is not None
-        text = code[1].replace("/path/to/pictures", str(pictures))
-        done = subprocess.run(
-            [sys.executable, "-c", text], env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        assert "bytes" in done.stdout
-    finally:
-        assert end(server, signal.SIGINT) == 0
 
 
 def test_only_tls_1_3_is_spoken(tmp_path: Path) -> None:
