@@ -402,7 +402,7 @@ def test_any_field_divides(tmp_path: Path, field: str, parts: int) -> None:
 
 def test_wrong_options_are_refused_before_anything_is_written(tmp_path: Path) -> None:
     version = published(boxed())
-    with pytest.raises(InvalidArgument, match="media: expected `copy` or `link`, got 'move'"):
+    with pytest.raises(InvalidArgument, match="`media`: expected `copy` or `link`, got 'move'"):
         version.export(tmp_path / "out", format="coco", media="move")
     with pytest.raises(InvalidArgument, match=r"there is no export format `cocoa`.*Did you mean coco"):
         version.export(tmp_path / "out", format="cocoa")
