@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import bringing, command_line, registration, restart, streaming, vectors, writing
+from benchmarks import bringing, command_line, loaders, registration, restart, streaming, vectors, writing
 from benchmarks.measure import Figure
 
 BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, Callable[..., list[Figure]]] = {
     "registration": registration.run,
     "writing": writing.run,
     "streaming": streaming.run,
+    "loaders": loaders.run,
     "restart": restart.run,
     "vectors": vectors.run,
     "commands": command_line.run,
