@@ -1,39 +1,33 @@
-"""Data views as users hold them: stored and published at the service, iterated anywhere; built: `local_view`."""
+"""Data views as users hold them: built (`local_view`), kept (`stored_view`), and here read anywhere."""
 
 from __future__ import annotations
 
-import builtins
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Unpack
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
-from hyperdatasets.client import first_frames, json_text, project_paths
-from hyperdatasets.client.arguments import Texts, archive_filter, texts
+from hyperdatasets.client import first_frames, json_text
+from hyperdatasets.client.arguments import Texts, texts
 from hyperdatasets.client.clips import Delivered
 from hyperdatasets.client.examples import Target
 from hyperdatasets.client.exports import How, Subject, export
 from hyperdatasets.client.first_frames import pictures
 from hyperdatasets.client.frame_supply import Reader
 from hyperdatasets.client.label_query import LabelQuery
-from hyperdatasets.client.local_view import IterationOrder, LocalView, yaml_text
-from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.node import NodeClient, by_site, local_nodes
 from hyperdatasets.client.opened_view import DatasetOptions, OpenedView
-from hyperdatasets.client.query_warnings import tell
 from hyperdatasets.client.resolution import Resolution
+from hyperdatasets.client.stored_view import StoredView
 from hyperdatasets.client.uri_reader import UriReader
 from hyperdatasets.client.view_comparison import ViewComparison
 from hyperdatasets.client.view_reading import ViewReader
 from hyperdatasets.client.view_rules import rules_in_words, rules_table
-from hyperdatasets.core.dataview_text import from_yaml, to_plain
-from hyperdatasets.core.errors import InvalidView, ViewPublished
-from hyperdatasets.core.selection import SiteSelection
+from hyperdatasets.core.errors import InvalidView
 from hyperdatasets.core.tables import Table
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.formats.media.pixels import Mode
@@ -43,210 +37,10 @@ if TYPE_CHECKING:
     from hyperdatasets.torch import FrameDataset, FrameStream
 
 
-class DataView(LocalView):
+class DataView(StoredView):
     """A query that is the full representation of an experiment's data; local until stored or published."""
 
     RoiQuery = LabelQuery
-
-    def __init__(
-        self,
-        name: str = "",
-        *,
-        description: str = "",
-        tags: Texts = (),
-        project: str = "",
-        iteration_order: IterationOrder | str = IterationOrder.sequential,
-        iteration_infinite: bool = False,
-        iteration_random_seed: int = 7,
-        iteration_limit: int | str | None = None,
-        maximum_number_of_frames: int | None = None,
-        queries: Sequence[Mapping[str, Any]] = (),
-        client: MetadataClient | None = None,
-    ) -> None:
-        limit = maximum_number_of_frames if iteration_limit is None else iteration_limit
-        iteration = {"order": IterationOrder(iteration_order).value, "repeat": iteration_infinite,
-                     "seed": iteration_random_seed, "limit": limit}  # fmt: skip
-        spec: dict[str, Any] = {
-            "versions": [],
-            "rules": [dict(rule) for rule in queries],
-            "mapping": [],
-            "iteration": iteration,
-        }
-        above, bare = project_paths.split(name, project, prefix="")
-        named = {"name": bare, "description": description, "tags": texts(tags, "tags")}
-        super().__init__(spec | {key: value for key, value in named.items() if value})
-        self._project, self._given = above, client
-        self._stored: pb.DataView | None = None
-        self._before_use: Callable[[], None] | None = None
-        self._settled = self._replaced = False
-        self.withdrawn = 0
-        """Frames withdrawn since publishing: those that `verify` or the last pass over the view found."""
-
-    # --- found
-
-    @classmethod
-    def get(
-        cls, name: str = "", *, project: str = "", dataview_id: str = "", client: MetadataClient | None = None
-    ) -> DataView:
-        """The view of this name (bare or `project/name`), `name@sha256:…`, or id."""
-        wanted = dataview_id or project_paths.address(name, project, prefix="")
-        answer = current(client).send(pb.GetDataViewRequest(view=wanted))
-        return cls._of(answer.view, client)
-
-    @classmethod
-    def list(
-        cls, *, project: str = "", name: str = "", text: str = "", include_archived: bool = False,
-        client: MetadataClient | None = None,
-    ) -> list[DataView]:  # fmt: skip
-        """Views in the project or below it, with the name's part, and with all words of a free text."""
-        archive = archive_filter(include_archived=include_archived)
-        request, found = pb.ListDataViewsRequest(project=project, name_contains=name, text=text, archive=archive), []
-        while True:
-            answer = current(client).send(request)
-            found += [cls._of(each, client) for each in answer.views]
-            if not answer.next_page_token:
-                return found
-            request.page_token = answer.next_page_token
-
-    @classmethod
-    def from_yaml(cls, text: str | Path, *, project: str = "", client: MetadataClient | None = None) -> DataView:
-        """A local view from YAML text, or from a file (a `Path`, or a name that ends with `.yaml` or `.yml`).
-
-        Raises:
-            NotFound: there is no such file.
-            InvalidView, InvalidQuery: what is wrong, and where.
-        """
-        view = cls(project=project, client=client)
-        view._spec = to_plain(from_yaml(yaml_text(text)))
-        return view
-
-    @classmethod
-    def _of(cls, message: pb.DataView, client: MetadataClient | None) -> DataView:
-        view = cls(project=message.project, client=client)
-        view._read(message)
-        return view
-
-    # --- kept
-
-    def store(self, *, project: str = "") -> DataView:
-        """Stores a draft, or what was changed in it since; in `project` if the view was made without one."""
-        self.settle()
-        if self._stored is None:
-            request = pb.CreateDataViewRequest(project=self._project or project, spec=self._text)
-            self._read(self._client.send(request).view)
-        elif not self.published:
-            self._read(self._client.send(pb.UpdateDataViewRequest(view=self.id, spec=self._text)).view)
-        return self
-
-    def publish(self) -> DataView:
-        """Pins the versions, stores the selection with its digest, freezes the view."""
-        self.store()
-        if self._replaced or (self._before_use is not None and self.published):  # the experiment saw to it
-            return self
-        answer = self._client.send(pb.PublishDataViewRequest(view=self.id), timeout_s=600)
-        tell(answer.warnings)
-        self._read(answer.view)
-        return self
-
-    def clone(self, name: str) -> DataView:
-        """A new draft with the same specification."""
-        self.store()
-        answer = self._client.send(pb.CloneDataViewRequest(view=self.id, name=name))
-        tell(answer.warnings)
-        return DataView._of(answer.view, self._given)
-
-    def archive(self, *, undo: bool = False) -> None:
-        """Leaves the view out of lists, or takes it back into them; also a published one."""
-        self._read(self._client.send(pb.UpdateDataViewRequest(view=self.id, archived=not undo)).view)
-
-    def rename(self, name: str) -> None:
-        """Gives a stored view another name."""
-        self._read(self._client.send(pb.UpdateDataViewRequest(view=self.id, name=name)).view)
-
-    def move(self, project: str) -> None:
-        """Moves a stored view into another project; needs the role admin in both."""
-        self._read(self._client.send(pb.UpdateDataViewRequest(view=self.id, project=project)).view)
-
-    def delete(self, *, force: bool = False) -> None:
-        """Deletes the stored view for good; what was built here stays as a local one.
-
-        Raises:
-            InUse: it is published, and `force` was not given; or an experiment names it.
-        """
-        self._client.send(pb.DeleteDataViewRequest(view=self.id, force=force))
-        self._stored = None
-
-    # --- in an experiment
-
-    def before_use(self, name_it: Callable[[], None]) -> None:
-        """Names the view in an experiment when it is first used, and again when it was changed since."""
-        self._before_use, self._settled = name_it, False
-
-    def settle(self) -> None:
-        """Does what waits for the first use of the view."""
-        if self._before_use is None or self._settled:
-            return
-        self._settled = True
-        try:
-            self._before_use()
-        except BaseException:
-            self._settled = False
-            raise
-
-    def become(self, other: DataView) -> None:
-        """Becomes another view, as it is kept."""
-        if other._stored is not None:
-            self._read(other._stored)
-        self._given = other._given
-
-    def stand_for(self, other: DataView) -> None:
-        """Becomes another view for good: what the code still builds is left out."""
-        self.become(other)
-        self._replaced = True
-
-    # --- what it is
-
-    @property
-    def id(self) -> str:
-        """The id at the service; empty for a local view."""
-        return self._stored.id if self._stored is not None else ""
-
-    @property
-    def name(self) -> str:
-        return self._stored.name if self._stored is not None else str(self._spec.get("name", ""))
-
-    @property
-    def status(self) -> str:
-        """local, draft or published."""
-        return "local" if self._stored is None else "published" if self.published else "draft"
-
-    @property
-    def published(self) -> bool:
-        """Whether it is frozen, with its selection and digest."""
-        return self._stored is not None and self._stored.state == pb.VIEW_STATE_PUBLISHED
-
-    @property
-    def digest(self) -> str:
-        """The selection digest; empty for a draft."""
-        return self._stored.digest if self._stored is not None else ""
-
-    @property
-    def reference(self) -> str:
-        """`name@sha256:…`: this view and no other, for run configurations."""
-        return f"{self.name}@{self.digest}" if self.digest else self.name
-
-    @property
-    def sites(self) -> tuple[SiteSelection, ...]:
-        """What a published view selects at each site: count and digest."""
-        listed = () if self._stored is None else self._stored.sites
-        return tuple(SiteSelection(each.site, each.count, each.digest) for each in listed)
-
-    @property
-    def site_counts(self) -> dict[str, int]:
-        """Site -> how many frames a published view selects there; empty for a draft."""
-        return {each.site: each.count for each in self.sites}
-
-    # --- read
 
     def resolve(self) -> Resolution:
         """Per rule and site: how many frames and ROIs, and what there is to warn of."""
@@ -373,16 +167,16 @@ class DataView(LocalView):
         repeat = bool(self._spec.get("iteration", {}).get("repeat"))
         return UriReader(self._client, self.id, clips=self._clips, repeat=repeat)
 
-    def to_list(self) -> builtins.list[Delivered]:
+    def to_list(self) -> list[Delivered]:
         """All frames of one pass."""
         self._check_ends("iterate, and stop when you have enough")
         return [*self.get_iterator()]
 
-    def to_dict(self, *, projection: Texts = ()) -> builtins.list[dict[str, Any] | builtins.list[dict[str, Any]]]:
+    def to_dict(self, *, projection: Texts = ()) -> list[dict[str, Any] | list[dict[str, Any]]]:
         """All frames of one pass in their plain form; of a view of clips a list for each clip."""
         self._check_ends("iterate, and stop when you have enough")
         found = self.get_iterator(projection=projection)
-        return [[frame.plain for frame in each] if isinstance(each, builtins.list) else each.plain for each in found]
+        return [[frame.plain for frame in each] if isinstance(each, list) else each.plain for each in found]
 
     def export(
         self, to: str | Path | BinaryIO, *, format: str = "jsonl", media: str = "", split_by: str = "",
@@ -427,7 +221,7 @@ class DataView(LocalView):
             "only_there_examples": [each.frame_id for each in answer.only_after_examples],
         }  # fmt: skip
 
-    def verify(self) -> tuple[bool, builtins.list[str]]:
+    def verify(self) -> tuple[bool, list[str]]:
         """Evaluates a published view again: whether selection, order and record are the stored ones, and what differs.
 
         What differs says of each rule and site how many frames, and names some.
@@ -435,10 +229,6 @@ class DataView(LocalView):
         answer = self._client.send(pb.VerifyDataViewRequest(view=self.reference), timeout_s=600)
         self.withdrawn = answer.withdrawn
         return answer.ok, [*answer.differences]
-
-    @property
-    def _client(self) -> MetadataClient:
-        return current(self._given)
 
     @property
     def _target(self) -> pb.ViewOrSpec:
@@ -478,21 +268,6 @@ class DataView(LocalView):
                 f"this view repeats without end; {advice}, or read one epoch with the argument `epoch` of "
                 "`view.dataset` or `view.numpy`"
             )
-
-    def _change(self, **parts: Any) -> None:
-        if self._replaced:
-            return
-        if self.published:
-            raise ViewPublished(
-                f"view `{self.name}` is published and frozen; clone it (`command view clone`) and change the clone"
-            )
-        super()._change(**parts)
-        self._settled = False
-
-    def _read(self, message: pb.DataView) -> None:
-        self._stored = message
-        self._project = message.project
-        self._spec = orjson.loads(message.spec_json)
 
     def __repr__(self) -> str:
         return f"DataView({self.reference!r}, {self.status}, {rules_in_words(self._spec)})"

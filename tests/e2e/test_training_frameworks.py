@@ -16,7 +16,7 @@ from PIL import Image
 
 import hyperdatasets as hd
 from hyperdatasets import testing
-from hyperdatasets.client.dataview import IterationOrder
+from hyperdatasets.client.local_view import IterationOrder
 from tests.conftest import module_of_dev
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
