@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import orjson
 
+from hyperdatasets.client.annotated_frame import Kept
 from hyperdatasets.client.frame_content import Parts
 from hyperdatasets.client.frame_messages import read_ahead, split
-from hyperdatasets.client.frames import Kept
 from hyperdatasets.client.groups import AnyFrame, frame_of_plain
 from hyperdatasets.core.errors import DigestMismatch, SourceUnreadable
 from hyperdatasets.v1 import node_service_pb2 as pb

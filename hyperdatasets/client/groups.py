@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any, cast
 
 from hyperdatasets.client import frame_content
+from hyperdatasets.client.annotated_frame import AnnotatedFrame, Kept
 from hyperdatasets.client.arguments import Texts, milliseconds, texts
 from hyperdatasets.client.arguments import plain as plain_of
-from hyperdatasets.client.frames import DEFAULT, AnnotatedFrame, Kept, SingleFrame
+from hyperdatasets.client.frames import DEFAULT, SingleFrame
 from hyperdatasets.core.errors import InvalidFrame, NotFound
 
 

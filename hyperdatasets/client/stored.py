@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hyperdatasets.client.frames import Kept
+from hyperdatasets.client.annotated_frame import Kept
 from hyperdatasets.client.groups import AnyFrame, frame_of_plain
 from hyperdatasets.v1 import frame_pb2 as pb
 from hyperdatasets.wire.frames import from_message
