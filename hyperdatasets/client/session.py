@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from hyperdatasets.client.clips import Delivered, position_of, positions
 from hyperdatasets.client.connection import Connection
@@ -18,6 +18,7 @@ from hyperdatasets.client.delivered_frames import Entry, entries
 from hyperdatasets.client.frame_messages import read_frames
 from hyperdatasets.client.groups import AnyFrame
 from hyperdatasets.client.patience import Patience
+from hyperdatasets.client.pending import Pending, PendingPositions, PendingRange
 from hyperdatasets.core.errors import (
     DeadlineExceeded,
     FailedPrecondition,
@@ -33,74 +34,6 @@ from hyperdatasets.v1 import node_service_pb2 as pb
 from hyperdatasets.v1.node_service_pb2_grpc import NodeServiceStub
 
 _OPENING_S = 600  # deadline: the node may evaluate the view first
-
-
-class _Rest(Protocol):
-    """What is still to come of a reading."""
-
-    @property
-    def request(self) -> pb.ReadFramesRequest | None:
-        """Asks for it; None if there is none."""
-
-    def take(self, entry: Entry) -> None:
-        """Notes what came."""
-
-    @property
-    def reached(self) -> int:
-        """A number that grows with what comes."""
-
-    @property
-    def place(self) -> str:
-        """Where the reading stands, for a person."""
-
-
-@dataclass(slots=True)
-class _Stretch:
-    """The rest of a stretch of the order; `stop` None = to its end."""
-
-    reached: int
-    stop: int | None
-    worker: int
-    workers: int
-    block: int
-
-    @property
-    def request(self) -> pb.ReadFramesRequest | None:
-        if self.stop is not None and self.reached >= self.stop:
-            return None
-        return pb.ReadFramesRequest(
-            offset=self.reached, limit=0 if self.stop is None else self.stop - self.reached,
-            worker=self.worker, workers=self.workers, block=self.block,
-        )  # fmt: skip
-
-    def take(self, entry: Entry) -> None:
-        if not entry.left:
-            self.reached = entry.position + 1
-
-    @property
-    def place(self) -> str:
-        return f"the view was read up to position {self.reached}: read on with start={self.reached}"
-
-
-@dataclass(slots=True)
-class _Named:
-    """The rest of positions that were named; they come in this order."""
-
-    positions: Sequence[int]
-    reached: int = 0
-
-    @property
-    def request(self) -> pb.ReadFramesRequest | None:
-        left = self.positions[self.reached :]
-        return pb.ReadFramesRequest(positions=left) if left else None
-
-    def take(self, entry: Entry) -> None:
-        if not entry.left:
-            self.reached += 1
-
-    @property
-    def place(self) -> str:
-        return f"{self.reached} of {len(self.positions)} positions were read"
 
 
 @dataclass(slots=True)
@@ -172,8 +105,8 @@ class Session:
         """
         if epoch is not None:
             start, limit = self._of_epoch(epoch, start, limit)
-        stretch = _Stretch(start, start + limit if limit else None, worker, workers, block)
-        return self._read(stretch, strict=strict, metadata_only=metadata_only)
+        wanted = PendingRange(start, start + limit if limit else None, worker, workers, block)
+        return self._read(wanted, strict=strict, metadata_only=metadata_only)
 
     def read(self, positions: Sequence[int], *, strict: bool = False) -> dict[int, Delivered]:
         """The frames at these positions, wherever they are in the order, by position.
@@ -187,7 +120,7 @@ class Session:
         found: dict[int, Delivered] = {}
         wanted = sorted(set(positions))
         for first in range(0, len(wanted), MAX_POSITIONS):
-            named = _Named(wanted[first : first + MAX_POSITIONS])
+            named = PendingPositions(wanted[first : first + MAX_POSITIONS])
             for delivered in self._read(named, strict=strict, metadata_only=False):
                 found[position_of(delivered)] = delivered
         return found
@@ -264,33 +197,33 @@ class Session:
             raise Refused(f"{error.message}. {hint}", **error.fields) from None
         return answer
 
-    def _read(self, rest: _Rest, *, strict: bool, metadata_only: bool) -> Iterator[Delivered]:
+    def _read(self, pending: Pending, *, strict: bool, metadata_only: bool) -> Iterator[Delivered]:
         patience, renewed = Patience(self._reconnect_s), -1
-        while (request := rest.request) is not None:
-            session_id, before = self._id, rest.reached
+        while (request := pending.request) is not None:
+            session_id, before = self._id, pending.reached
             request.session_id, request.metadata_only = session_id, metadata_only
             try:
-                yield from positions(self._taken(request, rest, strict=strict), clips=self.clips)
+                yield from positions(self._taken(request, pending, strict=strict), clips=self.clips)
             except (Unavailable, DeadlineExceeded, LimitExceeded) as error:
-                if rest.reached > before:
+                if pending.reached > before:
                     patience.progress()
-                patience.wait(error, moved=rest.reached > before, place=rest.place)
+                patience.wait(error, moved=pending.reached > before, place=pending.place)
             except Refused:
-                if renewed == rest.reached:
+                if renewed == pending.reached:
                     raise
-                renewed = rest.reached
+                renewed = pending.reached
                 self._renew(session_id)
             else:
                 return
 
     def _taken(
-        self, request: pb.ReadFramesRequest, rest: _Rest, *, strict: bool
+        self, request: pb.ReadFramesRequest, pending: Pending, *, strict: bool
     ) -> Iterator[tuple[AnyFrame | None, int]]:
         messages = self._connection.stream(read_frames, request)
         for entry in entries(messages, self._versions, metadata_only=request.metadata_only):
             if entry.bad is not None:
                 self._count_bad(entry, strict=strict)
-            rest.take(entry)
+            pending.take(entry)
             yield entry.frame, entry.left
 
     def _count_bad(self, entry: Entry, *, strict: bool) -> None:
