@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypedDict
@@ -13,6 +14,7 @@ from hyperdatasets.client.clips import Delivered
 from hyperdatasets.client.delivery_counts import DeliveryCounts
 from hyperdatasets.client.examples import MODES, TARGETS, Shapes, Target, first_label, multi_hot, picture
 from hyperdatasets.client.frame_supply import FrameSupply, Reader
+from hyperdatasets.client.groups import AnyFrame
 from hyperdatasets.core.errors import InvalidArgument, InvalidConfig
 from hyperdatasets.core.names import did_you_mean, nearest
 from hyperdatasets.formats.media.pixels import Mode
@@ -84,15 +86,12 @@ class OpenedView:
         """
         if of not in {"frames", "annotations"}:
             raise InvalidArgument(f"of: expected frames or annotations, got {of!r:.60}")
-        found = dict.fromkeys(self.labels, 0)
-        for reader in self.readers:
-            for delivered in reader.stream(limit=reader.epoch_length, metadata_only=True):
-                for frame in delivered if isinstance(delivered, list) else [delivered]:
-                    carried = [set(each["labels"]) for each in frame.annotations]
-                    for label in (label for labels in (carried if of == "annotations" else [set().union(*carried)])
-                                  for label in labels):  # fmt: skip
-                        found[label] = found.get(label, 0) + 1
-        return found
+        found = Counter(dict.fromkeys(self.labels, 0))
+        for frame in self._frames_of_one_epoch():
+            carried = [set(each["labels"]) for each in frame.annotations]
+            for labels in carried if of == "annotations" else [set[str]().union(*carried)]:
+                found.update(labels)
+        return dict(found)
 
     def numpy(
         self,
@@ -205,6 +204,12 @@ class OpenedView:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def _frames_of_one_epoch(self) -> Iterator[AnyFrame]:
+        """The frames, those of clips one by one, without their bytes."""
+        for reader in self.readers:
+            for delivered in reader.stream(limit=reader.epoch_length, metadata_only=True):
+                yield from delivered if isinstance(delivered, list) else [delivered]
 
     def _supply(self, epoch: int | None) -> FrameSupply:
         counts = DeliveryCounts()
