@@ -51,8 +51,9 @@ class Timed:
             **os.environ, "HYPERDATASETS_SERVICE": self.service.address, "HYPERDATASETS_HOME": str(self.folder),
         }  # fmt: skip
         return subprocess.Popen(
-            [sys.executable, path], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+            [sys.executable, path], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
 
 
 @pytest.fixture
