@@ -16,9 +16,13 @@ from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 
 class Counts(Protocol):
-    """Numbers that all processes share."""
+    """Numbers that all processes share; see `client.delivery_counts.DeliveryCounts`."""
 
-    epoch: int | None
+    @property
+    def epoch(self) -> int | None: ...
+
+    @epoch.setter
+    def epoch(self, number: int | None) -> None: ...
 
     @property
     def delivered(self) -> int: ...
@@ -33,7 +37,8 @@ class Counts(Protocol):
 class Supply(Protocol):
     """The positions of one epoch; see `client.frame_supply.FrameSupply`."""
 
-    counts: Any
+    @property
+    def counts(self) -> Counts: ...
 
     def __len__(self) -> int: ...
 
@@ -66,17 +71,17 @@ class _Counted:
     @property
     def delivered(self) -> int:
         """Positions that were handed to the loader so far, in all processes."""
-        return int(self._supply.counts.delivered)
+        return self._supply.counts.delivered
 
     @property
     def mismatched(self) -> int:
         """Frames that were left out so far since their files changed after registration."""
-        return int(self._supply.counts.mismatched)
+        return self._supply.counts.mismatched
 
     @property
     def withdrawn(self) -> int:
         """Frames that were left out so far since they were withdrawn."""
-        return int(self._supply.counts.withdrawn)
+        return self._supply.counts.withdrawn
 
 
 class FrameDataset(_Counted, Dataset[Any]):  # type: ignore[misc]  # torch has no types here

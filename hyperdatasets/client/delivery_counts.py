@@ -37,9 +37,9 @@ class DeliveryCounts:
         return None if number == _NO_EPOCH else number
 
     @epoch.setter
-    def epoch(self, number: int) -> None:
+    def epoch(self, number: int | None) -> None:
         with self._locked() as numbers:
-            numbers[0] = number
+            numbers[0] = _NO_EPOCH if number is None else number
 
     @property
     def delivered(self) -> int:

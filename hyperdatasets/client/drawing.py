@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from hyperdatasets.core.frames import Geometry
 from hyperdatasets.core.geometry import bounding_box, outline
 from hyperdatasets.formats.raster import bitmap_of
 
@@ -37,7 +38,7 @@ def drawn(
     canvas = _Canvas(image, side)
     whole = []
     for each in annotations:
-        if geometry := each.get("geometry"):
+        if geometry := cast("Geometry", each.get("geometry", {})):
             canvas.draw(geometry, _caption(each), colour_of(each["labels"]), mask)
         else:
             whole.append(each)
@@ -67,13 +68,13 @@ class _Canvas:
         self._font = ImageFont.load_default(max(10, min(16, max(size) // 40)))
         self.line_height = int(self._font.getbbox("Ag")[3]) + 3
 
-    def draw(self, geometry: Mapping[str, Any], words: str, colour: Colour, mask: NDArray[Any] | None) -> None:
+    def draw(self, geometry: Geometry, words: str, colour: Colour, mask: NDArray[Any] | None) -> None:
         """Draws one shape with its words; spans and masks without pixels have no place on a picture."""
         if "mask" in geometry:
             if mask is not None:
                 self._shade_class(mask, geometry["mask"], words, colour)
             return
-        frame = bounding_box(cast("Any", geometry))
+        frame = bounding_box(geometry)
         if frame is None:
             return
         if not geometry.keys().isdisjoint(_OUTLINED):
@@ -93,8 +94,8 @@ class _Canvas:
         dark = sum(part * weight for part, weight in zip(colour, (0.3, 0.6, 0.1), strict=True)) < 128
         self._pen.text((left + 2, top + 1), words, font=self._font, fill="white" if dark else "black")
 
-    def _outline(self, geometry: Mapping[str, Any], colour: Colour) -> None:
-        rings = [[each * self._scale for each in ring] for ring in outline(cast("Any", geometry))]
+    def _outline(self, geometry: Geometry, colour: Colour) -> None:
+        rings = [[each * self._scale for each in ring] for ring in outline(geometry)]
         if not geometry.keys().isdisjoint(_FILLED):
             self._shade(bitmap_of(rings, *self.image.size), colour)
         for ring in rings:

@@ -13,6 +13,7 @@ from hyperdatasets.client.clips import Delivered
 from hyperdatasets.client.frame_content import mask_pixels
 from hyperdatasets.client.groups import AnyFrame
 from hyperdatasets.core.errors import InvalidArgument
+from hyperdatasets.core.frames import Geometry
 from hyperdatasets.core.geometry import area, bounding_box, outline
 from hyperdatasets.formats.media.pixels import Mode
 from hyperdatasets.formats.raster import Bitmap, bitmap_of
@@ -89,7 +90,7 @@ class _Object:
     label: int
     box: tuple[float, float, float, float]
     area: float
-    geometry: Mapping[str, Any]
+    geometry: Geometry
     drawn: Bitmap | None
 
     @property
@@ -97,7 +98,7 @@ class _Object:
         return "box" not in self.geometry
 
     def bitmap(self, size: tuple[int, int]) -> Bitmap:
-        return self.drawn if self.drawn is not None else bitmap_of(outline(cast("Any", self.geometry)), *size)
+        return self.drawn if self.drawn is not None else bitmap_of(outline(self.geometry), *size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +111,21 @@ class _Placed:
     _masks: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     def __call__(self, annotation: Mapping[str, Any]) -> _Object | None:
-        geometry, ids = annotation.get("geometry", {}), annotation.get("label_ids", [])
+        geometry = cast("Geometry", annotation.get("geometry", {}))
+        ids = annotation.get("label_ids", [])
         if not ids or ids[0] < 0 or geometry.keys().isdisjoint({"box", "polygon", "ellipse", "mask"}):
             return None
         if "mask" in geometry:
             return self._of_mask(ids[0], geometry)
-        left, top, width, height = cast("Any", bounding_box(cast("Any", geometry)))
+        if (around := bounding_box(geometry)) is None:
+            return None
+        left, top, width, height = around
         if width <= 0 or height <= 0:
             return None
         box = (left, top, left + width, top + height)
-        return _Object(ids[0], box, area(cast("Any", geometry)) or width * height, geometry, None)
+        return _Object(ids[0], box, area(geometry) or width * height, geometry, None)
 
-    def _of_mask(self, label: int, geometry: Mapping[str, Any]) -> _Object | None:
+    def _of_mask(self, label: int, geometry: Geometry) -> _Object | None:
         drawn = (self._mask_pixels() == np.array(geometry["mask"])).all(axis=2)
         rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
         if not len(rows):

@@ -213,8 +213,7 @@ class OpenedView:
 
     def _supply(self, epoch: int | None) -> FrameSupply:
         counts = DeliveryCounts()
-        if epoch is not None:
-            counts.epoch = epoch
+        counts.epoch = epoch
         return FrameSupply(self.readers, counts)
 
     def _input(self, decode: Callable[[Any], Any] | Mode | None, source: str) -> Callable[[Delivered], Any]:
