@@ -1,4 +1,4 @@
-"""Lines that gRPC's core writes to standard error; errors are told by exceptions and messages of our own."""
+"""The lines that gRPC's core writes to standard error; our own exceptions and messages say the same better."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import os
 
 
 def silence() -> None:
-    """Keeps them back, unless the environment asks for some; gRPC reads it when it is imported."""
+    """Silences them unless the environment asks for some; call it before gRPC is imported, which reads it then."""
     if "GRPC_TRACE" not in os.environ:
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")

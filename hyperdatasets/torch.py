@@ -52,7 +52,7 @@ class Supply(Protocol):
 
 
 class _Counted:
-    """What both kinds of data set have in common."""
+    """A data set over a supply: its length, its epoch, its counts."""
 
     _supply: Supply
 
@@ -92,11 +92,11 @@ class FrameDataset(_Counted, Dataset[Any]):  # type: ignore[misc]  # torch has n
     """
 
     def __init__(self, supply: Supply, make: Callable[[Any], Any]) -> None:
-        """`make`: what the data set gives for what a position delivers."""
+        """`make`: makes an example of the frame (or clip) at a position."""
         self._supply, self._make = supply, make
 
     def __getitem__(self, index: int) -> Any:
-        """What stands at an index; negative ones count from the end.
+        """The example at an index; negative indexes count from the end.
 
         Raises:
             IndexError: there is no such position.
@@ -116,11 +116,11 @@ class FrameStream(_Counted, IterableDataset[Any]):  # type: ignore[misc]
     """A data set in the view's order; worker w of W takes the blocks k with k % W == w.
 
     With `block` equal to the loader's batch size the loader delivers whole batches, the same ones with any number of
-    workers. `state_dict` tells where the process that iterates stands; StatefulDataLoader keeps it for each worker.
+    workers. `state_dict` returns the place that this process has reached; StatefulDataLoader keeps it for each worker.
     """
 
     def __init__(self, supply: Supply, make: Callable[[Any], Any], *, block: int) -> None:
-        """`make`: what the data set gives for what a position delivers."""
+        """`make`: makes an example of the frame (or clip) at a position."""
         self._supply, self._make, self._block = supply, make, block
         self._mark: tuple[int, int] = (0, 0)
         self._resumed = False
@@ -137,7 +137,7 @@ class FrameStream(_Counted, IterableDataset[Any]):  # type: ignore[misc]
         self._mark = (0, 0)
 
     def state_dict(self) -> dict[str, Any]:
-        """Where this process stands, to be given to `load_state_dict` of a data set over the same view."""
+        """The place that this process has reached, for `load_state_dict` of a data set over the same view."""
         return {"site": self._mark[0], "position": self._mark[1], "epoch": self._supply.counts.epoch}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

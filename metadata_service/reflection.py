@@ -31,9 +31,9 @@ def serve(server: grpc.Server, services: Sequence[str]) -> None:
 
 
 class _Pool:
-    """All descriptors of this process, and those of reflection's new name.
+    """The descriptors of this process, and those of reflection under its new name.
 
-    They are in a pool of their own: another library of this process may bring the file itself.
+    The latter have a pool of their own, since another library of this process may register the same file.
     """
 
     def __init__(self) -> None:

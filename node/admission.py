@@ -171,7 +171,7 @@ class Admission:
         return grant.generation == self._generation(grant.view)
 
     def _request(self, view: PinnedView, principal: str, purpose: str, told: Mapping[str, str]) -> policy.Request:
-        """Args: told: dataset id -> name, as the centre says it; it counts where nothing was registered here."""
+        """`told`: dataset id -> name at the centre, used for datasets of which nothing was registered here."""
         known = self._store.dataset_names()
         return policy.Request(
             {each: known[each] for each in view.datasets if each in known}, principal, purpose, _now_ms(),

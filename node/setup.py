@@ -66,7 +66,7 @@ def init(
 
 @contextmanager
 def _whole_or_not(folder: Path) -> Iterator[None]:
-    """Makes the folder of a node; if it cannot be filled, a folder that was not there before is taken away again.
+    """Make the folder of a node. If that fails, remove a folder that did not exist before.
 
     Raises:
         InvalidConfig: it cannot be written.
@@ -91,7 +91,7 @@ def _fill(folder: Path, config: NodeConfig) -> None:
 
 
 def change(folder: Path, *, service: str, roots: Mapping[str, Path], listen: str = "") -> None:
-    """Points a node to another address of its service, to other roots, and to another address of its own."""
+    """Change the service's address, the roots and the node's own address in the settings of a node."""
     config = load(folder)
     resolved = {alias: Path(root).resolve() for alias, root in roots.items()}
     changed = replace(config, service=service, roots=resolved, listen=listen or config.listen)

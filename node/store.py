@@ -287,7 +287,7 @@ class NodeStore:
         return {row["revision"]: (row["canonical"], row["digest"]) for row in rows}
 
     def grant(self, view: str, client: str, purpose: str) -> dict[str, Any] | None:
-        """What was admitted of a view; `view` is its whole reference."""
+        """The grant that is kept for a view, a client and a purpose, or None; `view` is a whole reference."""
         rows = self._query(
             "SELECT * FROM admitted WHERE view = ? AND client = ? AND purpose = ?", (view, client, purpose)
         )

@@ -34,7 +34,7 @@ def read(path: Path) -> list[dict[str, Any]]:
     found = _parsed(path, text)
     for number, each in enumerate(found, start=1):
         if not isinstance(each, dict) or not isinstance(each.get("id"), str):
-            raise InvalidArgument(f"{path}: number {number} is no frame: expected an object with an `id`")
+            raise InvalidArgument(f"{path}: number {number} is not a frame: expected an object with an `id`")
         if type(each.get(ETAG)) is not int:
             raise InvalidArgument(
                 f"{path}: frame `{each['id']}` has no `etag`, the number of the revision that was read: write it with "

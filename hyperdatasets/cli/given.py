@@ -1,4 +1,7 @@
-"""What commands are given by name or id: datasets, versions, views, experiments. The beginning of an id is enough."""
+"""Things named on the command line, by name or id: datasets, versions, views, experiments.
+
+The beginning of an id is enough, if only one id begins so.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,7 @@ def given_experiment(text: str) -> hd.Experiment:
 
 
 def beginning(kind: str, text: str, known: Iterable[tuple[str, str]]) -> str:
-    """The only id that begins with the text; empty if none does, or if it is no beginning of an id.
+    """The only id that begins with the text; empty if there is none, or if the text cannot begin an id.
 
     Args:
         known: ids and the names that people know them by.
@@ -71,7 +74,7 @@ def beginning(kind: str, text: str, known: Iterable[tuple[str, str]]) -> str:
 
 
 def _given(kind: str, text: str, get: Callable[[str], Handle], listed: Callable[[], Iterable[Handle]]) -> Handle:
-    """What has this name or id, or else the only one whose id begins so."""
+    """The thing of this name or id, or else the only one whose id begins with the text."""
     try:
         return get(text)
     except NotFound:

@@ -35,7 +35,7 @@ _ALIAS = "data"
 
 @contextmanager
 def running(root: Path, *, service: str, port: int) -> Iterator[server.Node]:
-    """A running node with this folder among its roots, at the service with this address; says what is new.
+    """Run a node with this folder among its roots, at the service with this address; print what is new.
 
     Args:
         port: 0 takes a free one.
@@ -107,7 +107,7 @@ def _folders(site: str) -> Iterator[Path]:
 
 
 def _is_unfinished(folder: Path, site: str) -> bool:
-    """A node that was made, but did not come to enrol."""
+    """Whether the folder holds a node that was made but has not enrolled."""
     return (
         (folder / FILE).exists()
         and load(folder).site == site
@@ -116,7 +116,7 @@ def _is_unfinished(folder: Path, site: str) -> bool:
 
 
 def _with_root(roots: Mapping[str, Path], added: Path) -> dict[str, Path]:
-    """The roots with one more; those before stay, since frames are registered under their names."""
+    """Return the roots with one more. Earlier roots stay, since frames are registered under their names."""
     added = added.resolve()
     for alias, path in roots.items():
         if path != added and (added in path.parents or path in added.parents):

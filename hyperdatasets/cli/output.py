@@ -85,7 +85,7 @@ def done(text: str, plain: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def say(text: str, *, to: Console = console, style: str = "") -> None:
-    """Prints sentences with the flags that they speak of, but never what a terminal would take as a command."""
+    """Prints sentences, with advice as flags and without the control characters of terminals."""
     to.print(on_lines(on_command_line(text)), style=style, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -150,7 +150,7 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
 
 
 def draw(figure: Table | Tree) -> None:
-    """Prints a table or a tree: a terminal has its width; what is no terminal gets lines of any length, uncut."""
+    """Prints a table or a tree: fitted to a terminal, or, into a pipe or file, in lines of any length."""
     if console.is_terminal:
         console.print(figure, markup=False)
         return
@@ -161,7 +161,7 @@ def draw(figure: Table | Tree) -> None:
 
 
 def shortened(text: str, length: int) -> str:
-    """The beginning of a long text for a terminal; what is no terminal gets all of it."""
+    """The text, cut to `length` characters on a terminal; whole in a pipe or file."""
     return text if len(text) <= length or not console.is_terminal else f"{text[:length]}…"
 
 

@@ -21,7 +21,7 @@ from hyperdatasets.formats.media.pixels import Mode
 
 
 class Kept(NamedTuple):
-    """Where a frame that was read is kept, in which revision, and when that was saved.
+    """The place of a frame that was read: dataset, version, revision, and the time when it was saved.
 
     Attributes:
         saved_ms: milliseconds since 1970; None where only the service knows.
@@ -34,34 +34,34 @@ class Kept(NamedTuple):
 
 
 class AnnotatedFrame:
-    """What single frames and groups have in common; `plain` is the frame in its plain form."""
+    """A frame with one or several sources: what single frames and groups share. `plain` is its plain form."""
 
     plain: dict[str, Any]
     kept: Kept | None = None
-    """Where it was read from; None for a new frame."""
+    """The place that the frame was read from; None for a new frame."""
     parts: frame_content.Parts | None = None
-    """The bytes that came with it: of each source, followed by those of its masks; None if none came."""
+    """The bytes that came with the frame: each source, followed by its masks; None if it came without bytes."""
     position: int | None = None
-    """In the order in which a data view delivered it, from 0; None if it came in another way."""
+    """Its position, from 0, in the order of the data view that delivered it; None for a frame from elsewhere."""
 
     @property
     def dataset(self) -> str:
-        """Id of the dataset that it was read from; empty for a new frame."""
+        """The id of the dataset that the frame was read from; empty for a new frame."""
         return self.kept.dataset if self.kept else ""
 
     @property
     def version(self) -> str:
-        """Id of the version that it was read from; empty for a new frame."""
+        """The id of the version that the frame was read from; empty for a new frame."""
         return self.kept.version if self.kept else ""
 
     @property
     def etag(self) -> int | None:
-        """The revision that was read, by which an edit is refused if somebody was faster; None for a new frame."""
+        """The revision that was read, which guards an edit against a faster one; None for a new frame."""
         return self.kept.revision if self.kept else None
 
     @property
     def saved(self) -> datetime | None:
-        """When that revision was saved, in UTC; None for a new frame, and for one that came from a node."""
+        """The time (UTC) when the revision was saved; None for a new frame, and for one that came from a node."""
         saved_ms = self.kept.saved_ms if self.kept else None
         return None if saved_ms is None else datetime.fromtimestamp(saved_ms / 1000, UTC)
 
@@ -105,7 +105,7 @@ class AnnotatedFrame:
     # --- content
 
     def content(self, source: str = "") -> bytes:
-        """The bytes of a source: those that came with the frame, inline ones, or those at its URI.
+        """The bytes of a source: they came with the frame, are inline, or are read from its URI.
 
         Args:
             source: its name; empty = the first one.
@@ -137,7 +137,7 @@ class AnnotatedFrame:
             mode: `default` (mode `RGB` of Pillow, or `L` for grey pictures), `RGB`, or `L`.
 
         Raises:
-            As `content`; SourceUnreadable: it is no picture, or cannot be decoded.
+            As `content`; SourceUnreadable: the source is not a picture, or cannot be decoded.
         """
         return frame_content.image(self, source, mode)
 
@@ -161,7 +161,7 @@ class AnnotatedFrame:
             encoding: as Python names it; empty: that of its byte order mark, or UTF-8.
 
         Raises:
-            As `content`; SourceUnreadable: it is no text in this encoding.
+            As `content`; SourceUnreadable: the source is not text in this encoding.
         """
         return frame_content.text(self, source, encoding)
 
@@ -206,7 +206,7 @@ class AnnotatedFrame:
         `points3d_xyz=[…]`, `mask_rgb=(r, g, b)`, `span=(start, end)`.
 
         Raises:
-            InvalidFrame: what is wrong with it; the frame stays as it was.
+            InvalidFrame: the annotation is wrong, and how; the frame does not change.
         """
         annotation = ImageAnnotation(
             labels=labels, confidence=confidence, metadata=metadata, id=id, origin=origin, sources=sources, **shape
@@ -250,7 +250,7 @@ class AnnotatedFrame:
         self.plain["annotations"] = [each for each in self.annotations if gone.isdisjoint(each["labels"])]
 
     def set_vector(self, name: str, values: Sequence[float]) -> None:
-        """A vector that is written beside the frame, by `add_frames`; it is not part of the frame's digest."""
+        """Sets a vector, which `add_frames` writes with the frame; it is not part of the frame's digest."""
         self.vectors[name] = list(values)
 
     @property
@@ -259,7 +259,7 @@ class AnnotatedFrame:
         return cast("dict[str, list[float]]", self.__dict__.setdefault("_vectors", {}))
 
     def check(self) -> None:
-        """Raises InvalidFrame: it cannot be written as what it is."""
+        """Raises InvalidFrame if the frame cannot be written, because a data view has changed its annotations."""
         if any("label_ids" in each for each in self.annotations):
             raise InvalidFrame(
                 "this frame came from a data view, which may show other labels than are stored; to change it, read it "

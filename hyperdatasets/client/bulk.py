@@ -40,7 +40,7 @@ Frames = TypeVar("Frames")
 
 
 class Write(NamedTuple):
-    """A plain frame, its vectors by field, and the revision that was read, if another one is not to be written over."""
+    """A plain frame, its vectors by field, and its etag: the revision that the write may replace; None = any."""
 
     frame: Mapping[str, Any]
     vectors: Mapping[str, Sequence[float]] = {}
@@ -208,7 +208,7 @@ def write_each(
     normal: bool = False,
     progress: Callable[[int], None] = lambda _: None,
 ) -> WriteResult:
-    """The same with vectors and etags beside the frames; of one whose vector is refused, the frame is kept."""
+    """Writes frames with vectors and etags, as `write` does; a frame is kept if only its vector is refused."""
     if mode not in MODES:
         raise InvalidArgument(f"mode: expected one of {', '.join(MODES)}, got {mode!r}")
     result = WriteResult()
@@ -219,7 +219,7 @@ def write_each(
 
 
 def with_etag(plain: Mapping[str, Any]) -> Write:
-    """A frame whose etag, if it has one, is beside its fields."""
+    """Takes the key `etag` of a plain frame, if there is one, out of its fields."""
     if not isinstance(plain, Mapping) or type(plain.get("etag")) is not int:
         return Write(plain)
     return Write({key: value for key, value in plain.items() if key != "etag"}, etag=plain["etag"])

@@ -23,9 +23,9 @@ class Entry(NamedTuple):
     """A frame of a position.
 
     Attributes:
-        frame: None if it does not come.
+        frame: None if it is left out.
         left: how many frames of its clip follow at the same position.
-        bad: the verdict because of which it does not come; None for a good one.
+        bad: the verdict that keeps the frame back; None for a good one.
     """
 
     position: int
@@ -35,7 +35,7 @@ class Entry(NamedTuple):
 
     @property
     def error(self) -> DigestMismatch | SourceUnreadable:
-        """Why it does not come, as an error."""
+        """The error that says why the frame is left out."""
         if self.bad == pb.VERDICT_DIGEST_MISMATCH:
             return DigestMismatch(f"position {self.position}: the file has changed since it was registered")
         return SourceUnreadable(f"position {self.position}: the file cannot be read")
@@ -65,7 +65,7 @@ def entries(messages: Iterator[bytes], versions: Sequence[Version], *, metadata_
 
 
 class _Told(NamedTuple):
-    """What a batch says of a frame, besides its parts."""
+    """The fields of a batch for one frame, without its parts."""
 
     position: int
     text: bytes

@@ -29,7 +29,7 @@ def drawn(
     """The picture as RGB with boxes, outlines, key points, mask classes and their labels.
 
     A small picture is enlarged by a whole factor, a large one is reduced. Each label has a colour of its own, the same
-    everywhere. Labels of the whole frame stand at the top.
+    everywhere. Labels of the whole frame are at the top.
 
     Args:
         mask: pixels of the mask that the annotations' mask classes refer to, (height, width, 3).

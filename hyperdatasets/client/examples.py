@@ -1,4 +1,4 @@
-"""What a training loop gets of a frame: its picture as input, and as target numbers of labels, or boxes and masks."""
+"""Training examples of frames: a picture as input; a number, a vector of labels, or boxes and masks as target."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ MODES = ("default", "RGB", "L", "raw")
 
 
 def picture(delivered: Delivered, *, mode: Mode = "default", source: str = "") -> NDArray[Any]:
-    """The picture as shown, (height, width) or (height, width, bands); those of a clip one upon the other.
+    """The picture as shown, (height, width) or (height, width, bands); the pictures of a clip are stacked.
 
     Raises:
-        SourceUnreadable: it is no picture, or cannot be decoded; names the frame.
+        SourceUnreadable: the source is not a picture, or cannot be decoded; names the frame.
         InvalidArgument: the pictures of a clip are of different sizes.
     """
     if not isinstance(delivered, list):
@@ -51,7 +51,7 @@ def multi_hot(delivered: Delivered, numbers: Mapping[str, int], *, source: str =
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """The objects of a picture that have a number and a place, in the order of the annotations.
+    """The objects of a picture that have a label number and a place, in the order of the annotations.
 
     Attributes:
         boxes: (n, 4) float32: left, top, right, bottom in pixels.
@@ -134,20 +134,20 @@ class _Placed:
         return _Object(label, box, float(drawn.sum()), geometry, drawn)
 
     def _mask_pixels(self) -> NDArray[Any]:
-        """The first mask of the source, read once."""
+        """The pixels of the source's first mask, which is read once."""
         if "" not in self._masks:
             self._masks[""] = mask_pixels(self.frame, self.source)
         return self._masks[""]
 
 
 class Shapes:
-    """The shapes of arrays that are to make one array, with the first frame of each."""
+    """The shapes of arrays that must be equal to form one array, with the first frame of each shape."""
 
     def __init__(self) -> None:
         self._first: dict[tuple[int, ...], str] = {}
 
     def checked(self, made: Any, delivered: Delivered) -> Any:
-        """The array; raises InvalidArgument, naming the frame whose array does not fit to those before."""
+        """Return the array; raise InvalidArgument, which names the frame, if its shape differs from earlier ones."""
         if message := self.difference(made, delivered):
             raise InvalidArgument(
                 f"{message}: they make no array. Select frames of one size in the view, or make them equal, as by a "
@@ -156,7 +156,7 @@ class Shapes:
         return made
 
     def difference(self, made: Any, delivered: Delivered) -> str:
-        """How the shape differs from that of the first frame; empty if it does not, or was told before."""
+        """A sentence about a shape that differs from the first frame's; empty for an equal one or a repetition."""
         shape = tuple(np.shape(made))
         if shape in self._first:
             return ""

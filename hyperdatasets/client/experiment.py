@@ -166,7 +166,7 @@ class Experiment:
         return dict(self._message.last_metrics)
 
     def connect(self, view: DataView, name: str) -> DataView:
-        """Names the data view, and publishes it first. A clone's replacement wins: the view then stands for it.
+        """Publishes the data view and names it in the experiment. In a clone its replacement, if any, takes its place.
 
         Over a draft version nothing can be published: the experiment runs *unpinned*, says so with a warning and in
         its record, and cannot be reproduced.
@@ -235,7 +235,7 @@ class Experiment:
         return self.run_here()
 
     def set_state(self, state: str, **how: Any) -> Self:
-        """Notes how far it has come; `how`: see Connection.call."""
+        """Sets the state at the service; `how`: see Connection.call."""
         number = pb.ExperimentState.Value(f"EXPERIMENT_STATE_{state.upper()}")
         request = pb.UpdateExperimentRequest(experiment=self.id, state=number)
         self._message = self._client.send(request, **how).experiment
@@ -248,7 +248,7 @@ class Experiment:
         self._end("completed")
 
     def run_here(self) -> Self:
-        """Marks it as running in this process, of which the service hears until the run or the process ends."""
+        """Marks the experiment as running; this process then sends signs of life until the run or the process ends."""
         self.set_state("running")
         self._heartbeat, self._process = Heartbeat(self.id, self._client.config), os.getpid()
         self._heartbeat.start()
@@ -261,7 +261,7 @@ class Experiment:
             self._heartbeat.end()
 
     def _at_exit(self) -> None:
-        """The process ends without `close`; a forked one does not end the run of its parent."""
+        """Ends the run when the process ends without `close`; a forked process leaves its parent's run alone."""
         if os.getpid() != self._process:
             return
         error = None if hasattr(sys, "ps1") else getattr(sys, "last_value", None)  # of a prompt it ended nothing
@@ -286,7 +286,7 @@ class Experiment:
         self.set_state(state)
 
     def _replaced(self, view: DataView, name: str) -> bool:
-        """Makes the view stand for a clone's replacement, if there is one."""
+        """Puts a clone's replacement, if there is one, in the place of the view."""
         replaced = name in {each.name for each in self._message.views if each.replacement}
         if replaced:
             view.stand_for(self.view(name))

@@ -1,6 +1,6 @@
-"""What a federated run says to one of its clients: which node to read from, which data view, as what.
+"""The settings of one client of a federated run: its node, its data view, its purpose.
 
-Three places may say it; the first wins: the arguments of a call, the configuration in the message that the client
+They are in three places, and the first wins: the arguments of a call, the configuration in the message that the client
 answers, the configuration of the run.
 """
 
@@ -18,20 +18,20 @@ from hyperdatasets.core.names import did_you_mean, nearest
 
 
 class ClientContext(Protocol):
-    """What is used of `flwr.app.Context`."""
+    """The attributes of `flwr.app.Context` that are used here."""
 
     node_config: Any
     run_config: Any
 
 
 class ClientMessage(Protocol):
-    """What is used of `flwr.app.Message`."""
+    """The attributes of `flwr.app.Message` that are used here."""
 
     content: Any
 
 
 def said(context: ClientContext, message: ClientMessage | None) -> dict[str, Any]:
-    """The configuration of the run, with what the configuration in the message says instead."""
+    """The configuration of the run, updated by the configuration in the message."""
     found = dict(context.run_config)
     if message is not None:
         for record in message.content.config_records.values():
@@ -44,7 +44,7 @@ def view_reference(run: Mapping[str, Any], name: str, given: str) -> str:
 
     Raises:
         InvalidConfig: the run names no such view.
-        InvalidReference: it is no reference with a digest.
+        InvalidReference: the reference has no whole digest.
     """
     if given:
         return _checked(given, "reference")

@@ -1,4 +1,4 @@
-"""The content of a frame: the bytes that came with it, inline ones, or those at its URIs; as picture, array or text."""
+"""The content of a frame as bytes, picture, array or text; it came with the frame, is inline, or is at its URIs."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from hyperdatasets.formats.media.pixels import Mode
 
 ImageMode = Literal["default", "RGB", "L"]
 Parts = Sequence[bytes | memoryview | None]
-"""Of each source of a frame, followed by those of its masks; None for one that the site leaves out."""
+"""The bytes of each source of a frame, followed by its masks; None for a part that the site leaves out."""
 _Decoded = TypeVar("_Decoded")
 
 
 class Place(NamedTuple):
-    """Where a source or a mask is found.
+    """The place of a source or a mask.
 
     Attributes:
-        number: of its part among the parts of the frame.
-        name: for a person.
+        number: the index of its part among the parts of the frame.
+        name: what messages call it.
     """
 
     number: int
@@ -34,7 +34,7 @@ class Place(NamedTuple):
 
 
 class _Frame(Protocol):
-    """What is used of a frame."""
+    """The attributes of a frame that are used here."""
 
     @property
     def plain(self) -> dict[str, Any]: ...
@@ -54,7 +54,7 @@ class _Frame(Protocol):
 
 
 def source_place(sources: Sequence[dict[str, Any]], name: str) -> Place:
-    """Where the source of this name is; the first one for an empty name. Raises NotFound."""
+    """The place of the source of this name, or of the first one for an empty name. Raises NotFound."""
     number = 0
     for source in sources:
         if name in {"", source["id"]}:
@@ -65,7 +65,7 @@ def source_place(sources: Sequence[dict[str, Any]], name: str) -> Place:
 
 
 def mask_place(sources: Sequence[dict[str, Any]], name: str, of_source: str) -> Place:
-    """Where the mask of this id is, of one source or of any; the first one for an empty id. Raises NotFound."""
+    """The place of the mask of this id, of one source or any; empty id: the first mask. Raises NotFound."""
     number, known = 0, []
     for source in sources:
         for mask in source.get("masks", ()):
@@ -102,7 +102,7 @@ def read(frame: _Frame, place: Place) -> bytes:
 
 
 def read_all(frame: _Frame) -> list[bytes]:
-    """The bytes of all sources, each followed by those of its masks. Raises as `read`."""
+    """The bytes of all sources, each followed by its masks. Raises as `read`."""
     sources = frame.plain["sources"]
     if "blob" in frame.plain:
         return [bytes(frame.plain["blob"])]
@@ -135,7 +135,7 @@ def mask_pixels(frame: _Frame, source: str) -> NDArray[np.generic]:
 
 
 def _decoded(frame: _Frame, source: str, decode: Callable[[bytes], _Decoded]) -> _Decoded:
-    """What a decoder makes of a source; its errors name the frame."""
+    """Decodes a source; errors name the frame."""
     content = frame.content(source)
     try:
         return decode(content)

@@ -1,4 +1,4 @@
-"""How a frame shows itself in a notebook: its pictures or text with the objects, and its fields as tables."""
+"""A frame as a notebook shows it: its pictures or text with the objects, and its fields as tables."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CHARACTERS = 2_000
 
 
 class Shown(Protocol):
-    """What is used of a frame."""
+    """The attributes of a frame that are used here."""
 
     @property
     def plain(self) -> dict[str, Any]: ...
@@ -57,9 +57,9 @@ def page(frame: Shown, title: str) -> str:
 
 
 def thumbnail(frame: Shown, source: str = "", *, side: int = _SIDE) -> bytes:
-    """A PNG of a source with its objects; empty where pixels are not at hand.
+    """A PNG of a source with its objects; empty where the pixels are not at hand.
 
-    At hand is what came with the frame, inline content, and files of this machine; nothing is fetched.
+    Pixels are at hand if they came with the frame, are inline, or are in a file of this machine; nothing is fetched.
     """
     if not _at_hand(frame, source):
         return b""
@@ -73,7 +73,7 @@ def thumbnail(frame: Shown, source: str = "", *, side: int = _SIDE) -> bytes:
 
 
 def _pictures(frame: Shown) -> str:
-    """The pictures side by side, or the text, or why there are none."""
+    """The pictures side by side, or the text, or a sentence about where they are."""
     made = [(each["id"], thumbnail(frame, each["id"])) for each in frame.plain["sources"]]
     shown = [(name if len(made) > 1 else "", content) for name, content in made if content]
     if shown:

@@ -1,4 +1,4 @@
-"""One epoch of a published view over its sites, by index: what data loaders read, in any process."""
+"""A supply of frames for data loaders: one epoch of a published view over its sites, by index, in any process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hyperdatasets.core.errors import InvalidArgument, SourceUnreadable
 
 
 class Reader(Protocol):
-    """Reads the order of one site: a Session, or a UriReader. Each can be sent to another process."""
+    """A reader of one site's order: a Session or a UriReader. It can be sent to another process."""
 
     site: str
     count: int
@@ -33,7 +33,7 @@ class Reader(Protocol):
 
 
 class Mark(NamedTuple):
-    """Where a reading goes on: the number of the site, and the position in its epoch."""
+    """The place where a reading goes on: the number of the site, and the position in its epoch."""
 
     site: int = 0
     position: int = 0
@@ -43,14 +43,14 @@ BEGINNING = Mark()
 
 
 class _Missing:
-    """What a reader leaves out from now on."""
+    """The frames that a reader leaves out from now on, added to shared counts."""
 
     def __init__(self, reader: Reader, counts: DeliveryCounts) -> None:
         self._reader, self._counts = reader, counts
         self._before = reader.mismatched, reader.withdrawn
 
     def note(self) -> None:
-        """Counts what was left out since the last time."""
+        """Counts the frames that were left out since the last call."""
         now = self._reader.mismatched, self._reader.withdrawn
         if now != self._before:
             self._counts.add(mismatched=now[0] - self._before[0], withdrawn=now[1] - self._before[1])
@@ -62,7 +62,7 @@ class FrameSupply:
 
     Args:
         readers: one for each site, in order.
-        counts: what is delivered is counted there.
+        counts: the counts of delivered and left-out frames.
     """
 
     def __init__(self, readers: Sequence[Reader], counts: DeliveryCounts) -> None:
@@ -77,7 +77,7 @@ class FrameSupply:
         return self._bounds[-1]
 
     def read(self, indexes: Sequence[int]) -> list[Delivered]:
-        """What stands there, in this order; positions whose frames are left out are missing.
+        """The frames at these indexes, in this order, without those that are left out.
 
         Raises:
             IndexError: there is no such position.
@@ -92,7 +92,7 @@ class FrameSupply:
         return came
 
     def one(self, index: int) -> Delivered:
-        """What stands there.
+        """The frame at an index; negative indexes count from the end.
 
         Raises:
             IndexError: there is no such position.
@@ -109,7 +109,7 @@ class FrameSupply:
     def stream(
         self, mark: tuple[int, int] = BEGINNING, *, worker: int = 0, workers: int = 1, block: int = 1
     ) -> Iterator[tuple[Mark, Delivered]]:
-        """What comes from a mark on, each with the mark behind it; of several workers each gets its own blocks."""
+        """The frames from a mark on, each with the mark behind it; each of several workers gets its own blocks."""
         begin = Mark(*mark)
         lengths = [end - start for start, end in pairwise(self._bounds)]
         for site in range(begin.site, len(self._readers)):
@@ -141,7 +141,7 @@ class FrameSupply:
         return Mark(site, at - self._bounds[site])
 
     def _first(self, site: int) -> int:
-        """Where the epoch begins in the order of a site that repeats without end; 0 in others."""
+        """The position where the epoch begins, in the order of a site that repeats without end; 0 in other orders."""
         reader = self._readers[site]
         return (self.counts.epoch or 0) * reader.epoch_length if reader.count < 0 else 0
 

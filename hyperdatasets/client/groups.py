@@ -68,7 +68,7 @@ class FrameGroup(AnnotatedFrame, MutableMapping[str, SingleFrame]):
         return any(source["id"] == name for source in self.plain["sources"])
 
     def __getitem__(self, name: str) -> SingleFrame:
-        """The source of this name as a frame; what is changed in it is changed in the group."""
+        """The source of this name as a frame; changes to it are changes to the group."""
         for source in self.plain["sources"]:
             if source["id"] == name:
                 return _Member(self, source)
@@ -88,13 +88,13 @@ class FrameGroup(AnnotatedFrame, MutableMapping[str, SingleFrame]):
 
 
 class _NoSource(NotFound, KeyError):
-    """As mappings have it."""
+    """A NotFound that is a KeyError too, as mappings raise it."""
 
     __str__ = Exception.__str__
 
 
 class _Member(SingleFrame):
-    """One source of a group, which it shares with it; its metadata are the source's."""
+    """A source of a group as a frame. Both share the source; the metadata of the frame is the source's."""
 
     def __init__(self, group: FrameGroup, source: dict[str, Any]) -> None:
         super().__init__(site=group.site, context_id=group.context_id, timestamp=group.timestamp)
@@ -108,7 +108,7 @@ class _Member(SingleFrame):
 
     @property
     def annotations(self) -> list[dict[str, Any]]:
-        """Those that lie on this source; they are added and removed through the methods."""
+        """The annotations that lie on this source; methods of this frame add and remove them."""
         return [each for each in self._group.annotations if self._name in each.get("sources", [self._name])]
 
     def content(self, source: str = "") -> bytes:

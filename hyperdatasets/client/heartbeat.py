@@ -1,4 +1,4 @@
-"""Signs of life of an experiment: the service is told again and again that its process lives."""
+"""Signs of life of an experiment, which its process sends to the service from time to time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hyperdatasets.v1 import experiment_service_pb2 as pb
 class Heartbeat:
     """Beats in a thread of its own, over its own connection, until it is ended or the experiment has ended.
 
-    The service says how often. A service that cannot be reached is told at the next beat, however long that takes.
+    The service says how often. While it cannot be reached, beats go on without end.
     """
 
     def __init__(self, experiment_id: str, config: ClientConfig) -> None:
@@ -26,7 +26,7 @@ class Heartbeat:
         threading.Thread(target=self._run, args=(pause_s,), name="heartbeat", daemon=True).start()
 
     def beat(self) -> float:
-        """Tells the service once; returns the seconds to the next time, 0 if there need be none."""
+        """Sends one beat; returns the seconds until the next one, 0 if no more are needed."""
         answer = self._client.send(self._request)
         return answer.next_beat_ms / 1_000 if answer.state == pb.EXPERIMENT_STATE_RUNNING else 0.0
 

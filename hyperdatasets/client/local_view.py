@@ -1,4 +1,4 @@
-"""Data views as they are built: the specification with its rules, before anything of it is stored."""
+"""Data views as they are built: a specification and its rules, before it is stored."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class IterationOrder(StrEnum):
 
 
 class LocalView:
-    """A view as what is built, a specification; `DataView` stores, publishes and reads it."""
+    """A view as a specification that is built; `StoredView` keeps it at the service, `DataView` reads it."""
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self._spec = spec
@@ -125,7 +125,7 @@ class LocalView:
         random_seed: int | None = None,
         clip_length: int | None = None,
     ) -> None:
-        """Changes how the view is read; what is not given stays.
+        """Changes how the view is read; arguments that are not given change nothing.
 
         Args:
             clip_length: a position delivers a list of up to so many consecutive frames of one context.
@@ -145,11 +145,11 @@ class LocalView:
         return [dict(rule) for rule in self._spec["rules"]]
 
     def set_queries(self, rules: Sequence[Mapping[str, Any]]) -> None:
-        """Puts these rules in place of all that are there."""
+        """Replaces all rules."""
         self._change(rules=[dict(rule) for rule in rules])
 
     def load_yaml(self, text: str | Path) -> None:
-        """Puts the specification of YAML text, or of a file, in place of what is there; as in `from_yaml`."""
+        """Replaces the specification by that of a YAML text or file; see `from_yaml`."""
         spec = to_plain(from_yaml(yaml_text(text)))
         gone = dict.fromkeys(self._spec.keys() - {"name", "description", "tags"})
         self._change(**gone | {name: value for name, value in spec.items() if name != "name"})
@@ -157,6 +157,7 @@ class LocalView:
 
     @property
     def _text(self) -> str:
+        """The specification as JSON text, checked."""
         return orjson.dumps(to_plain(from_plain(self._spec))).decode()
 
     @property
@@ -175,6 +176,7 @@ def _version(dataset: str, project: str, version: str) -> dict[str, str]:
 
 
 def yaml_text(given: str | Path) -> str:
+    """The YAML text that was given, or that of the file (a `Path`, or a name that ends with `.yaml` or `.yml`)."""
     if isinstance(given, str) and ("\n" in given or not given.endswith((".yaml", ".yml"))):
         return given
     try:

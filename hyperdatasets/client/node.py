@@ -70,10 +70,10 @@ class NodeClient:
 
     @property
     def site(self) -> str:
-        """The site that the node says it is of.
+        """The name of the node's site, which the node is asked for.
 
         Raises:
-            InvalidConfig: it is configured for another one.
+            InvalidConfig: the node is configured for another site.
         """
         found = str(self.status().site)
         if self.wanted_site not in {"", found}:
@@ -107,7 +107,7 @@ class NodeClient:
 
 
 def local_nodes(address: str = "") -> list[NodeClient]:
-    """The nodes of this site, or of several: as given (with commas between), as configured, or the one on loopback."""
+    """The nodes at the given addresses (comma-separated), or those that are configured, or the one on loopback."""
     config = load(node=address)
     return [NodeClient(**asdict(each), reconnect_s=config.reconnect_s) for each in config.site_nodes]
 
@@ -133,7 +133,7 @@ def local_node(address: str = "", *, site: str = "") -> NodeClient:
 
 
 def by_site(nodes: Iterable[NodeClient]) -> dict[str, NodeClient]:
-    """Each node by its site, which it is asked for.
+    """The nodes by their sites; each node is asked for its own.
 
     Raises:
         InvalidConfig: two are of the same site, or one is configured for another site.
@@ -166,7 +166,7 @@ def checked_part(partition: tuple[int, int]) -> tuple[int, int]:
     """The part (i, n) of an order that a reader asks for.
 
     Raises:
-        InvalidArgument: it is no such part.
+        InvalidArgument: it is not two such numbers.
     """
     match partition:
         case (int(part), int(parts)) if 0 <= part < parts:

@@ -41,7 +41,7 @@ class DatasetOptions(TypedDict, total=False):
 class OpenedView:
     """An iterable of frames with their content, in the view's order; each iteration reads again, nothing is kept.
 
-    Of a view of clips it gives lists of frames, and so do `decode`, `target` and `transform` get them.
+    A view of clips gives lists of frames; `decode`, `target` and `transform` then get such lists.
     """
 
     def __init__(self, opening: Callable[[], Sequence[Reader]]) -> None:
@@ -51,7 +51,7 @@ class OpenedView:
 
     @property
     def readers(self) -> Sequence[Reader]:
-        """One for each site; opened when they are first needed."""
+        """One reader for each site; they are opened when they are first needed."""
         if self._opened is None:
             self._opened = self._opening()
         return self._opened

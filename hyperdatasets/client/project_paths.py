@@ -1,4 +1,4 @@
-"""Where a thing lies: its project and its name, given as two texts or as one, `project/name`."""
+"""The address of a thing: its project and its name, given as two texts or as one, `project/name`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def address(name: str, project: str, *, prefix: str = "dataset_") -> str:
     """`project/name`, as the service takes it; a bare name where no project is given.
 
     Args:
-        prefix: what stands before `name` and `project` in the caller's arguments; used in the message.
+        prefix: what the caller's arguments `name` and `project` begin with; used in the message.
 
     Raises:
         InvalidArgument: the name says another project than the project.

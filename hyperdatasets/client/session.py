@@ -38,7 +38,7 @@ _OPENING_S = 600  # deadline: the node may evaluate the view first
 
 @dataclass(slots=True)
 class _Handle:
-    """The node's name for a session, which changes when it is opened again; `open` = it is still to be ended."""
+    """The node's id of a session, which changes when it is opened again; `open` = it has still to be ended."""
 
     session_id: str
     open: bool = True
@@ -236,7 +236,7 @@ class Session:
         warnings.warn(f"{entry.error}; the frame is left out", stacklevel=5)
 
     def _renew(self, ended: str) -> None:
-        """Opens the session again that the node has ended: it was restarted, or the session's time is over."""
+        """Opens the session again after the node has ended it, by a restart or because its time was over."""
         with self._lock:
             if self._id != ended:  # another stream saw to it
                 return
@@ -256,7 +256,7 @@ class Session:
         return self._handle.session_id
 
     def _of_epoch(self, epoch: int, start: int, limit: int) -> tuple[int, int]:
-        """Where in the whole order an epoch's part begins, and how long it is."""
+        """The position in the whole order where a part of an epoch begins, and its length."""
         if self._request.partitions > 1 or self._request.HasField("epoch"):
             raise InvalidArgument("this session was opened for one rank or one epoch; say the epoch when opening it")
         if epoch < 0 or not 0 <= start < max(1, self.epoch_length):
@@ -267,7 +267,7 @@ class Session:
 
 
 def _end(connection: Connection, handle: _Handle, opened_by: int) -> None:
-    """Ends a session that nobody closed; the node ends it later in any case, so nobody waits for it."""
+    """Ends a session that was not closed; without waiting, since the node ends it later in any case."""
     if not handle.open or os.getpid() != opened_by:
         return
     request = pb.CloseSessionRequest(session_id=handle.session_id)

@@ -54,7 +54,7 @@ class StoredView(LocalView):
         self._before_use: Callable[[], None] | None = None
         self._settled = self._replaced = False
         self.withdrawn = 0
-        """Frames withdrawn since publishing: those that `verify` or the last pass over the view found."""
+        """The number of frames withdrawn since publishing, as `verify` or the last pass over the view found it."""
 
     # --- found
 
@@ -153,11 +153,11 @@ class StoredView(LocalView):
     # --- in an experiment
 
     def before_use(self, name_it: Callable[[], None]) -> None:
-        """Names the view in an experiment when it is first used, and again when it was changed since."""
+        """Sets what names the view in an experiment: called at its first use, and again after each change."""
         self._before_use, self._settled = name_it, False
 
     def settle(self) -> None:
-        """Does what waits for the first use of the view."""
+        """Names the view in its experiment, if that waits for the first use."""
         if self._before_use is None or self._settled:
             return
         self._settled = True
@@ -168,13 +168,13 @@ class StoredView(LocalView):
             raise
 
     def become(self, other: StoredView) -> None:
-        """Becomes another view, as it is kept."""
+        """Takes over another view, as the service keeps it."""
         if other._stored is not None:
             self._keep(other._stored)
         self._given = other._given
 
     def stand_for(self, other: StoredView) -> None:
-        """Becomes another view for good: what the code still builds is left out."""
+        """Takes over another view for good: later changes by the code are ignored."""
         self.become(other)
         self._replaced = True
 

@@ -1,4 +1,4 @@
-"""What a PyTorch data set gives for a frame: a pair of image and target, a dictionary, or the frame; needs torch."""
+"""Examples as a PyTorch data set returns them: pairs of image and target, dictionaries, or frames; needs torch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hyperdatasets.torch import detection_target, tensor_of
 
 
 class TorchExamples:
-    """A function of what a position delivers, which can be sent to another process; see `OpenedView.dataset`."""
+    """Makes an example of the frame (or clip) at a position; can be pickled. See `OpenedView.dataset`."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class TorchExamples:
         return tensor_of(array, bands_last=array.ndim == (4 if isinstance(delivered, list) else 3))
 
     def _shown(self, frame: AnyFrame) -> Any:
-        """What `transform` gets: an image of Pillow, or the stored values as an array."""
+        """The argument of `transform`: an image of Pillow, or for `raw` the stored values as an array."""
         if self._image == "raw":
             return frame.array(self._source, mode="raw")
         return frame.image(self._source, mode=self._image)
@@ -84,7 +84,7 @@ class TorchExamples:
         return frame.image(self._source).size
 
     def _tell_difference(self, array: Any, delivered: Delivered) -> None:
-        """PyTorch's own error does not name the frame that breaks a batch."""
+        """Warns of a frame whose shape breaks a batch, since PyTorch's own error does not name it."""
         if message := self._shapes.difference(array, delivered):
             warnings.warn(
                 f"{message}: a batch cannot hold both; give a `transform` that makes them equal", stacklevel=2

@@ -22,7 +22,7 @@ _ANY_ADDRESS = ("0.0.0.0", "0:0:0:0:0:0:0:0")  # noqa: S104  # nobody calls a se
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the settings of a connection are called, where its user can change them."""
+    """The names of a connection's settings, in the place where its user can change them."""
 
     address: str
     ca: str
@@ -36,7 +36,7 @@ NODE_TOML = Settings("`service` in node.toml", "`service_ca` in node.toml")
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A server and how it is called; the last three are paths of files, empty without TLS.
+    """A server and how to reach it; the last three are paths of files, empty without TLS.
 
     Attributes:
         what: `service` or `node`.
@@ -55,7 +55,7 @@ class Endpoint:
 
     @property
     def ca_file(self) -> str:
-        """Where the server's CA is."""
+        """The file that holds the server's CA, in words."""
         if self.what == "node":
             return "the file `ca.pem` that `command node client add` made"
         return "the file `keys/ca.pem` of the service's data folder"
@@ -136,7 +136,7 @@ def _of_certificate(endpoint: Endpoint, host: str, error: ssl.SSLCertVerificatio
 
 
 def _of_hanging_up(endpoint: Endpoint) -> str:
-    """What a server that asks for a certificate does not like; empty if it is no such server."""
+    """A sentence about the client certificate that a server refuses; empty if the server asks for none."""
     settings = endpoint.settings
     if not settings.certificate:
         return ""

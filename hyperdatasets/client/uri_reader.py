@@ -23,7 +23,7 @@ class UriReader:
         labels: label -> number.
         clips: whether a position delivers a list of frames, those of a clip.
         withdrawn: frames left out since they were withdrawn.
-        mismatched: always 0: what cannot be read is an error here.
+        mismatched: always 0: a source that cannot be read is an error here.
     """
 
     site = ""

@@ -22,7 +22,7 @@ def rules_in_words(spec: Mapping[str, Any]) -> str:
 
 
 def rules_table(spec: Mapping[str, Any]) -> Table:
-    """A row for each rule; what a rule says beside its version and queries stands in the last column."""
+    """A row for each rule; the last column holds what has no column of its own."""
     rows = [
         (number, *_named(rule), rule.get("frame_query", ""), _rois(rule), rule.get("weight", 1), _rest(rule))
         for number, rule in enumerate(spec.get("rules") or [])

@@ -1,4 +1,4 @@
-"""Tables that objects show of themselves: aligned text in a terminal, escaped HTML in a notebook.
+"""Tables as which objects show themselves: aligned text in a terminal, escaped HTML in a notebook.
 
 The HTML has no script, loads nothing, and sets no colours of its own but grey lines, so that light and dark pages can
 show it.
@@ -86,7 +86,7 @@ def _text(value: object, longest: int) -> str:
 
 
 def _numeric(rows: Sequence[Sequence[object]]) -> list[bool]:
-    """Of each column whether all its values are numbers, which are aligned on the right."""
+    """For each column, whether all its values are numbers; these are aligned on the right."""
     return [
         all(isinstance(value, int | float) and not isinstance(value, bool) for value in column)
         for column in zip(*rows, strict=True)
@@ -94,7 +94,7 @@ def _numeric(rows: Sequence[Sequence[object]]) -> list[bool]:
 
 
 def _width(text: str) -> int:
-    """Columns of a terminal: wide characters take two, those that combine none."""
+    """The width in columns of a terminal: a wide character takes two, a combining one none."""
     return sum(
         0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
     )

@@ -42,9 +42,9 @@ def show_whole() -> None:
 
 
 def mark() -> None:
-    """Hides from pytest those modules through which an error goes that is made now.
+    """Marks the modules of the current call stack, so that pytest hides their frames from reports of our errors.
 
-    Pytest hides their frames in reports of errors of ours only, since it asks `_is_hidden`.
+    Other errors keep all frames, since pytest asks `_is_hidden` for each report.
     """
     frame = inspect.currentframe() if _Reports.short and "_pytest" in sys.modules else None
     while frame is not None:
@@ -54,7 +54,7 @@ def mark() -> None:
 
 
 def users(frames: TracebackType | None) -> TracebackType | None:
-    """The same traceback without frames of this package; all of them, where no other is left."""
+    """The same traceback without frames of this package; unchanged if none would remain."""
     kept: TracebackType | None = None
     for each in reversed(list(_users(frames))):
         kept = TracebackType(kept, each.tb_frame, each.tb_lasti, each.tb_lineno)
@@ -88,7 +88,7 @@ def _is_shortened(error: BaseException | None) -> bool:
 
 
 def _shortened(error: BaseException) -> None:
-    """Shortens the traceback of an error, and those of errors that it came from."""
+    """Shortens the traceback of an error and of its causes."""
     seen: BaseException | None = error
     while seen is not None:
         if _is_shortened(seen):
@@ -118,7 +118,7 @@ def _thread_hook(following: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _in_ipython(error: BaseException) -> list[str]:
-    """The lines that IPython shows, in its own style; other shells, which ask for them, get those of Python."""
+    """The lines that IPython shows, in its own style; other shells that ask get those of Python."""
     frames = users(error.__traceback__) if _is_shortened(error) else error.__traceback__
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None

@@ -1,4 +1,4 @@
-"""Methods that a server does not answer: the protos declare more than is built, and a server serves only its part."""
+"""Methods that a server does not have: declared but not built yet, or served by the other server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOT_BUILT = {f"/{PACKAGE}.{method}": instead for method, instead in _METHODS.ite
 
 
 def absent(path: str, *, server: str) -> grpc.RpcMethodHandler[Any, Any]:
-    """Answers a method of any kind, which the server does not have, with a status that says why.
+    """Return a handler for a method that the server does not have; it answers with a status that says why.
 
     Args:
         path: as gRPC writes it, `/package.Service/Method`.
@@ -40,7 +40,7 @@ def absent(path: str, *, server: str) -> grpc.RpcMethodHandler[Any, Any]:
 
 
 class Absent(grpc.GenericRpcHandler):
-    """Answers every method that no handler before this one has."""
+    """The last handler of a server, which answers all methods that no earlier handler has."""
 
     def __init__(self, server: str) -> None:
         self._server = server

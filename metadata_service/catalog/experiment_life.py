@@ -1,6 +1,7 @@
-"""How far an experiment has come, as its process tells it: one that was heard of once and fell silent is stopped.
+"""The life of an experiment: its state and end, and the beats of its process; one that fell silent counts as stopped.
 
-Nothing is written when it falls silent. So a process that beats again, on a machine that slept or was cut off, runs on.
+Silence is derived when a row is read, never written. So an experiment runs on when its process beats again, after its
+machine slept or was cut off.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ _BEATS = 6  # in the time after which a silent process counts as gone
 
 
 def state(deployment: Deployment, row: Row) -> str:
-    """The state; `stopped` if the experiment runs by what is stored, and its process is silent."""
+    """The state: the stored one, or `stopped` if a running experiment's process is silent."""
     return "stopped" if _is_silent(deployment, row) else str(row["state"])
 
 
 def ended_ms(deployment: Deployment, row: Row) -> int:
-    """When it ended; of a silent process when it was last heard of. 0 = it did not."""
+    """The time of the end, or of the last beat of a silent process; 0 = the experiment has not ended."""
     return int(row["beat_ms"] if _is_silent(deployment, row) else row["ended_ms"])
 
 

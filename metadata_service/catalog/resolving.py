@@ -69,7 +69,7 @@ class Resolved:
         return sequences(self.view, self.sites(), self.index_of)
 
     def numbered(self) -> Resolved:
-        """With numbers for the labels that it selects, if its author gave none."""
+        """Return it with numbers for the selected labels, if the author of the view gave none."""
         if self.view.labels is not None:
             return self
         return replace(self, view=self.view.numbered(labels_of(self.view, self.slices, self.selection)))

@@ -61,7 +61,7 @@ class Notes:
 
 
 def read_as(column: str, kind: str) -> str:
-    """The advice to read a column as another kind."""
+    """Advice to read a column as another kind."""
     return option("column_type", f"{column}={kind}")
 
 

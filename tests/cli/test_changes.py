@@ -236,7 +236,7 @@ def test_an_update_by_query_takes_the_etag_of_one_frame(said: Said, mine: Datase
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    ("{", "this is no JSON"), ("[1]", "number 1 is no frame"), ('{"id": "f1"}', "frames show --etag"),
+    ("{", "this is no JSON"), ("[1]", "number 1 is not a frame"), ('{"id": "f1"}', "frames show --etag"),
     ('{"id": "f0", "blob": "?", "etag": 0}', "no base64 text"),
 ])  # fmt: skip
 def test_a_file_that_cannot_be_written_back(
