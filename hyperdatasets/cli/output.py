@@ -154,9 +154,9 @@ def draw(figure: Table | Tree) -> None:
     if console.is_terminal:
         console.print(figure, markup=False)
         return
-    whole = Console(file=StringIO(), width=_LONGEST)
-    whole.print(figure, markup=False, highlight=False)
-    for line in whole.file.getvalue().splitlines():  # type: ignore[attr-defined]  # a StringIO
+    drawn = StringIO()
+    Console(file=drawn, width=_LONGEST).print(figure, markup=False, highlight=False)
+    for line in drawn.getvalue().splitlines():
         console.file.write(line.rstrip() + "\n")
 
 

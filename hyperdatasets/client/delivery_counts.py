@@ -25,10 +25,7 @@ class DeliveryCounts:
     """
 
     def __init__(self) -> None:
-        descriptor, path = tempfile.mkstemp(prefix="hyperdatasets-counts-")
-        os.write(descriptor, _LAYOUT.pack(_NO_EPOCH, 0, 0, 0))
-        self._map(descriptor, path)
-        weakref.finalize(self, _remove, path, os.getpid())
+        self._make()
 
     @property
     def epoch(self) -> int | None:
@@ -76,6 +73,13 @@ class DeliveryCounts:
             finally:
                 fcntl.lockf(self._descriptor, fcntl.LOCK_UN)
 
+    def _make(self) -> None:
+        """Makes the file, which this process removes at its end."""
+        descriptor, path = tempfile.mkstemp(prefix="hyperdatasets-counts-")
+        os.write(descriptor, _LAYOUT.pack(_NO_EPOCH, 0, 0, 0))
+        self._map(descriptor, path)
+        weakref.finalize(self, _remove, path, os.getpid())
+
     def _map(self, descriptor: int, path: str) -> None:
         self._path, self._descriptor, self._lock = path, descriptor, threading.Lock()
         self._file = mmap.mmap(descriptor, _LAYOUT.size)
@@ -88,7 +92,7 @@ class DeliveryCounts:
         try:
             self._map(os.open(state["path"], os.O_RDWR), state["path"])
         except FileNotFoundError:
-            self.__init__()  # type: ignore[misc]
+            self._make()
 
 
 def _remove(path: str, made_by: int) -> None:

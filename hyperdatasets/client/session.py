@@ -64,7 +64,7 @@ class Session:
     def __init__(self, connection: Connection, request: pb.OpenSessionRequest, *, reconnect_s: float) -> None:
         self._connection, self._request, self._reconnect_s = connection, request, reconnect_s
         opened = self._opened()
-        self._handle, self._closed, self._lock = _Handle(opened.session_id), False, threading.Lock()
+        self._handle, self._lock = _Handle(opened.session_id), threading.Lock()
         weakref.finalize(self, _end, connection, self._handle, os.getpid())
         self.count, self.epoch_length = opened.count, opened.epoch_length
         self.labels = by_number(opened.labels)
@@ -148,7 +148,7 @@ class Session:
 
     def close(self) -> None:
         """Ends the session at the node, which then reports it."""
-        self._closed, self._handle.open = True, False
+        self._handle.open = False
         request = pb.CloseSessionRequest(session_id=self._id)
         self._connection.call(lambda channel: NodeServiceStub(channel).CloseSession, request)
 
@@ -240,7 +240,7 @@ class Session:
         with self._lock:
             if self._id != ended:  # another stream saw to it
                 return
-            if self._closed:
+            if not self._handle.open:
                 raise FailedPrecondition("this session was closed; open a new one")
             opened = self._opened()
             now = (opened.site_digest, opened.delivers, opened.count)
