@@ -69,10 +69,22 @@ def view_over(site: SiteUnderTest, dataset: str, uri: str = "") -> str:
     Dataset.create(name, dataset_project=project, client=site.client)
     draft = DatasetVersion.get_current(dataset, client=site.client)
     draft.write([{"id": "a", "sources": [{"uri": uri or f"s3://{dataset}"}]}])
+    return published(site, dataset)
+
+
+def registered(site: SiteUnderTest, dataset: str) -> str:
+    """A published view over a dataset into which the site registers its folder."""
+    secret = (site.folder / "operator.secret").read_text()
+    request = pb.RegisterRequest(path="scans", dataset=dataset)
+    ledger_of(trainer(site).register(request, operator_secret=secret))
+    return published(site, dataset)
+
+
+def published(site: SiteUnderTest, dataset: str) -> str:
     DatasetVersion.create_snapshot(dataset, publish_name="v1", client=site.client)
     view = DataView(dataset.replace("/", " "), project="clinic", client=site.client)
     view.add_query(dataset_name=dataset, version_name="v1")
-    return str(view.publish().reference)
+    return view.publish().reference
 
 
 @pytest.mark.parametrize("iteration", ITERATIONS, ids=str)
@@ -137,13 +149,11 @@ def test_what_was_answered_once_is_answered_without_the_service(
 def test_unknown_and_forbidden_are_answered_alike(strict: SiteUnderTest) -> None:
     """The policy lists `clinic/cells`. What it does not list is refused, whether the site has it or not."""
     allowed = view_over(strict, "clinic/cells")
-    secret = (strict.folder / "operator.secret").read_text()
-    request = pb.RegisterRequest(path="scans", dataset="clinic/registered")
-    ledger_of(trainer(strict).register(request, operator_secret=secret))
-    DatasetVersion.create_snapshot("clinic/registered", publish_name="v1", client=strict.client)
-    view = DataView("registered", project="clinic", client=strict.client)
-    view.add_query(dataset_name="clinic/registered", version_name="v1")
-    references = [view.publish().reference, view_over(strict, "clinic/unknown"), "nothing@sha256:" + "0" * 64]
+    references = [
+        registered(strict, "clinic/registered"),
+        view_over(strict, "clinic/unknown"),
+        "nothing@sha256:" + "0" * 64,
+    ]
     reader = trainer(strict)
     with reader.open(view=allowed, purpose="research") as session:
         assert (session.count, list(session)) == (0, [])
@@ -175,13 +185,7 @@ def test_a_view_of_the_same_frames_in_a_dataset_that_is_not_allowed_is_refused(s
 
 def test_the_service_cannot_widen_the_policy_by_a_name(strict: SiteUnderTest) -> None:
     """What the site registered it judges by its own name, however the service calls it now."""
-    secret = (strict.folder / "operator.secret").read_text()
-    request = pb.RegisterRequest(path="scans", dataset="clinic/private")
-    ledger_of(trainer(strict).register(request, operator_secret=secret))
-    DatasetVersion.create_snapshot("clinic/private", publish_name="v1", client=strict.client)
-    view = DataView("renamed", project="clinic", client=strict.client)
-    view.add_query(dataset_name="clinic/private", version_name="v1")
-    reference = view.publish().reference
+    reference = registered(strict, "clinic/private")
     Dataset.get("clinic/private", client=strict.client).update(name="cells")
     with pytest.raises(Refused):
         trainer(strict).open(view=reference, purpose="research")
