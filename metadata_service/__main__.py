@@ -11,6 +11,7 @@ from dataclasses import fields
 from hyperdatasets.core.advice import on_command_line
 from hyperdatasets.core.errors import HyperdatasetsError
 from hyperdatasets.log_lines import to_stderr
+from hyperdatasets.private_folder import keep_new_files_private
 from hyperdatasets.stopping import told_to_stop
 from metadata_service.config import ServiceConfig, load
 from metadata_service.server import Service
@@ -26,6 +27,7 @@ def main() -> int:
         else:
             parser.add_argument(flag, help=each.metadata["help"])
     arguments = vars(parser.parse_args())
+    keep_new_files_private()
     to_stderr(logging.INFO)
     try:
         service = Service(load(file=arguments.pop("config"), arguments=arguments)).start()

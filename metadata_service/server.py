@@ -18,6 +18,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from hyperdatasets.core.address import MAX_PORT
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidConfig
+from hyperdatasets.private_folder import make_private
 from hyperdatasets.v1 import (
     check_service_pb2_grpc,
     dataset_service_pb2_grpc,
@@ -34,9 +35,9 @@ from metadata_service.access import Gate
 from metadata_service.catalog import users
 from metadata_service.catalog.caller import LOCAL_ADMIN
 from metadata_service.catalog.deployment import Deployment
+from metadata_service.catalog.hidden import SecretKey
 from metadata_service.catalog.indexes import Indexes
 from metadata_service.catalog.records import Signer
-from metadata_service.catalog.requests import forget_old
 from metadata_service.catalog.vector_indexes import VectorIndexes
 from metadata_service.config import ServiceConfig
 from metadata_service.data_folder import Hold
@@ -169,12 +170,14 @@ class Service:
                 return ""
             now = self._deployment.now_ms()
             row = users.create(writing, LOCAL_ADMIN, now, name="admin", roles={"": "admin"})
-            return users.create_token(writing, LOCAL_ADMIN, now, row, days=0)[0]
+            token = users.new_secret("hd_user")
+            users.add_token(writing, LOCAL_ADMIN, now, row, days=0, token=token)
+            return token
 
 
 def _held(data: Path) -> Hold:
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        make_private(data)
         return Hold(data)
     except OSError as error:
         raise InvalidConfig(f"the data folder {data} cannot be used: {error.strerror}") from None
@@ -184,7 +187,7 @@ def opened(data: Path, *, now_ms: Callable[[], int] | None = None, silence_s: in
     """What a data folder holds, made if it is new; no thread runs yet."""
     now_ms = now_ms or _now_ms
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        make_private(data)
         store = SqliteStore(data / "metadata.db")
     except OSError as error:
         raise InvalidConfig(f"the data folder {data} cannot be used: {error.strerror}") from None
@@ -196,11 +199,11 @@ def opened(data: Path, *, now_ms: Callable[[], int] | None = None, silence_s: in
             if name not in settings:
                 settings[name] = secrets.token_hex(16)
                 writing.insert("settings", {"name": name, "value": settings[name]})
-        forget_old(writing, now_ms())
     deployment = Deployment(
         id=settings["deployment_id"], store=store, indexes=Indexes(data / "index", store),
         vectors=VectorIndexes(data / "index" / "vectors", store),
         signer=Signer.open(data / "keys" / "records.key"), page_key=bytes.fromhex(settings["page_key"]),
+        secret_key=SecretKey.open(data / "keys" / "secrets.key"),
         now_ms=now_ms, silence_ms=1_000 * silence_s,
     )  # fmt: skip
     return store, deployment

@@ -12,6 +12,7 @@ from hyperdatasets import allocator
 from hyperdatasets.core.advice import on_command_line
 from hyperdatasets.core.errors import HyperdatasetsError
 from hyperdatasets.log_lines import to_stderr
+from hyperdatasets.private_folder import keep_new_files_private
 from hyperdatasets.stopping import told_to_stop
 from node.server import Node
 
@@ -21,6 +22,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="folder of the node, with node.toml")
     folder = parser.parse_args().folder
     allocator.tune()
+    keep_new_files_private()
     to_stderr(logging.INFO)
     try:
         node = Node(folder).start()

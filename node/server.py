@@ -17,6 +17,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from hyperdatasets.core.address import host_and_port
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidConfig, Unavailable
+from hyperdatasets.private_folder import make_private
 from hyperdatasets.v1 import site_service_pb2 as pb
 from hyperdatasets.version import __version__
 from hyperdatasets.wire.absent import Absent
@@ -47,6 +48,7 @@ class Node:
 
     def __init__(self, folder: Path) -> None:
         self.config = load(folder)
+        make_private(folder)
         own = keys.load(folder)
         store = NodeStore(folder / "node.db")
         centre = Centre(self.config, own.credential)

@@ -17,6 +17,7 @@ from cryptography.x509.oid import NameOID
 from hyperdatasets.core.address import host_and_port
 from hyperdatasets.core.errors import AlreadyExists, InvalidConfig
 from hyperdatasets.core.names import check_name
+from hyperdatasets.private_folder import make_private
 from hyperdatasets.v1 import site_service_pb2 as pb
 from hyperdatasets.wire.authority import Authority
 from node import keys
@@ -73,7 +74,7 @@ def _whole_or_not(folder: Path) -> Iterator[None]:
     """
     was_there = folder.is_dir()
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(folder)
         yield
     except OSError as error:
         if not was_there:

@@ -14,6 +14,7 @@ import orjson
 from sqlite_utils import Database
 
 from hyperdatasets.core.errors import StorageFull
+from hyperdatasets.private_folder import private_file
 
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS datasets (id TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT;
@@ -113,7 +114,9 @@ class NodeStore:
     """SQLite in the node's folder; safe for several threads."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
+        self._connection = sqlite3.connect(
+            private_file(path), check_same_thread=False, isolation_level=None, timeout=30
+        )
         self._connection.executescript(
             f"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; {_SCHEMA}"
         )

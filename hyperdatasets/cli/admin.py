@@ -15,6 +15,7 @@ from hyperdatasets.cli.data_folder import Data, database
 from hyperdatasets.cli.lazy import LazyModule
 from hyperdatasets.cli.output import Json, commands, counting, done
 from hyperdatasets.core.errors import AlreadyExists, HyperdatasetsError, InvalidArgument, NotFound
+from hyperdatasets.private_folder import make_private, private_file
 from metadata_service.data_folder import held
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def backup(
     with kept.reading() as reading:
         lines = [orjson.dumps(entry) + b"\n" for entry in withdrawals.listed(reading)]
     kept.close()
-    (target / _LIST).write_bytes(b"".join(lines))
+    private_file(target / _LIST).write_bytes(b"".join(lines))
+    make_private(target)
     text = f"backup in {target}, with {len(lines)} withdrawals in {_LIST}; `admin restore` makes a data folder of it"
     done(text, {"backup": str(target), "withdrawals": len(lines)}, as_json=as_json)
 
@@ -164,7 +166,7 @@ def _signer(data: Path) -> records.Signer:
 
 def _new_folder(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True)
+        folder.mkdir(mode=0o700, parents=True)
     except FileExistsError:
         raise AlreadyExists(f"{folder} is there already; give a new folder", kind="folder", name=str(folder)) from None
     except OSError as error:

@@ -32,6 +32,7 @@ from hyperdatasets.client.ledgers import untold
 from hyperdatasets.core.errors import FailedPrecondition, InvalidArgument
 from hyperdatasets.core.wording import counted
 from hyperdatasets.log_lines import to_stderr
+from hyperdatasets.private_folder import keep_new_files_private
 from hyperdatasets.stopping import told_to_stop
 from node import audit as audit_log
 from node import policy
@@ -107,6 +108,7 @@ def enrol(
 @app.command()
 def serve(folder: Folder) -> None:
     """Run the node until Ctrl-C."""
+    keep_new_files_private()
     to_stderr(logging.WARNING)
     with server.Node(folder) as node:
         how = "in plaintext, for this machine alone" if node.config.plaintext else "with client certificates"

@@ -16,6 +16,7 @@ from hyperdatasets.client.config import home
 from hyperdatasets.core.address import MAX_PORT
 from hyperdatasets.core.errors import InvalidConfig
 from hyperdatasets.log_lines import to_stderr
+from hyperdatasets.private_folder import keep_new_files_private
 from hyperdatasets.stopping import told_to_stop
 from metadata_service.config import ServiceConfig, load
 
@@ -42,6 +43,7 @@ def serve(
     ] = None,
 ) -> None:
     """Run the metadata service until Ctrl-C."""
+    keep_new_files_private()
     to_stderr(logging.WARNING)
     arguments = {"data": data or home() / "service", "host": host, "port": port, "hostname": hostname,
                  "reflection": reflection}  # fmt: skip

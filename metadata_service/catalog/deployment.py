@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 from metadata_service.catalog.content_keys import ContentKeys
 from metadata_service.catalog.contents import Contents
+from metadata_service.catalog.hidden import SecretKey
 from metadata_service.catalog.indexes import Indexes
 from metadata_service.catalog.old_contents import OldContents
 from metadata_service.catalog.records import Signer
+from metadata_service.catalog.requests import Forgetting
 from metadata_service.catalog.vector_indexes import VectorIndexes
 from metadata_service.store.protocol import Store
 
@@ -24,8 +26,10 @@ class Deployment:
     vectors: VectorIndexes
     signer: Signer
     page_key: bytes
+    secret_key: SecretKey
     now_ms: Callable[[], int]
     silence_ms: int
     contents: Contents = field(default_factory=Contents)
     content_keys: ContentKeys = field(default_factory=ContentKeys)
     old_contents: OldContents = field(default_factory=OldContents)
+    forgetting: Forgetting = field(default_factory=Forgetting)

@@ -10,10 +10,13 @@ from google.protobuf.message import Message
 
 from hyperdatasets.core.errors import InvalidArgument, RequestIdReused
 from metadata_service.catalog.caller import Caller
+from metadata_service.catalog.hidden import Hidden
 from metadata_service.store.protocol import Writing
 
 KEPT_MS = 7 * 24 * 3_600_000
 MAX_REQUEST_ID = 200  # characters
+_EVERY_MS = 24 * 3_600_000
+_AT_ONCE = 1_000
 
 Response = TypeVar("Response", bound=Message)
 
@@ -27,8 +30,12 @@ def once(
     request: Message,
     response: type[Response],
     work: Callable[[], Response],
+    hidden: Hidden | None = None,
 ) -> Response:
     """The answer of `work`, or the first answer if this request id was answered before.
+
+    Args:
+        hidden: a secret in the answer, which is not stored.
 
     Raises:
         RequestIdReused: the id came with another content.
@@ -45,16 +52,29 @@ def once(
     if before is not None:
         if before["content"] != content:
             raise RequestIdReused(f"the request id `{request_id[:60]}` was used for another request; take a new one")
-        return response.FromString(before["response"])
+        answer = response.FromString(before["response"])
+        if hidden is not None:
+            hidden.shown(answer)
+        return answer
     answer = work()
-    kept = {"content": content, "response": answer.SerializeToString(), "time_ms": now_ms}
-    writing.insert("requests", key | kept)
+    stored = answer.SerializeToString() if hidden is None else hidden.kept(answer)
+    writing.insert("requests", key | {"content": content, "response": stored, "time_ms": now_ms})
     return answer
 
 
-def forget_old(writing: Writing, now_ms: int) -> None:
-    """Removes answers that are older than they need to be kept."""
-    for row in writing.rows("requests", order="time_ms LIMIT 100000"):
-        if row["time_ms"] >= now_ms - KEPT_MS:
+class Forgetting:
+    """Removes answers that are older than they need to be kept: when the service starts, then once a day."""
+
+    def __init__(self) -> None:
+        self._due_ms = 0
+
+    def some(self, writing: Writing, now_ms: int) -> None:
+        """Removes some of them, if it is time; the rest goes with the next writes, so that none takes long."""
+        if now_ms < self._due_ms:
             return
-        writing.delete("requests", principal=row["principal"], target=row["target"], request_id=row["request_id"])
+        old = [row for row in writing.rows("requests", order=f"time_ms LIMIT {_AT_ONCE}")
+               if row["time_ms"] < now_ms - KEPT_MS]  # fmt: skip
+        for row in old:
+            writing.delete("requests", principal=row["principal"], target=row["target"], request_id=row["request_id"])
+        if len(old) < _AT_ONCE:
+            self._due_ms = now_ms + _EVERY_MS

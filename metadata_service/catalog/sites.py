@@ -27,9 +27,9 @@ TOKEN_MS = 24 * 3_600_000
 
 
 def create(
-    writing: Writing, caller: Caller, now_ms: int, *, name: str, description: str, projects: Sequence[str]
-) -> tuple[Row, str]:
-    """The site, and the token with which its node enrols once within a day.
+    writing: Writing, caller: Caller, now_ms: int, *, name: str, description: str, projects: Sequence[str], token: str
+) -> Row:
+    """The site, whose node enrols with the token, once within a day.
 
     A site that was added before gets a new token as long as no node has enrolled with it.
     """
@@ -41,14 +41,13 @@ def create(
     before = writing.one("sites", name=name)
     if before is not None and before["state"] != "added":
         raise AlreadyExists(f"site `{name}` has a node already ({before['state']}); a second one needs another name")
-    token = new_secret("hd_site")
     row = {
         "name": name, "description": description, "state": "added", "projects_json": orjson.dumps(listed).decode(),
         "token_hash": hashed(token), "token_expires_ms": now_ms + TOKEN_MS, "credential_hash": "", "fingerprint": "",
         "public_key": b"", "node_version": "", "frame_count": 0, "seen_ms": 0, **created(caller, now_ms),
     }  # fmt: skip
     writing.replace("sites", row)
-    return row, token
+    return row
 
 
 def find(reading: Reading, name: str) -> Row:

@@ -47,15 +47,15 @@ def set_role(writing: Writing, caller: Caller, now_ms: int, row: Row, *, project
     return row | changes
 
 
-def create_token(writing: Writing, caller: Caller, now_ms: int, row: Row, *, days: int) -> tuple[str, int]:
-    """A new token, shown this once, and when it expires; 0 days = 90."""
+def add_token(writing: Writing, caller: Caller, now_ms: int, row: Row, *, days: int, token: str) -> int:
+    """Lets the user show this token; returns when it expires. 0 days = 90."""
     if caller.name != row["name"]:
         caller.require("admin", "")
     if not 0 <= days <= MAX_DAYS:
         raise InvalidArgument(f"days: expected 1 to {MAX_DAYS}, or 0 for 90")
-    token, expires_ms = new_secret("hd_user"), now_ms + (days or 90) * DAY_MS
+    expires_ms = now_ms + (days or 90) * DAY_MS
     writing.insert("tokens", {"hash": hashed(token), "user": row["name"], "expires_ms": expires_ms})
-    return token, expires_ms
+    return expires_ms
 
 
 def revoke_tokens(writing: Writing, caller: Caller, row: Row) -> int:

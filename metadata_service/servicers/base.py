@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from metadata_service import access
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.deployment import Deployment
+from metadata_service.catalog.hidden import Hidden
 from metadata_service.catalog.requests import once
 from metadata_service.store.protocol import Reading, Writing
 
@@ -34,12 +35,20 @@ class Servicer:
     def reading(self) -> AbstractContextManager[Reading]:
         return self.deployment.store.reading()
 
-    def once(self, request: Message, response: type[Response], work: Callable[[Writing], Response]) -> Response:
+    def once(
+        self,
+        request: Message,
+        response: type[Response],
+        work: Callable[[Writing], Response],
+        *,
+        hidden: Hidden | None = None,
+    ) -> Response:
         """Does the work in one transaction, or gives the first answer again."""
         with self.deployment.store.writing() as writing:
+            self.deployment.forgetting.some(writing, self.now_ms)
             return once(
                 writing, self.caller, self.now_ms, target=type(request).__name__, request=request, response=response,
-                work=lambda: work(writing),
+                work=lambda: work(writing), hidden=hidden,
             )  # fmt: skip
 
 

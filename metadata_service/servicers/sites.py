@@ -31,16 +31,18 @@ class SiteServicer(Servicer, rpc.SiteServiceServicer):
         self._authority = authority
 
     def CreateSite(self, request: pb.CreateSiteRequest, context: grpc.ServicerContext) -> pb.CreateSiteResponse:
+        hidden = self.deployment.secret_key.hidden("hd_site", "token", self.caller, request)
+
         def work(writing: Writing) -> pb.CreateSiteResponse:
-            row, token = sites.create(
+            row = sites.create(
                 writing, self.caller, self.now_ms, name=request.name, description=request.description,
-                projects=request.projects,
+                projects=request.projects, token=hidden.value,
             )  # fmt: skip
             return pb.CreateSiteResponse(
-                site=encode.site(row), token=token, token_expires_at=encode.time(row["token_expires_ms"])
+                site=encode.site(row), token=hidden.value, token_expires_at=encode.time(row["token_expires_ms"])
             )
 
-        return self.once(request, pb.CreateSiteResponse, work)
+        return self.once(request, pb.CreateSiteResponse, work, hidden=hidden)
 
     def GetSite(self, request: pb.GetSiteRequest, context: grpc.ServicerContext) -> pb.GetSiteResponse:
         with self.reading() as reading:

@@ -41,12 +41,16 @@ class UserServicer(Servicer, rpc.UserServiceServicer):
         return self.once(request, pb.SetRoleResponse, work)
 
     def CreateToken(self, request: pb.CreateTokenRequest, context: grpc.ServicerContext) -> pb.CreateTokenResponse:
+        hidden = self.deployment.secret_key.hidden("hd_user", "token", self.caller, request)
+
         def work(writing: Writing) -> pb.CreateTokenResponse:
             row = users.find(writing, request.user)
-            token, expires_ms = users.create_token(writing, self.caller, self.now_ms, row, days=request.days)
-            return pb.CreateTokenResponse(token=token, expires_at=encode.time(expires_ms))
+            expires_ms = users.add_token(
+                writing, self.caller, self.now_ms, row, days=request.days, token=hidden.value
+            )  # fmt: skip
+            return pb.CreateTokenResponse(token=hidden.value, expires_at=encode.time(expires_ms))
 
-        return self.once(request, pb.CreateTokenResponse, work)
+        return self.once(request, pb.CreateTokenResponse, work, hidden=hidden)
 
     def RevokeTokens(self, request: pb.RevokeTokensRequest, context: grpc.ServicerContext) -> pb.RevokeTokensResponse:
         def work(writing: Writing) -> pb.RevokeTokensResponse:

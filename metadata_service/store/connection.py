@@ -15,6 +15,7 @@ import zstandard
 from pyroaring import BitMap
 from sqlite_utils import Database
 
+from hyperdatasets.private_folder import private_file
 from metadata_service.store.blocks import Block, Codec
 from metadata_service.store.heads import HeadCache
 from metadata_service.store.keys import KeyCache, Keys, hashes_of, to_merge
@@ -36,7 +37,7 @@ class Connection:
     def __init__(self, path: Path, kept_keys: KeyCache, known_heads: HeadCache, *, writes: bool = False) -> None:
         self._kept_keys, self._known_heads, self._writes = kept_keys, known_heads, writes
         self._codec = Codec()
-        self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+        self.connection = sqlite3.connect(private_file(path), isolation_level=None, check_same_thread=False, timeout=30)
         self.connection.executescript(_PRAGMAS)
         self._database = Database(self.connection)
 

@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from hyperdatasets.core.errors import HyperdatasetsError, InvalidConfig, StorageFailed, StorageFull, StorageRefused
+from hyperdatasets.private_folder import private_file
 from metadata_service.store.connection import Connection
 from metadata_service.store.heads import HeadCache
 from metadata_service.store.keys import KeyCache
@@ -62,7 +63,7 @@ class SqliteStore:
         with (
             _translated(self._path),
             closing(sqlite3.connect(self._path)) as source,
-            closing(sqlite3.connect(target)) as copy,
+            closing(sqlite3.connect(private_file(Path(target)))) as copy,
         ):
             source.backup(copy)
 
