@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from hyperdatasets.client import first_frames, json_text
+from hyperdatasets.client import first_frames
 from hyperdatasets.client.arguments import Texts, texts
 from hyperdatasets.client.clips import Delivered
 from hyperdatasets.client.examples import Target
@@ -24,7 +24,6 @@ from hyperdatasets.client.opened_view import DatasetOptions, OpenedView
 from hyperdatasets.client.resolution import Resolution
 from hyperdatasets.client.stored_view import StoredView
 from hyperdatasets.client.uri_reader import UriReader
-from hyperdatasets.client.view_comparison import ViewComparison
 from hyperdatasets.client.view_reading import ViewReader
 from hyperdatasets.client.view_rules import rules_in_words, rules_table
 from hyperdatasets.core.errors import InvalidView
@@ -201,26 +200,6 @@ class DataView(StoredView):
         how = How(format, media, split_by, uri_prefix)
         return export(self._client, self._subject(), place, how, progress=progress)
 
-    def compare(self, other: DataView, *, examples: int = 10) -> ViewComparison:
-        """What differs between two views.
-
-        Returns:
-            `changes`: path in the specification -> (here, there), None where a side says nothing. `only_here`,
-            `only_there`, `both`: numbers of frames. `other_revision`: how many of both differ in their revision.
-            `only_here_examples`, `only_there_examples`: ids of the first frames of each kind.
-        """
-        request = pb.CompareDataViewsRequest(before=self._target, after=other._target, examples=examples)
-        answer = self._client.send(request, timeout_s=600)
-        changed = {
-            each.path: (json_text.read(each.before_json), json_text.read(each.after_json)) for each in answer.changes
-        }
-        return {
-            "changes": changed, "only_here": answer.only_before, "only_there": answer.only_after, "both": answer.both,
-            "other_revision": answer.other_revision,
-            "only_here_examples": [each.frame_id for each in answer.only_before_examples],
-            "only_there_examples": [each.frame_id for each in answer.only_after_examples],
-        }  # fmt: skip
-
     def verify(self) -> tuple[bool, list[str]]:
         """Evaluates a published view again: whether selection, order and record are the stored ones, and what differs.
 
@@ -229,13 +208,6 @@ class DataView(StoredView):
         answer = self._client.send(pb.VerifyDataViewRequest(view=self.reference), timeout_s=600)
         self.withdrawn = answer.withdrawn
         return answer.ok, [*answer.differences]
-
-    @property
-    def _target(self) -> pb.ViewOrSpec:
-        self.settle()
-        if self.published:
-            return pb.ViewOrSpec(view=self.id)
-        return pb.ViewOrSpec(spec=self._text)
 
     def _subject(self) -> Subject:
         """What an export says of the view."""

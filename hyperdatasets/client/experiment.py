@@ -313,9 +313,7 @@ class Experiment:
         try:
             view.store(project=self.project)
         except AlreadyExists:
-            there = DataView.get(name=view.name, client=self._client)
-            if there.published and _same(there.compare(view)):
-                view.become(there)
+            if view.take_same():
                 return
             view.set(name=f"{view.name} {self.id}")
             view.store(project=self.project)
@@ -344,8 +342,3 @@ def _state_after(error: BaseException) -> str:
     """The state of a run that an error ended; Ctrl-C and `sys.exit()` stop it."""
     stopped = isinstance(error, KeyboardInterrupt) or (isinstance(error, SystemExit) and not error.code)
     return "stopped" if stopped else "failed"
-
-
-def _same(compared: Mapping[str, Any]) -> bool:
-    """Whether two views have one specification and select the same frames."""
-    return not (compared["changes"] or compared["only_here"] or compared["only_there"])

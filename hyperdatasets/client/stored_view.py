@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 import orjson
 
-from hyperdatasets.client import project_paths
+from hyperdatasets.client import json_text, project_paths
 from hyperdatasets.client.arguments import Texts, archive_filter, texts
 from hyperdatasets.client.local_view import IterationOrder, LocalView, yaml_text
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.query_warnings import tell
+from hyperdatasets.client.view_comparison import ViewComparison, same
 from hyperdatasets.core.dataview_text import from_yaml, to_plain
-from hyperdatasets.core.errors import ViewPublished
+from hyperdatasets.core.errors import AlreadyExists, HyperdatasetsError, NotFound, ViewPublished
 from hyperdatasets.core.selection import SiteSelection
 from hyperdatasets.v1 import dataview_service_pb2 as pb
 
@@ -113,14 +115,68 @@ class StoredView(LocalView):
         return self
 
     def publish(self) -> Self:
-        """Pins the versions, stores the selection with its digest, freezes the view."""
-        self.store()
-        if self._replaced or (self._before_use is not None and self.published):  # the experiment saw to it
-            return self
-        answer = self._client.send(pb.PublishDataViewRequest(view=self.id), timeout_s=600)
+        """Pins the versions, stores the selection with its digest, freezes the view.
+
+        A published view of the same name that is the same already is taken as it is, so that a cell of a notebook can
+        run again. A local view that cannot be published stays a local one.
+
+        Raises:
+            AlreadyExists: there is another view of this name.
+        """
+        self.settle()
+        local = self._stored is None
+        try:
+            self.store()
+        except AlreadyExists:
+            if not self.take_same():
+                raise
+        if self._replaced or (self.published and (local or self._before_use is not None)):
+            return self  # taken as it is, or the experiment saw to it
+        self._freeze(local=local)
+        return self
+
+    def _freeze(self, *, local: bool) -> None:
+        """Publishes the draft; one that was stored for that only is not left behind if it fails."""
+        try:
+            answer = self._client.send(pb.PublishDataViewRequest(view=self.id), timeout_s=600)
+        except HyperdatasetsError:
+            if local:
+                with suppress(HyperdatasetsError):  # the first error is the one that says what to do
+                    self.delete()
+            raise
         tell(answer.warnings)
         self._keep(answer.view)
-        return self
+
+    def take_same(self) -> bool:
+        """Takes over the published view of its name, if that has this specification and selects the same frames."""
+        try:
+            there = type(self).get(name=self.name, project=self._project, client=self._given)
+        except NotFound:  # it is in another project, which this user may not even see
+            return False
+        if not there.published or not same(there.compare(self)):
+            return False
+        self.become(there)
+        return True
+
+    def compare(self, other: StoredView, *, examples: int = 10) -> ViewComparison:
+        """What differs between two views.
+
+        Returns:
+            `changes`: path in the specification -> (here, there), None where a side says nothing. `only_here`,
+            `only_there`, `both`: numbers of frames. `other_revision`: how many of both differ in their revision.
+            `only_here_examples`, `only_there_examples`: ids of the first frames of each kind.
+        """
+        request = pb.CompareDataViewsRequest(before=self._target, after=other._target, examples=examples)
+        answer = self._client.send(request, timeout_s=600)
+        changed = {
+            each.path: (json_text.read(each.before_json), json_text.read(each.after_json)) for each in answer.changes
+        }
+        return {
+            "changes": changed, "only_here": answer.only_before, "only_there": answer.only_after, "both": answer.both,
+            "other_revision": answer.other_revision,
+            "only_here_examples": [each.frame_id for each in answer.only_before_examples],
+            "only_there_examples": [each.frame_id for each in answer.only_after_examples],
+        }  # fmt: skip
 
     def clone(self, name: str) -> Self:
         """A new draft with the same specification."""
@@ -219,6 +275,13 @@ class StoredView(LocalView):
     def site_counts(self) -> dict[str, int]:
         """Site -> how many frames a published view selects there; empty for a draft."""
         return {each.site: each.count for each in self.sites}
+
+    @property
+    def _target(self) -> pb.ViewOrSpec:
+        self.settle()
+        if self.published:
+            return pb.ViewOrSpec(view=self.id)
+        return pb.ViewOrSpec(spec=self._text)
 
     @property
     def _client(self) -> MetadataClient:

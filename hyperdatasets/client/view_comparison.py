@@ -15,3 +15,8 @@ class ViewComparison(TypedDict):
     other_revision: int  # frames that both select, in different revisions
     only_here_examples: list[str]  # ids of the first frames
     only_there_examples: list[str]
+
+
+def same(compared: ViewComparison) -> bool:
+    """Whether two views have one specification and select the same frames, in the same revisions."""
+    return not any(compared[each] for each in ("changes", "only_here", "only_there", "other_revision"))

@@ -30,6 +30,12 @@ def parse_warnings(spec: ViewSpec) -> list[Warned]:
     return [Warned(warning.message, place, warning.position) for place, warning in query_warnings(spec)]
 
 
+def _check_free(writing: Writing, name: str) -> None:
+    if writing.one("views", name=name) is not None:
+        message = f"there is a data view `{name}` already; open it by its name, or take another one"
+        raise AlreadyExists(message, kind="view", name=name)
+
+
 def create(
     writing: Writing,
     caller: Caller,
@@ -44,8 +50,7 @@ def create(
     check_project(project)
     caller.require("editor", project)
     name = check_name("view", name or spec.name)
-    if writing.one("views", name=name) is not None:
-        raise AlreadyExists(f"there is a data view `{name}` already", kind="view", name=name)
+    _check_free(writing, name)
     body = {"description": description or spec.description, "tags": sorted({*tags, *spec.tags})}
     row = {
         "id": new_id(), "project": project, "name": name, "published": 0,
@@ -120,8 +125,7 @@ def update(
     name = changes.get("name", row["name"])
     if name != row["name"]:
         check_name("view", name)
-        if writing.one("views", name=name) is not None:
-            raise AlreadyExists(f"there is a data view `{name}` already", kind="view", name=name)
+        _check_free(writing, name)
     if "spec" in changes and row["published"]:
         raise ViewPublished(
             f"view `{row['name']}` is published and frozen; clone it (`command view clone`) and change the clone"
