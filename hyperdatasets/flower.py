@@ -69,7 +69,7 @@ class SiteView(OpenedView):
     """The frames of this site, in the view's order; each iteration reads from the node again, nothing is kept."""
 
     def __init__(self, node: Mapping[str, str], settings: Mapping[str, Any], epoch: int | None) -> None:
-        super().__init__(self._open)
+        super().__init__(self._open, f"{settings['view']!r} at {node['address']}")
         self.node, self.settings, self.epoch = node, settings, epoch
 
     @property

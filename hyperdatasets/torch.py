@@ -64,6 +64,15 @@ class _Counted:
         """
         return len(self._supply)
 
+    def __repr__(self) -> str:
+        counts = self._supply.counts
+        left_out = "".join(
+            f", {count} {what}"
+            for what, count in (("mismatched", counts.mismatched), ("withdrawn", counts.withdrawn)) if count
+        )  # fmt: skip
+        epoch = "" if counts.epoch is None else f"epoch {counts.epoch}, "
+        return f"{type(self).__name__}({epoch}{counts.delivered} delivered{left_out})"
+
     def set_epoch(self, epoch: int) -> None:
         """Reads this epoch of a view that repeats from now on, in all workers; others have one epoch, read again."""
         self._supply.counts.epoch = int(epoch)

@@ -29,7 +29,9 @@ def list_command(
 @app.command("show")
 def show_command(experiment: Name, as_json: Json = False) -> None:
     """Show an experiment."""
-    show(_plain(given_experiment(experiment)), as_json=as_json)
+    plain = _plain(given_experiment(experiment))
+    told = as_json or any(plain["sites"].values())  # a run that read metadata only says nothing of sites
+    show(plain if told else plain | {"sites": {}}, as_json=as_json)
 
 
 @app.command()

@@ -29,6 +29,12 @@ def texts(given: Texts, what: str = "names") -> list[str]:
     return [str(each) for each in listed]  # numpy.str_ is one, too
 
 
+def no_name(message: object, made_by: str) -> None:
+    """Refuses a name where an object wraps what the service sent. Raises InvalidArgument that names the calls."""
+    if isinstance(message, str):
+        raise InvalidArgument(f"{message!r:.60} is a name; open it with {made_by}")
+
+
 def plain(value: Any) -> Any:
     """NumPy scalars and arrays as numbers and lists, paths as text, times as RFC 3339 text; also deep within."""
     if isinstance(value, Mapping):

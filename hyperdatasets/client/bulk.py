@@ -91,7 +91,7 @@ class WriteResult(list[FailedFrame]):
         counts = f"{self.added} added, {self.updated} updated, {self.unchanged} unchanged, {len(self)} failed"
         warned = f", {counted(len(self.warnings), 'warning')}" if self.warnings else ""
         rows = [(each.index, each.id, each.reason, in_python(each.message)) for each in self]
-        return Table(f"WriteResult({counts}{warned})", ("index", "frame", "reason", "message"), rows)
+        return Table(f"WriteResult({counts}{warned})", ("index", "frame", "reason", "message"), rows, ("message",))
 
 
 @dataclass(slots=True)

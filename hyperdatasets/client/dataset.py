@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hyperdatasets.client import json_text, project_paths, vectors
-from hyperdatasets.client.arguments import Texts, archive_filter, texts
+from hyperdatasets.client.arguments import Texts, archive_filter, no_name, texts
 from hyperdatasets.client.checks import read_checks
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.uploads import removal
@@ -25,6 +25,7 @@ class Dataset:
     """A lazy handle: it holds what was read last; `refresh` reads again."""
 
     def __init__(self, message: pb.Dataset, client: MetadataClient | None = None) -> None:
+        no_name(message, "`Dataset.get(name)`, or make it with `Dataset.create(name)`")
         self._message, self._client = message, current(client)
 
     @classmethod

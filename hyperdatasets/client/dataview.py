@@ -122,7 +122,10 @@ class DataView(StoredView):
             told = ", ".join(f"`{site}`" for site in unread)
             warnings.warn(f"sites not read: {told}; their own nodes serve their frames", stacklevel=2)
         read = [site for site in sites if site not in unread]
-        return OpenedView(lambda: [self._reader_of(site, nodes, purpose) for site in read])
+        counts = ", ".join(f"{site or '(no site)'}: {self.site_counts[site]}" for site in read)
+        return OpenedView(
+            lambda: [self._reader_of(site, nodes, purpose) for site in read], f"{self.reference!r}, {counts}"
+        )
 
     def dataset(
         self,

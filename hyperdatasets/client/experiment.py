@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from hyperdatasets.client import json_text, project_paths
-from hyperdatasets.client.arguments import Texts, archive_filter, texts
+from hyperdatasets.client.arguments import Texts, archive_filter, no_name, texts
 from hyperdatasets.client.dataview import DataView
 from hyperdatasets.client.heartbeat import Heartbeat
 from hyperdatasets.client.metadata import MetadataClient, current
@@ -36,6 +36,7 @@ class Experiment:
     _at_end = "stopped"  # the state of one that still runs when its process ends
 
     def __init__(self, message: pb.Experiment, client: MetadataClient | None = None) -> None:
+        no_name(message, f"`{type(self).__name__}.get(name)`, or run a new one with `Experiment.start(name)`")
         self._message, self._client = message, current(client)
         self._heartbeat: Heartbeat | None = None
         self._process = 0
@@ -330,9 +331,10 @@ class Experiment:
         return f"{type(self).__name__}({self.name!r}, {self.outcome})"
 
     def _repr_html_(self) -> str:
+        sites = self.sites if any(self.sites.values()) else {}  # a run that read metadata only says nothing of them
         facts = {
             "project": self.project, "data views": self.views, "unpinned": self.unpinned, "frames": self.frame_counts,
-            "sites that took part": self.sites, "parameters": self.parameters, "last metrics": self.last_metrics,
+            "sites that took part": sites, "parameters": self.parameters, "last metrics": self.last_metrics,
             "environment": self.environment, "id": self.id,
         }  # fmt: skip
         return Table.of_facts(f"{type(self).__name__} {self.name} ({self.outcome})", facts).html()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ ImageMode = Literal["default", "RGB", "L"]
 Parts = Sequence[bytes | memoryview | None]
 """The bytes of each source of a frame, followed by its masks; None for a part that the site leaves out."""
 _Decoded = TypeVar("_Decoded")
+_MODES = get_args(Mode)
+_AS_TEXT = "; read it with `text()`: in a data set with `frames=True` and a `transform`, in `numpy` with a function"
 
 
 class Place(NamedTuple):
@@ -61,7 +63,8 @@ def source_place(sources: Sequence[dict[str, Any]], name: str) -> Place:
             return Place(number, source["uri"], f"source `{source['id']}`")
         number += 1 + len(source.get("masks", ()))
     named = ", ".join(source["id"] for source in sources) or "none"
-    raise NotFound(f"the frame has no source `{name}`; it has {named}", kind="source", name=name)
+    mode = f'; for the mode write `mode="{name}"`' if name in _MODES else ""
+    raise NotFound(f"the frame has no source `{name}`; it has {named}{mode}", kind="source", name=name)
 
 
 def mask_place(sources: Sequence[dict[str, Any]], name: str, of_source: str) -> Place:
@@ -122,7 +125,7 @@ def array(frame: _Frame, source: str, mode: Mode) -> NDArray[np.generic]:
 
 def text(frame: _Frame, source: str, encoding: str) -> str:
     """A text; see `AnnotatedFrame.text`."""
-    return _decoded(frame, source, lambda content: texts.decode(content, encoding=encoding))
+    return _decoded(frame, source, lambda content: texts.decode(content, encoding=encoding), of_text="")
 
 
 def mask_pixels(frame: _Frame, source: str) -> NDArray[np.generic]:
@@ -134,13 +137,16 @@ def mask_pixels(frame: _Frame, source: str) -> NDArray[np.generic]:
         raise SourceUnreadable(f"frame {frame.id}, its mask: {error}") from None
 
 
-def _decoded(frame: _Frame, source: str, decode: Callable[[bytes], _Decoded]) -> _Decoded:
-    """Decodes a source; errors name the frame."""
+def _decoded(frame: _Frame, source: str, decode: Callable[[bytes], _Decoded], *, of_text: str = _AS_TEXT) -> _Decoded:
+    """Decodes a source; errors name the frame. `of_text`: what is advised if it is a text."""
     content = frame.content(source)
     try:
         return decode(content)
     except UnreadableMedia as error:
-        raise SourceUnreadable(f"frame {frame.id} ({_content_type(frame, source)}): {error}") from None
+        kind = _content_type(frame, source)
+        raise SourceUnreadable(
+            f"frame {frame.id} ({kind}): {error}{of_text if kind.startswith('text/') else ''}"
+        ) from None
 
 
 def _content_type(frame: _Frame, source: str) -> str:

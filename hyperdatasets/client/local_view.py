@@ -15,7 +15,8 @@ from hyperdatasets.client.arguments import Texts
 from hyperdatasets.client.label_query import LabelQuery
 from hyperdatasets.core.dataview import FromZero
 from hyperdatasets.core.dataview_text import from_plain, from_yaml, to_plain
-from hyperdatasets.core.errors import InvalidArgument, NotFound
+from hyperdatasets.core.errors import InvalidArgument, InvalidView, NotFound
+from hyperdatasets.core.names import did_you_mean, nearest
 
 
 class IterationOrder(StrEnum):
@@ -23,6 +24,14 @@ class IterationOrder(StrEnum):
 
     sequential = "sequential"
     random = "random"
+
+
+def order_value(order: IterationOrder | str) -> str:
+    """The order's name; raises InvalidView for what is none."""
+    if order not in (known := [each.value for each in IterationOrder]):
+        close = did_you_mean(nearest(str(order), known))
+        raise InvalidView(f"iteration_order: expected {' or '.join(known)}, got {order!r:.60}.{close}")
+    return str(order)
 
 
 class LocalView:
@@ -130,7 +139,7 @@ class LocalView:
         Args:
             clip_length: a position delivers a list of up to so many consecutive frames of one context.
         """
-        given = {"order": order and IterationOrder(order).value, "repeat": infinite,
+        given = {"order": order and order_value(order), "repeat": infinite,
                  "limit": maximum_number_of_frames if limit is None else limit, "seed": random_seed,
                  "clip": None if clip_length is None else {"frames": clip_length}}  # fmt: skip
         iteration = self._spec.get("iteration", {}) | {key: value for key, value in given.items() if value is not None}

@@ -32,6 +32,9 @@ class NodeClient:
         )  # fmt: skip
         self._reconnect_s, self.wanted_site = reconnect_s, site
 
+    def __repr__(self) -> str:
+        return f"NodeClient({self._connection.address!r})"
+
     def open(
         self,
         *,

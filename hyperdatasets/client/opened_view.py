@@ -16,6 +16,7 @@ from hyperdatasets.client.examples import MODES, TARGETS, Shapes, Target, first_
 from hyperdatasets.client.frame_supply import FrameSupply, Reader
 from hyperdatasets.client.groups import AnyFrame
 from hyperdatasets.core.errors import InvalidArgument, InvalidConfig
+from hyperdatasets.core.escapes import on_one_line
 from hyperdatasets.core.names import did_you_mean, nearest
 from hyperdatasets.formats.media.pixels import Mode
 
@@ -44,9 +45,12 @@ class OpenedView:
     A view of clips gives lists of frames; `decode`, `target` and `transform` then get such lists.
     """
 
-    def __init__(self, opening: Callable[[], Sequence[Reader]]) -> None:
-        """`opening`: opens the view at each of its sites, in order; called when it is first needed."""
-        self._opening = opening
+    def __init__(self, opening: Callable[[], Sequence[Reader]], shown: str = "") -> None:
+        """`opening`: opens the view at each of its sites, in order; called when it is first needed.
+
+        `shown`: which view it is, for a person.
+        """
+        self._opening, self._shown = opening, shown
         self._opened: Sequence[Reader] | None = None
 
     @property
@@ -71,6 +75,9 @@ class OpenedView:
 
     def __bool__(self) -> bool:
         return True  # also without frames
+
+    def __repr__(self) -> str:
+        return on_one_line(f"{type(self).__name__}({self._shown})")
 
     def __iter__(self) -> Iterator[Delivered]:
         for reader in self.readers:

@@ -30,6 +30,7 @@ from hyperdatasets.core.errors import (
 )
 from hyperdatasets.core.mapping import by_number
 from hyperdatasets.core.order import MAX_POSITIONS
+from hyperdatasets.core.wording import counted
 from hyperdatasets.v1 import node_service_pb2 as pb
 from hyperdatasets.v1.node_service_pb2_grpc import NodeServiceStub
 
@@ -170,6 +171,9 @@ class Session:
 
     def __bool__(self) -> bool:
         return True  # also without frames, and without an end
+
+    def __repr__(self) -> str:
+        return f"Session({self.site!r}, {'without end' if self.count < 0 else counted(self.count, 'position')})"
 
     def __enter__(self) -> Self:
         return self

@@ -11,7 +11,7 @@ import orjson
 
 from hyperdatasets.client import json_text, project_paths
 from hyperdatasets.client.arguments import Texts, archive_filter, texts
-from hyperdatasets.client.local_view import IterationOrder, LocalView, yaml_text
+from hyperdatasets.client.local_view import IterationOrder, LocalView, order_value, yaml_text
 from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.client.query_warnings import tell
 from hyperdatasets.client.view_comparison import ViewComparison, same
@@ -40,7 +40,7 @@ class StoredView(LocalView):
         client: MetadataClient | None = None,
     ) -> None:
         limit = maximum_number_of_frames if iteration_limit is None else iteration_limit
-        iteration = {"order": IterationOrder(iteration_order).value, "repeat": iteration_infinite,
+        iteration = {"order": order_value(iteration_order), "repeat": iteration_infinite,
                      "seed": iteration_random_seed, "limit": limit}  # fmt: skip
         spec: dict[str, Any] = {
             "versions": [],

@@ -194,10 +194,10 @@ class DatasetVersion(VersionFrames):
     def create_snapshot(
         cls,
         dataset_name: str = "",
+        publish_name: str = "",
         *,
         dataset_project: str = "",
         dataset_id: str = "",
-        publish_name: str = "",
         child_name: str = "",
         child_metadata: Mapping[str, Any] | None = None,
         child_comment: str = "",

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Self
 
 from hyperdatasets.client import arguments, bulk, explore, first_frames, json_text, writing
 from hyperdatasets.client import vectors as vectors_client
-from hyperdatasets.client.arguments import Texts, texts
+from hyperdatasets.client.arguments import Texts, no_name, texts
 from hyperdatasets.client.bulk import FailedFrame, WriteResult
 from hyperdatasets.client.explore import FrameSet, Sample
 from hyperdatasets.client.exports import How, Subject, export
@@ -36,6 +36,7 @@ class VersionFrames:
     """A version as what it is, a set of frames; `DatasetVersion` adds its name, its state and its relations."""
 
     def __init__(self, message: pb.Version, client: MetadataClient | None = None) -> None:
+        no_name(message, "`DatasetVersion.get_version(dataset_name, version_name)`, or the draft with `get_current`")
         self._message, self._client = message, current(client)
 
     @property
@@ -249,6 +250,11 @@ class VersionFrames:
         return self.frames()
 
     def __getitem__(self, frame_id: str) -> AnyFrame:
+        if not isinstance(frame_id, str):
+            raise InvalidArgument(
+                f"frames of a version have ids, not positions; got {frame_id!r:.60}: iterate over the version, or take "
+                "`version[frame_id]`"
+            )
         return self.get_frame(frame_id)
 
     def get_frame(self, frame_id: str) -> AnyFrame:

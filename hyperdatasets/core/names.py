@@ -11,6 +11,7 @@ from hyperdatasets.core.errors import InvalidName, NotFound
 MAX_NAME = 128  # characters
 MAX_PROJECT = 512  # characters of a whole path
 _SHOWN = MAX_PROJECT + 1 + MAX_NAME  # characters in an error: whatever can be a name is shown whole
+_LEAST_PART = 3  # characters of a name that other names are found by
 MAX_COMPARED = 10_000  # candidates that `nearest` looks at
 
 
@@ -42,14 +43,19 @@ def split_dataset(text: str) -> tuple[str, str]:
 
 
 def nearest(name: str, candidates: Iterable[str], *, count: int = 3) -> list[str]:
-    """Up to `count` candidates that look like the name, the most alike first; case does not matter."""
+    """Up to `count` candidates that look like the name, the most alike first; then those that hold it as a part.
+
+    Case does not matter.
+    """
     folded: dict[str, str] = {}
     for candidate in candidates:
         folded.setdefault(candidate.casefold(), candidate)
         if len(folded) == MAX_COMPARED:
             break
     wanted = name.casefold()[:MAX_NAME]
-    return [folded[match] for match in difflib.get_close_matches(wanted, folded, n=count, cutoff=0.6)]
+    close = difflib.get_close_matches(wanted, folded, n=count, cutoff=0.6)
+    longer = [each for each in folded if len(wanted) >= _LEAST_PART and wanted in each and each not in close]
+    return [folded[match] for match in [*close, *longer][:count]]
 
 
 def did_you_mean(names: Iterable[str]) -> str:

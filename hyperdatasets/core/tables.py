@@ -10,11 +10,12 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import repeat
 
 from hyperdatasets.core.escapes import on_one_line
 
 TEXT_ROWS, HTML_ROWS = 30, 100
-_TEXT_CELL, _HTML_CELL = 60, 300  # characters
+_TEXT_CELL, _HTML_CELL, _WHOLE_CELL = 60, 300, 2000  # characters
 _LINE = "1px solid rgba(128,128,128,.4)"
 
 
@@ -25,11 +26,13 @@ class Table:
     Attributes:
         head: names of columns; empty for pairs of a name and a value.
         rows: each has as many cells as there are columns.
+        whole: columns whose cells are shown whole, such as messages, which end with what to do.
     """
 
     title: str
     head: Sequence[str] = ()
     rows: Sequence[Sequence[object]] = ()
+    whole: Sequence[str] = ()
 
     @classmethod
     def of_facts(cls, title: str, facts: Mapping[str, object]) -> Table:
@@ -38,7 +41,7 @@ class Table:
 
     def text(self) -> str:
         """The title on its line, then the rows, aligned."""
-        shown = [[_text(cell, _TEXT_CELL) for cell in row] for row in self.rows[:TEXT_ROWS]]
+        shown = self._shown(TEXT_ROWS, _TEXT_CELL)
         rows = [list(self.head), *shown] if self.head and shown else shown
         widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
         right = _numeric(self.rows[:TEXT_ROWS])
@@ -49,12 +52,17 @@ class Table:
         """The same as HTML; all texts are escaped."""
         right = _numeric(self.rows[:HTML_ROWS])
         head = "".join(_cell("th", name, is_right) for name, is_right in zip(self.head, right, strict=False))
-        rows = ["".join(map(_body_cell, row, right)) for row in self.rows[:HTML_ROWS]]
+        rows = ["".join(map(_body_cell, row, right)) for row in self._shown(HTML_ROWS, _HTML_CELL)]
         lines = [f"<tr>{row}</tr>" for row in ([head, *rows] if head else rows)]
         table = f'<table style="border-collapse:collapse">{"".join(lines)}</table>' if lines else ""
         rest = "".join(f"<div>{escape(words)}</div>" for words in self._rest(HTML_ROWS))
         title = f"<div><strong>{escape(on_one_line(self.title))}</strong></div>"
         return f'<div style="margin-bottom:8px">{title}{table}{rest}</div>'
+
+    def _shown(self, rows: int, cell: int) -> list[list[str]]:
+        """The texts of the first rows, with at most so many characters in a cell."""
+        longest = [_WHOLE_CELL if name in self.whole else cell for name in self.head]
+        return [[*map(_text, row, longest or repeat(cell))] for row in self.rows[:rows]]
 
     def _rest(self, shown: int) -> list[str]:
         return [f"… and {len(self.rows) - shown} more"] if len(self.rows) > shown else []
@@ -105,8 +113,8 @@ def _aligned(text: str, width: int, right: bool) -> str:  # noqa: FBT001  # a co
     return blank + text if right else text + blank
 
 
-def _body_cell(value: object, right: bool) -> str:  # noqa: FBT001  # a column's
-    return _cell("td", _text(value, _HTML_CELL), right)
+def _body_cell(value: str, right: bool) -> str:  # noqa: FBT001  # a column's
+    return _cell("td", value, right)
 
 
 def _cell(tag: str, text: str, right: bool) -> str:  # noqa: FBT001  # a column's

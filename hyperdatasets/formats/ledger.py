@@ -224,7 +224,7 @@ class Ledger:
             for (weight, kind, reason), notes in self.groups().items()
         ]
         if rows:
-            yield Table("notes", ("", "count", "kind", "why", "where"), rows)
+            yield Table("notes", ("", "count", "kind", "why", "where"), rows, ("why",))
 
 
 def headline(weight: Weight, kind: Kind, reason: str, notes: Iterable[Note]) -> str:

@@ -120,6 +120,7 @@ def test_an_experiment_reaches_the_sessions_and_says_which_site_it_lost(
     assert run.refresh().sites == {"east": True, "north": True, "west": False}
     assert run.outcome == "completed with 2 of 3 sites"
     assert repr(run) == "Experiment('federated', completed with 2 of 3 sites)"
+    assert "sites that took part" in run._repr_html_()
     assert Experiment.list(text="federated")[0].outcome == run.outcome
     monkeypatch.setenv("HYPERDATASETS_SERVICE", three.deployment.service.address)
     assert command(["experiment", "list"]) == 0
@@ -132,11 +133,21 @@ def test_an_experiment_reaches_the_sessions_and_says_which_site_it_lost(
     run.delete()
 
 
-def test_a_run_that_no_node_served_counts_no_sites(three: Federation) -> None:
+def test_a_run_that_no_node_served_counts_no_sites(
+    three: Federation, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     with hd.Experiment.start(project="clinic", name="at the service") as run:
         view = run.connect(hd.DataView.get(name=three.few), name="train")
         assert len(list(view)) == 9
     assert run.refresh().outcome == "completed"
+    assert "sites" not in run._repr_html_()
+    monkeypatch.setenv("HYPERDATASETS_SERVICE", three.deployment.service.address)
+    assert command(["experiment", "show", run.id]) == 0
+    assert "sites" not in capsys.readouterr().out
+    view = site_view(three.at("west"), reference=three.few)
+    assert repr(view) == f"SiteView('{three.few}' at {view.node['address']})"
+    with view:
+        assert repr(view.session) == "Session('west', 3 positions)"
 
 
 def test_an_unpinned_view_of_an_experiment_is_told_where_it_is_read(three: Federation) -> None:
