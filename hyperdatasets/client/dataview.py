@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Unpack
@@ -19,7 +19,7 @@ from hyperdatasets.client.exports import How, Subject, export
 from hyperdatasets.client.first_frames import pictures
 from hyperdatasets.client.frame_supply import Reader
 from hyperdatasets.client.label_query import LabelQuery
-from hyperdatasets.client.node import NodeClient, by_site, local_nodes
+from hyperdatasets.client.node import NodeClient, Nodes, by_site, listed_nodes
 from hyperdatasets.client.opened_view import DatasetOptions, OpenedView
 from hyperdatasets.client.resolution import Resolution
 from hyperdatasets.client.stored_view import StoredView
@@ -94,7 +94,7 @@ class DataView(StoredView):
         )
         yield from self._reader.frames(request)
 
-    def open(self, node: NodeClient | Iterable[NodeClient] | None = None, *, purpose: str = "") -> OpenedView:
+    def open(self, node: Nodes = None, *, purpose: str = "") -> OpenedView:
         """The frames with their content: of each site from its own node, those without a site by their URIs.
 
         Iterate it, or take it as arrays or as a PyTorch data set. A view of clips gives lists of frames.
@@ -103,8 +103,8 @@ class DataView(StoredView):
         node is not given are not read, and a warning names them.
 
         Args:
-            node: the node of this site, or several nodes, each of its site; default: all that are configured, or the
-                one on loopback.
+            node: the node of this site (or its address), or several nodes, each of its site; default: all that are
+                configured, or the one on loopback.
             purpose: what the frames are for; a site's policy may ask for it.
 
         Raises:
@@ -116,7 +116,7 @@ class DataView(StoredView):
         if not self.published:
             self.publish()
         sites = [each.site for each in self.sites]
-        given = local_nodes() if node is None else [node] if isinstance(node, NodeClient) else node
+        given = listed_nodes(node)
         nodes = by_site(given) if any(sites) else {}
         if unread := [site for site in sites if site and site not in nodes]:
             told = ", ".join(f"`{site}`" for site in unread)
@@ -130,7 +130,7 @@ class DataView(StoredView):
     def dataset(
         self,
         *,
-        node: NodeClient | Iterable[NodeClient] | None = None,
+        node: Nodes = None,
         purpose: str = "",
         **options: Unpack[DatasetOptions],
     ) -> FrameDataset | FrameStream:
@@ -143,7 +143,7 @@ class DataView(StoredView):
         *,
         map_style: bool = False,
         batch_size: int = 32,
-        node: NodeClient | Iterable[NodeClient] | None = None,
+        node: Nodes = None,
         purpose: str = "",
     ) -> FrameDataset | FrameStream:
         """A PyTorch data set of what `transform` makes of a frame: `open`, then `OpenedView.torch`."""
@@ -156,7 +156,7 @@ class DataView(StoredView):
         *,
         source: str = "",
         epoch: int | None = None,
-        node: NodeClient | Iterable[NodeClient] | None = None,
+        node: Nodes = None,
         purpose: str = "",
     ) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
         """All frames as two arrays, X and y: `open`, then `OpenedView.numpy`."""

@@ -214,9 +214,13 @@ class Experiment:
         )
         return Experiment(self._client.send(request).experiment, self._client)
 
-    def compare(self, other: Experiment) -> dict[str, tuple[Any, Any]]:
-        """Path -> (here, there) of what differs in parameters, environment, views and last metrics."""
-        answer = self._client.send(pb.CompareExperimentsRequest(before=self.id, after=other.id))
+    def compare(self, other: Experiment | str) -> dict[str, tuple[Any, Any]]:
+        """Path -> (here, there) of what differs in parameters, environment, views and last metrics.
+
+        The other one may be named.
+        """
+        after = other if isinstance(other, str) else other.id
+        answer = self._client.send(pb.CompareExperimentsRequest(before=self.id, after=after))
         return {
             each.path: (json_text.read(each.before_json), json_text.read(each.after_json)) for each in answer.changes
         }

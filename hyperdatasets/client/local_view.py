@@ -121,7 +121,13 @@ class LocalView:
         """Sets the numbers of labels, by their name after mapping; a label that is not listed has the number -1.
 
         `from_zero`: all labels that the view selects are numbered from 0 when it is published, instead of from 1.
+
+        Raises:
+            InvalidView: they are neither.
         """
+        if not isinstance(labels, str | Mapping):
+            given = type(labels).__name__
+            raise InvalidView(f"labels: expected an object of labels and their numbers, or `from_zero`, got {given}")
         self._change(labels=labels if isinstance(labels, str) else dict(labels))
 
     def set_iteration_parameters(

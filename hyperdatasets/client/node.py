@@ -115,6 +115,17 @@ def local_nodes(address: str = "") -> list[NodeClient]:
     return [NodeClient(**asdict(each), reconnect_s=config.reconnect_s) for each in config.site_nodes]
 
 
+Nodes = str | NodeClient | Iterable[NodeClient] | None
+"""The nodes to read from: a client, several of them, or addresses with commas between; None: those configured."""
+
+
+def listed_nodes(given: Nodes) -> Iterable[NodeClient]:
+    """The clients of the nodes that are given, or of those that are configured."""
+    if isinstance(given, NodeClient):
+        return [given]
+    return local_nodes(given or "") if given is None or isinstance(given, str) else given
+
+
 def local_node(address: str = "", *, site: str = "") -> NodeClient:
     """One node: the only one that is given or configured, or that of a site.
 

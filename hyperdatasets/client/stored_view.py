@@ -158,15 +158,16 @@ class StoredView(LocalView):
         self.become(there)
         return True
 
-    def compare(self, other: StoredView, *, examples: int = 10) -> ViewComparison:
-        """What differs between two views.
+    def compare(self, other: StoredView | str, *, examples: int = 10) -> ViewComparison:
+        """What differs between two views; the other one may be named.
 
         Returns:
             `changes`: path in the specification -> (here, there), None where a side says nothing. `only_here`,
             `only_there`, `both`: numbers of frames. `other_revision`: how many of both differ in their revision.
             `only_here_examples`, `only_there_examples`: ids of the first frames of each kind.
         """
-        request = pb.CompareDataViewsRequest(before=self._target, after=other._target, examples=examples)
+        after = pb.ViewOrSpec(view=other) if isinstance(other, str) else other._target  # noqa: SLF001  # a view's
+        request = pb.CompareDataViewsRequest(before=self._target, after=after, examples=examples)
         answer = self._client.send(request, timeout_s=600)
         changed = {
             each.path: (json_text.read(each.before_json), json_text.read(each.after_json)) for each in answer.changes

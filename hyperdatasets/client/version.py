@@ -333,9 +333,10 @@ class DatasetVersion(VersionFrames):
             )
         return self._read(answer.version)
 
-    def diff(self, other: DatasetVersion, *, explain: int = 100, limit: int = 10_000) -> VersionDiff:
-        """What `other` has that this version has not, and the other way round."""
-        return diffs.diff(self._client, **self._named, other=other.id, explain=explain, limit=limit)
+    def diff(self, other: DatasetVersion | str, *, explain: int = 100, limit: int = 10_000) -> VersionDiff:
+        """What `other` has that this version has not, and the other way round; `other` may be named."""
+        after = other if isinstance(other, str) else other.id
+        return diffs.diff(self._client, **self._named, other=after, explain=explain, limit=limit)
 
     def _update(self, **changes: Any) -> None:
         self._read(self._client.send(pb.UpdateVersionRequest(**self._named, **changes)).version)

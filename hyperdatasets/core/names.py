@@ -21,7 +21,7 @@ def check_name(kind: str, text: str) -> str:
     if problem is None and kind == "view" and "@" in text:
         problem = "`@` separates a view's name from its digest"
     if problem is not None:
-        raise InvalidName(f"{_shown(text)} cannot be the name of a {kind}: {problem}", kind=kind)
+        raise InvalidName(f"{_shown(text)} cannot be the name of {_with_article(kind)}: {problem}", kind=kind)
     return text
 
 
@@ -66,9 +66,15 @@ def did_you_mean(names: Iterable[str]) -> str:
 
 def not_found(kind: str, name: str, candidates: Iterable[str]) -> NotFound:
     """The error for a name that is not there, with the nearest of the candidates (names the caller may list)."""
+    if not name.rpartition("/")[2]:
+        return NotFound(f"no {kind} is named: the name or the id is empty", kind=kind, name=name, nearest="")
     close = nearest(name, candidates)
     message = f"there is no {kind} {_shown(name)}.{did_you_mean(close)}"
     return NotFound(message, kind=kind, name=name, nearest=", ".join(close))
+
+
+def _with_article(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeio' else 'a'} {kind}"
 
 
 def _problem(text: str) -> str | None:

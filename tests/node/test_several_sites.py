@@ -42,3 +42,5 @@ def test_each_site_is_read_once_from_its_own_node(tmp_path: Path) -> None:
         with pytest.warns(UserWarning, match="sites not read: `north`"):
             assert sites("east", "west") == ["", "east", "west", "west", "west"]
         assert sites("east", "north", "west") == ["", "east", "north", "north", "west", "west", "west"]
+        addresses = ",".join(nodes[site].client.address for site in ("east", "north", "west"))
+        assert len(list(view.open(addresses))) == len(view.open(addresses)) == 7

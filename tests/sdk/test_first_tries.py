@@ -108,3 +108,29 @@ def test_what_is_read_shows_itself(version: hd.DatasetVersion) -> None:
     endless = opened.dataset(iterable=True, epoch=2)
     assert repr(endless) == "FrameStream(epoch 2, 0 delivered)"
     assert repr(hd.NodeClient("127.0.0.1:7410")) == "NodeClient('127.0.0.1:7410')"
+
+
+def test_an_empty_name_is_told(version: hd.DatasetVersion) -> None:
+    for call in (lambda: hd.DataView.get(""), lambda: hd.Dataset.get(""), hd.Dataset.get("lab/cells").delete):
+        assert message_of(call).endswith("is named: the name or the id is empty")
+    assert "the name of an experiment" in message_of(lambda: hd.Experiment.start(""))
+
+
+def test_labels_are_numbered_by_an_object() -> None:
+    told = "labels: expected an object of labels and their numbers, or `from_zero`, got list"
+    assert message_of(lambda: hd.DataView("a").set_labels(["cat", "dog"])) == told  # type: ignore[arg-type]
+
+
+def test_what_is_compared_with_may_be_named(version: hd.DatasetVersion) -> None:
+    views = [hd.DataView(name) for name in ("some", "all")]
+    for view, query in zip(views, ("id:a", "*"), strict=True):
+        view.add_query("lab/cells", version.name, frame_query=query)
+        view.publish()
+    assert views[0].compare("all") == views[0].compare(views[1])
+    assert views[0].compare("all")["only_there"] == 1
+    runs = [hd.Experiment.start(f"lab/{number}", parameters={"n": number}) for number in range(2)]
+    assert runs[0].compare("lab/1") == {"parameters.n": (0, 1)}
+    hd.DatasetVersion.get_current("lab/cells").delete_frames("text")
+    assert version.diff("Current").removed == 1
+    for run in runs:
+        run.close()
