@@ -24,6 +24,7 @@ from hyperdatasets.v1 import check_service_pb2 as checks_pb
 from hyperdatasets.v1 import version_service_pb2 as pb
 
 CHECKS_S = 600  # deadline where checks may run, in seconds
+_NAMED = 5  # collisions that a warning names
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +122,13 @@ class DatasetVersion(VersionFrames):
         counts = {"frame": answer.collision_count, "mask value": len(self.mask_label_collisions)}
         told = " and ".join(counted(count, what) for what, count in counts.items() if count)
         if told:
+            named = [f"`{each.frame_id}`" for each in self.collisions] + [
+                f"mask value {', '.join(map(str, value))}" for value in self.mask_label_collisions
+            ]
+            more = " and others" if len(named) > _NAMED else ""
             warnings.warn(
-                f"parents changed {told} in different ways; the later parent won: see `.collisions`", stacklevel=3
+                f"parents changed {told} in different ways; the later parent won: {', '.join(named[:_NAMED])}{more}",
+                stacklevel=3,
             )
 
     @classmethod

@@ -47,7 +47,7 @@ class Merge:
         more = ", …" if count > len(named) else ""
         raise MergeCollides(
             f"{count} changed in different ways in several parents: {', '.join(named)}{more}; let the later parent "
-            "win, or make them equal first",
+            "win (`option on_collision=later_wins`), or make them equal first",
             count=count,
         )
 

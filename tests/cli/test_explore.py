@@ -96,7 +96,7 @@ def test_merges_say_what_collided(run: Run) -> None:
         )
         made.update_by_query(frame_query="id:f1", set_meta={"side": name})
         made.publish_version()
-    with pytest.warns(UserWarning, match="parents changed 1 frame "):
+    with pytest.warns(UserWarning, match="parents changed 1 frame in different ways; the later parent won: `f1`$"):
         shown = run("version", "create", "p/streets", "merged", "--parent", "left", "--parent", "right")
     assert "merged right since their common ancestor v0" in shown
     assert re.search(r"f1\s+revision \d+ of right\s+revision \d+", shown)

@@ -308,11 +308,14 @@ def test_versions_merge_three_ways(client: MetadataClient) -> None:
     for side in sides:
         side.publish_version()
     parents = [side.id for side in sides]
-    with pytest.raises(MergeCollides, match="2 changed in different ways in several parents: `both`, `lost`"):
+    with pytest.raises(MergeCollides, match="2 changed in different ways in several parents: `both`, `lost`") as caught:
         DatasetVersion.create_version(version_name="merged", parent_version_ids=parents, on_collision="refuse", **named)
+    assert 'let the later parent win (`on_collision="later_wins"`)' in str(caught.value)
     with pytest.raises(InvalidArgument, match="on_collision"):
         DatasetVersion.create_version(version_name="merged", on_collision="x", **named)
-    with pytest.warns(UserWarning, match="parents changed 2 frames in different ways"):
+    with pytest.warns(
+        UserWarning, match="parents changed 2 frames in different ways; the later parent won: `both`, `lost`$"
+    ):
         merged = DatasetVersion.create_version(version_name="merged", parent_version_ids=parents, **named)
     assert {frame.id: frame.meta["n"] for frame in merged.frames()} == {"same": 0, "mine": 1, "theirs": 2, "both": 2}
     assert [(each.frame_id, each.kept_from, each.kept is None) for each in merged.collisions] == [
