@@ -19,11 +19,12 @@ Name = Annotated[str, typer.Argument(help="Name (the newest of it) or id.")]
 def list_command(
     project: Annotated[str, typer.Option(help="In this project and below it.")] = "",
     search: Annotated[str, typer.Option(help="With these words in name, project, notes or tags.")] = "",
+    archived: Annotated[bool, typer.Option("--archived", help="Archived ones too.")] = False,
     as_json: Json = False,
 ) -> None:
     """List experiments, the newest first."""
-    found = [_plain(each) for each in hd.Experiment.list(project=project, text=search)]
-    show(found, as_json=as_json, columns=("name", "outcome", "data", "metrics", "id"))
+    found = hd.Experiment.list(project=project, text=search, include_archived=archived)
+    show([_plain(each) for each in found], as_json=as_json, columns=("name", "outcome", "data", "metrics", "id"))
 
 
 @app.command("show")

@@ -159,8 +159,8 @@ def diff(
 
 @app.command()
 def rename(
-    dataset: Dataset, version: VersionArgument, new_name: Annotated[str, typer.Argument(help="Its new name.")],
-    as_json: Json = False,
+    dataset: Dataset, version: Annotated[str, typer.Argument(help="Name or id.")],
+    new_name: Annotated[str, typer.Argument(help="Its new name.")], as_json: Json = False,
 ) -> None:  # fmt: skip
     """Give a version another name."""
     changed = given_version(dataset, version)

@@ -108,11 +108,12 @@ def list_command(
     project: Annotated[str, typer.Option(help="In this project and below it.")] = "",
     name: Annotated[str, typer.Option(help="With this text in the name.")] = "",
     search: Annotated[str, typer.Option(help="With these words in name, project, description or tags.")] = "",
+    archived: Annotated[bool, typer.Option("--archived", help="Archived ones too.")] = False,
     as_json: Json = False,
 ) -> None:
     """List views by name."""
-    found = [_plain(each) for each in hd.DataView.list(project=project, name=name, text=search)]
-    show(found, as_json=as_json, columns=("name", "status", "sites", "digest"))
+    found = hd.DataView.list(project=project, name=name, text=search, include_archived=archived)
+    show([_plain(each) for each in found], as_json=as_json, columns=("name", "status", "sites", "digest"))
 
 
 @app.command()

@@ -32,6 +32,12 @@ class Reader(Protocol):
     def close(self) -> None: ...
 
 
+class _NoPosition(InvalidArgument, IndexError):
+    """As sequences have it."""
+
+    __str__ = Exception.__str__
+
+
 class Mark(NamedTuple):
     """The place where a reading goes on: the number of the site, and the position in its epoch."""
 
@@ -136,7 +142,7 @@ class FrameSupply:
         length = len(self)
         at = index + length if index < 0 else index
         if not 0 <= at < length:
-            raise IndexError(f"{index}: there are positions 0 to {length - 1}")
+            raise _NoPosition(f"{index}: there are positions 0 to {length - 1}")
         site = next(number for number, (_, end) in enumerate(pairwise(self._bounds)) if at < end)
         return Mark(site, at - self._bounds[site])
 

@@ -84,6 +84,19 @@ def test_metadata_of_a_dataset(said: Said) -> None:
     assert Dataset.get("clinic/cells").metadata == {"stain": "giemsa"}
 
 
+def test_what_was_archived_is_listed_if_asked_for(said: Said, tmp_path: Path) -> None:
+    assert said("view", "create", specification(tmp_path / "view.yaml", "*"))[0] == 0
+    Experiment.start("clinic/run").close()
+    for kind, name in (("view", "few"), ("experiment", "run")):
+        assert said(kind, "archive", name)[0] == 0
+        assert name not in said(kind, "list")[1]
+        assert name in said(kind, "list", "--archived")[1]
+
+
+def test_a_version_that_is_renamed_must_be_named(said: Said) -> None:
+    assert "default" not in said("version", "rename", "--help")[1]
+
+
 def test_an_experiment_is_deleted(said: Said) -> None:
     made = Experiment.start(project="clinic", name="run")
     made.set_state("completed")
