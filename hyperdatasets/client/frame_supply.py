@@ -32,7 +32,7 @@ class Reader(Protocol):
     def close(self) -> None: ...
 
 
-class _NoPosition(InvalidArgument, IndexError):
+class NoSuchPosition(InvalidArgument, IndexError):
     """As sequences have it."""
 
     __str__ = Exception.__str__
@@ -142,7 +142,7 @@ class FrameSupply:
         length = len(self)
         at = index + length if index < 0 else index
         if not 0 <= at < length:
-            raise _NoPosition(f"{index}: there are positions 0 to {length - 1}")
+            raise NoSuchPosition(f"{index}: there are positions 0 to {length - 1}")
         site = next(number for number, (_, end) in enumerate(pairwise(self._bounds)) if at < end)
         return Mark(site, at - self._bounds[site])
 

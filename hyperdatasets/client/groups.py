@@ -72,7 +72,7 @@ class FrameGroup(AnnotatedFrame, MutableMapping[str, SingleFrame]):
         for source in self.plain["sources"]:
             if source["id"] == name:
                 return _Member(self, source)
-        raise _NoSource(f"the group has no source `{name}`; it has {', '.join(self)}", kind="source", name=name)
+        raise NoSuchSource(f"the group has no source `{name}`; it has {', '.join(self)}", kind="source", name=name)
 
     def check(self) -> None:
         """Raises InvalidFrame: its only source is called `default`, as that of a single frame."""
@@ -87,7 +87,7 @@ class FrameGroup(AnnotatedFrame, MutableMapping[str, SingleFrame]):
         return f"FrameGroup({self.id!r}, {', '.join(self)})"
 
 
-class _NoSource(NotFound, KeyError):
+class NoSuchSource(NotFound, KeyError):
     """A NotFound that is a KeyError too, as mappings raise it."""
 
     __str__ = Exception.__str__
