@@ -163,6 +163,11 @@ class DataView(StoredView):
         with self.open(node, purpose=purpose) as opened:
             return opened.numpy(decode, target, source=source, epoch=epoch)
 
+    def counts(self, *, of: str = "frames", node: Nodes = None, purpose: str = "") -> dict[str, int]:
+        """Label -> how many frames (or annotations) carry it; reads no bytes: `open`, then `OpenedView.counts`."""
+        with self.open(node, purpose=purpose) as opened:
+            return opened.counts(of=of)
+
     def _reader_of(self, site: str, nodes: Mapping[str, NodeClient], purpose: str) -> Reader:
         if site:
             return nodes[site].open(view=self.reference, purpose=purpose)

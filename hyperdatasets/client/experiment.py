@@ -16,11 +16,20 @@ from hyperdatasets.client.arguments import Texts, archive_filter, no_name, texts
 from hyperdatasets.client.dataview import DataView
 from hyperdatasets.client.heartbeat import Heartbeat
 from hyperdatasets.client.metadata import MetadataClient, current
-from hyperdatasets.core.errors import AlreadyExists, FailedPrecondition, HyperdatasetsError, VersionNotPublished
+from hyperdatasets.core.errors import (
+    AlreadyExists,
+    FailedPrecondition,
+    HyperdatasetsError,
+    InvalidArgument,
+    VersionNotPublished,
+)
+from hyperdatasets.core.names import not_found
 from hyperdatasets.core.tables import Table
 from hyperdatasets.formats.media.pixels import RULES as DECODER_RULES
 from hyperdatasets.v1 import experiment_service_pb2 as pb
 from hyperdatasets.version import __version__
+
+_STATES = tuple(name.removeprefix("EXPERIMENT_STATE_").lower() for name in pb.ExperimentState.keys()[1:])
 
 
 class UnpinnedWarning(UserWarning):
@@ -172,6 +181,10 @@ class Experiment:
         Over a draft version nothing can be published: the experiment runs *unpinned*, says so with a warning and in
         its record, and cannot be reproduced.
         """
+        if not isinstance(view, DataView):
+            raise InvalidArgument(
+                f"a data view can be connected, not {type(view).__name__}; open a stored one with `DataView.get(name)`"
+            )
         if self._replaced(view, name):
             return view
         view.before_use(lambda: self._name(view, name))
@@ -179,6 +192,9 @@ class Experiment:
         return view
 
     def view(self, name: str) -> DataView:
+        """The data view that it names so; raises NotFound."""
+        if name not in self.views:
+            raise not_found("data view in this experiment", name, self.views)
         return DataView.get(name=self.views[name], client=self._client)
 
     def get_dataviews(self) -> dict[str, DataView]:
@@ -186,7 +202,14 @@ class Experiment:
         return {name: self.view(name) for name in self.views}
 
     def log_metrics(self, values: Mapping[str, float], *, step: int = 0) -> None:
-        points = [pb.MetricPoint(name=name, step=step, value=value) for name, value in values.items()]
+        """Notes numbers by name at a step; NumPy's numbers and tensors of one number are taken as what they are.
+
+        Raises:
+            InvalidArgument: something is no number; names it.
+        """
+        if not isinstance(values, Mapping):
+            raise InvalidArgument(f"metrics: expected an object of names and numbers, got {type(values).__name__}")
+        points = [pb.MetricPoint(name=name, step=step, value=_number(name, value)) for name, value in values.items()]
         self._client.send(pb.LogMetricsRequest(experiment=self.id, points=points))
 
     def metrics(self) -> dict[str, dict[int, float]]:
@@ -241,6 +264,8 @@ class Experiment:
 
     def set_state(self, state: str, **how: Any) -> Self:
         """Sets the state at the service; `how`: see Connection.call."""
+        if state not in _STATES:
+            raise InvalidArgument(f"state: expected one of {', '.join(_STATES)}, got {state!r:.60}")
         number = pb.ExperimentState.Value(f"EXPERIMENT_STATE_{state.upper()}")
         request = pb.UpdateExperimentRequest(experiment=self.id, state=number)
         self._message = self._client.send(request, **how).experiment
@@ -348,3 +373,13 @@ def _state_after(error: BaseException) -> str:
     """The state of a run that an error ended; Ctrl-C and `sys.exit()` stop it."""
     stopped = isinstance(error, KeyboardInterrupt) or (isinstance(error, SystemExit) and not error.code)
     return "stopped" if stopped else "failed"
+
+
+def _number(name: str, value: Any) -> float:
+    """A metric's value; raises InvalidArgument: it is no number, or several."""
+    try:
+        if not isinstance(value, str):  # "1" is none, either
+            return float(value)
+    except (TypeError, ValueError, RuntimeError):  # the last one of a tensor of several numbers
+        pass
+    raise InvalidArgument(f"metrics: `{name}` is no number: {str(value)[:60]!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -138,3 +139,35 @@ def test_what_is_compared_with_may_be_named(version: hd.DatasetVersion) -> None:
     assert version.diff("Current").removed == 1
     for run in runs:
         run.close()
+
+
+def test_a_run_says_what_it_cannot_note(version: hd.DatasetVersion) -> None:
+    view = hd.DataView("lab/all")
+    view.add_query("lab/cells", version.name)
+    view.publish()
+    with hd.Experiment.start("lab/run") as run:
+        assert "`DataView.get(name)`" in message_of(lambda: run.connect("lab/all", "train"))  # type: ignore[arg-type]
+        assert run.connect(view, "train").reference == view.reference
+        run.log_metrics({"a": np.float32(0.5), "b": 1, "c": np.array([2.0])[0]})
+        assert message_of(lambda: run.log_metrics(3)) == (  # type: ignore[arg-type]
+            "metrics: expected an object of names and numbers, got int"
+        )
+        for wrong in ("1", None, [1.0], np.array([1.0, 2.0])):
+            told = message_of(lambda wrong=wrong: run.log_metrics({"d": wrong}))  # type: ignore[misc]
+            assert told.startswith("metrics: `d` is no number: ")
+        assert run.metrics() == {"a": {0: 0.5}, "b": {0: 1.0}, "c": {0: 2.0}}
+        assert "Did you mean train?" in message_of(lambda: run.view("tran"))
+        for state in ("boom", "unspecified"):
+            told = message_of(lambda state=state: run.set_state(state))  # type: ignore[misc]
+            assert told == f"state: expected one of created, running, completed, failed, stopped, got '{state}'"
+
+
+def test_a_view_counts_its_labels(version: hd.DatasetVersion) -> None:
+    draft = hd.DatasetVersion.get_current("lab/cells")
+    frame = draft.get_frame("a")
+    for box in ((0, 0, 2, 2), (3, 3, 2, 2)):
+        frame.add_annotation(labels="cat", box2d_xywh=box)
+    draft.update_frames([frame])
+    view = hd.DataView("cats")
+    view.add_query("lab/cells", hd.DatasetVersion.create_snapshot("lab/cells", "cats").name)
+    assert (view.counts(), view.counts(of="annotations")) == ({"cat": 1}, {"cat": 2})
