@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any, cast
 
 from hyperdatasets.client import federated_run
@@ -69,7 +70,8 @@ class SiteView(OpenedView):
     """The frames of this site, in the view's order; each iteration reads from the node again, nothing is kept."""
 
     def __init__(self, node: Mapping[str, str], settings: Mapping[str, Any], epoch: int | None) -> None:
-        super().__init__(self._open, f"{settings['view']!r} at {node['address']}")
+        opening = partial(_opened, node, settings, epoch)  # without a reference to itself: it ends its session at once
+        super().__init__(opening, f"{settings['view']!r} at {node['address']}")
         self.node, self.settings, self.epoch = node, settings, epoch
 
     @property
@@ -83,12 +85,13 @@ class SiteView(OpenedView):
         """Selection digest of this site."""
         return self.session.digest
 
-    def _open(self) -> list[Session]:
-        session = open_session(self.node, self.settings, self.epoch)
-        if session.without_site:
-            warnings.warn(
-                f"{session.without_site} frames of `{self.settings['view']}` have no site, so they are left out here; "
-                "`DataView.open` reads them by their URIs",
-                stacklevel=4,
-            )
-        return [session]
+
+def _opened(node: Mapping[str, str], settings: Mapping[str, Any], epoch: int | None) -> list[Session]:
+    session = open_session(node, settings, epoch)
+    if session.without_site:
+        warnings.warn(
+            f"{session.without_site} frames of `{settings['view']}` have no site, so they are left out here; "
+            "`DataView.open` reads them by their URIs",
+            stacklevel=4,
+        )
+    return [session]

@@ -8,7 +8,8 @@ import warnings
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from multiprocessing.util import Finalize
 from types import TracebackType
 from typing import Any, Self
 
@@ -39,9 +40,15 @@ _OPENING_S = 600  # deadline: the node may evaluate the view first
 
 @dataclass(slots=True)
 class _Handle:
-    """The node's id of a session, which changes when it is opened again; `open` = it has still to be ended."""
+    """The node's id of a session, which changes when it is opened again.
+
+    Attributes:
+        opened_by: id of the process that opened it, which ends it.
+        open: it has still to be ended.
+    """
 
     session_id: str
+    opened_by: int = field(default_factory=os.getpid)
     open: bool = True
 
 
@@ -49,7 +56,8 @@ class Session:
     """An opened, short-lived use of a view at a site.
 
     It can be sent to another process, which then reads from the same session over a connection of its own. It ends with
-    `close`, or when the process that opened it does not need it any more.
+    `close`, or when the process that opened it does not need it any more. A process that had to open it again, as the
+    node was restarted, ends what it opened.
 
     Attributes:
         count: positions of this reader; -1 if the order has no end.
@@ -66,7 +74,7 @@ class Session:
         self._connection, self._request, self._reconnect_s = connection, request, reconnect_s
         opened = self._opened()
         self._handle, self._lock = _Handle(opened.session_id), threading.Lock()
-        weakref.finalize(self, _end, connection, self._handle, os.getpid())
+        weakref.finalize(self, _end, connection, self._handle)
         self.count, self.epoch_length = opened.count, opened.epoch_length
         self.labels = by_number(opened.labels)
         self.digest, self.view_digest, self.site = opened.site_digest, opened.view_digest, opened.site
@@ -148,10 +156,11 @@ class Session:
         return bytes(answer.image)
 
     def close(self) -> None:
-        """Ends the session at the node, which then reports it."""
+        """Ends the session at the node, which then reports it; one that the node has ended already is ended."""
         self._handle.open = False
         request = pb.CloseSessionRequest(session_id=self._id)
-        self._connection.call(lambda channel: NodeServiceStub(channel).CloseSession, request)
+        with suppress(Refused):
+            self._connection.call(lambda channel: NodeServiceStub(channel).CloseSession, request)
 
     def __iter__(self) -> Iterator[Delivered]:
         return self.stream()
@@ -254,6 +263,14 @@ class Session:
                     "site's policy have changed; open a new session and read from the beginning"
                 )
             self._handle.session_id = opened.session_id
+            self._end_in_this_process()
+
+    def _end_in_this_process(self) -> None:
+        """Another process than that of the session, such as a loader's worker, ends the one that it opened."""
+        handle = self._handle
+        if handle.opened_by != os.getpid():
+            handle.opened_by = os.getpid()
+            Finalize(None, _end, (self._connection, handle), exitpriority=0)  # others do not run in a forked process
 
     @property
     def _id(self) -> str:
@@ -270,10 +287,11 @@ class Session:
         return first + start, min(limit, left) if limit else left
 
 
-def _end(connection: Connection, handle: _Handle, opened_by: int) -> None:
+def _end(connection: Connection, handle: _Handle) -> None:
     """Ends a session that was not closed; without waiting, since the node ends it later in any case."""
-    if not handle.open or os.getpid() != opened_by:
+    if not handle.open or os.getpid() != handle.opened_by:
         return
+    handle.open = False
     request = pb.CloseSessionRequest(session_id=handle.session_id)
     with suppress(Exception):
         connection.tell(lambda channel: NodeServiceStub(channel).CloseSession, request)

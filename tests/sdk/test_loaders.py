@@ -235,3 +235,36 @@ def test_sites_follow_each_other(deployed: Any) -> None:
     stream.load_state_dict({"site": 0, "position": 2, "epoch": None})
     assert len(list(stream)) == 5
     assert len(list(stream)) == 7
+
+
+def open_sessions(deployed: Any) -> int:
+    return int(hd.NodeClient(deployed[0]["here"]).status().open_sessions)
+
+
+def end_at_the_node(view: SiteView) -> None:
+    """As if the node were restarted, or the session's time were over: the view knows nothing of it."""
+    pickle.loads(pickle.dumps(view.session)).close()
+
+
+@pytest.mark.parametrize("how", ["fork", "spawn"])
+def test_workers_end_the_sessions_that_they_had_to_open_again(deployed: Any, train: SiteView, how: str) -> None:
+    ds = train.dataset(frames=True)
+    end_at_the_node(train)
+    before = open_sessions(deployed)
+    for _ in range(2):
+        loader = DataLoader(ds, batch_size=5, num_workers=2, collate_fn=list, multiprocessing_context=how)
+        assert sum(len(batch) for batch in loader) == 20
+        assert open_sessions(deployed) == before
+    assert ds.delivered == 40
+
+
+def test_a_view_whose_session_the_node_has_ended_can_be_closed(deployed: Any, reference: str) -> None:
+    with opened(deployed, reference) as view:
+        end_at_the_node(view)
+
+
+def test_a_view_that_nobody_needs_any_more_ends_its_session_at_once(deployed: Any, reference: str) -> None:
+    before, view = open_sessions(deployed), opened(deployed, reference)
+    assert (len(view), open_sessions(deployed)) == (20, before + 1)
+    del view
+    assert open_sessions(deployed) == before
