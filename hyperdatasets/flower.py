@@ -15,9 +15,11 @@ from typing import Any, cast
 
 from hyperdatasets.client import federated_run
 from hyperdatasets.client.federated_run import ClientContext, ClientMessage
+from hyperdatasets.client.frame_supply import FrameSupply
 from hyperdatasets.client.node import checked_part, open_session
 from hyperdatasets.client.opened_view import OpenedView
 from hyperdatasets.client.session import Session
+from hyperdatasets.core.errors import InvalidArgument
 
 
 def site_view(
@@ -84,6 +86,13 @@ class SiteView(OpenedView):
     def digest(self) -> str:
         """Selection digest of this site."""
         return self.session.digest
+
+    def _supply(self, epoch: int | None) -> FrameSupply:
+        if epoch is not None and self.epoch not in {None, epoch}:
+            raise InvalidArgument(
+                f"epoch: this view was opened for epoch {self.epoch}, so it cannot read epoch {epoch}"
+            )
+        return super()._supply(epoch)
 
 
 def _opened(node: Mapping[str, str], settings: Mapping[str, Any], epoch: int | None) -> list[Session]:

@@ -21,9 +21,6 @@ class Counts(Protocol):
     @property
     def epoch(self) -> int | None: ...
 
-    @epoch.setter
-    def epoch(self, number: int | None) -> None: ...
-
     @property
     def delivered(self) -> int: ...
 
@@ -41,6 +38,10 @@ class Supply(Protocol):
     def counts(self) -> Counts: ...
 
     def __len__(self) -> int: ...
+
+    def set_epoch(self, epoch: int) -> None: ...
+
+    def nothing_came(self, indexes: Sequence[int]) -> Exception: ...
 
     def one(self, index: int) -> Any: ...
 
@@ -74,8 +75,12 @@ class _Counted:
         return f"{type(self).__name__}({epoch}{counts.delivered} delivered{left_out})"
 
     def set_epoch(self, epoch: int) -> None:
-        """Reads this epoch of a view that repeats from now on, in all workers; others have one epoch, read again."""
-        self._supply.counts.epoch = int(epoch)
+        """Reads this epoch of a view that repeats from now on, in all workers; others have one epoch, read again.
+
+        Raises:
+            InvalidArgument: it is no whole number from 0, or past the end of the order.
+        """
+        self._supply.set_epoch(epoch)
 
     @property
     def delivered(self) -> int:
@@ -117,7 +122,7 @@ class FrameDataset(_Counted, Dataset[Any]):  # type: ignore[misc]  # torch has n
         """A batch; PyTorch calls it."""
         found = self._supply.read([int(index) for index in indexes])
         if indexes and not found:
-            return [self[indexes[0]]]  # an error that says why
+            raise self._supply.nothing_came(indexes)
         return [self._make(each) for each in found]
 
 

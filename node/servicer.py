@@ -103,6 +103,7 @@ class NodeServicer:
             site_digest=grant.digest, view_digest=grant.view_digest, site=self._site.config.site,
             epoch_length=session.epoch_length, clips=grant.view.clip.wanted,
             without_site=grant.without_site, delivers=grant.delivers,
+            site_epoch_length=grant.order.epoch_length, seed=grant.view.iteration.seed,
             versions=[
                 pb.PinnedVersion(dataset_id=each.dataset_id, version_id=each.version_id)
                 for each in grant.view.versions

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, pairwise
-from typing import NamedTuple, Protocol
+from itertools import accumulate
+from operator import index
+from typing import NamedTuple, Protocol, SupportsIndex
 
 from hyperdatasets.client.clips import Delivered, position_of
 from hyperdatasets.client.delivery_counts import DeliveryCounts
+from hyperdatasets.client.left_out import LeftOut
 from hyperdatasets.core.errors import InvalidArgument, SourceUnreadable
+from hyperdatasets.core.order import MAX_POSITION
 
 
 class Reader(Protocol):
@@ -16,7 +20,6 @@ class Reader(Protocol):
 
     site: str
     count: int
-    epoch_length: int
     labels: dict[str, int]
     clips: bool
     mismatched: int
@@ -24,10 +27,12 @@ class Reader(Protocol):
 
     def stream(
         self, *, start: int = 0, limit: int = 0, worker: int = 0, workers: int = 1, block: int = 1,
-        metadata_only: bool = False,
+        metadata_only: bool = False, left_out: LeftOut | None = None,
     ) -> Iterator[Delivered]: ...  # fmt: skip
 
-    def read(self, positions: Sequence[int]) -> dict[int, Delivered]: ...
+    def read(self, positions: Sequence[int], *, left_out: LeftOut | None = None) -> dict[int, Delivered]: ...
+
+    def epoch(self, number: int) -> range: ...
 
     def close(self) -> None: ...
 
@@ -48,19 +53,14 @@ class Mark(NamedTuple):
 BEGINNING = Mark()
 
 
-class _Missing:
-    """The frames that a reader leaves out from now on, added to shared counts."""
+class _Missing(LeftOut):
+    """What a reading leaves out, on its way into the counts."""
 
-    def __init__(self, reader: Reader, counts: DeliveryCounts) -> None:
-        self._reader, self._counts = reader, counts
-        self._before = reader.mismatched, reader.withdrawn
-
-    def note(self) -> None:
-        """Counts the frames that were left out since the last call."""
-        now = self._reader.mismatched, self._reader.withdrawn
-        if now != self._before:
-            self._counts.add(mismatched=now[0] - self._before[0], withdrawn=now[1] - self._before[1])
-            self._before = now
+    def move_to(self, counts: DeliveryCounts) -> None:
+        """Counts what was left out since the last time."""
+        if self.mismatched or self.withdrawn:
+            counts.add(mismatched=self.mismatched, withdrawn=self.withdrawn)
+            self.mismatched = self.withdrawn = 0
 
 
 class FrameSupply:
@@ -82,13 +82,26 @@ class FrameSupply:
         """
         return self._bounds[-1]
 
+    def set_epoch(self, epoch: int) -> None:
+        """Reads this epoch from now on, in all processes.
+
+        Raises:
+            InvalidArgument: it is no whole number from 0, or past the end of the order.
+        """
+        if not isinstance(epoch, SupportsIndex) or not 0 <= index(epoch) < MAX_POSITION:
+            raise InvalidArgument(f"epoch: expected a whole number from 0, got {epoch!r:.60}")
+        for reader in self._readers:
+            reader.epoch(index(epoch))
+        self.counts.epoch = index(epoch)
+
     def read(self, indexes: Sequence[int]) -> list[Delivered]:
         """The frames at these indexes, in this order, without those that are left out.
 
         Raises:
             IndexError: there is no such position.
         """
-        places = [self._place(index) for index in indexes]
+        bounds = self._bounds
+        places = [_place(each, bounds) for each in indexes]
         found: dict[Mark, Delivered] = {}
         for site in {place.site for place in places}:
             wanted = [place.position for place in places if place.site == site]
@@ -106,58 +119,70 @@ class FrameSupply:
         """
         found = self.read([index])
         if not found:
-            raise SourceUnreadable(
-                f"the frame at {index} does not come: its file has changed since it was registered, or it was "
-                "withdrawn. Take such positions in batches, which leave it out and count it"
-            )
+            raise self.nothing_came([index])
         return found[0]
+
+    def nothing_came(self, indexes: Sequence[int]) -> SourceUnreadable:
+        """The error of a read that gave nothing."""
+        which = (
+            f"the frame at {indexes[0]} does not come"
+            if len(indexes) == 1
+            else f"none of the frames at {indexes} comes"
+        )
+        return SourceUnreadable(
+            f"{which}: the file has changed since it was registered, or the frame was withdrawn. Larger batches leave "
+            "such frames out and count them"
+        )
 
     def stream(
         self, mark: tuple[int, int] = BEGINNING, *, worker: int = 0, workers: int = 1, block: int = 1
     ) -> Iterator[tuple[Mark, Delivered]]:
         """The frames from a mark on, each with the mark behind it; each of several workers gets its own blocks."""
         begin = Mark(*mark)
-        lengths = [end - start for start, end in pairwise(self._bounds)]
-        for site in range(begin.site, len(self._readers)):
-            start = begin.position if site == begin.site else 0
-            if start >= lengths[site]:
+        for site, mine in enumerate(self._epochs):
+            start = mine.start + (begin.position if site == begin.site else 0)
+            if site < begin.site or start >= mine.stop:
                 continue
-            reader, first, missing = self._readers[site], self._first(site), _Missing(self._readers[site], self.counts)
-            came = reader.stream(
-                start=first + start, limit=lengths[site] - start, worker=worker, workers=workers, block=block
+            missing = _Missing()
+            came = self._readers[site].stream(
+                start=start, limit=mine.stop - start, worker=worker, workers=workers, block=block, left_out=missing
             )
             for delivered in came:
-                missing.note()
+                missing.move_to(self.counts)
                 self.counts.add(delivered=1)
-                yield Mark(site, position_of(delivered) - first + 1), delivered
-            missing.note()
+                yield Mark(site, position_of(delivered) - mine.start + 1), delivered
+            missing.move_to(self.counts)
 
     def _read(self, site: int, positions: Sequence[int]) -> dict[int, Delivered]:
-        reader, first, missing = self._readers[site], self._first(site), _Missing(self._readers[site], self.counts)
-        came = reader.read([first + each for each in positions])
-        missing.note()
+        first, missing = self._epochs[site].start, _Missing()
+        came = self._readers[site].read([first + each for each in positions], left_out=missing)
+        missing.move_to(self.counts)
         return {position - first: each for position, each in came.items()}
 
-    def _place(self, index: int) -> Mark:
-        length = len(self)
-        at = index + length if index < 0 else index
-        if not 0 <= at < length:
-            raise NoSuchPosition(f"{index}: there are positions 0 to {length - 1}")
-        site = next(number for number, (_, end) in enumerate(pairwise(self._bounds)) if at < end)
-        return Mark(site, at - self._bounds[site])
-
-    def _first(self, site: int) -> int:
-        """The position where the epoch begins, in the order of a site that repeats without end; 0 in other orders."""
-        reader = self._readers[site]
-        return (self.counts.epoch or 0) * reader.epoch_length if reader.count < 0 else 0
-
     @property
-    def _bounds(self) -> list[int]:
-        """The index at which each site begins, and the end."""
-        if self.counts.epoch is None and any(reader.count < 0 for reader in self._readers):
+    def _epochs(self) -> list[range]:
+        """The positions of the epoch in the order of each site."""
+        epoch = self.counts.epoch
+        if epoch is None and any(reader.count < 0 for reader in self._readers):
             raise InvalidArgument(
                 "the view repeats without end: read one epoch of it (`epoch=0`, or `set_epoch(0)`), or give the view "
                 "a limit"
             )
-        lengths = (reader.epoch_length if reader.count < 0 else reader.count for reader in self._readers)
-        return list(accumulate(lengths, initial=0))
+        return [reader.epoch(epoch or 0) for reader in self._readers]
+
+    @property
+    def _bounds(self) -> list[int]:
+        """The index at which each site begins, and the end."""
+        return list(accumulate(map(len, self._epochs), initial=0))
+
+
+def _place(at: int, bounds: Sequence[int]) -> Mark:
+    """Site and position of an index; `bounds`: the index at which each site begins, and the end."""
+    length = bounds[-1]
+    place = at + length if at < 0 else at
+    if not 0 <= place < length:
+        raise NoSuchPosition(
+            f"{at}: there are positions 0 to {length - 1}" if length else f"{at}: there are no positions"
+        )
+    site = bisect_right(bounds, place) - 1
+    return Mark(site, place - bounds[site])

@@ -215,13 +215,14 @@ class OpenedView:
     def _frames_of_one_epoch(self) -> Iterator[AnyFrame]:
         """The frames, those of clips one by one, without their bytes."""
         for reader in self.readers:
-            for delivered in reader.stream(limit=reader.epoch_length, metadata_only=True):
+            for delivered in reader.stream(limit=len(reader.epoch(0)), metadata_only=True):
                 yield from delivered if isinstance(delivered, list) else [delivered]
 
     def _supply(self, epoch: int | None) -> FrameSupply:
-        counts = DeliveryCounts()
-        counts.epoch = epoch
-        return FrameSupply(self.readers, counts)
+        supply = FrameSupply(self.readers, DeliveryCounts())
+        if epoch is not None:
+            supply.set_epoch(epoch)
+        return supply
 
     def _input(self, decode: Callable[[Any], Any] | Mode | None, source: str) -> Callable[[Delivered], Any]:
         if callable(decode):

@@ -18,6 +18,7 @@ from hyperdatasets.client.connection import Connection
 from hyperdatasets.client.delivered_frames import Entry, entries
 from hyperdatasets.client.frame_messages import read_frames
 from hyperdatasets.client.groups import AnyFrame
+from hyperdatasets.client.left_out import LeftOut
 from hyperdatasets.client.patience import Patience
 from hyperdatasets.client.pending import Pending, PendingPositions, PendingRange
 from hyperdatasets.core.errors import (
@@ -30,12 +31,27 @@ from hyperdatasets.core.errors import (
     Unavailable,
 )
 from hyperdatasets.core.mapping import by_number
-from hyperdatasets.core.order import MAX_POSITIONS
+from hyperdatasets.core.order import MAX_POSITION, MAX_POSITIONS, partition_length
 from hyperdatasets.core.wording import counted
 from hyperdatasets.v1 import node_service_pb2 as pb
 from hyperdatasets.v1.node_service_pb2_grpc import NodeServiceStub
 
 _OPENING_S = 600  # deadline: the node may evaluate the view first
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How frames are read.
+
+    Attributes:
+        left_out: counts what does not come.
+        strict: what does not come is an error.
+        metadata_only: frames come without their bytes.
+    """
+
+    left_out: LeftOut
+    strict: bool = False
+    metadata_only: bool = False
 
 
 @dataclass(slots=True)
@@ -61,7 +77,8 @@ class Session:
 
     Attributes:
         count: positions of this reader; -1 if the order has no end.
-        epoch_length: positions of one epoch of this reader.
+        epoch_length: positions of one epoch of this reader; a rank of a view without end may have one more or less in
+            others, see `epoch`.
         labels: label -> number.
         clips: whether a position delivers a list of frames, those of a clip.
         digest: selection digest of the site.
@@ -76,6 +93,7 @@ class Session:
         self._handle, self._lock = _Handle(opened.session_id), threading.Lock()
         weakref.finalize(self, _end, connection, self._handle)
         self.count, self.epoch_length = opened.count, opened.epoch_length
+        self._site_epoch_length, self._seed = opened.site_epoch_length, opened.seed
         self.labels = by_number(opened.labels)
         self.digest, self.view_digest, self.site = opened.site_digest, opened.view_digest, opened.site
         self.clips, self.without_site = opened.clips, opened.without_site
@@ -94,6 +112,7 @@ class Session:
         block: int = 1,
         strict: bool = False,
         metadata_only: bool = False,
+        left_out: LeftOut | None = None,
     ) -> Iterator[Delivered]:
         """Frames from a position on; of a view of clips lists of them.
 
@@ -107,32 +126,52 @@ class Session:
             epoch: exactly this epoch, and `start` counts from its beginning; without `repeat` there is one, read again.
             worker, workers, block: of so many readers this one takes the blocks k with k % workers == worker.
             metadata_only: frames come without their bytes, which are then not read at the site.
+            left_out: counts what this reading leaves out.
 
         Raises:
             DigestMismatch, SourceUnreadable: with `strict`.
-            InvalidArgument: the session was opened for one rank or one epoch.
+            InvalidArgument: the session was opened for one epoch, or the order has no such epoch.
         """
         if epoch is not None:
             start, limit = self._of_epoch(epoch, start, limit)
         wanted = PendingRange(start, start + limit if limit else None, worker, workers, block)
-        return self._read(wanted, strict=strict, metadata_only=metadata_only)
+        return self._read(wanted, _Reading(left_out or LeftOut(), strict=strict, metadata_only=metadata_only))
 
-    def read(self, positions: Sequence[int], *, strict: bool = False) -> dict[int, Delivered]:
+    def read(
+        self, positions: Sequence[int], *, strict: bool = False, left_out: LeftOut | None = None
+    ) -> dict[int, Delivered]:
         """The frames at these positions, wherever they are in the order, by position.
 
         A frame whose file changed, and one that was withdrawn, is left out and counted, or raised with `strict`.
+
+        Args:
+            left_out: counts what this reading leaves out.
 
         Raises:
             DigestMismatch, SourceUnreadable: with `strict`.
             InvalidArgument: the order has no such position.
         """
         found: dict[int, Delivered] = {}
-        wanted = sorted(set(positions))
+        wanted, how = sorted(set(positions)), _Reading(left_out or LeftOut(), strict=strict)
         for first in range(0, len(wanted), MAX_POSITIONS):
             named = PendingPositions(wanted[first : first + MAX_POSITIONS])
-            for delivered in self._read(named, strict=strict, metadata_only=False):
+            for delivered in self._read(named, how):
                 found[position_of(delivered)] = delivered
         return found
+
+    def epoch(self, number: int) -> range:
+        """The positions of this reader in an epoch; without `repeat` there is one, read again.
+
+        Raises:
+            InvalidArgument: the order has no such epoch.
+        """
+        if self.count >= 0:
+            return range(self.count)
+        rank, ranks, length = self._request.partition, self._request.partitions, self._site_epoch_length
+        if not 0 <= (number + 1) * length < MAX_POSITION:
+            raise InvalidArgument(f"epoch {number}: expected a number from 0, and not past position {MAX_POSITION}")
+        first, end = (partition_length(each * length, rank, ranks, self._seed) for each in (number, number + 1))
+        return range(first, end)
 
     def read_range(self, position: int, *, part: int = 0, start: int = 0, length: int = 0) -> bytes:
         """Bytes of one part (0 = the first source) of the frame at a position; without `length` to its end.
@@ -210,13 +249,13 @@ class Session:
             raise Refused(f"{error.message}. {hint}", **error.fields) from None
         return answer
 
-    def _read(self, pending: Pending, *, strict: bool, metadata_only: bool) -> Iterator[Delivered]:
+    def _read(self, pending: Pending, how: _Reading) -> Iterator[Delivered]:
         patience, renewed = Patience(self._reconnect_s), -1
         while (request := pending.request) is not None:
             session_id, before = self._id, pending.reached
-            request.session_id, request.metadata_only = session_id, metadata_only
+            request.session_id, request.metadata_only = session_id, how.metadata_only
             try:
-                yield from positions(self._taken(request, pending, strict=strict), clips=self.clips)
+                yield from positions(self._taken(request, pending, how), clips=self.clips)
             except (Unavailable, DeadlineExceeded, LimitExceeded) as error:
                 if pending.reached > before:
                     patience.progress()
@@ -230,21 +269,23 @@ class Session:
                 return
 
     def _taken(
-        self, request: pb.ReadFramesRequest, pending: Pending, *, strict: bool
+        self, request: pb.ReadFramesRequest, pending: Pending, how: _Reading
     ) -> Iterator[tuple[AnyFrame | None, int]]:
         messages = self._connection.stream(read_frames, request)
         for entry in entries(messages, self._versions, metadata_only=request.metadata_only):
             if entry.bad is not None:
-                self._count_bad(entry, strict=strict)
+                self._count_bad(entry, how)
             pending.take(entry)
             yield entry.frame, entry.left
 
-    def _count_bad(self, entry: Entry, *, strict: bool) -> None:
+    def _count_bad(self, entry: Entry, how: _Reading) -> None:
         if entry.bad == pb.VERDICT_WITHDRAWN:
             self.withdrawn += 1
+            how.left_out.withdrawn += 1
             return
         self.mismatched += 1
-        if strict:
+        how.left_out.mismatched += 1
+        if how.strict:
             raise entry.error
         warnings.warn(f"{entry.error}; the frame is left out", stacklevel=5)
 
@@ -278,13 +319,13 @@ class Session:
 
     def _of_epoch(self, epoch: int, start: int, limit: int) -> tuple[int, int]:
         """The position in the whole order where a part of an epoch begins, and its length."""
-        if self._request.partitions > 1 or self._request.HasField("epoch"):
-            raise InvalidArgument("this session was opened for one rank or one epoch; say the epoch when opening it")
-        if epoch < 0 or not 0 <= start < max(1, self.epoch_length):
-            raise InvalidArgument(f"epoch {epoch}, start {start}: an epoch has positions 0 to {self.epoch_length - 1}")
-        first = epoch * self.epoch_length if self.count < 0 else 0
-        left = self.epoch_length - start
-        return first + start, min(limit, left) if limit else left
+        if self._request.HasField("epoch"):
+            raise InvalidArgument("this session was opened for one epoch; say the epoch when opening it")
+        mine = self.epoch(epoch)
+        if not 0 <= start < max(1, len(mine)):
+            raise InvalidArgument(f"epoch {epoch}, start {start}: an epoch has positions 0 to {len(mine) - 1}")
+        left = len(mine) - start
+        return mine.start + start, min(limit, left) if limit else left
 
 
 def _end(connection: Connection, handle: _Handle) -> None:

@@ -140,6 +140,8 @@ class OpenSessionResponse(_message.Message):
     WITHOUT_SITE_FIELD_NUMBER: _builtins.int
     DELIVERS_FIELD_NUMBER: _builtins.int
     VERSIONS_FIELD_NUMBER: _builtins.int
+    SITE_EPOCH_LENGTH_FIELD_NUMBER: _builtins.int
+    SEED_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """Opaque handle, bound to the caller."""
     count: _builtins.int
@@ -153,7 +155,7 @@ class OpenSessionResponse(_message.Message):
     site: _builtins.str
     """Name of the site."""
     epoch_length: _builtins.int
-    """Positions of one epoch of this rank."""
+    """Positions of one epoch of this rank; of an order without end those of epoch 0."""
     clips: _builtins.bool
     """True if a position delivers a clip: one or more frames."""
     without_site: _builtins.int
@@ -162,6 +164,10 @@ class OpenSessionResponse(_message.Message):
     """Tells one selection of the site after local conditions from another: a session that is opened again to go on with a
     reading has to have the same.
     """
+    site_epoch_length: _builtins.int
+    """Positions of one epoch of the site, over all ranks."""
+    seed: _builtins.int
+    """Seed of the view, by which positions are dealt to ranks."""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """Labels with their numbers."""
@@ -190,10 +196,12 @@ class OpenSessionResponse(_message.Message):
         without_site: _builtins.int = ...,
         delivers: _builtins.str = ...,
         versions: _abc.Iterable[Global___PinnedVersion] | None = ...,
+        site_epoch_length: _builtins.int = ...,
+        seed: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clips", b"clips", "count", b"count", "delivers", b"delivers", "epoch_length", b"epoch_length", "expires_at", b"expires_at", "labels", b"labels", "selected", b"selected", "session_id", b"session_id", "site", b"site", "site_digest", b"site_digest", "versions", b"versions", "view_digest", b"view_digest", "without_site", b"without_site"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clips", b"clips", "count", b"count", "delivers", b"delivers", "epoch_length", b"epoch_length", "expires_at", b"expires_at", "labels", b"labels", "seed", b"seed", "selected", b"selected", "session_id", b"session_id", "site", b"site", "site_digest", b"site_digest", "site_epoch_length", b"site_epoch_length", "versions", b"versions", "view_digest", b"view_digest", "without_site", b"without_site"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -268,3 +268,60 @@ def test_a_view_that_nobody_needs_any_more_ends_its_session_at_once(deployed: An
     assert (len(view), open_sessions(deployed)) == (20, before + 1)
     del view
     assert open_sessions(deployed) == before
+
+
+def test_parts_of_an_epoch_make_the_epoch(deployed: Any, endless: str) -> None:
+    parts = [opened(deployed, endless, partition=(part, 3)) for part in range(3)]
+    datasets = [each.dataset(frames=True, epoch=0) for each in parts]
+    streams = [each.dataset(frames=True, iterable=True, epoch=0) for each in parts]
+    for epoch in range(4):
+        for each in (*datasets, *streams):
+            each.set_epoch(epoch)
+        by_index = [frame.id for ds in datasets for frame in ds.__getitems__(range(len(ds)))]
+        assert len(by_index) == len(set(by_index)) == 20
+        assert [frame.id for stream in streams for frame in stream] == by_index
+        assert sorted(by_index) == sorted(
+            frame.id for part in range(3) for frame in opened(deployed, endless, partition=(part, 3), epoch=epoch)
+        )
+        assert sum(len(part.numpy(epoch=epoch)[1]) for part in parts) == 20
+
+
+@pytest.mark.parametrize("wrong", [-1, -5, 1 << 62, 1 << 64, "3", 1.5])
+def test_an_epoch_is_a_whole_number_from_0(train: SiteView, deployed: Any, endless: str, wrong: Any) -> None:
+    with opened(deployed, endless) as view:
+        for each in (train, view):
+            with pytest.raises(InvalidArgument, match="epoch"):
+                each.dataset(epoch=wrong)
+            with pytest.raises(InvalidArgument, match="epoch"):
+                each.dataset(epoch=0).set_epoch(wrong)
+        with pytest.raises(InvalidArgument, match="past position"):
+            view.dataset(epoch=1 << 38)
+        assert len(view.dataset(epoch=np.int64(2))) == 20
+
+
+def test_a_view_that_was_opened_for_an_epoch_reads_no_other(deployed: Any, endless: str) -> None:
+    with opened(deployed, endless, epoch=3) as view:
+        assert len(view.dataset(epoch=3)) == 20
+        for read in (view.dataset, view.numpy):
+            with pytest.raises(InvalidArgument, match="opened for epoch 3"):
+                read(epoch=5)
+
+
+@pytest.mark.filterwarnings("ignore:.*has changed since")
+def test_what_is_left_out_is_counted_once_by_the_reading_that_missed_it(deployed: Any) -> None:
+    nodes, folder = deployed
+    view = view_of("counted", dataset="p/changing")
+    (folder / "changing" / "2.png").write_bytes(b"another")
+    with view.open(hd.NodeClient(nodes["changing"])) as opened:
+        by_index, stream = opened.dataset(frames=True), opened.dataset(frames=True, iterable=True)
+        begun = iter(stream)
+        next(begun)
+        by_index.__getitems__(range(6))
+        assert (by_index.delivered, by_index.mismatched) == (5, 1)
+        assert len(list(begun)) == 4
+        assert (stream.delivered, stream.mismatched) == (5, 1)
+        alone = opened.dataset(frames=True)
+        gone = ({*range(6)} - {frame.position for frame in by_index.__getitems__(range(6))}).pop()
+        with pytest.raises(SourceUnreadable, match=f"the frame at {gone} does not come.* has changed"):
+            alone.__getitems__([gone])
+        assert (alone.delivered, alone.mismatched) == (0, 1)
