@@ -141,14 +141,18 @@ class FrameStream(_Counted, IterableDataset[Any]):  # type: ignore[misc]
 
     def __iter__(self) -> Iterator[Any]:
         len(self)  # a view without end is refused
-        info = get_worker_info()
-        worker, workers = (0, 1) if info is None else (info.id, info.num_workers)
         self._mark = self._mark if self._resumed else (0, 0)
         self._resumed = False
-        for mark, delivered in self._supply.stream(self._mark, worker=worker, workers=workers, block=self._block):
-            self._mark = (mark[0], mark[1])
+        return self._from(self._mark)
+
+    def _from(self, mark: tuple[int, int]) -> Iterator[Any]:
+        info = get_worker_info()
+        worker, workers = (0, 1) if info is None else (info.id, info.num_workers)
+        for behind, delivered in self._supply.stream(mark, worker=worker, workers=workers, block=self._block):
+            self._mark = (behind[0], behind[1])
             yield self._make(delivered)
-        self._mark = (0, 0)
+        if info is None:  # a worker stays at its end: StatefulDataLoader asks it while others still have batches
+            self._mark = (0, 0)
 
     def state_dict(self) -> dict[str, Any]:
         """The place that this process has reached, for `load_state_dict` of a data set over the same view."""

@@ -307,6 +307,28 @@ def test_a_view_that_was_opened_for_an_epoch_reads_no_other(deployed: Any, endle
                 read(epoch=5)
 
 
+@pytest.mark.filterwarnings("ignore:.set_vital. is deprecated")  # torchdata calls it
+@pytest.mark.parametrize("batch_size", [3, 5])
+def test_a_state_behind_the_last_batch_has_nothing_left(train: SiteView, batch_size: int) -> None:
+    stateful = module_of_dev("torchdata.stateful_dataloader").StatefulDataLoader
+
+    def loader() -> Any:
+        return stateful(train.dataset(frames=True, iterable=True, batch_size=batch_size), batch_size=batch_size,
+                        num_workers=2, collate_fn=list)  # fmt: skip
+
+    first = loader()
+    batches = iter(first)
+    for _ in range(len(first)):
+        next(batches)
+    states = [first.state_dict()]
+    assert not list(batches)
+    states.append(first.state_dict())  # of a finished epoch: the next one is whole
+    for state, left in zip(states, (0, 20), strict=True):
+        again = loader()
+        again.load_state_dict(state)
+        assert [sum(map(len, again)), sum(map(len, again))] == [left, 20]
+
+
 @pytest.mark.filterwarnings("ignore:.*has changed since")
 def test_what_is_left_out_is_counted_once_by_the_reading_that_missed_it(deployed: Any) -> None:
     nodes, folder = deployed
