@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hyperdatasets.client.clips import Delivered
 from hyperdatasets.client.frame_content import mask_pixels
 from hyperdatasets.client.groups import AnyFrame
-from hyperdatasets.core.errors import InvalidArgument
+from hyperdatasets.core.errors import InvalidArgument, SourceUnreadable
 from hyperdatasets.core.frames import Geometry
 from hyperdatasets.core.geometry import area, bounding_box, outline
 from hyperdatasets.formats.media.pixels import Mode
@@ -72,8 +72,13 @@ def objects(frame: AnyFrame, *, source: str = "", size: tuple[int, int]) -> Obje
     Labels of the whole frame, labels without a number, key points and objects without a width or height are left out.
 
     Args:
+        source: of groups, the source whose objects they are; empty = the first one.
         size: width and height of the picture.
+
+    Raises:
+        SourceUnreadable: the mask is no picture, or not of the size of the picture; names the frame.
     """
+    source = source or next((each["id"] for each in frame.plain["sources"]), "")
     found = [each for each in map(_Placed(frame, source, size), _on(frame, source)) if each is not None]
     outlined = any(each.outlined for each in found)
     masks = np.array([each.bitmap(size) for each in found], np.uint8) if outlined else None
@@ -136,8 +141,17 @@ class _Placed:
     def _mask_pixels(self) -> NDArray[Any]:
         """The pixels of the source's first mask, which is read once."""
         if "" not in self._masks:
-            self._masks[""] = mask_pixels(self.frame, self.source)
+            self._masks[""] = self._checked(mask_pixels(self.frame, self.source))
         return self._masks[""]
+
+    def _checked(self, mask: NDArray[Any]) -> NDArray[Any]:
+        height, width = mask.shape[:2]
+        if (width, height) != self.size:
+            raise SourceUnreadable(
+                f"frame {self.frame.id}: its mask has {width} x {height} pixels, its picture {self.size[0]} x "
+                f"{self.size[1]}; register a mask of the picture's size"
+            )
+        return mask
 
 
 class Shapes:

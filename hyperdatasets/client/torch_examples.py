@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import torch
@@ -78,8 +79,9 @@ class TorchExamples:
 
     def _size(self, frame: AnyFrame) -> tuple[int, int]:
         """Width and height of the picture as shown: as registered, or else decoded."""
-        for each in frame.plain["sources"]:
-            if self._source in {"", each["id"]} and each.get("width") and each.get("height"):
+        named = (each for each in frame.plain["sources"] if self._source in {"", each["id"]})
+        for each in islice(named, 1):
+            if each.get("width") and each.get("height"):
                 return each["width"], each["height"]
         return frame.image(self._source).size
 

@@ -347,3 +347,28 @@ def test_what_is_left_out_is_counted_once_by_the_reading_that_missed_it(deployed
         with pytest.raises(SourceUnreadable, match=f"the frame at {gone} does not come.* has changed"):
             alone.__getitems__([gone])
         assert (alone.delivered, alone.mismatched) == (0, 1)
+
+
+def test_objects_are_those_of_the_source_that_is_read(deployed: Any, tmp_path: Path) -> None:
+    mask = np.zeros((10, 20, 3), np.uint8)
+    mask[2:4, 3:6] = (1, 2, 3)
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    group = hd.FrameGroup()
+    for name, size in (("front", (40, 30)), ("rear", (20, 10))):
+        Image.new("L", size).save(tmp_path / f"{name}.png")
+        frame = hd.SingleFrame(tmp_path / f"{name}.png")
+        frame.add_annotation(labels=name, box2d_xywh=(1, 1, 5, 5))
+        group[name] = frame
+    group["rear"].masks_source = [str(tmp_path / "mask.png")]
+    group["rear"].add_annotation(labels="masked", mask_rgb=(1, 2, 3))
+    dataset = hd.DatasetVersion.create_new_dataset("groups", dataset_project="p")
+    assert not dataset.add_frames([group])
+    hd.DatasetVersion.create_snapshot("p/groups", publish_name="v1")
+    view = view_of("groups", dataset="p/groups")
+    _, front = view.dataset(target="detection")[0]
+    assert (front["labels"].tolist(), "masks" in front) == ([1], False)
+    _, rear = view.dataset(target="detection", source="rear")[0]
+    assert (rear["labels"].tolist(), tuple(rear["masks"].shape)) == ([3, 2], (2, 10, 20))
+    Image.fromarray(mask[:5]).save(tmp_path / "mask.png")
+    with pytest.raises(SourceUnreadable, match="its mask has 20 x 5 pixels, its picture 20 x 10"):
+        view.dataset(target="detection", source="rear")[0]
