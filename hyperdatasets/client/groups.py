@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from datetime import datetime
 from typing import Any, cast
 
@@ -12,6 +13,8 @@ from hyperdatasets.client.arguments import Texts, milliseconds, texts
 from hyperdatasets.client.arguments import plain as plain_of
 from hyperdatasets.client.frames import DEFAULT, SingleFrame
 from hyperdatasets.core.errors import InvalidFrame, NotFound
+
+_NUMBERED = re.compile(r"roi-\d+(-\d+)?")  # ids that `add_annotation` gives
 
 
 class FrameGroup(AnnotatedFrame, MutableMapping[str, SingleFrame]):
@@ -39,14 +42,18 @@ class FrameGroup(AnnotatedFrame, MutableMapping[str, SingleFrame]):
         }  # fmt: skip
 
     def __setitem__(self, name: str, frame: SingleFrame) -> None:
-        """Adds a source under a name, with the annotations of the frame on that source."""
+        """Adds a source under a name, with the annotations of the frame on that source.
+
+        An annotation that `add_annotation` numbered (`roi-0`) gets another number if one of another source has it.
+        """
         others = [source for source in self.plain["sources"] if source["id"] != name]
         source = {**frame.plain["sources"][0], "id": name}
         if frame.metadata:
             source["meta"] = dict(frame.metadata)
         self.plain["sources"] = sorted([*others, source], key=lambda each: each["id"])
         mine = [each for each in self.annotations if each.get("sources") != [name]]
-        self.plain["annotations"] = [*mine, *({**each, "sources": [name]} for each in frame.annotations)]
+        new = _numbered(frame.annotations, {each.get("id") for each in mine})
+        self.plain["annotations"] = [*mine, *({**each, "sources": [name]} for each in new)]
 
     def __delitem__(self, name: str) -> None:
         """Removes a source with the annotations that lie on it alone."""
@@ -87,6 +94,16 @@ class FrameGroup(AnnotatedFrame, MutableMapping[str, SingleFrame]):
         return f"FrameGroup({self.id!r}, {', '.join(self)})"
 
 
+def _numbered(annotations: Iterable[dict[str, Any]], taken: set[str | None]) -> Iterator[dict[str, Any]]:
+    """Annotations, with new numbers for those whose numbers are taken."""
+    for each in annotations:
+        name, number = each.get("id"), len(taken)
+        while name in taken and _NUMBERED.fullmatch(name or ""):
+            name, number = f"roi-{number}", number + 1
+        taken.add(name)
+        yield each if name == each.get("id") else {**each, "id": name}
+
+
 class NoSuchSource(NotFound, KeyError):
     """A NotFound that is a KeyError too, as mappings raise it."""
 
@@ -101,6 +118,9 @@ class _Member(SingleFrame):
         self._group, self._name = group, source["id"]
         self.plain["sources"] = [source]
         self.kept = group.kept
+        if group.parts is not None:
+            first = frame_content.source_place(group.plain["sources"], self._name).number
+            self.parts = group.parts[first : first + 1 + len(source.get("masks", ()))]
 
     @property
     def metadata(self) -> dict[str, Any]:
