@@ -260,7 +260,7 @@ class AnnotatedFrame:
 
     def check(self) -> None:
         """Raises InvalidFrame if the frame cannot be written, because a data view has changed its annotations."""
-        if any("label_ids" in each for each in self.annotations):
+        if self.position is not None or any("label_ids" in each for each in self.annotations):
             raise InvalidFrame(
                 "this frame came from a data view, which may show other labels than are stored; to change it, read it "
                 "from its version: `version[frame.id]`"
