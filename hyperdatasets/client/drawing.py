@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.frames import Geometry
 from hyperdatasets.core.geometry import bounding_box, outline
 from hyperdatasets.formats.raster import bitmap_of
 
 Colour = tuple[int, int, int]
 SIDE = 640  # pixels of the longer side, as a rule
+_MAX_SIDE = 20_000
 _OUTLINED = frozenset({"box", "polygon", "ellipse"})
 _FILLED = frozenset({"polygon", "ellipse"})
 _SHADE = 0.35  # of a filled shape
@@ -33,8 +35,13 @@ def drawn(
 
     Args:
         mask: pixels of the mask that the annotations' mask classes refer to, (height, width, 3).
-        side: pixels of the longer side of the result, at most.
+        side: pixels of the longer side of the result, at most; from 1 to 20,000.
+
+    Raises:
+        InvalidArgument: `side` is out of this range.
     """
+    if not 1 <= side <= _MAX_SIDE:
+        raise InvalidArgument(f"side: expected 1 to {_MAX_SIDE} pixels, got {side}")
     canvas = _Canvas(image, side)
     whole = []
     for each in annotations:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import stat
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -84,16 +85,27 @@ def _pictures(frame: Shown) -> str:
 
 
 def _at_hand(frame: Shown, source: str) -> bool:
-    if frame.parts is not None or "blob" in frame.plain:
+    if frame.parts is not None:
         return True
-    uri = next((each["uri"] for each in frame.plain["sources"] if source in {"", each["id"]}), "")
+    shown = next((each for each in frame.plain["sources"] if source in {"", each["id"]}), None)
+    if shown is None or (frame.site and "blob" not in frame.plain):
+        return False
+    read = shown.get("masks", [])[:1]  # the first mask shows where its classes are
+    if "blob" not in frame.plain:
+        read = [shown, *read]
+    return all(_is_read_at_once(each["uri"]) for each in read)
+
+
+def _is_read_at_once(uri: str) -> bool:
+    """Whether reading it ends soon: a file of this machine, or nothing; a pipe or a device might never end."""
     parts = uri_parts(uri)
-    if frame.site or parts.scheme not in {"", "file"}:
+    if parts.scheme not in {"", "file"}:
         return False
     try:
-        return Path(url2pathname(parts.path) if parts.scheme else uri).stat().st_size <= _LARGEST
+        found = Path(url2pathname(parts.path) if parts.scheme else uri).stat()
     except (OSError, ValueError):
-        return False
+        return True
+    return stat.S_ISREG(found.st_mode) and found.st_size <= _LARGEST
 
 
 def _is_text(source: Mapping[str, Any]) -> bool:

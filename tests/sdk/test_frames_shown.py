@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ import hyperdatasets as hd
 from hyperdatasets import testing
 from hyperdatasets.client.drawing import colour_of
 from hyperdatasets.client.metadata import MetadataClient
-from hyperdatasets.core.errors import InvalidFrame, NoLocalSource, NotFound, SourceUnreadable
+from hyperdatasets.core.errors import InvalidArgument, InvalidFrame, NoLocalSource, NotFound, SourceUnreadable
 
 GREY = (120, 120, 120)
 
@@ -172,6 +174,10 @@ def test_a_frame_of_a_view_is_not_written_back(client: MetadataClient, picture: 
     with pytest.raises(InvalidFrame, match="data view"):
         read.to_plain()
     assert version[read.id].annotations[0]["labels"] == ["cell"]
+    read.remove_annotations(label="thing")  # as if the view showed none of them
+    (failed,) = version.update_frames([read])
+    assert "read it from its version" in failed.message
+    assert version[read.id].annotations[0]["labels"] == ["cell"]
 
 
 def test_all_ways_to_read_give_the_same_classes(tmp_path: Path) -> None:
@@ -194,3 +200,56 @@ def test_all_ways_to_read_give_the_same_classes(tmp_path: Path) -> None:
     assert read[3].content() == buffer.getvalue()
     assert {(frame.dataset, frame.version, frame.etag) for frame in read} == {(version.dataset_id, version.id, 0)}
     assert [frame.saved is None for frame in read] == [False, False, True, True]
+
+
+def test_members_of_a_group_that_came_with_its_bytes_show_them(tmp_path: Path) -> None:
+    for name in ("a_front.png", "a_rear.png"):
+        Image.new("L", (4, 3)).save(tmp_path / name)
+    group = hd.FrameGroup(site="here")
+    group["front"] = hd.SingleFrame("site://here/a_front.png")
+    group["rear"] = hd.SingleFrame("site://here/a_rear.png", mask_source="site://here/m.png")
+    assert "view.open()" in group["rear"]._repr_html_()
+    group.parts = [b"", (tmp_path / "a_rear.png").read_bytes(), b"mask"]
+    assert "<img" in group["rear"]._repr_html_()
+    assert pickle.loads(pickle.dumps(group["rear"])).parts == group.parts[1:]
+
+
+def test_frames_with_numbered_annotations_make_a_group(client: MetadataClient, picture: Path) -> None:
+    group = hd.FrameGroup()
+    for name in ("front", "rear"):
+        frame = hd.SingleFrame(picture)
+        frame.add_annotation(labels=name, box2d_xywh=(1, 1, 5, 5))
+        frame.add_annotation(labels=f"{name} too", box2d_xywh=(2, 2, 5, 5))
+        group[name] = frame
+    assert [each["labels"] for each in group["rear"].annotations] == [["rear"], ["rear too"]]
+    assert len({each["id"] for each in group.annotations}) == 4
+    group["rear"] = group["rear"]
+    assert len({each["id"] for each in group.annotations}) == len(group.annotations) == 4
+    version = hd.DatasetVersion.create_new_dataset("a", client=client)
+    assert not version.add_frames([group])
+    same = hd.SingleFrame(picture)
+    same.add_annotation(labels="x", id="mine", box2d_xywh=(1, 1, 5, 5))
+    group["front"] = group["rear"] = same
+    (failed,) = version.add_frames([group])  # an id that somebody gave is not changed
+    assert "'mine' occurs twice" in failed.message
+
+
+@pytest.mark.parametrize("never", ["pipe", "http://10.255.255.1/never.png"])
+def test_showing_a_frame_waits_for_nothing(picture: Path, tmp_path: Path, never: str) -> None:
+    if never == "pipe":
+        never = str(tmp_path / "pipe")
+        os.mkfifo(never)
+    assert "<img" not in hd.SingleFrame(never)._repr_html_()
+    for masked in (hd.SingleFrame(picture, mask_source=never),
+                   hd.SingleFrame(blob=picture.read_bytes(), mask_source=never)):  # fmt: skip
+        masked.add_annotation(labels="a", mask_rgb=(1, 1, 1))
+        assert "<img" not in masked._repr_html_()
+    gone = hd.SingleFrame(picture, mask_source="/gone.png")
+    gone.add_annotation(labels="a", mask_rgb=(1, 1, 1))
+    assert "<img" in gone._repr_html_()
+
+
+@pytest.mark.parametrize("side", [0, -1, 1_000_000])
+def test_a_plot_has_a_size_that_fits_into_memory(picture: Path, side: int) -> None:
+    with pytest.raises(InvalidArgument, match="side"):
+        hd.SingleFrame(picture).plot(side=side)
