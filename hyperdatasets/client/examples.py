@@ -43,10 +43,13 @@ def first_label(delivered: Delivered, *, source: str = "") -> int:
 
 
 def multi_hot(delivered: Delivered, numbers: Mapping[str, int], *, source: str = "") -> NDArray[np.float32]:
-    """1.0 for each label that the frame carries, in the order of the labels' numbers; shape (labels,)."""
+    """1.0 for each label that the frame carries, in the order of the labels' numbers from 0; shape (numbers,).
+
+    The number -1 is that of labels without one, so it has no place.
+    """
     frames = delivered if isinstance(delivered, list) else [delivered]
     there = {number for frame in frames for ids in _label_ids(frame, source) for number in ids}
-    return np.array([number in there for number in sorted(set(numbers.values()))], np.float32)
+    return np.array([number in there for number in sorted(set(numbers.values())) if number >= 0], np.float32)
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,14 @@ def test_label_numbers_from_zero(deployed: Any) -> None:
         hd.DataView.from_yaml("{rules: [{}], labels: zero}")
 
 
+def test_a_label_that_is_given_no_number_is_in_no_multi_hot(deployed: Any) -> None:
+    view = hd.DataView("ignored")
+    view.add_query(dataset_name="p/pets", version_name="v1")
+    view.set_labels({"cat": -1, "dog": 0})
+    with opened(deployed, view.publish().reference) as at_site:
+        assert sorted(map(tuple, at_site.numpy(target="multi_hot")[1].tolist())) == [(0.0,)] * 10 + [(1.0,)] * 10
+
+
 @pytest.mark.parametrize("wrong", [
     {"image": "rgb"}, {"target": "labels"}, {"columns": "img"}, {"columns": ("a",)}, {"batch_size": 0},
 ])  # fmt: skip
