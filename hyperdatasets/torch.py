@@ -47,9 +47,7 @@ class Supply(Protocol):
 
     def read(self, indexes: Sequence[int]) -> list[Any]: ...
 
-    def stream(
-        self, mark: tuple[int, int], *, worker: int, workers: int, block: int
-    ) -> Iterator[tuple[tuple[int, int], Any]]: ...
+    def stream(self, mark: tuple[int, int], *, worker: int, workers: int, block: int) -> Iterator[Any]: ...
 
 
 class _Counted:
@@ -105,8 +103,8 @@ class FrameDataset(_Counted, Dataset[Any]):  # type: ignore[misc]  # torch has n
     and counted.
     """
 
-    def __init__(self, supply: Supply, make: Callable[[Any], Any]) -> None:
-        """`make`: makes an example of the frame (or clip) at a position."""
+    def __init__(self, supply: Supply, make: Callable[[Any, int], Any]) -> None:
+        """`make`: makes an example of the frame (or clip) at a position, and of its index in the data set."""
         self._supply, self._make = supply, make
 
     def __getitem__(self, index: int) -> Any:
@@ -116,14 +114,15 @@ class FrameDataset(_Counted, Dataset[Any]):  # type: ignore[misc]  # torch has n
             IndexError: there is no such position.
             SourceUnreadable: its frame is left out: its file changed, or it was withdrawn.
         """
-        return self._make(self._supply.one(int(index)))
+        came = self._supply.one(int(index))
+        return self._make(came.delivered, came.number)
 
     def __getitems__(self, indexes: Sequence[int]) -> list[Any]:
         """A batch; PyTorch calls it."""
         found = self._supply.read([int(index) for index in indexes])
         if indexes and not found:
             raise self._supply.nothing_came(indexes)
-        return [self._make(each) for each in found]
+        return [self._make(each.delivered, each.number) for each in found]
 
 
 class FrameStream(_Counted, IterableDataset[Any]):  # type: ignore[misc]
@@ -133,8 +132,8 @@ class FrameStream(_Counted, IterableDataset[Any]):  # type: ignore[misc]
     workers. `state_dict` returns the place that this process has reached; StatefulDataLoader keeps it for each worker.
     """
 
-    def __init__(self, supply: Supply, make: Callable[[Any], Any], *, block: int) -> None:
-        """`make`: makes an example of the frame (or clip) at a position."""
+    def __init__(self, supply: Supply, make: Callable[[Any, int], Any], *, block: int) -> None:
+        """`make`: makes an example of the frame (or clip) at a position, and of its index in the data set."""
         self._supply, self._make, self._block = supply, make, block
         self._mark: tuple[int, int] = (0, 0)
         self._resumed = False
@@ -148,9 +147,9 @@ class FrameStream(_Counted, IterableDataset[Any]):  # type: ignore[misc]
     def _from(self, mark: tuple[int, int]) -> Iterator[Any]:
         info = get_worker_info()
         worker, workers = (0, 1) if info is None else (info.id, info.num_workers)
-        for behind, delivered in self._supply.stream(mark, worker=worker, workers=workers, block=self._block):
-            self._mark = (behind[0], behind[1])
-            yield self._make(delivered)
+        for came in self._supply.stream(mark, worker=worker, workers=workers, block=self._block):
+            self._mark = (came.behind.site, came.behind.position)
+            yield self._make(came.delivered, came.number)
         if info is None:  # a worker stays at its end: StatefulDataLoader asks it while others still have batches
             self._mark = (0, 0)
 

@@ -53,6 +53,19 @@ class Mark(NamedTuple):
 BEGINNING = Mark()
 
 
+class Came(NamedTuple):
+    """What came of a position.
+
+    Attributes:
+        number: of the position in the epoch, over all sites.
+        behind: where a reading goes on after it.
+    """
+
+    number: int
+    delivered: Delivered
+    behind: Mark
+
+
 class _Missing(LeftOut):
     """What a reading leaves out, on its way into the counts."""
 
@@ -94,7 +107,7 @@ class FrameSupply:
             reader.epoch(index(epoch))
         self.counts.epoch = index(epoch)
 
-    def read(self, indexes: Sequence[int]) -> list[Delivered]:
+    def read(self, indexes: Sequence[int]) -> list[Came]:
         """The frames at these indexes, in this order, without those that are left out.
 
         Raises:
@@ -106,11 +119,11 @@ class FrameSupply:
         for site in {place.site for place in places}:
             wanted = [place.position for place in places if place.site == site]
             found |= {Mark(site, at): each for at, each in self._read(site, wanted).items()}
-        came = [found[place] for place in places if place in found]
+        came = [_came(place.site, found[place], place.position, bounds) for place in places if place in found]
         self.counts.add(delivered=len(came))
         return came
 
-    def one(self, index: int) -> Delivered:
+    def one(self, index: int) -> Came:
         """The frame at an index; negative indexes count from the end.
 
         Raises:
@@ -136,9 +149,9 @@ class FrameSupply:
 
     def stream(
         self, mark: tuple[int, int] = BEGINNING, *, worker: int = 0, workers: int = 1, block: int = 1
-    ) -> Iterator[tuple[Mark, Delivered]]:
-        """The frames from a mark on, each with the mark behind it; each of several workers gets its own blocks."""
-        begin = Mark(*mark)
+    ) -> Iterator[Came]:
+        """The frames from a mark on; each of several workers gets its own blocks."""
+        begin, bounds = Mark(*mark), self._bounds
         for site, mine in enumerate(self._epochs):
             start = mine.start + (begin.position if site == begin.site else 0)
             if site < begin.site or start >= mine.stop:
@@ -150,7 +163,7 @@ class FrameSupply:
             for delivered in came:
                 missing.move_to(self.counts)
                 self.counts.add(delivered=1)
-                yield Mark(site, position_of(delivered) - mine.start + 1), delivered
+                yield _came(site, delivered, position_of(delivered) - mine.start, bounds)
             missing.move_to(self.counts)
 
     def _read(self, site: int, positions: Sequence[int]) -> dict[int, Delivered]:
@@ -174,6 +187,11 @@ class FrameSupply:
     def _bounds(self) -> list[int]:
         """The index at which each site begins, and the end."""
         return list(accumulate(map(len, self._epochs), initial=0))
+
+
+def _came(site: int, delivered: Delivered, position: int, bounds: Sequence[int]) -> Came:
+    """`position`: in the site's epoch."""
+    return Came(bounds[site] + position, delivered, Mark(site, position + 1))
 
 
 def _place(at: int, bounds: Sequence[int]) -> Mark:

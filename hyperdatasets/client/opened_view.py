@@ -129,7 +129,7 @@ class OpenedView:
         supply = self._supply(epoch)
         len(supply)  # a view without end is refused
         shapes, pairs = Shapes(), []
-        for _, delivered in supply.stream():
+        for _, delivered, _ in supply.stream():
             pairs.append((shapes.checked(made(delivered), delivered), of(delivered)))
         return np.array([x for x, _ in pairs]), np.array([y for _, y in pairs])
 

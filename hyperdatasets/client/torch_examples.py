@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from hyperdatasets.client.clips import Delivered, position_of
+from hyperdatasets.client.clips import Delivered
 from hyperdatasets.client.examples import Shapes, Target, first_label, multi_hot, objects, picture
 from hyperdatasets.client.groups import AnyFrame
 from hyperdatasets.core.errors import InvalidArgument
@@ -37,10 +37,11 @@ class TorchExamples:
         self._columns = _two(columns)
         self._shapes = Shapes()
 
-    def __call__(self, delivered: Delivered) -> Any:
+    def __call__(self, delivered: Delivered, index: int) -> Any:
+        """`index`: in the data set."""
         if self._frames:
             return delivered if self._transform is None else self._transform(delivered)
-        x, y = self._input(delivered), self._of_target(delivered)
+        x, y = self._input(delivered), self._of_target(delivered, index)
         if self._target_transform is not None:
             y = self._target_transform(y)
         return (x, y) if self._columns is None else {self._columns[0]: x, self._columns[1]: y}
@@ -60,7 +61,7 @@ class TorchExamples:
             return frame.array(self._source, mode="raw")
         return frame.image(self._source, mode=self._image)
 
-    def _of_target(self, delivered: Delivered) -> Any:
+    def _of_target(self, delivered: Delivered, index: int) -> Any:
         if callable(self._target):
             return self._target(delivered)
         if self._target == "label":
@@ -69,12 +70,12 @@ class TorchExamples:
             return torch.from_numpy(multi_hot(delivered, self._labels, source=self._source))
         if isinstance(delivered, list):
             raise InvalidArgument("target: `detection` is for single frames, and this view delivers clips")
-        return self._detection(delivered)
+        return self._detection(delivered, index)
 
-    def _detection(self, frame: AnyFrame) -> dict[str, Any]:
+    def _detection(self, frame: AnyFrame, index: int) -> dict[str, Any]:
         found = objects(frame, source=self._source, size=self._size(frame))
         return detection_target(
-            boxes=found.boxes, labels=found.labels, areas=found.areas, masks=found.masks, image_id=position_of(frame)
+            boxes=found.boxes, labels=found.labels, areas=found.areas, masks=found.masks, image_id=index
         )
 
     def _size(self, frame: AnyFrame) -> tuple[int, int]:

@@ -233,6 +233,23 @@ def test_without_flower_and_without_a_site(deployed: Any, tmp_path: Path) -> Non
     assert (target["labels"].tolist(), target["area"].tolist(), "masks" in target) == ([2], [2.0], False)
 
 
+def test_each_picture_has_an_id_of_its_own_over_all_sites(deployed: Any, tmp_path: Path) -> None:
+    dataset = hd.DatasetVersion.create_new_dataset("no site", dataset_project="p")
+    for number in range(3):
+        Image.new("RGB", (4, 3)).save(tmp_path / f"{number}.png")
+        assert not dataset.add_frames([hd.SingleFrame(tmp_path / f"{number}.png")])
+    hd.DatasetVersion.create_snapshot("p/no site", publish_name="v1")
+    view = hd.DataView("two sites", iteration_infinite=True)
+    for name in ("p/no site", "p/pets"):
+        view.add_query(dataset_name=name, version_name="v1")
+    view.publish()
+    with view.open(hd.NodeClient(deployed[0]["here"])) as opened:
+        ds = opened.dataset(target="detection", epoch=1)
+        stream = opened.dataset(target="detection", epoch=1, iterable=True)
+        assert [target["image_id"] for _, target in ds.__getitems__([*range(23), -1])] == [*range(23), 22]
+        assert [target["image_id"] for _, target in stream] == [*range(23)]
+
+
 def test_sites_follow_each_other(deployed: Any) -> None:
     nodes = [hd.NodeClient(deployed[0][site]) for site in ("north", "south")]
     view = view_of("both", dataset="p/both")
