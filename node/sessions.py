@@ -15,7 +15,7 @@ from pyroaring import BitMap64
 
 from hyperdatasets.core.cached import cached_property
 from hyperdatasets.core.errors import InvalidArgument, LimitExceeded, Refused
-from hyperdatasets.core.order import MAX_POSITION, MAX_RANKS, partition, partition_length, worker_positions
+from hyperdatasets.core.order import MAX_RANKS, check_epoch, partition, partition_length, worker_positions
 from node.admission import Grant
 from node.clients import Client
 
@@ -120,8 +120,8 @@ class Sessions:
              epoch: int | None) -> Session:  # fmt: skip
         if not 0 <= rank < ranks <= MAX_RANKS:
             raise InvalidArgument(f"partition {rank} of {ranks}: ranks are numbered from 0, at most {MAX_RANKS}")
-        if epoch is not None and not 0 <= epoch * max(1, grant.order.epoch_length) < MAX_POSITION:
-            raise InvalidArgument(f"epoch {epoch}: expected a number from 0, and not past position {MAX_POSITION}")
+        if epoch is not None:
+            check_epoch(epoch, max(1, grant.order.epoch_length))
         now = _now_ms()
         session = Session(
             secrets.token_urlsafe(24), client, view, purpose, experiment, grant, rank, ranks, epoch, now,

@@ -31,7 +31,7 @@ from hyperdatasets.core.errors import (
     Unavailable,
 )
 from hyperdatasets.core.mapping import by_number
-from hyperdatasets.core.order import MAX_POSITION, MAX_POSITIONS, partition_length
+from hyperdatasets.core.order import MAX_POSITIONS, check_epoch, partition_length
 from hyperdatasets.core.wording import counted
 from hyperdatasets.v1 import node_service_pb2 as pb
 from hyperdatasets.v1.node_service_pb2_grpc import NodeServiceStub
@@ -168,8 +168,7 @@ class Session:
         if self.count >= 0:
             return range(self.count)
         rank, ranks, length = self._request.partition, self._request.partitions, self._site_epoch_length
-        if not 0 <= (number + 1) * length < MAX_POSITION:
-            raise InvalidArgument(f"epoch {number}: expected a number from 0, and not past position {MAX_POSITION}")
+        check_epoch(number, length)
         first, end = (partition_length(each * length, rank, ranks, self._seed) for each in (number, number + 1))
         return range(first, end)
 

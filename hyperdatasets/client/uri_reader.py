@@ -8,9 +8,8 @@ from hyperdatasets.client.clips import Delivered, position_of
 from hyperdatasets.client.left_out import LeftOut
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.view_reading import ViewReader
-from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.mapping import by_number
-from hyperdatasets.core.order import MAX_POSITION, MAX_POSITIONS, worker_positions
+from hyperdatasets.core.order import MAX_POSITIONS, check_epoch, worker_positions
 from hyperdatasets.v1 import dataview_service_pb2 as pb
 
 _AT_ONCE = 512  # positions that a worker asks for
@@ -63,8 +62,7 @@ class UriReader:
         """As `Session.epoch`."""
         if self.count >= 0:
             return range(self.count)
-        if not 0 <= (number + 1) * self.epoch_length < MAX_POSITION:
-            raise InvalidArgument(f"epoch {number}: expected a number from 0, and not past position {MAX_POSITION}")
+        check_epoch(number, self.epoch_length)
         return range(number * self.epoch_length, (number + 1) * self.epoch_length)
 
     def close(self) -> None:

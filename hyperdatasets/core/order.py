@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hyperdatasets.core.cached import cached_property
+from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.interleave import Interleave
 from hyperdatasets.core.permutation import Permutation, at_each, derive, derive_each
 
@@ -142,6 +143,12 @@ class SiteOrder:
                 permutation = Permutation(len(units), derive("rule", self._seed, number, int(turn)))
                 result[mine[now]] = units[permutation.at(within[now])]
         return result
+
+
+def check_epoch(number: int, length: int) -> None:
+    """Raises InvalidArgument: an order whose epochs have this length has no such epoch."""
+    if number < 0 or (number + 1) * length > MAX_POSITION:
+        raise InvalidArgument(f"epoch {number}: expected a number from 0, and not past position {MAX_POSITION}")
 
 
 def partition(positions: NDArray[np.int64], rank: int, ranks: int, seed: int) -> NDArray[np.int64]:

@@ -130,11 +130,17 @@ def test_epochs_of_a_repeating_view(site: SiteUnderTest) -> None:
     assert [s.id for s in session.stream(limit=24)] == epochs[0] + epochs[1]
     assert [[s.id for s in session.stream(epoch=e)] for e in (0, 1)] == epochs
     assert [s.id for s in session.stream(epoch=1, start=10, limit=5)] == epochs[1][10:]
-    for wrong in ({"epoch": -1}, {"epoch": 0, "start": 13}):
-        with pytest.raises(InvalidArgument, match="an epoch has positions 0 to 11"):
+    for wrong, why in (
+        ({"epoch": -1}, "a number from 0"), ({"epoch": 0, "start": 13}, "an epoch has positions 0 to 11"),
+        ({"epoch": 1 << 40}, "past position"),
+    ):  # fmt: skip
+        with pytest.raises(InvalidArgument, match=why):
             next(session.stream(**wrong))
+    parts = [site.reader.open(view=endless.reference, partition=(part, 5)) for part in range(5)]
+    for epoch in range(4):
+        assert sorted(s.id for part in parts for s in part.stream(epoch=epoch)) == sorted(epochs[0])
     with pytest.raises(InvalidArgument, match="when opening it"):
-        next(site.reader.open(view=endless.reference, partition=(0, 2)).stream(epoch=0))
+        next(site.reader.open(view=endless.reference, epoch=0).stream(epoch=0))
 
 
 def test_large_files_come_in_pieces(site: SiteUnderTest) -> None:
