@@ -354,7 +354,12 @@ class Experiment:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._end("completed" if error is None else _state_after(error))
+        if self._process in {0, os.getpid()}:  # a forked process that leaves the block does not end the run
+            self._end("completed" if error is None else _state_after(error))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy, such as one in another process, does not keep the run alive and does not end it at its exit."""
+        return {**self.__dict__, "_heartbeat": None, "_process": 0}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, {self.outcome})"

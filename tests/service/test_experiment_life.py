@@ -155,6 +155,12 @@ def test_what_ends_a_block(timed: Timed, kind: Any, error: BaseException, state:
         (BEGIN + "raise SystemExit(3)\n", "stopped"),
         (BEGIN + "with run:\n    raise SystemExit(3)\n", "failed"),
         (BEGIN + "import os, sys\nif os.fork():\n    os.wait()\n    run.close()\nelse:\n    sys.exit()\n", "completed"),
+        (
+            BEGIN + "import os, sys\nwith run:\n    if not os.fork():\n        sys.exit()\n    os.wait()\n"
+            "    assert run.refresh().state == 'running'\n",
+            "completed",
+        ),
+        (BEGIN + "import copy\ncopied = copy.deepcopy(run)\nassert copied.name\nrun.close()\n", "completed"),
         ("import hyperdatasets as hd\nhd.Task.init('clinic', 'a script')\nraise KeyboardInterrupt\n", "stopped"),
     ],
 )
