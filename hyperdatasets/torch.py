@@ -7,6 +7,7 @@ count of what was delivered.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from operator import index as as_index
 from typing import Any, Protocol
 
 import numpy as np
@@ -112,14 +113,15 @@ class FrameDataset(_Counted, Dataset[Any]):  # type: ignore[misc]  # torch has n
 
         Raises:
             IndexError: there is no such position.
+            TypeError: it is no whole number.
             SourceUnreadable: its frame is left out: its file changed, or it was withdrawn.
         """
-        came = self._supply.one(int(index))
+        came = self._supply.one(as_index(index))
         return self._make(came.delivered, came.number)
 
     def __getitems__(self, indexes: Sequence[int]) -> list[Any]:
         """A batch; PyTorch calls it."""
-        found = self._supply.read([int(index) for index in indexes])
+        found = self._supply.read([as_index(each) for each in indexes])
         if indexes and not found:
             raise self._supply.nothing_came(indexes)
         return [self._make(each.delivered, each.number) for each in found]

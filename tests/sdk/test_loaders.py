@@ -73,9 +73,13 @@ def test_by_index_it_is_the_view_in_its_order(train: SiteView) -> None:
     inorder = [frame.id for frame in train]
     assert [ds[index].id for index in (0, 19, -1, 7)] == [inorder[index] for index in (0, 19, -1, 7)]
     assert [frame.id for frame in ds.__getitems__([5, 3, 5])] == [inorder[5], inorder[3], inorder[5]]
+    assert ds[torch.tensor(3)].id == ds[np.int64(3)].id == inorder[3]
     for index in (20, -21):
         with pytest.raises(IndexError):
             ds[index]
+    for wrong in (1.5, "1", slice(2)):
+        with pytest.raises(TypeError):
+            ds[wrong]
 
 
 def test_subsets_and_splits(train: SiteView) -> None:
