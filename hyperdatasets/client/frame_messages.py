@@ -65,7 +65,10 @@ def read_ahead(messages: Iterator[Any]) -> Iterator[Any]:
             if kind == "end":
                 return
             if kind == "error":
-                raise value
+                try:
+                    raise value
+                finally:
+                    del value  # else the error holds this frame, which holds the error, and with it the session
             yield value
     finally:
         stopped.set()

@@ -137,13 +137,10 @@ class FrameSupply:
 
     def nothing_came(self, indexes: Sequence[int]) -> SourceUnreadable:
         """The error of a read that gave nothing."""
-        which = (
-            f"the frame at {indexes[0]} does not come"
-            if len(indexes) == 1
-            else f"none of the frames at {indexes} comes"
-        )
+        alone = f"the frame at {indexes[0]} does not come"
+        which = alone if len(indexes) == 1 else f"none of the {len(indexes)} frames of this batch comes"
         return SourceUnreadable(
-            f"{which}: the file has changed since it was registered, or the frame was withdrawn. Larger batches leave "
+            f"{which}: its file has changed since it was registered, or it was withdrawn. Larger batches leave "
             "such frames out and count them"
         )
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.util import Finalize
 from types import TracebackType
 from typing import Any, Self
@@ -59,7 +58,7 @@ class _Handle:
     """The node's id of a session, which changes when it is opened again.
 
     Attributes:
-        opened_by: id of the process that opened it, which ends it.
+        opened_by: id of the process that opened it and ends it; 0 for a copy.
         open: it has still to be ended.
     """
 
@@ -91,7 +90,7 @@ class Session:
         self._connection, self._request, self._reconnect_s = connection, request, reconnect_s
         opened = self._opened()
         self._handle, self._lock = _Handle(opened.session_id), threading.Lock()
-        weakref.finalize(self, _end, connection, self._handle)
+        self._end_with_this_process()
         self.count, self.epoch_length = opened.count, opened.epoch_length
         self._site_epoch_length, self._seed = opened.site_epoch_length, opened.seed
         self.labels = by_number(opened.labels)
@@ -234,7 +233,7 @@ class Session:
         return {name: value for name, value in self.__dict__.items() if name != "_lock"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _lock=threading.Lock())
+        self.__dict__.update(state, _lock=threading.Lock(), _handle=replace(state["_handle"], opened_by=0))
 
     def _opened(self) -> pb.OpenSessionResponse:
         try:
@@ -303,14 +302,13 @@ class Session:
                     "site's policy have changed; open a new session and read from the beginning"
                 )
             self._handle.session_id = opened.session_id
-            self._end_in_this_process()
+            if self._handle.opened_by != os.getpid():  # such as a loader's worker, or a copy
+                self._handle.opened_by = os.getpid()
+                self._end_with_this_process()
 
-    def _end_in_this_process(self) -> None:
-        """Another process than that of the session, such as a loader's worker, ends the one that it opened."""
-        handle = self._handle
-        if handle.opened_by != os.getpid():
-            handle.opened_by = os.getpid()
-            Finalize(None, _end, (self._connection, handle), exitpriority=0)  # others do not run in a forked process
+    def _end_with_this_process(self) -> None:
+        """Ends it when this object is not needed any more, or at the end of this process, be it a forked one."""
+        Finalize(self, _end, (self._connection, self._handle), exitpriority=0)
 
     @property
     def _id(self) -> str:
@@ -329,9 +327,8 @@ class Session:
 
 def _end(connection: Connection, handle: _Handle) -> None:
     """Ends a session that was not closed; without waiting, since the node ends it later in any case."""
-    if not handle.open or os.getpid() != handle.opened_by:
+    if not handle.open:
         return
-    handle.open = False
     request = pb.CloseSessionRequest(session_id=handle.session_id)
     with suppress(Exception):
         connection.tell(lambda channel: NodeServiceStub(channel).CloseSession, request)

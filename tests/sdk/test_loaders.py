@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
@@ -297,6 +298,33 @@ def test_a_view_that_nobody_needs_any_more_ends_its_session_at_once(deployed: An
     assert (len(view), open_sessions(deployed)) == (20, before + 1)
     del view
     assert open_sessions(deployed) == before
+
+
+KEPT: list[SiteView] = []
+
+
+def open_and_keep(deployed: Any, reference: str) -> None:
+    KEPT.append(opened(deployed, reference))
+    assert len(KEPT[0]) == 20
+
+
+def test_a_copy_ends_the_session_that_it_had_to_open_again(deployed: Any, reference: str) -> None:
+    before = open_sessions(deployed)
+    with opened(deployed, reference) as view:
+        copied = pickle.loads(pickle.dumps(view.session))
+        end_at_the_node(view)
+        assert len(list(copied)) == 20
+        assert open_sessions(deployed) == before + 1
+        del copied
+        assert open_sessions(deployed) == before
+
+
+def test_a_forked_process_ends_its_sessions_at_its_end(deployed: Any, reference: str) -> None:
+    before = open_sessions(deployed)
+    process = multiprocessing.get_context("fork").Process(target=open_and_keep, args=(deployed, reference))
+    process.start()
+    process.join()
+    assert (process.exitcode, open_sessions(deployed)) == (0, before)
 
 
 def test_parts_of_an_epoch_make_the_epoch(deployed: Any, endless: str) -> None:
