@@ -113,8 +113,9 @@ class Connection:
             self._channels.clear()
 
     def __getstate__(self) -> dict[str, Any]:
-        """To be sent to another process, which opens a channel of its own."""
-        return {name: value for name, value in self.__dict__.items() if name not in {"_channels", "_lock"}}
+        """To be sent to another process, which opens a channel of its own; a token is not sent with it."""
+        state = {name: value for name, value in self.__dict__.items() if name not in {"_channels", "_lock"}}
+        return state | {"_metadata": [each for each in self._metadata if each[0] != "authorization"]}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _channels={}, _lock=threading.Lock())

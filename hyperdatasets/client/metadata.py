@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -52,12 +53,8 @@ class MetadataClient:
 
     def __init__(self, config: ClientConfig | None = None, *, named: Settings = SERVICE, **settings: Any) -> None:
         """`named`: what errors call the settings of the connection."""
-        self.config = config or load(**settings)
-        each = self.config
-        self.connection = Connection(
-            each.service, ca=each.ca, token=each.token, timeout_s=each.timeout_s,
-            stream_timeout_s=each.stream_timeout_s, settings=named,
-        )  # fmt: skip
+        self.config, self._named = config or load(**settings), named
+        self.connection = self._connection()
 
     def send(self, request: Any, **how: Any) -> Any:
         """The response to a request; a request id is added where there is room for one. `how`: see Connection.call."""
@@ -75,6 +72,22 @@ class MetadataClient:
 
     def close(self) -> None:
         self.connection.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """To be sent to another process, without the token: that one has settings of its own, and takes theirs."""
+        return {"config": replace(self.config, token=""), "_named": self._named}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.config = replace(self.config, token=load().token)
+        self.connection = self._connection()
+
+    def _connection(self) -> Connection:
+        each = self.config
+        return Connection(
+            each.service, ca=each.ca, token=each.token, timeout_s=each.timeout_s,
+            stream_timeout_s=each.stream_timeout_s, settings=self._named,
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         return f"MetadataClient({self.config.service!r})"

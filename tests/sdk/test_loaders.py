@@ -13,6 +13,8 @@ import pytest
 from PIL import Image
 
 import hyperdatasets as hd
+from hyperdatasets.client.config import ClientConfig
+from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.core.errors import InvalidArgument, InvalidView, SourceUnreadable
 from hyperdatasets.flower import SiteView, site_view
 from tests.conftest import module_of_dev
@@ -111,6 +113,15 @@ def test_a_pickled_frame_has_its_bytes_and_no_connection(train: SiteView) -> Non
     again = pickle.loads(content)
     assert (again.content(), again.label_ids, again.position) == (frame.content(), frame.label_ids, 0)
     assert b"Connection" not in content
+
+
+def test_no_pickle_holds_a_token(deployed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = MetadataClient(ClientConfig(service=current().config.service, token="hd_user_secret"))
+    again = pickle.loads(pickle.dumps(given))
+    assert b"hd_user_secret" not in pickle.dumps(given) + pickle.dumps(given.connection)
+    assert (again.config.service, again.config.token) == (given.config.service, "")
+    monkeypatch.setenv("HYPERDATASETS_TOKEN", "hd_user_own")
+    assert pickle.loads(pickle.dumps(given)).config.token == "hd_user_own"
 
 
 def test_a_data_set_can_be_sent_to_a_new_process(train: SiteView) -> None:
