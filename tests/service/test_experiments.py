@@ -88,6 +88,7 @@ def test_a_draft_view_over_published_versions_is_published_not_left_open(client:
     run.connect(view, name="train")
     assert (view.status, run.unpinned) == ("published", {})
     assert run.views == {"train": view.reference}
+    run.close()
 
 
 def test_a_clone_with_a_published_view_is_pinned_again() -> None:
@@ -119,6 +120,7 @@ def test_a_view_that_is_changed_after_it_was_connected_is_recorded_as_it_is_used
     with pytest.warns(UnpinnedWarning):
         assert len(view) == 3
     assert (run.frame_counts, len(run.view("train"))) == ({"train": 3}, 3)
+    run.close()
 
 
 def test_a_script_can_run_again() -> None:
