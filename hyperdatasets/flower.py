@@ -8,17 +8,17 @@ changing its configuration, never its code.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
-from typing import Any, cast
+from typing import TypedDict, cast
 
 from hyperdatasets.client import federated_run
 from hyperdatasets.client.federated_run import ClientContext, ClientMessage
 from hyperdatasets.client.frame_supply import FrameSupply
-from hyperdatasets.client.node import checked_part, open_session
+from hyperdatasets.client.node import NodeClient, checked_part
 from hyperdatasets.client.opened_view import OpenedView
 from hyperdatasets.client.session import Session
+from hyperdatasets.client.site_nodes import SiteNode
 from hyperdatasets.core.errors import InvalidArgument
 
 
@@ -59,22 +59,33 @@ def site_view(
     """
     part = None if partition is None else checked_part(partition)
     run = federated_run.said(context, message)
-    settings = {
+    settings: SessionSettings = {
         "view": federated_run.view_reference(run, name, reference),
         "experiment": str(run.get("experiment", "")) if experiment is None else experiment,
         "purpose": str(run.get("purpose", "")) if purpose is None else purpose,
         "partition": part or (0, 1),
+        "epoch": epoch,
     }
-    return SiteView(asdict(federated_run.node_of(context, part)), settings, epoch)
+    return SiteView(federated_run.node_of(context, part), settings)
+
+
+class SessionSettings(TypedDict):
+    """The arguments with which `NodeClient.open` opens the session of a site view."""
+
+    view: str
+    experiment: str
+    purpose: str
+    partition: tuple[int, int]
+    epoch: int | None
 
 
 class SiteView(OpenedView):
     """The frames of this site, in the view's order; each iteration reads from the node again, nothing is kept."""
 
-    def __init__(self, node: Mapping[str, str], settings: Mapping[str, Any], epoch: int | None) -> None:
-        opening = partial(_opened, node, settings, epoch)  # without a reference to itself: it ends its session at once
-        super().__init__(opening, f"{settings['view']!r} at {node['address']}")
-        self.node, self.settings, self.epoch = node, settings, epoch
+    def __init__(self, node: SiteNode, settings: SessionSettings) -> None:
+        opening = partial(_opened, node, settings)  # without a reference to itself: it ends its session at once
+        super().__init__(opening, f"{settings['view']!r} at {node.address}")
+        self.node, self.settings = node, settings
 
     @property
     def session(self) -> Session:
@@ -88,15 +99,14 @@ class SiteView(OpenedView):
         return self.session.digest
 
     def _supply(self, epoch: int | None) -> FrameSupply:
-        if epoch is not None and self.epoch not in {None, epoch}:
-            raise InvalidArgument(
-                f"epoch: this view was opened for epoch {self.epoch}, so it cannot read epoch {epoch}"
-            )
+        own = self.settings["epoch"]
+        if epoch is not None and own not in {None, epoch}:
+            raise InvalidArgument(f"epoch: this view was opened for epoch {own}, so it cannot read epoch {epoch}")
         return super()._supply(epoch)
 
 
-def _opened(node: Mapping[str, str], settings: Mapping[str, Any], epoch: int | None) -> list[Session]:
-    session = open_session(node, settings, epoch)
+def _opened(node: SiteNode, settings: SessionSettings) -> list[Session]:
+    session = NodeClient(**asdict(node)).open(**settings)
     if session.without_site:
         warnings.warn(
             f"{session.without_site} frames of `{settings['view']}` have no site, so they are left out here; "

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
-from typing import Any
 
 from hyperdatasets import allocator
 from hyperdatasets.client.config import load
@@ -88,7 +87,10 @@ class NodeClient:
         return self._connection.address
 
     def status(self) -> pb.GetStatusResponse:
-        answer: pb.GetStatusResponse = self._call("GetStatus", pb.GetStatusRequest())
+        """How the node is: its site and state, frames, sessions, what it served."""
+        answer: pb.GetStatusResponse = self._connection.call(
+            lambda channel: NodeServiceStub(channel).GetStatus, pb.GetStatusRequest()
+        )
         return answer
 
     def register(self, request: pb.RegisterRequest, *, operator_secret: str = "") -> Iterator[pb.RegisterResponse]:
@@ -104,9 +106,6 @@ class NodeClient:
             f"the node at {self.address}, configured for site `{self.wanted_site}`, is that of site `{found}`; correct "
             "the address"
         )
-
-    def _call(self, method: str, request: Any, **more: Any) -> Any:
-        return self._connection.call(lambda channel: getattr(NodeServiceStub(channel), method), request, **more)
 
 
 def local_nodes(address: str = "") -> list[NodeClient]:
@@ -161,19 +160,6 @@ def by_site(nodes: Iterable[NodeClient]) -> dict[str, NodeClient]:
                 f"the nodes at {other.address} and {node.address} are both of site `{node.site}`; give each site once"
             )
     return found
-
-
-def open_session(node: Mapping[str, Any], settings: Mapping[str, Any], epoch: int | None) -> Session:
-    """A session from plain settings.
-
-    Args:
-        node: `address`, `ca`, `cert`, `key`; `site`, if only the node of this site will do.
-        settings: `view`, `experiment`, `purpose`; `partition`, if it is not (0, 1).
-    """
-    return NodeClient(**node).open(
-        view=settings["view"], experiment=settings["experiment"], purpose=settings["purpose"],
-        partition=settings.get("partition", (0, 1)), epoch=epoch,
-    )  # fmt: skip
 
 
 def checked_part(partition: tuple[int, int]) -> tuple[int, int]:

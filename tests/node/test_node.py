@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from hyperdatasets.client import admin
+from hyperdatasets.client.connection import Connection
 from hyperdatasets.client.metadata import MetadataClient
 from hyperdatasets.client.node import NodeClient
 from hyperdatasets.client.version import DatasetVersion
@@ -32,6 +33,7 @@ from hyperdatasets.core.errors import (
     VersionPublished,
 )
 from hyperdatasets.v1 import node_service_pb2 as pb
+from hyperdatasets.v1.node_service_pb2_grpc import NodeServiceStub
 from metadata_service.server import Service
 from node import audit, setup
 from node.config import FILE, load
@@ -179,12 +181,13 @@ def test_ranges_and_previews(site: SiteUnderTest) -> None:
 def test_only_published_views_by_whole_digest(site: SiteUnderTest) -> None:
     site.register()
     view = site.published_view()
-    messages = set()
+    connection, messages = Connection(site.node.address), set()  # the client itself refuses such references
     for wrong in ("all", "nothing@sha256:" + "0" * 64, f"other@{view.digest}", view.reference[:-1]):
         with pytest.raises(Refused) as caught:
-            site.reader._call("OpenSession", pb.OpenSessionRequest(view=wrong))
+            connection.call(lambda channel: NodeServiceStub(channel).OpenSession, pb.OpenSessionRequest(view=wrong))
         messages.add(str(caught.value)[:-8])
         assert "rule" not in caught.value.fields
+    connection.close()
     assert len(messages) == 1
     refused = [entry for entry in audit.entries(site.folder) if entry["event"] == "refused"]
     assert [entry["rule"] for entry in refused] == ["reference", "unknown-view", "unknown-view", "reference"]

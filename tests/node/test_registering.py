@@ -16,7 +16,6 @@ from hyperdatasets.client.groups import AnyFrame
 from hyperdatasets.client.registering import ledger_of
 from hyperdatasets.client.version import DatasetVersion
 from hyperdatasets.core.errors import FailedPrecondition, InvalidArgument, NotFound, VersionPublished
-from hyperdatasets.flower import SiteView
 from hyperdatasets.formats.intake import DISAPPEARED, PRUNED, STORED_KEPT
 from hyperdatasets.formats.ledger import Ledger
 from hyperdatasets.v1 import node_service_pb2 as pb
@@ -425,8 +424,7 @@ def test_arrays_are_those_of_the_picture_as_shown(site: SiteUnderTest) -> None:
     request = pb.RegisterRequest(path="scans/yolo", dataset="clinic/cells")
     list(site.reader.register(request))
     view = site.published_view()
-    node = {"address": site.node.address, "ca": "", "cert": "", "key": ""}
-    with SiteView(node, {"view": view.reference, "experiment": "", "purpose": ""}, None) as served:
+    with view.open(site.reader) as served:
         (sample,) = served
         assert isinstance(sample, AnyFrame)
         array = sample.array()
@@ -440,14 +438,13 @@ def test_an_odd_picture_does_not_break_an_array_without_its_name(site: SiteUnder
     Image.new("I;16", (50, 50), 65_535).save(site.data / "rbc" / "odd.png")
     site.register()
     view = site.published_view(source_query="width:33 OR width:50")
-    node = {"address": site.node.address, "ca": "", "cert": "", "key": ""}
     with (
-        SiteView(node, {"view": view.reference, "experiment": "", "purpose": ""}, None) as served,
+        view.open(site.reader) as served,
         pytest.raises(InvalidArgument, match=r"frame \w+ has the shape"),
     ):
         served.numpy()
     view = site.published_view("deep", source_query="width:50")
-    with SiteView(node, {"view": view.reference, "experiment": "", "purpose": ""}, None) as served:
+    with view.open(site.reader) as served:
         shown, _ = served.numpy()
         raw, _ = served.numpy(decode="raw")
     assert (shown.dtype, shown.shape, int(shown.max())) == (np.uint8, (1, 50, 50), 255)

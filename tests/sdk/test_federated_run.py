@@ -145,7 +145,7 @@ def test_a_run_that_no_node_served_counts_no_sites(
     assert command(["experiment", "show", run.id]) == 0
     assert "sites" not in capsys.readouterr().out
     view = site_view(three.at("west"), reference=three.few)
-    assert repr(view) == f"SiteView('{three.few}' at {view.node['address']})"
+    assert repr(view) == f"SiteView('{three.few}' at {view.node.address})"
     with view:
         assert repr(view.session) == "Session('west', 3 positions)"
 
