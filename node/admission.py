@@ -13,7 +13,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from pyroaring import BitMap
@@ -105,6 +105,22 @@ class _Evaluated:
     without_site: int
 
 
+class _Obtained(NamedTuple):
+    """The signed record of a view, and where it came from.
+
+    Attributes:
+        names: dataset id -> name at the centre, used for datasets of which nothing was registered here.
+        expires_ms: the end of the grant that the record was kept with; 0 for a record from the centre.
+        versions: the signed records of the view's versions; None for a kept record, with which they were checked.
+    """
+
+    record: bytes
+    signature: bytes
+    names: Mapping[str, str]
+    expires_ms: int = 0
+    versions: Sequence[common.SignedRecord] | None = None
+
+
 class Admission:
     """Admits views for clients; what was admitted once is served from here, also without the centre.
 
@@ -127,38 +143,23 @@ class Admission:
         Raises:
             Refused: with the site's own reason as `rule` and `why`; what a client is told is the caller's choice.
         """
-        try:
-            name, digest = references.parse(reference)
-        except InvalidReference as error:
-            raise _refused("reference", error.message) from None
-        kept = self._store.grant(reference, principal, purpose)
-        fresh = kept is not None and kept["expires_ms"] > _now_ms()
-        told, versions = self._store.names_elsewhere(), None
-        if kept is not None and fresh:
-            record, signature = kept["record"], kept["signature"]
-        else:
-            answer = self._fetch(name, digest)
-            record, signature = answer.record.payload, answer.record.signature
-            told, versions = dict(answer.dataset_names), answer.versions
-        self._keys.check_record("view", record, signature)
-        content = orjson.loads(record)
-        selections = [SiteSelection(*each) for each in content.get("sites", ())]
-        if content.get("kind") != "view" or view_digest(selections) != digest:
-            raise _refused("record", "the signed record is that of another view")
+        digest = _digest_of(reference)
+        obtained = self._obtained(reference, principal, purpose)
+        content = self._content(obtained, digest)
         view = pinned_from_plain(content["pinned"])
-        request = self._request(view, principal, purpose, told)
+        request = self._request(view, principal, purpose, obtained.names)
         decision = _decided(request, rules)
-        if versions is not None:
-            self._check_versions(view, versions)
+        if obtained.versions is not None:
+            self._check_versions(view, obtained.versions)
         with self._evaluating:  # readers of one loader ask at the same time
             evaluated = self._evaluated.get(reference) or self._evaluate(view, content)
             self._evaluated[reference] = evaluated
             grant = self._grants[reference] = self._granted(reference, digest, evaluated)
         self._store.keep_names_elsewhere(request.elsewhere)
         self._store.keep_grant({
-            "view": reference, "client": principal, "purpose": purpose, "record": record, "signature": signature,
-            "policy": rules.digest, "granted_ms": _now_ms(),
-            "expires_ms": kept["expires_ms"] if kept is not None and fresh else _now_ms() + GRANT_MS,
+            "view": reference, "client": principal, "purpose": purpose, "record": obtained.record,
+            "signature": obtained.signature, "policy": rules.digest, "granted_ms": _now_ms(),
+            "expires_ms": obtained.expires_ms or _now_ms() + GRANT_MS,
         })  # fmt: skip
         return grant, decision
 
@@ -179,11 +180,29 @@ class Admission:
             {each: told.get(each, "") for each in view.datasets if each not in known},
         )  # fmt: skip
 
-    def _fetch(self, name: str, digest: str) -> views_pb.GetViewRecordResponse:
+    def _obtained(self, reference: str, principal: str, purpose: str) -> _Obtained:
+        """The view's record: the one kept with a grant that has not ended, or else the centre's."""
+        kept = self._store.grant(reference, principal, purpose)
+        if kept is not None and kept["expires_ms"] > _now_ms():
+            return _Obtained(kept["record"], kept["signature"], self._store.names_elsewhere(), kept["expires_ms"])
+        answer = self._fetch(reference)
+        names = dict(answer.dataset_names)
+        return _Obtained(answer.record.payload, answer.record.signature, names, versions=answer.versions)
+
+    def _content(self, obtained: _Obtained, digest: str) -> dict[str, Any]:
+        """What the record says; raises Refused if it is not the signed record of the view with this digest."""
+        self._keys.check_record("view", obtained.record, obtained.signature)
+        content: dict[str, Any] = orjson.loads(obtained.record)
+        selections = [SiteSelection(*each) for each in content.get("sites", ())]
+        if content.get("kind") != "view" or view_digest(selections) != digest:
+            raise _refused("record", "the signed record is that of another view")
+        return content
+
+    def _fetch(self, reference: str) -> views_pb.GetViewRecordResponse:
         """The view's record from the centre, and those of its versions; the centre's history may not go back."""
         try:
             self._check_head()
-            request = views_pb.GetViewRecordRequest(view=f"{name}@{digest}")
+            request = views_pb.GetViewRecordRequest(view=reference)
             answer: views_pb.GetViewRecordResponse = self._centre.send(request)
         except Unavailable:
             raise
@@ -289,6 +308,13 @@ class Admission:
         rows = self._store.canonical(dataset, list(revisions))
         listed = [(each, columns.get(from_canonical(rows[each][0])["id"], {})) for each in revisions]
         return build_private(listed).search(node, "local")
+
+
+def _digest_of(reference: str) -> str:
+    try:
+        return references.parse(reference).digest
+    except InvalidReference as error:
+        raise _refused("reference", error.message) from None
 
 
 def _decided(request: policy.Request, rules: policy.Policy) -> policy.Decision:
