@@ -23,7 +23,7 @@ from hyperdatasets.v1 import site_service_pb2 as sites_pb
 from hyperdatasets.version import __version__
 from hyperdatasets.wire.errors import to_status
 from node import clients, policy
-from node.admission import OUTDATED, Admission
+from node.admission import OUTDATED, Admission, Grant
 from node.audit import Audit
 from node.centre import Centre
 from node.config import NodeConfig
@@ -98,19 +98,7 @@ class NodeServicer:
             epoch=request.epoch if request.HasField("epoch") else None,
         )  # fmt: skip
         self._site.audit.add("allowed", **asked, rule=decision.rule, session=session.id, frames=grant.frames)
-        response = pb.OpenSessionResponse(
-            session_id=session.id, count=session.count, selected=grant.frames, labels=grant.view.labels,
-            site_digest=grant.digest, view_digest=grant.view_digest, site=self._site.config.site,
-            epoch_length=session.epoch_length, clips=grant.view.clip.wanted,
-            without_site=grant.without_site, delivers=grant.delivers,
-            site_epoch_length=grant.order.epoch_length, seed=grant.view.iteration.seed,
-            versions=[
-                pb.PinnedVersion(dataset_id=each.dataset_id, version_id=each.version_id)
-                for each in grant.view.versions
-            ],
-        )  # fmt: skip
-        response.expires_at.FromMilliseconds(session.expires_ms)
-        return response
+        return _opened(session, grant, self._site.config.site)
 
     def ReadFrames(self, request: pb.ReadFramesRequest, context: grpc.ServicerContext) -> Iterator[bytes]:
         client = self._client(context)
@@ -233,6 +221,22 @@ class NodeServicer:
         end = session.count if session.count >= 0 else MAX_POSITION
         if not 0 <= position < end:
             raise InvalidArgument(f"position {position}: the session has positions from 0 to before {end}")
+
+
+def _opened(session: Session, grant: Grant, site: str) -> pb.OpenSessionResponse:
+    response = pb.OpenSessionResponse(
+        session_id=session.id, count=session.count, selected=grant.frames, labels=grant.view.labels,
+        site_digest=grant.digest, view_digest=grant.view_digest, site=site,
+        epoch_length=session.epoch_length, clips=grant.view.clip.wanted,
+        without_site=grant.without_site, delivers=grant.delivers,
+        site_epoch_length=grant.order.epoch_length, seed=grant.view.iteration.seed,
+        versions=[
+            pb.PinnedVersion(dataset_id=each.dataset_id, version_id=each.version_id)
+            for each in grant.view.versions
+        ],
+    )  # fmt: skip
+    response.expires_at.FromMilliseconds(session.expires_ms)
+    return response
 
 
 def _order(request: pb.RegisterRequest) -> Order:
