@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,16 +14,11 @@ from hyperdatasets.core.errors import DigestMismatch
 from hyperdatasets.flower import site_view
 from hyperdatasets.v1 import node_service_pb2 as pb
 from hyperdatasets.v1.node_service_pb2_grpc import NodeServiceStub
+from tests.flower_context import Context
 from tests.node.conftest import SiteUnderTest
 
 CLIPS = [["00", "01", "02", "03"], ["04"], ["05", "06", "07", "08"], ["09", "10", "11"]]
 """Two videos (up to 04, and from 05 on), cut into clips of four."""
-
-
-@dataclass
-class Context:
-    node_config: dict[str, Any] = field(default_factory=dict)
-    run_config: dict[str, Any] = field(default_factory=dict)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Flower's grid in one process: each message is answered by the ClientApp at once, by Flower's public names alone."""
+"""A grid of Flower in one process: the ClientApp answers each message at once."""
 
 from __future__ import annotations
 

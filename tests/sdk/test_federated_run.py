@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +21,9 @@ from hyperdatasets.client.experiment import Experiment, UnpinnedWarning
 from hyperdatasets.client.node import NodeClient
 from hyperdatasets.core.errors import InvalidArgument, InvalidConfig, InvalidReference, Unavailable
 from hyperdatasets.flower import site_view
+from tests.flower_context import Context
 
 FRAMES = {"east": 5, "north": 6, "west": 7}
-
-
-@dataclass
-class Context:
-    node_config: dict[str, Any] = field(default_factory=dict)
-    run_config: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass

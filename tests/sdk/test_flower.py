@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,7 @@ import hyperdatasets as hd
 from hyperdatasets import testing
 from hyperdatasets.core.errors import InvalidConfig, InvalidReference, SourceUnreadable
 from hyperdatasets.flower import site_view
-
-
-@dataclass
-class Context:
-    node_config: dict[str, Any] = field(default_factory=dict)
-    run_config: dict[str, Any] = field(default_factory=dict)
+from tests.flower_context import Context
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from hyperdatasets.client.metadata import MetadataClient, current
 from hyperdatasets.core.errors import InvalidArgument, InvalidView, SourceUnreadable
 from hyperdatasets.flower import SiteView, site_view
 from tests.conftest import module_of_dev
+from tests.flower_context import Context
 from tests.sdk.loader_servers import servers
-from tests.sdk.test_flower import Context
 
 torch = module_of_dev("torch")
 DataLoader = module_of_dev("torch.utils.data").DataLoader

@@ -11,8 +11,8 @@ import pytest
 
 import hyperdatasets as hd
 from tests.conftest import module_of_dev
+from tests.flower_context import Context
 from tests.sdk.loader_servers import servers
-from tests.sdk.test_flower import Context
 
 torch = module_of_dev("torch")
 PAGE = Path(__file__).parents[2] / "docs" / "pytorch.md"

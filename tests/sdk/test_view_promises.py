@@ -23,7 +23,7 @@ from hyperdatasets.core.selection import SiteSelection, view_digest
 from hyperdatasets.flower import site_view
 from hyperdatasets.v1 import dataview_service_pb2 as pb
 from metadata_service.catalog.records import Signer
-from tests.sdk.test_flower import Context
+from tests.flower_context import Context
 
 pytestmark = pytest.mark.slow
 COUNTS = {"north": 9, "south": 4}
