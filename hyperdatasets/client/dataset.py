@@ -10,7 +10,7 @@ from typing import Any
 from hyperdatasets.client import json_text, project_paths, vectors
 from hyperdatasets.client.arguments import Texts, archive_filter, no_name, texts
 from hyperdatasets.client.checks import read_checks
-from hyperdatasets.client.metadata import MetadataClient, current
+from hyperdatasets.client.metadata import MetadataClient, current, pages
 from hyperdatasets.client.uploads import removal
 from hyperdatasets.core.errors import AlreadyExists, InvalidArgument
 from hyperdatasets.core.tables import Table
@@ -86,13 +86,7 @@ class Dataset:
             project=project, name_contains=name, tags_all=texts(tags, "tags"), text=text,
             archive=archive_filter(include_archived=include_archived),
         )  # fmt: skip
-        found = []
-        while True:
-            answer = current(client).send(request)
-            found += [cls(each, client) for each in answer.datasets]
-            if not answer.next_page_token:
-                return found
-            request.page_token = answer.next_page_token
+        return [cls(each, client) for page in pages(current(client), request) for each in page.datasets]
 
     @classmethod
     def delete(

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from hyperdatasets.client import json_text, project_paths
 from hyperdatasets.client.arguments import archive_filter
-from hyperdatasets.client.metadata import MetadataClient, current
+from hyperdatasets.client.metadata import MetadataClient, current, pages
 from hyperdatasets.core.tables import Table
 from hyperdatasets.v1 import experiment_service_pb2 as pb
 
@@ -36,13 +36,8 @@ class ExperimentRecord:
     ) -> list[Self]:  # fmt: skip
         """Experiments in the project or below it, with the name's part, and all words of a text; the newest first."""
         archive = archive_filter(include_archived=include_archived)
-        request, found = pb.ListExperimentsRequest(project=project, name_contains=name, text=text, archive=archive), []
-        while True:
-            answer = current(client).send(request)
-            found += [cls(each, client) for each in answer.experiments]
-            if not answer.next_page_token:
-                return found
-            request.page_token = answer.next_page_token
+        request = pb.ListExperimentsRequest(project=project, name_contains=name, text=text, archive=archive)
+        return [cls(each, client) for page in pages(current(client), request) for each in page.experiments]
 
     @property
     def id(self) -> str:

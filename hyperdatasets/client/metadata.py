@@ -143,6 +143,16 @@ def current(client: MetadataClient | None = None) -> MetadataClient:
     return client or _DEFAULT.get()
 
 
+def pages(client: MetadataClient, request: Any) -> Iterator[Any]:
+    """The responses to a request for a list, page after page; the request's page token goes on with them."""
+    while True:
+        answer = client.send(request)
+        yield answer
+        if not answer.next_page_token:
+            return
+        request.page_token = answer.next_page_token
+
+
 def _method(request: Any) -> Callable[[grpc.Channel], Any]:
     name = request.DESCRIPTOR.name.removesuffix("Request")
     stub = _METHODS[name]

@@ -12,7 +12,7 @@ import orjson
 from hyperdatasets.client import json_text, project_paths
 from hyperdatasets.client.arguments import Texts, archive_filter, texts
 from hyperdatasets.client.local_view import IterationOrder, LocalView, order_value, yaml_text
-from hyperdatasets.client.metadata import MetadataClient, current
+from hyperdatasets.client.metadata import MetadataClient, current, pages
 from hyperdatasets.client.query_warnings import tell
 from hyperdatasets.client.view_comparison import ViewComparison, same
 from hyperdatasets.core.dataview_text import from_yaml, to_plain
@@ -76,13 +76,8 @@ class StoredView(LocalView):
     ) -> list[Self]:  # fmt: skip
         """Views in the project or below it, with the name's part, and with all words of a free text."""
         archive = archive_filter(include_archived=include_archived)
-        request, found = pb.ListDataViewsRequest(project=project, name_contains=name, text=text, archive=archive), []
-        while True:
-            answer = current(client).send(request)
-            found += [cls._of(each, client) for each in answer.views]
-            if not answer.next_page_token:
-                return found
-            request.page_token = answer.next_page_token
+        request = pb.ListDataViewsRequest(project=project, name_contains=name, text=text, archive=archive)
+        return [cls._of(each, client) for page in pages(current(client), request) for each in page.views]
 
     @classmethod
     def from_yaml(cls, text: str | Path, *, project: str = "", client: MetadataClient | None = None) -> Self:

@@ -20,7 +20,7 @@ from hyperdatasets.client import storage
 from hyperdatasets.client.bulk import FailedFrame
 from hyperdatasets.client.groups import AnyFrame, frame_of_plain
 from hyperdatasets.client.long_reads import read_at_one_go
-from hyperdatasets.client.metadata import MetadataClient
+from hyperdatasets.client.metadata import MetadataClient, pages
 from hyperdatasets.client.progress import Advance, bar
 from hyperdatasets.core.errors import (
     DestinationFailed,
@@ -236,12 +236,7 @@ def _listed(client: MetadataClient, dataset: str) -> list[pb.Upload]:
 
 def _versions(client: MetadataClient, dataset: str) -> Iterator[versions_pb.Version]:
     request = versions_pb.ListVersionsRequest(dataset=dataset)
-    while True:
-        answer = client.send(request)
-        yield from answer.versions
-        if not answer.next_page_token:
-            return
-        request.page_token = answer.next_page_token
+    return (each for page in pages(client, request) for each in page.versions)
 
 
 def _digest(path: Path) -> str:

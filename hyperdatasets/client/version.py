@@ -15,7 +15,7 @@ from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.diffs import VersionDiff
 from hyperdatasets.client.first_frames import pictures
 from hyperdatasets.client.groups import AnyFrame
-from hyperdatasets.client.metadata import MetadataClient, current
+from hyperdatasets.client.metadata import MetadataClient, current, pages
 from hyperdatasets.client.version_frames import VersionFrames
 from hyperdatasets.core.errors import AlreadyExists, InvalidArgument
 from hyperdatasets.core.tables import Table
@@ -184,13 +184,7 @@ class DatasetVersion(VersionFrames):
             state = pb.VERSION_STATE_PUBLISHED if only_published else pb.VERSION_STATE_DRAFT
         dataset = _dataset(dataset_name, dataset_project, dataset_id)
         request = pb.ListVersionsRequest(dataset=dataset, state=state, text=text)
-        found = []
-        while True:
-            answer = current(client).send(request)
-            found += [cls(each, client) for each in answer.versions]
-            if not answer.next_page_token:
-                return found
-            request.page_token = answer.next_page_token
+        return [cls(each, client) for page in pages(current(client), request) for each in page.versions]
 
     @classmethod
     def get_datasets(cls, *, tags: Texts = (), client: MetadataClient | None = None) -> list[Dataset]:
