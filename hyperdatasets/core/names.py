@@ -17,6 +17,8 @@ MAX_COMPARED = 10_000  # candidates that `nearest` looks at
 
 def check_name(kind: str, text: str) -> str:
     """Returns the name of a dataset, version, view, site or experiment, or says what is wrong with it."""
+    if not text:
+        raise InvalidName(f"a name is missing: {_with_article(kind)} has one", kind=kind)
     problem = _problem(text)
     if problem is None and kind == "view" and "@" in text:
         problem = "`@` separates a view's name from its digest"
@@ -40,6 +42,12 @@ def split_dataset(text: str) -> tuple[str, str]:
     """`clinic/blood/bccd` -> (`clinic/blood`, `bccd`); a bare name has the project `""`."""
     project, _, name = text.rpartition("/")
     return check_project(project), check_name("dataset", name)
+
+
+def placed(text: str, project: str) -> tuple[str, str]:
+    """(project, name) of a copy: `project/name` says another project than that of what is copied."""
+    above, slash, name = text.rpartition("/")
+    return (above if slash else project), name
 
 
 def nearest(name: str, candidates: Iterable[str], *, count: int = 3) -> list[str]:

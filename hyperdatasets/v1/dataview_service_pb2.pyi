@@ -593,7 +593,7 @@ class CloneDataViewRequest(_message.Message):
     view: _builtins.str
     """Name or project/name, also with @digest; or id."""
     name: _builtins.str
-    """Name of the new draft."""
+    """Name or project/name of the new draft; empty = `<name> (clone)`."""
     request_id: _builtins.str
     """Makes the call safe to repeat."""
     def __init__(

@@ -697,7 +697,7 @@ class CloneExperimentRequest(_message.Message):
     experiment: _builtins.str
     """Id or unique name."""
     name: _builtins.str
-    """Name of the new experiment; empty = `Clone of <name>`."""
+    """Name or project/name of the new experiment; empty = `<name> (clone)`."""
     clear_views: _builtins.bool
     """Start without any view."""
     parameters_json: _builtins.str

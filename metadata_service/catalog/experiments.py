@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from hyperdatasets.core.errors import InvalidArgument, ViewNotPublished
-from hyperdatasets.core.names import check_name, check_project, not_found
+from hyperdatasets.core.names import check_name, check_project, not_found, placed
 from metadata_service.catalog import resolving, views
 from metadata_service.catalog.caller import Caller
 from metadata_service.catalog.datasets import metadata, shown
@@ -132,8 +132,9 @@ def clone(
 ) -> Row:
     """A copy that has not run; `replacements` are other views under the same names."""
     parameters = orjson.loads(row["parameters_json"]) | metadata(parameters_json)
+    project, bare = placed(name or f"{row['name']} (clone)", row["project"])
     copy = create(
-        writing, caller, now_ms, project=row["project"], name=name or f"{row['name']} (clone)",
+        writing, caller, now_ms, project=project, name=bare,
         parameters_json=orjson.dumps(parameters).decode(), environment_json=row["environment_json"],
         body=orjson.loads(row["body_json"]), cloned_from=row["id"],
     )  # fmt: skip

@@ -13,6 +13,7 @@ from hyperdatasets.core.dataview import ViewSpec
 from hyperdatasets.core.dataview_text import to_plain
 from hyperdatasets.core.errors import InvalidArgument
 from hyperdatasets.core.mapping import label_ids
+from hyperdatasets.core.names import placed
 from hyperdatasets.core.order import MAX_POSITION, MAX_RANKS
 from hyperdatasets.core.projection import check_projection, projected
 from hyperdatasets.core.selection import SiteSelection
@@ -131,9 +132,10 @@ class DataViewServicer(Servicer, rpc.DataViewServiceServicer):
         def work(writing: Writing) -> pb.CloneDataViewResponse:
             row = views.find(writing, self.caller, request.view)
             body = orjson.loads(row["body_json"])
+            project, name = placed(request.name or f"{row['name']} (clone)", row["project"])
             copy = views.create(
-                writing, self.caller, self.now_ms, project=row["project"], spec=views.spec_of(row),
-                name=request.name or f"{row['name']} (clone)", description=body.get("description", ""),
+                writing, self.caller, self.now_ms, project=project, spec=views.spec_of(row), name=name,
+                description=body.get("description", ""),
                 tags=body.get("tags", []),
             )  # fmt: skip
             warnings = encode.warnings(views.newer_semantics(row))
