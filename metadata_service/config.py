@@ -63,12 +63,14 @@ def _from_file(file: Path) -> dict[str, Any]:
     try:
         text = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InvalidConfig(f"{file}: cannot be read: {error}") from None
-    section = Section(text, "", InvalidConfig, [each.name for each in fields(ServiceConfig)])
-    return {name: section.raw(name) for name in text}
+        said = error.strerror if isinstance(error, OSError) else error
+        raise InvalidConfig(f"{file}: cannot be read: {said}") from None
+    names = [each.name for each in fields(ServiceConfig)]
+    section = Section(text, "", lambda said: InvalidConfig(f"{file}: {said}"), names)
+    return {name: _typed(name, section.raw(name), where=f"{file}: ") for name in text}
 
 
-def _typed(name: str, value: Any) -> Any:
+def _typed(name: str, value: Any, *, where: str = "") -> Any:
     found = next(each for each in fields(ServiceConfig) if each.name == name)
     kind, least = found.type, found.metadata["least"]
     try:
@@ -83,9 +85,8 @@ def _typed(name: str, value: Any) -> Any:
                 else {"true": True, "1": True, "false": False, "0": False}[value.lower()]
             )
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise InvalidConfig(
-            f"{name}: expected {'true or false' if kind == 'bool' else f'a whole number from {least}'}, got {value!r}"
-        ) from None
+        expected = "true or false" if kind == "bool" else "a path" if kind == "Path" else f"a whole number from {least}"
+        raise InvalidConfig(f"{where}{name}: expected {expected}, got {value!r}") from None
     return str(value)
 
 

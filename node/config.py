@@ -66,7 +66,7 @@ def load(folder: Path) -> NodeConfig:
         raise InvalidConfig(f"{folder} is no node's folder (no {FILE}); make one with `command node init`") from None
     except (OSError, ValueError) as error:
         raise InvalidConfig(f"{path}: cannot be read: {error}") from None
-    top = Section(plain, "", InvalidConfig, _KEYS)
+    top = Section(plain, "", lambda said: InvalidConfig(f"{path}: {said}"), _KEYS)
     roots = plain.get("roots", {})
     if not isinstance(roots, dict) or not all(isinstance(each, str) for each in roots.values()):
         raise top.fail("roots", 'aliases with folders, such as `scans = "/data/scans"`')

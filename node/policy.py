@@ -97,7 +97,7 @@ def load(path: Path) -> Policy:
         plain = tomllib.loads(data.decode())
     except ValueError as error:
         raise InvalidPolicy(f"{path.name}: {error}") from None
-    top = Section(plain, "", InvalidPolicy, (SECTION,))
+    top = Section(plain, "", lambda said: InvalidPolicy(f"{path.name}: {said}"), (SECTION,))
     numbers = iter(range(1, 10_000))
     rules = top.sections(SECTION, KEYS, lambda section: _rule(section, next(numbers)), limit=1_000)
     return Policy(rules, hashlib.sha256(data).hexdigest())

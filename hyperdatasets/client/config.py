@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hyperdatasets.client.site_nodes import SiteNode, from_tables
+from hyperdatasets.core.address import host_and_port
 from hyperdatasets.core.errors import InvalidConfig
 from hyperdatasets.core.section import Section
 
@@ -111,6 +112,15 @@ def _tables(found: Mapping[str, Any], path: Path) -> tuple[SiteNode, ...]:
     return from_tables(found["nodes"], "nodes", partial(_in_file, path))
 
 
+def _check_addresses(path: Path, name: str, given: str) -> None:
+    """Of the node several, with commas between; an empty text stands for the default."""
+    for each in given.split(",") if name == "node" else [given]:
+        try:
+            host_and_port(each.strip() or _LOOPBACK_NODE)
+        except InvalidConfig as error:
+            raise _in_file(path, f"{name}: {error.message}") from None
+
+
 def _from_file(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
@@ -119,7 +129,10 @@ def _from_file(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise InvalidConfig(f"{path}: cannot be read: {error}") from None
     section = Section(plain, "", partial(_in_file, path), [each.name for each in fields(ClientConfig)])
-    found = {name: section.raw(name) for name in plain}
+    found = {name: section.raw(name) for name in plain if name in _SECONDS or name == "nodes"}
+    found |= {name: section.text(name) for name in plain if name not in found}
     if "nodes" in found:
         found["nodes"] = _tables(found, path)
+    for name in {"service", "node"} & found.keys():
+        _check_addresses(path, name, found[name])
     return found | {name: _seconds(f"{path}: {name}", found[name]) for name in _SECONDS & found.keys()}
