@@ -11,6 +11,7 @@ from pyroaring import BitMap
 
 from hyperdatasets.core.errors import MergeCollides
 from hyperdatasets.core.merging import Collision, Named, bases, merge, merge_values
+from hyperdatasets.core.wording import counted
 from metadata_service.catalog.contents import Contents
 from metadata_service.catalog.tombstones import withdrawn
 from metadata_service.store.protocol import Reading, Row
@@ -45,8 +46,10 @@ class Merge:
         named = [f"`{each.frame_id}`" for each in self.collisions[:_NAMED]]
         named += [f"mask value {list(value)}" for value, _ in self.mask_collisions[: _NAMED - len(named)]]
         more = ", …" if count > len(named) else ""
+        kinds = {"frame": len(self.collisions), "mask value": len(self.mask_collisions)}
+        told = " and ".join(counted(number, kind) for kind, number in kinds.items() if number)
         raise MergeCollides(
-            f"{count} changed in different ways in several parents: {', '.join(named)}{more}; let the later parent "
+            f"{told} changed in different ways in several parents: {', '.join(named)}{more}; let the later parent "
             "win (`option on_collision=later_wins`), or make them equal first",
             count=count,
         )

@@ -171,7 +171,7 @@ class Versions(RuleBasedStateMachine):
         name = f"v{self.made}"
         merged, collisions = self.merged(parents)
         if collisions:
-            with pytest.raises(MergeCollides, match=f"^{len(collisions)} changed"):
+            with pytest.raises(MergeCollides, match=f"^{len(collisions)} frames? changed"):
                 DatasetVersion.create_version(
                     dataset_name="d", version_name=name, parent_version_names=parents, on_collision="refuse",
                     client=self.client,
