@@ -98,10 +98,8 @@ def _shortened(error: BaseException) -> None:
 
 def _excepthook(following: Callable[..., Any]) -> Callable[..., Any]:
     def hook(kind: type[BaseException], error: BaseException, frames: TracebackType | None) -> None:
-        if _is_shortened(error):
-            _shortened(error)
-            frames = error.__traceback__
-        following(kind, error, frames)
+        _shortened(error)
+        following(kind, error, error.__traceback__ if _is_shortened(error) else frames)
 
     return hook
 
@@ -109,8 +107,9 @@ def _excepthook(following: Callable[..., Any]) -> Callable[..., Any]:
 def _thread_hook(following: Callable[..., Any]) -> Callable[..., Any]:
     def hook(reported: threading.ExceptHookArgs) -> None:
         error = reported.exc_value
-        if error is not None and _is_shortened(error):
+        if error is not None:
             _shortened(error)
+        if error is not None and _is_shortened(error):
             reported = threading.ExceptHookArgs((type(error), error, error.__traceback__, reported.thread))
         following(reported)
 

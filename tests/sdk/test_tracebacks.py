@@ -106,6 +106,27 @@ def test_an_error_of_the_user_in_a_callback_keeps_all_frames(service: str, tmp_p
     assert any("version_frames.py" in file for file in files(report))
 
 
+CAUSED = """
+    try:
+        hd.Dataset.get("nothing")
+    except Exception as error:
+        raise RuntimeError("mine") from error"""
+
+
+IN_A_THREAD = f"""
+    def go():{CAUSED.replace(chr(10), chr(10) + "    ")}
+    thread = threading.Thread(target=go); thread.start(); thread.join()"""
+
+
+@pytest.mark.parametrize("line", [CAUSED, CAUSED.removesuffix(" from error"), IN_A_THREAD])
+def test_what_caused_an_error_of_the_user_ends_at_the_users_line(line: str, service: str, tmp_path: Path) -> None:
+    path = script(tmp_path, "", line=line)
+    report = run([sys.executable, str(path)], service)
+    assert "NotFound: there is no dataset `nothing`" in report
+    assert "RuntimeError: mine" in report
+    assert [file for file in files(report) if "hyperdatasets" in file] == []
+
+
 @pytest.mark.parametrize("debug", ["1", "0"])
 def test_the_setting_shows_the_frames_of_the_package(debug: str, service: str, tmp_path: Path) -> None:
     report = run([sys.executable, str(script(tmp_path, "unary call"))], service, debug=debug)
