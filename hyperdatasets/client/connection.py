@@ -135,6 +135,11 @@ class Connection:
 
     def _cut_off(self, error: Unavailable) -> str:
         """Said where a connection can be made, and yet the call was not answered."""
+        if "HTTP/2" in error.message:  # which whatever listens there does not speak
+            return (
+                f"what answers at {self.address} is no hyperdatasets {self._what}, but another program; check "
+                f"{self._endpoint.settings.address}"
+            )
         return f"the {self._what} at {self.address} cannot be reached ({error.message[:200]}); is it running there?"
 
     def _open(self) -> grpc.Channel:

@@ -6,9 +6,11 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -234,6 +236,21 @@ def test_a_node_names_its_own_settings(servers: Servers, tmp_path: Path) -> None
         assert answer.returncode == 6
         assert said in answer.stderr
         assert answer.stderr.count("\n") == 1
+
+
+def test_another_program_at_the_address_is_told_apart() -> None:
+    web = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    address = f"127.0.0.1:{web.server_port}"
+    try:
+        with pytest.raises(Unavailable) as told:
+            MetadataClient(ClientConfig(service=address)).who_am_i()
+    finally:
+        web.shutdown()
+        web.server_close()
+    assert told.value.message == (
+        f"what answers at {address} is no hyperdatasets service, but another program; check HYPERDATASETS_SERVICE"
+    )
 
 
 def test_a_stream_is_told_the_same(servers: Servers) -> None:
