@@ -106,7 +106,7 @@ def _refused(version: Row, report: Row) -> ChecksFailed:
     more = f"; and {len(failed) - 3} more" if len(failed) > 3 else ""
     return ChecksFailed(
         f"version `{version['name']}` does not pass the checks of its dataset: {said}{more}. "
-        "Correct the frames, or publish with force",
+        "Correct the frames, or publish with `option force`",
         version=version["id"], failed=len(failed),
     )  # fmt: skip
 

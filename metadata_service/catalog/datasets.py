@@ -134,7 +134,7 @@ def delete(writing: Writing, row: Row, *, force: bool, etag: str) -> None:
         if writing.one("view_versions", version=version["id"]) is not None:
             raise InUse(f"a published data view names version `{version['name']}`; delete the view first")
     if not force and any(version["published"] for version in versions):
-        raise InUse(f"`{row['name']}` has published versions; delete it with force if they may go for ever")
+        raise InUse(f"`{row['name']}` has published versions; delete it with `option force` if they may go for ever")
     for version in _children_first(versions):
         writing.delete("leaves", version=version["id"])
         writing.delete("check_reports", version=version["id"])

@@ -244,7 +244,7 @@ def delete(writing: Writing, row: Row, *, force: bool, etag: str) -> None:
     if writing.one("versions", base=row["id"]) is not None or _is_parent(writing, row):
         raise InUse(f"version `{row['name']}` has children; delete them first")
     if row["published"] and not force:
-        raise InUse(f"version `{row['name']}` is published; delete it with force if it may go for ever")
+        raise InUse(f"version `{row['name']}` is published; delete it with `option force` if it may go for ever")
     writing.delete("leaves", version=row["id"])
     writing.delete("check_reports", version=row["id"])
     writing.delete("versions", id=row["id"])

@@ -143,7 +143,7 @@ def delete(writing: Writing, row: Row, *, force: bool, etag: str) -> None:
     if writing.one("experiment_views", view=row["id"]) is not None:
         raise InUse(f"an experiment names view `{row['name']}`; it stays as long as the experiment does")
     if row["published"] and not force:
-        raise InUse(f"view `{row['name']}` is published; delete it with force if it may go for ever")
+        raise InUse(f"view `{row['name']}` is published; delete it with `option force` if it may go for ever")
     for table in ("view_versions", "selections", "view_sites", "view_orders"):
         writing.delete(table, view=row["id"])
     writing.delete("views", id=row["id"])

@@ -63,7 +63,7 @@ def test_a_view_is_edited_renamed_moved_and_deleted(said: Said, tmp_path: Path) 
     code, _, err = said("view", "edit", "more")
     assert (code, "say what changes" in err) == (1, True)
     code, _, err = said("view", "delete", "more")
-    assert (code, "with force" in err) == (5, True)
+    assert (code, "with `--force`" in err) == (5, True)
     assert said("view", "delete", "more", "--force")[0] == 0
     with pytest.raises(NotFound):
         DataView.get(name="more")
@@ -190,7 +190,8 @@ def test_settings_that_cannot_be_read_are_named_with_their_file(
     monkeypatch.setenv("HYPERDATASETS_HOME", str(tmp_path / "home"))
     path = home({"HYPERDATASETS_HOME": str(tmp_path / "home")}) / "client.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    for text in ('servce = "x"\n', "timeout_s = 'soon'\n", "= 5"):
+    wrong = ["service = 5", "token = 5", "service = 'host'", "node = 'a:1, b'"]
+    for text in ('servce = "x"\n', "timeout_s = 'soon'\n", "= 5", *wrong):
         path.write_text(text)
         with pytest.raises(InvalidConfig, match=r"client\.toml: "):
             load()

@@ -367,7 +367,7 @@ def test_checks_report_gate_and_exit_codes(capsys: pytest.CaptureFixture[str], f
     ok(capsys, "check", "gate", "home/pets", str(checks))
     assert "no dog" in ok(capsys, "check", "gate", "home/pets")
     assert run(["version", "publish", "home/pets"]) == 7
-    assert "publish with force" in capsys.readouterr().err
+    assert "publish with `--force`" in capsys.readouterr().err
     published = json.loads(ok(capsys, "version", "publish", "home/pets", "--force", "--json"))
     assert (published["state"], published["forced"]) == ("published", True)
     assert "published by force" in ok(capsys, "check", "show", "home/pets")
