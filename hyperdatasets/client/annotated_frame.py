@@ -14,6 +14,7 @@ from PIL import Image
 from hyperdatasets.client import drawing, frame_content, frame_pages
 from hyperdatasets.client.annotations import ImageAnnotation
 from hyperdatasets.client.arguments import Texts, normal, texts
+from hyperdatasets.client.arguments import plain as plain_of
 from hyperdatasets.core.errors import InvalidFrame, NoLocalSource, NotFound, SourceUnreadable
 from hyperdatasets.core.frames import Frame
 from hyperdatasets.core.normalise import normalise_annotation
@@ -25,12 +26,14 @@ class Kept(NamedTuple):
 
     Attributes:
         saved_ms: milliseconds since 1970; None where only the service knows.
+        whole: whether all parts of the frame came, as they do without a projection.
     """
 
     dataset: str
     version: str
     revision: int
     saved_ms: int | None = None
+    whole: bool = True
 
 
 class AnnotatedFrame:
@@ -251,7 +254,7 @@ class AnnotatedFrame:
 
     def set_vector(self, name: str, values: Sequence[float]) -> None:
         """Sets a vector, which `add_frames` writes with the frame; it is not part of the frame's digest."""
-        self.vectors[name] = list(values)
+        self.vectors[name] = list(plain_of(values))
 
     @property
     def vectors(self) -> dict[str, list[float]]:
@@ -259,11 +262,16 @@ class AnnotatedFrame:
         return cast("dict[str, list[float]]", self.__dict__.setdefault("_vectors", {}))
 
     def check(self) -> None:
-        """Raises InvalidFrame if the frame cannot be written, because a data view has changed its annotations."""
+        """Raises InvalidFrame if writing the frame would lose something: it came from a data view, or in parts."""
+        if self.kept is not None and not self.kept.whole:
+            raise InvalidFrame(
+                "this frame was read with a projection, and writing it would delete the parts that did not come; to "
+                "change it, read it whole: `version[frame.id]`"
+            )
         if self.position is not None or any("label_ids" in each for each in self.annotations):
             raise InvalidFrame(
-                "this frame came from a data view, which may show other labels than are stored; to change it, read it "
-                "from its version: `version[frame.id]`"
+                "this frame came from a data view, which may show other labels, or fewer, than are stored; to change "
+                "it, read it from its version: `version[frame.id]`"
             )
 
     def __getstate__(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ _SHAPES = {
     "box3d_xyzwhxyzwh": "box3d", "poly3d_xyz": "polygon3d", "points3d_xyz": "points3d", "mask_rgb": "mask",
     "span": "span",
 }  # fmt: skip
+_SPACE = {"poly2d_xy": 2, "points2d_xy": 2, "poly3d_xyz": 3, "points3d_xyz": 3}  # numbers of a point
 
 
 class ImageAnnotation:
@@ -68,8 +69,24 @@ def _geometry(shape: Mapping[str, Any]) -> dict[str, Any]:
     if len(given) > 1:
         raise InvalidFrame(f"an annotation has one shape, not {len(given)}: {', '.join(given)}")
     for name, value in given.items():
-        plain = list(value)
-        if name == "poly2d_xy" and plain and not isinstance(plain[0], list | tuple):
-            plain = [plain]
-        return {"geometry": {_SHAPES[name]: plain}}
+        return {"geometry": {_SHAPES[name]: _rings(value) if name == "poly2d_xy" else _coordinates(value, name)}}
     return {}
+
+
+def _rings(value: Any) -> list[list[Any]]:
+    """Rings of a polygon from one ring or several, each as numbers in a row or as points."""
+    listed = list(value)
+    if not listed or not _is_row(listed[0]) or (len(listed[0]) == _SPACE["poly2d_xy"] and not _is_row(listed[0][0])):
+        listed = [listed]
+    return [_coordinates(ring, "poly2d_xy") for ring in listed]
+
+
+def _coordinates(value: Any, name: str) -> list[Any]:
+    """Numbers in a row, also of a list of points, as arrays of shape (n, 2) hold them."""
+    listed = list(value)
+    is_points = name in _SPACE and bool(listed) and all(_is_row(each) and len(each) == _SPACE[name] for each in listed)
+    return [number for point in listed for number in point] if is_points else listed
+
+
+def _is_row(value: Any) -> bool:
+    return isinstance(value, list | tuple)

@@ -35,6 +35,16 @@ def no_name(message: object, made_by: str) -> None:
         raise InvalidArgument(f"{message!r:.60} is a name; open it with {made_by}")
 
 
+def numbers(given: float | Iterable[float], what: str) -> list[float]:
+    """The numbers; one alone is a list of one. Raises InvalidArgument: something is no number."""
+    listed = plain(given) if not isinstance(given, str | Iterable) or hasattr(given, "dtype") else list(given)
+    listed = listed if isinstance(listed, list) else [listed]
+    for each in listed:
+        if isinstance(each, bool) or not isinstance(plain(each), int | float):
+            raise InvalidArgument(f"{what}: expected numbers, got {each!r:.60}")
+    return [float(each) for each in listed]
+
+
 def plain(value: Any) -> Any:
     """NumPy scalars and arrays as numbers and lists, paths as text, times as RFC 3339 text; also deep within."""
     if isinstance(value, Mapping):
@@ -42,14 +52,24 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(each) for each in value]
     if hasattr(value, "dtype") and hasattr(value, "tolist"):
-        return value.tolist()
+        return _listed(value)
     if isinstance(value, PathLike):
         return fspath(value)
     return value.isoformat() if isinstance(value, date) else value
 
 
+def _listed(value: Any) -> Any:
+    """A scalar or an array of NumPy or of a like library; of times to the microsecond, as Python has them."""
+    kind = getattr(value.dtype, "kind", "")
+    if kind not in {"M", "m"}:
+        return value.tolist() if kind != "O" else plain(value.tolist())
+    return plain(value.astype(f"{kind}8[us]").tolist())
+
+
 def milliseconds(time: Any) -> Any:
     """A time as milliseconds since 1970; one without a zone is in UTC. Other values stay as they are."""
+    if getattr(getattr(time, "dtype", None), "kind", "") == "M":
+        time = time.astype("M8[us]").item()
     if isinstance(time, datetime):
         return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
     return plain(time)

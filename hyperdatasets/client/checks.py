@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,6 +77,17 @@ def read_checks(path: str | Path) -> str:
     if not text.strip():
         raise InvalidChecks(f"{file}: the file is empty; it begins with `checks:`")
     return text
+
+
+@contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Puts the name of the file, if there is one, before what the service finds wrong in its checks."""
+    try:
+        yield
+    except InvalidChecks as error:
+        if not path:
+            raise
+        raise InvalidChecks(f"{Path(path)}: {error.message}", **error.fields) from None
 
 
 def report(message: pb.CheckReport) -> CheckReport:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from hyperdatasets.client import json_text, project_paths, vectors
 from hyperdatasets.client.arguments import Texts, archive_filter, no_name, texts
-from hyperdatasets.client.checks import read_checks
+from hyperdatasets.client.checks import naming, read_checks
 from hyperdatasets.client.metadata import MetadataClient, current, pages
 from hyperdatasets.client.uploads import removal
 from hyperdatasets.core.errors import AlreadyExists, InvalidArgument
@@ -158,16 +158,22 @@ class Dataset:
         return project_paths.address(self.name, self.project)
 
     def add_tags(self, tags: Texts) -> None:
-        self.update(add_tags=texts(tags, "tags"))
+        self.update(add_tags=tags)
 
     def remove_tags(self, tags: Texts) -> None:
-        self.update(remove_tags=texts(tags, "tags"))
+        self.update(remove_tags=tags)
 
-    def update(self, *, metadata: Mapping[str, Any] | None = None, **changes: Any) -> Dataset:
-        """Changes name, project, description, metadata, archived; add_tags and remove_tags."""
-        if metadata is not None:
-            changes["metadata_json"] = json_text.write(metadata) or "{}"
-        self._message = self._client.send(pb.UpdateDatasetRequest(dataset=self.id, **changes)).dataset
+    def update(
+        self, *, name: str | None = None, project: str | None = None, description: str | None = None,
+        metadata: Mapping[str, Any] | None = None, archived: bool | None = None, add_tags: Texts = (),
+        remove_tags: Texts = (),
+    ) -> Dataset:  # fmt: skip
+        """Changes what is given; what is None stays."""
+        self._message = self._client.send(pb.UpdateDatasetRequest(
+            dataset=self.id, name=name, project=project, description=description, archived=archived,
+            metadata_json=None if metadata is None else json_text.write(metadata) or "{}",
+            add_tags=texts(add_tags, "add_tags"), remove_tags=texts(remove_tags, "remove_tags"),
+        )).dataset  # fmt: skip
         return self
 
     def refresh(self) -> Dataset:
@@ -185,7 +191,9 @@ class Dataset:
         Raises:
             InvalidChecks: the file has errors; the message names the line.
         """
-        self._client.send(checks_pb.SetGateRequest(dataset=self.id, checks=read_checks(path)))
+        request = checks_pb.SetGateRequest(dataset=self.id, checks=read_checks(path))
+        with naming(path):
+            self._client.send(request)
 
     def remove_gate(self) -> None:
         """Versions are published without checks again."""
@@ -202,7 +210,7 @@ class Dataset:
         field = frames_pb.VectorField(name=name, dimensions=dimensions, metric=number)
         self._client.send(frames_pb.CreateVectorFieldRequest(dataset=self.id, field=field))
 
-    def withdraw_frames(self, frame_ids: Iterable[str], *, why: str) -> tuple[int, tuple[str, ...]]:
+    def withdraw_frames(self, frame_ids: Texts, *, why: str) -> tuple[int, tuple[str, ...]]:
         """Erases frames without a site from all versions for good, and their copies in other datasets; for admins.
 
         Published versions and data views keep digests and positions; a withdrawn frame is there, and empty.
@@ -210,7 +218,9 @@ class Dataset:
         Returns:
             How many revisions were erased, and the ids that were not there (any more).
         """
-        request = frames_pb.WithdrawPublicFramesRequest(dataset=self.id, frame_ids=frame_ids, why=why)
+        request = frames_pb.WithdrawPublicFramesRequest(
+            dataset=self.id, frame_ids=texts(frame_ids, "frame_ids"), why=why
+        )
         answer = self._client.send(request, timeout_s=600)
         return int(answer.revisions), tuple(answer.missing_ids)
 

@@ -123,7 +123,10 @@ class Experiment(ExperimentRecord):
         views: Mapping[str, DataView | str] | None = {},  # None means: without any
         parameters: Mapping[str, Any] | None = None,
     ) -> Experiment:
-        """A copy that has not run, with other views under the same names; `views=None` clears them."""
+        """A copy that has not run, with other views under the same names; `views=None` clears them.
+
+        `name` may be `project/name`; without one the copy lies beside the original.
+        """
         named = {key: view if isinstance(view, str) else view.reference for key, view in (views or {}).items()}
         request = pb.CloneExperimentRequest(
             experiment=self.id,

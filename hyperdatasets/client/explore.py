@@ -83,7 +83,8 @@ def schema(client: MetadataClient, **asked: Any) -> dict[str, SchemaField]:
 
 
 def sample(client: MetadataClient, **asked: Any) -> Sample:
-    read = partial(_sample, dataset=asked["dataset"], version=asked["version"])
+    whole = not asked["projection"]
+    read = partial(_sample, dataset=asked["dataset"], version=asked["version"], whole=whole)
     return read_at_one_go(client, pb.SampleFramesRequest(**asked), read)
 
 
@@ -103,13 +104,13 @@ def groups(client: MetadataClient, *, order: str, **asked: Any) -> Iterator[Fram
         answer = client.send(request)
 
 
-def _sample(answers: Iterator[pb.SampleFramesResponse], *, dataset: str, version: str) -> Sample:
+def _sample(answers: Iterator[pb.SampleFramesResponse], *, dataset: str, version: str, whole: bool) -> Sample:
     found = Sample()
     for answer in answers:
         tell(answer.warnings, above=4)
         if not answer.frames:
             found.values, found.matching, found.missing = answer.values, answer.matching, answer.missing
-        found += [frame_of(stored, dataset=dataset, version=version) for stored in answer.frames]
+        found += [frame_of(stored, dataset=dataset, version=version, whole=whole) for stored in answer.frames]
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from os import PathLike
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,10 +28,10 @@ class SingleFrame(AnnotatedFrame):
         *,
         width: int | None = None,
         height: int | None = None,
-        preview_uri: str | None = None,
+        preview_uri: str | Path | None = None,
         metadata: Mapping[str, Any] | None = None,
-        annotations: Iterable[ImageAnnotation] | None = None,
-        mask_source: str | None = None,
+        annotations: ImageAnnotation | Iterable[ImageAnnotation] | None = None,
+        mask_source: str | Path | None = None,
         context_id: str | None = None,
         timestamp: int | datetime | None = None,
         id: str | None = None,
@@ -38,12 +39,13 @@ class SingleFrame(AnnotatedFrame):
         content_type: str = "",
         blob: bytes | None = None,
     ) -> None:
+        listed = [annotations] if isinstance(annotations, ImageAnnotation) else annotations
         first = {"id": DEFAULT, "uri": str(source), "width": width, "height": height, "preview": preview_uri,
                  "content_type": content_type}  # fmt: skip
         self.plain = {
             "id": id or "", "site": site, "context_id": context_id or "", "timestamp": milliseconds(timestamp),
             "sources": [{key: value for key, value in first.items() if value is not None}],
-            "annotations": [each.plain for each in annotations or ()], "meta": plain_of(metadata or {}),
+            "annotations": [each.plain for each in listed or ()], "meta": plain_of(metadata or {}),
         }  # fmt: skip
         if blob is not None:
             self.plain["blob"] = blob
@@ -91,9 +93,10 @@ class SingleFrame(AnnotatedFrame):
         return {mask["id"]: mask["uri"] for mask in self._first.get("masks", [])}
 
     @masks_source.setter
-    def masks_source(self, masks: Mapping[str, str] | Sequence[str]) -> None:
-        named = masks if isinstance(masks, Mapping) else {f"{i:02d}": uri for i, uri in enumerate(masks)}
-        self._first["masks"] = [{"id": name, "uri": uri} for name, uri in named.items()]
+    def masks_source(self, masks: Mapping[str, str | Path] | Sequence[str | Path] | str | Path) -> None:
+        listed = [masks] if isinstance(masks, str | PathLike) else masks
+        named = listed if isinstance(listed, Mapping) else {f"{i:02d}": uri for i, uri in enumerate(listed)}
+        self._first["masks"] = [{"id": name, "uri": plain_of(uri)} for name, uri in named.items()]
 
     def get_local_source(self) -> str:
         """Path of a local copy of the content; for frames without a site.

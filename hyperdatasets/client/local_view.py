@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,10 @@ import yaml
 
 from hyperdatasets.client import arguments, project_paths
 from hyperdatasets.client.arguments import Texts
-from hyperdatasets.client.label_query import LabelQuery
+from hyperdatasets.client.label_query import LabelQuery, label_queries
 from hyperdatasets.core.dataview import FromZero
 from hyperdatasets.core.dataview_text import from_plain, from_yaml, to_plain
-from hyperdatasets.core.errors import InvalidArgument, InvalidView, NotFound
+from hyperdatasets.core.errors import InvalidArgument, InvalidQuery, InvalidView, NotFound
 from hyperdatasets.core.names import did_you_mean, nearest
 
 
@@ -38,7 +38,7 @@ class LocalView:
     """A view as a specification that is built; `StoredView` keeps it at the service, `DataView` reads it."""
 
     def __init__(self, spec: dict[str, Any]) -> None:
-        self._spec = spec
+        self._spec = arguments.plain(spec)
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -78,19 +78,19 @@ class LocalView:
         dataset_project: str = "",
         dataset_id: str = "",
         version_id: str = "",
-        roi_queries: Sequence[LabelQuery] = (),
+        roi_queries: LabelQuery | Iterable[LabelQuery] = (),
         frame_query: str = "",
         weight: float = 1.0,
     ) -> None:
         """Adds a rule in which every ROI query must hold, each judged on its own."""
         self.add_rule(
             **_version(dataset_id or dataset_name, dataset_project, version_id or version_name),
-            frame_query=frame_query, roi_rules=[each.to_plain() for each in roi_queries], weight=weight,
+            frame_query=frame_query, roi_rules=label_queries(roi_queries), weight=weight,
         )  # fmt: skip
 
     def add_rule(self, **rule: Any) -> None:
         """Adds a rule with the names of the YAML form."""
-        kept = {key: value for key, value in rule.items() if value not in ("", [], None)}
+        kept = {key: value for key, value in arguments.plain(rule).items() if value not in ("", [], None)}
         self._change(rules=[*self._spec["rules"], kept])
 
     def add_version(self, dataset_name: str, version_name: str, *, dataset_project: str = "") -> None:
@@ -105,7 +105,7 @@ class LocalView:
         dataset_project: str = "",
         dataset_id: str = "",
         version_id: str = "",
-        from_labels: Sequence[str] | str,
+        from_labels: Texts,
         to_label: str | None,
     ) -> None:
         """Adds a rule that shows `to_label` on ROIs that carry all of `from_labels` (`*`: any), in place of these.
@@ -113,7 +113,7 @@ class LocalView:
         Rules are tried in order on the original labels; None hides them.
         """
         named = _version(dataset_id or dataset_name, dataset_project, version_id or version_name)
-        labels = from_labels if isinstance(from_labels, str) else list(from_labels)
+        labels = from_labels if isinstance(from_labels, str) else arguments.texts(from_labels, "from_labels")
         rule = {**named, "from": labels, "to": to_label}
         self._change(mapping=[*self._spec.get("mapping", []), rule])
 
@@ -161,11 +161,11 @@ class LocalView:
 
     def set_queries(self, rules: Sequence[Mapping[str, Any]]) -> None:
         """Replaces all rules."""
-        self._change(rules=[dict(rule) for rule in rules])
+        self._change(rules=rules_of(rules))
 
     def load_yaml(self, text: str | Path) -> None:
         """Replaces the specification by that of a YAML text or file; see `from_yaml`."""
-        spec = to_plain(from_yaml(yaml_text(text)))
+        spec = view_of_yaml(text)
         gone = dict.fromkeys(self._spec.keys() - {"name", "description", "tags"})
         self._change(**gone | {name: value for name, value in spec.items() if name != "name"})
         self._spec = {name: value for name, value in self._spec.items() if value is not None}
@@ -182,7 +182,7 @@ class LocalView:
         return clip.get("frames") is not None or clip.get("length_ms") is not None
 
     def _change(self, **parts: Any) -> None:
-        self._spec = {**self._spec, **parts}
+        self._spec = {**self._spec, **arguments.plain(parts)}
 
 
 def _version(dataset: str, project: str, version: str) -> dict[str, str]:
@@ -190,10 +190,33 @@ def _version(dataset: str, project: str, version: str) -> dict[str, str]:
     return {"dataset": named, "version": version}
 
 
-def yaml_text(given: str | Path) -> str:
-    """The YAML text that was given, or that of the file (a `Path`, or a name that ends with `.yaml` or `.yml`)."""
+def rules_of(given: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rules in their plain form; raises InvalidView: something is none."""
+    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
+        raise InvalidView(f"rules: expected a list of rules, got {given!r:.60}")
+    listed = list(given)
+    for rule in listed:
+        if not isinstance(rule, Mapping):
+            raise InvalidView(f"rules: expected names with values for each rule, got {rule!r:.60}")
+    return [dict(rule) for rule in listed]
+
+
+def view_of_yaml(given: str | Path) -> dict[str, Any]:
+    """The plain form of the YAML text that was given, or of a file (a `Path`, or a name with `.yaml` or `.yml`).
+
+    Raises:
+        InvalidView, InvalidQuery: what is wrong, and where; behind the name of the file.
+        NotFound: there is no such file.
+    """
     if isinstance(given, str) and ("\n" in given or not given.endswith((".yaml", ".yml"))):
-        return given
+        return to_plain(from_yaml(given))
+    try:
+        return to_plain(from_yaml(_read(given)))
+    except (InvalidView, InvalidQuery) as error:
+        raise type(error)(f"{given}: {error.message}", **error.fields) from None
+
+
+def _read(given: str | Path) -> str:
     try:
         return Path(given).read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -23,7 +23,7 @@ def register(
     dataset_project: str = "",
     format: str = "auto",
     version_name: str = "",
-    columns: str = "",
+    columns: str | Path = "",
     context_column: str = "",
     timestamp_column: str = "",
     column_types: Mapping[str, str] | None = None,
@@ -72,7 +72,7 @@ def register(
     dataset = project_paths.address(dataset_name, dataset_project)
     request = pb.RegisterRequest(
         path=str(path), format="" if format == "auto" else format, dataset=dataset, version=version_name,
-        columns_file=columns, context_column=context_column, timestamp_column=timestamp_column,
+        columns_file=str(columns), context_column=context_column, timestamp_column=timestamp_column,
         column_types=column_types, context_as=context_as, rename_contexts=rename_contexts,
         classes=labels, limit=limit or 0,
         replace_annotations=replace_annotations, prune=prune, dry_run=dry_run, scale_annotations=scale_annotations,

@@ -11,11 +11,10 @@ import orjson
 
 from hyperdatasets.client import json_text, project_paths
 from hyperdatasets.client.arguments import Texts, archive_filter, texts
-from hyperdatasets.client.local_view import IterationOrder, LocalView, order_value, yaml_text
+from hyperdatasets.client.local_view import IterationOrder, LocalView, order_value, rules_of, view_of_yaml
 from hyperdatasets.client.metadata import MetadataClient, current, pages
 from hyperdatasets.client.query_warnings import tell
 from hyperdatasets.client.view_comparison import ViewComparison, same
-from hyperdatasets.core.dataview_text import from_yaml, to_plain
 from hyperdatasets.core.errors import AlreadyExists, HyperdatasetsError, NotFound, ViewPublished
 from hyperdatasets.core.selection import SiteSelection
 from hyperdatasets.v1 import dataview_service_pb2 as pb
@@ -44,7 +43,7 @@ class StoredView(LocalView):
                      "seed": iteration_random_seed, "limit": limit}  # fmt: skip
         spec: dict[str, Any] = {
             "versions": [],
-            "rules": [dict(rule) for rule in queries],
+            "rules": rules_of(queries),
             "mapping": [],
             "iteration": iteration,
         }
@@ -88,7 +87,7 @@ class StoredView(LocalView):
             InvalidView, InvalidQuery: what is wrong, and where.
         """
         view = cls(project=project, client=client)
-        view._spec = to_plain(from_yaml(yaml_text(text)))
+        view._spec = view_of_yaml(text)
         return view
 
     @classmethod
@@ -175,7 +174,7 @@ class StoredView(LocalView):
         }  # fmt: skip
 
     def clone(self, name: str) -> Self:
-        """A new draft with the same specification."""
+        """A new draft with the same specification; `project/name` puts it into another project."""
         self.store()
         answer = self._client.send(pb.CloneDataViewRequest(view=self.id, name=name))
         tell(answer.warnings)

@@ -10,7 +10,7 @@ from typing import Any
 
 from hyperdatasets.client import diffs, json_text, project_paths
 from hyperdatasets.client.arguments import Texts, texts
-from hyperdatasets.client.checks import CheckReport, read_checks, report
+from hyperdatasets.client.checks import CheckReport, naming, read_checks, report
 from hyperdatasets.client.dataset import Dataset
 from hyperdatasets.client.diffs import VersionDiff
 from hyperdatasets.client.first_frames import pictures
@@ -290,9 +290,9 @@ class DatasetVersion(VersionFrames):
     def remove_tags(self, tags: Texts) -> None:
         self._update(remove_tags=texts(tags, "tags"))
 
-    def set_masks_labels(self, labels: Mapping[Sequence[int], Sequence[str]]) -> None:
+    def set_masks_labels(self, labels: Mapping[Sequence[int], Texts]) -> None:
         """What the values of mask pixels mean: `{(1, 1, 1): ["person"]}`."""
-        listed = [pb.MaskLabel(value=value, labels=names) for value, names in labels.items()]
+        listed = [pb.MaskLabel(value=value, labels=texts(names, "labels")) for value, names in labels.items()]
         self._update(mask_labels=pb.MaskLabels(mask_labels=listed))
 
     def publish_version(self, publish_name: str = "", *, force: bool = False) -> DatasetVersion:
@@ -313,7 +313,8 @@ class DatasetVersion(VersionFrames):
             InvalidChecks: the file has errors; the message names the line.
         """
         request = checks_pb.RunChecksRequest(**self._named, checks=read_checks(path) if path else "")
-        return report(self._client.send(request, timeout_s=CHECKS_S).report)
+        with naming(path):
+            return report(self._client.send(request, timeout_s=CHECKS_S).report)
 
     def check_reports(self) -> list[CheckReport]:
         """Reports of checks that ran on this version, the newest first."""

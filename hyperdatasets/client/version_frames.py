@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Self
 
 from hyperdatasets.client import arguments, bulk, explore, first_frames, json_text, writing
 from hyperdatasets.client import vectors as vectors_client
-from hyperdatasets.client.arguments import Texts, no_name, texts
+from hyperdatasets.client.arguments import Texts, no_name, numbers, texts
 from hyperdatasets.client.bulk import FailedFrame, WriteResult
 from hyperdatasets.client.explore import FrameSet, Sample
 from hyperdatasets.client.exports import How, Subject, export
@@ -70,7 +70,7 @@ class VersionFrames:
         frames: Iterable[AnyFrame],
         *,
         progress: bool = False,
-        auto_upload_destination: str = "",
+        auto_upload_destination: str | Path = "",
         local_dataset_root_path: str | Path = "",
         upload_retries: int = 5,
         etag: bool = False,
@@ -91,15 +91,13 @@ class VersionFrames:
         Raises:
             DestinationFailed: files cannot be put there; what was written stays, and adding again goes on.
         """
-        root = str(local_dataset_root_path)
-        check_destination(auto_upload_destination, root)
-        kinds = ("files", "frames") if auto_upload_destination else ("frames",)
+        root, destination = str(local_dataset_root_path), str(auto_upload_destination)
+        check_destination(destination, root)
+        kinds = ("files", "frames") if destination else ("frames",)
         with bars(*kinds, shown=progress) as counted:
             uploader = None
-            if auto_upload_destination:
-                uploader = Uploader(
-                    self._client, self.dataset_id, auto_upload_destination, root, upload_retries, counted[0]
-                )
+            if destination:
+                uploader = Uploader(self._client, self.dataset_id, destination, root, upload_retries, counted[0])
             result = writing.add(
                 self._client, frames, **self._named, uploader=uploader, progress=counted[-1], etag=etag
             )  # fmt: skip
@@ -215,6 +213,8 @@ class VersionFrames:
         projection: Texts = (),
     ) -> Iterator[AnyFrame]:
         """The frames that match; `order_by` is a field, with a leading `-` descending."""
+        if not isinstance(order_by, str):
+            raise InvalidArgument(f"order_by: expected one field, got {order_by!r:.60}")
         request = frames_pb.QueryFramesRequest(
             **self._named, filter=_filter(frame_query, roi_query, source_query), limit=limit,
             projection=texts(projection, "projection"),
@@ -223,7 +223,7 @@ class VersionFrames:
         for answer in long_read(self._client, FramesRest(request)):
             tell(answer.warnings)
             for stored in answer.frames:
-                yield frame_of(stored, **self._named)
+                yield frame_of(stored, **self._named, whole=not request.projection)
 
     def export(
         self, to: str | Path | BinaryIO, *, format: str = "jsonl", frame_query: str = "", media: str = "",
@@ -249,6 +249,10 @@ class VersionFrames:
     def __iter__(self) -> Iterator[AnyFrame]:
         return self.frames()
 
+    def __contains__(self, frame_id: object) -> bool:
+        """Whether the version has a frame of this id."""
+        return isinstance(frame_id, str) and bool(self.held(frame_id))
+
     def __getitem__(self, frame_id: str) -> AnyFrame:
         if not isinstance(frame_id, str):
             raise InvalidArgument(
@@ -259,14 +263,16 @@ class VersionFrames:
 
     def get_frame(self, frame_id: str) -> AnyFrame:
         """The frame of this id; raises NotFound."""
+        if not isinstance(frame_id, str):
+            raise InvalidArgument(f"frame_id: expected the id of a frame, a text, got {frame_id!r:.60}")
         answer = self._client.send(frames_pb.BatchGetFramesRequest(**self._named, frame_ids=[frame_id]))
         if not answer.frames:
             raise NotFound(f"version `{self.name}` has no frame `{frame_id}`", kind="frame", name=frame_id)
         return frame_of(answer.frames[0], **self._named)
 
-    def held(self, frame_ids: Iterable[str]) -> list[str]:
+    def held(self, frame_ids: Texts) -> list[str]:
         """Which of these frames the version has."""
-        ids, found = iter(frame_ids), list[str]()
+        ids, found = iter(texts(frame_ids, "frame_ids")), list[str]()
         while part := list(islice(ids, _IDS)):
             answer = self._client.send(frames_pb.BatchGetFramesRequest(**self._named, frame_ids=part))
             found += [each.frame.id for each in answer.frames]
@@ -280,9 +286,9 @@ class VersionFrames:
         """
         return vectors_client.write(self._client, vectors, field=field, **self._named)
 
-    def get_vectors(self, field: str, frame_ids: Iterable[str]) -> dict[str, list[float]]:
+    def get_vectors(self, field: str, frame_ids: Texts) -> dict[str, list[float]]:
         """The vectors of these frames; frames without one are left out."""
-        return vectors_client.read(self._client, list(frame_ids), field=field, **self._named)
+        return vectors_client.read(self._client, texts(frame_ids, "frame_ids"), field=field, **self._named)
 
     def vectors(
         self, field: str, *, frame_query: str = "", roi_query: Texts = "", source_query: str = ""
@@ -336,7 +342,7 @@ class VersionFrames:
         source_query: str = "",
         limit: int = 100,
         bins: int = 20,
-        quantiles: Sequence[float] = (),
+        quantiles: float | Sequence[float] = (),
         pairs: bool = False,
     ) -> Statistics:
         """What values a field has, under any filter; a ROI query also narrows the ROIs that are looked at.
@@ -346,7 +352,7 @@ class VersionFrames:
                 `rois.relative_height`, `rois.relative_area`.
             where: frame query.
             limit: values that are counted, the most frequent first; `distinct` tells how many there are.
-            quantiles: shares from 0 to 1; default: minimum, quartiles, maximum.
+            quantiles: shares from 0 to 1, or one; default: minimum, quartiles, maximum.
             pairs: also which of the values occur together.
 
         Returns:
@@ -357,7 +363,7 @@ class VersionFrames:
         """
         return explore.statistics(
             self._client, filter=_filter(where, roi_query, source_query), field=field, limit=limit, bins=bins,
-            quantiles=quantiles, pairs=pairs, **self._named,
+            quantiles=numbers(quantiles, "quantiles"), pairs=pairs, **self._named,
         )  # fmt: skip
 
     def schema(self, *, frame_query: str = "", roi_query: Texts = "", source_query: str = "") -> dict[str, SchemaField]:

@@ -30,7 +30,9 @@ class ViewReader:
 
     def frames(self, request: pb.ReadDataViewRequest) -> Iterator[Delivered]:
         """Frames, or lists of them."""
-        return positions(((self.frame(each), each.frames_left) for each in self._entries(request)), clips=self.clips)
+        whole = not request.projection
+        entries = ((self.frame(each, whole=whole), each.frames_left) for each in self._entries(request))
+        return positions(entries, clips=self.clips)
 
     def read(self, request: pb.ReadDataViewRequest) -> Iterator[Delivered]:
         """Frames without a site with their content, or lists of them."""
@@ -42,12 +44,12 @@ class ViewReader:
             tell(answer.warnings, above=4 if self.clips else 5)
             yield from answer.entries
 
-    def frame(self, entry: pb.ViewEntry) -> AnyFrame | None:
+    def frame(self, entry: pb.ViewEntry, *, whole: bool = True) -> AnyFrame | None:
         """The frame of an entry; None for one that was withdrawn."""
         if entry.frame.withdrawn:
             self.withdrawn()
             return None
-        frame = frame_of(entry.frame, dataset=entry.dataset_id, version=entry.version_id)
+        frame = frame_of(entry.frame, dataset=entry.dataset_id, version=entry.version_id, whole=whole)
         frame.position = entry.position
         for annotation, ids in zip(frame.plain.get("annotations", ()), entry.label_ids, strict=False):
             annotation["label_ids"] = list(ids.ids)

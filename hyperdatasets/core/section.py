@@ -49,7 +49,7 @@ class Section:
         return f"{self.where}.{key}" if self.where else key
 
     def _shown(self, path: str) -> str:
-        return f"line {self._lines[path]}: {path}" if path in self._lines else path
+        return f"line {self._lines[path]}: {path or 'the text'}" if path in self._lines else path
 
     def __contains__(self, key: str) -> bool:
         return self._values.get(key) is not None

@@ -36,6 +36,8 @@ def test_what_is_no_text_is_refused(given: Any) -> None:
         (np.float32(0.5), 0.5), (np.int64(3), 3), (np.bool_(True), True), (np.array([[1, 2]]), [[1, 2]]),
         (Path("a/b.png"), "a/b.png"), (date(2024, 10, 20), "2024-10-20"),
         (datetime(2024, 10, 20, 1, 2, tzinfo=UTC), "2024-10-20T01:02:00+00:00"),
+        (np.datetime64("2024-10-20T01:02:03.5", "ns"), "2024-10-20T01:02:03.500000"),
+        (np.array(["2024-10-20"], "M8[D]"), ["2024-10-20T00:00:00"]), (np.array([Path("x")]), ["x"]),
         ({"a": (np.int8(1), [Path("x")])}, {"a": [1, ["x"]]}), ("text", "text"), (None, None),
     ],
 )  # fmt: skip
@@ -47,6 +49,7 @@ def test_values_are_kept_as_what_they_are(given: Any, kept: Any) -> None:
 def test_times_are_milliseconds() -> None:
     assert milliseconds(datetime(1970, 1, 1, 0, 0, 1)) == 1000  # noqa: DTZ001  # without a zone
     assert milliseconds(datetime(1970, 1, 1, 1, tzinfo=timezone(timedelta(hours=1)))) == 0
+    assert milliseconds(np.datetime64(1, "s")) == milliseconds(np.datetime64(10**9, "ns")) == 1000
     assert (milliseconds(5), milliseconds(None), milliseconds(np.int64(7))) == (5, None, 7)
 
 
@@ -68,6 +71,33 @@ def test_frames_take_them_everywhere() -> None:
     group = FrameGroup(timestamp=datetime(1970, 1, 1, 0, 0, 2, tzinfo=UTC))
     group["front"] = frame
     assert group.to_plain()["timestamp"] == 2000
+
+
+@pytest.mark.parametrize(
+    ("shape", "kept"),
+    [
+        ({"poly2d_xy": np.array([[0, 0], [4, 0], [4, 4]])}, {"polygon": [[0, 0, 4, 0, 4, 4]]}),
+        ({"poly2d_xy": [(0, 0), (4, 0), (4, 4)]}, {"polygon": [[0, 0, 4, 0, 4, 4]]}),
+        ({"poly2d_xy": [0, 0, 4, 0, 4, 4]}, {"polygon": [[0, 0, 4, 0, 4, 4]]}),
+        ({"poly2d_xy": [[0, 0, 4, 0, 4, 4], np.array([[1, 1], [2, 1], [2, 2]])]},
+         {"polygon": [[0, 0, 4, 0, 4, 4], [1, 1, 2, 1, 2, 2]]}),
+        ({"poly2d_xy": np.zeros((2, 3, 2))}, {"polygon": [[0] * 6, [0] * 6]}),
+        ({"points2d_xy": np.array([[1, 2], [3, 4]])}, {"keypoints": [1, 2, 3, 4]}),
+        ({"points3d_xyz": np.array([[1, 2, 3], [4, 5, 6]])}, {"points3d": [1, 2, 3, 4, 5, 6]}),
+        ({"box2d_xywh": np.array([1, 2, 3, 4])}, {"box": [1, 2, 3, 4]}),
+    ],
+)  # fmt: skip
+def test_points_are_numbers_in_a_row(shape: dict[str, Any], kept: dict[str, Any]) -> None:
+    assert ImageAnnotation(labels="cat", **shape).geometry == kept
+
+
+def test_one_mask_and_one_annotation_are_lists_of_one() -> None:
+    frame = SingleFrame("a.png", annotations=ImageAnnotation(labels="cat"), mask_source=Path("m.png"))
+    assert (frame.masks_source, len(frame.annotations)) == ({"00": "m.png"}, 1)
+    frame.masks_source = "other.png"
+    assert frame.masks_source == {"00": "other.png"}
+    frame.masks_source = Path("third.png")
+    assert frame.to_plain()["sources"][0]["masks"] == [{"id": "00", "uri": "third.png"}]
 
 
 def test_what_is_wrong_stays_wrong() -> None:
