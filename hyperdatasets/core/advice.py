@@ -24,6 +24,8 @@ _SWITCHES = {
 _ARGUMENTS = {
     "version": "version_name",
     "column_type": "column_types",
+    "add_label": "add_labels",
+    "remove_label": "remove_labels",
 }  # option -> what an argument is called otherwise
 _CALLS = {
     "version create": "DatasetVersion.create_version",

@@ -39,7 +39,9 @@ class Change:
 
     def __post_init__(self) -> None:
         if not (self.add_labels or self.remove_labels or self.relabel or self.set_meta):
-            raise InvalidArgument("say what to change: add_labels, remove_labels, relabel or set_meta")
+            raise InvalidArgument(
+                "say what to change: `option add_label`, `option remove_label`, `option relabel` or `option set_meta`"
+            )
         if self.set_meta and "site" in self.set_meta:
             raise InvalidArgument("set_meta: `meta.site` belongs to the site")
 

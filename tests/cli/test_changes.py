@@ -17,7 +17,7 @@ from hyperdatasets.client.dataview import DataView
 from hyperdatasets.client.experiment import Experiment
 from hyperdatasets.client.query_warnings import QueryWarning
 from hyperdatasets.client.version import DatasetVersion
-from hyperdatasets.core.errors import InvalidConfig, NotFound
+from hyperdatasets.core.errors import InvalidArgument, InvalidConfig, NotFound
 
 Said = Callable[..., tuple[int, str, str]]
 
@@ -264,3 +264,11 @@ def test_a_file_that_cannot_be_written_back(
     assert said("frames", "update", "home/mine", str(tmp_path / "none.json"))[0] == 3
     assert said("frames", "list", "home/mine", "--etag")[0] == 1
     assert mine.get_frame("f1").metadata == {"n": 1}
+
+
+def test_an_edit_without_a_change_names_the_options(said: Said) -> None:
+    draft = DatasetVersion.create_new_dataset("p/nothing")
+    code, _, err = said("frames", "update", "p/nothing", "--query", "*")
+    assert (code, "`--add-label`, `--remove-label`, `--relabel` or `--set-meta`" in err) == (1, True)
+    with pytest.raises(InvalidArgument, match="`add_labels`, `remove_labels`, `relabel` or `set_meta`"):
+        draft.update_by_query(frame_query="*")

@@ -114,9 +114,10 @@ def test_every_call_that_is_named_is_there() -> None:
         for part in rest:
             found = getattr(found, part)
         assert callable(found)
+    edit = hyperdatasets.DatasetVersion.update_by_query
     arguments = {
         name
-        for each in (hyperdatasets.import_frames, hyperdatasets.register, hyperdatasets.Dataset.delete)
+        for each in (hyperdatasets.import_frames, hyperdatasets.register, hyperdatasets.Dataset.delete, edit)
         for name in inspect.signature(each).parameters
     }
     assert advice._SWITCHES | set(advice._ARGUMENTS.values()) <= arguments
