@@ -114,15 +114,18 @@ def local_nodes(address: str = "") -> list[NodeClient]:
     return [NodeClient(**asdict(each), reconnect_s=config.reconnect_s) for each in config.site_nodes]
 
 
-Nodes = str | NodeClient | Iterable[NodeClient] | None
-"""The nodes to read from: a client, several of them, or addresses with commas between; None: those configured."""
+Nodes = str | NodeClient | Iterable[NodeClient | str] | None
+"""The nodes to read from: clients and addresses, one or several, also with commas between; None: those configured."""
 
 
-def listed_nodes(given: Nodes) -> Iterable[NodeClient]:
+def listed_nodes(given: Nodes) -> list[NodeClient]:
     """The clients of the nodes that are given, or of those that are configured."""
-    if isinstance(given, NodeClient):
-        return [given]
-    return local_nodes(given or "") if given is None or isinstance(given, str) else given
+    found: list[NodeClient] = []
+    for each in [given or ""] if given is None or isinstance(given, str | NodeClient) else given:
+        if not isinstance(each, NodeClient | str):
+            raise InvalidArgument(f"node: expected a NodeClient or an address, got {each!r:.60}")
+        found += [each] if isinstance(each, NodeClient) else local_nodes(each)
+    return found
 
 
 def local_node(address: str = "", *, site: str = "") -> NodeClient:

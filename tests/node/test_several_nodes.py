@@ -91,6 +91,18 @@ def test_sites_without_a_node_here_are_named(machine: Machine, monkeypatch: pyte
         assert machine.sites() == {"north": 12}
 
 
+def test_nodes_are_given_by_their_addresses_too(machine: Machine) -> None:
+    """The certificates for an address are those of the file."""
+    machine.write(north=machine.table_of_north, south=machine.table_of_south)
+    north, south = machine.north.node.address, machine.south.node.address
+    opened = machine.view.open([north, south], purpose="research")
+    assert Counter(frame.plain["site"] for frame in opened) == {"north": 12, "south": 6}
+    with pytest.warns(UserWarning, match="sites not read: `south`"):
+        assert len(machine.view.open(north)) == 12
+    with pytest.raises(InvalidArgument, match="node: expected a NodeClient or an address, got 7410"):
+        machine.view.open([7410])  # type: ignore[list-item]
+
+
 def test_the_environment_names_several_nodes(
     machine: Machine, tmp_path: Path, service: Service, client: MetadataClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
