@@ -86,7 +86,7 @@ def test_a_text_that_is_read_as_a_picture(version: hd.DatasetVersion) -> None:
     for call in (view.numpy, next(iter(view.open())).plot):  # type: ignore[union-attr]
         told = message_of(call)
         assert "it is no picture; read it with `text()`" in told
-        assert "`frames=True`" in told
+        assert "arguments `frames` and `transform`" in told
 
 
 def test_why_a_frame_was_not_written_is_shown_whole(version: hd.DatasetVersion) -> None:
@@ -118,7 +118,7 @@ def test_what_is_read_shows_itself(version: hd.DatasetVersion) -> None:
 def test_an_empty_name_is_told(version: hd.DatasetVersion) -> None:
     for call in (lambda: hd.DataView.get(""), lambda: hd.Dataset.get(""), hd.Dataset.get("lab/cells").delete):
         assert message_of(call).endswith("is named: the name or the id is empty")
-    assert "the name of an experiment" in message_of(lambda: hd.Experiment.start(""))
+    assert message_of(lambda: hd.Experiment.start("")) == "a name is missing: an experiment has one"
 
 
 def test_labels_are_numbered_by_an_object() -> None:
