@@ -61,6 +61,7 @@ def served(*command: str) -> Iterator[str]:
     assert process.returncode == 0
 
 
+@pytest.mark.slow
 def test_nothing_that_servers_write_is_open_to_others(tmp_path: Path) -> None:
     data, folder, pictures = tmp_path / "data", tmp_path / "node", tmp_path / "pictures"
     pictures.mkdir()

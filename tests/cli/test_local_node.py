@@ -209,6 +209,7 @@ def test_settings_that_people_wrote_into_node_toml_stay(tmp_path: Path, home: Pa
     assert node_config.load(home / "node-local").hostname == "box"
 
 
+@pytest.mark.slow
 def test_the_command_with_a_port_for_the_node(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -21,6 +21,8 @@ from tests.conftest import module_of_dev
 from tests.flower_context import Context
 from tests.sdk.loader_servers import servers
 
+pytestmark = pytest.mark.slow
+
 torch = module_of_dev("torch")
 DataLoader = module_of_dev("torch.utils.data").DataLoader
 

@@ -14,6 +14,8 @@ from tests.conftest import module_of_dev
 from tests.flower_context import Context
 from tests.sdk.loader_servers import servers
 
+pytestmark = pytest.mark.slow
+
 torch = module_of_dev("torch")
 PAGE = Path(__file__).parents[2] / "docs" / "pytorch.md"
 EXPECTED = re.compile(r"print\((.+)\)  # (\{.+?\}|\d+)")

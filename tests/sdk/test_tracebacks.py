@@ -14,6 +14,8 @@ import pytest
 import hyperdatasets.testing
 from hyperdatasets import Dataset, DatasetVersion, SingleFrame
 
+pytestmark = pytest.mark.slow
+
 START = """import threading
 import hyperdatasets as hd
 from hyperdatasets.client.metadata import use

@@ -31,6 +31,8 @@ from metadata_service.server import Service
 from node import clients, setup
 from node.server import Node
 
+pytestmark = pytest.mark.slow
+
 _GRPC_LINE = re.compile(r"^[EIWF]\d{4} |absl::", re.MULTILINE)
 
 

@@ -145,6 +145,7 @@ def test_what_ends_a_block(timed: Timed, kind: Any, error: BaseException, state:
     assert Experiment.get("run").state == state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "state"),
     [
@@ -179,6 +180,7 @@ def test_a_killed_process_stops_its_run(timed: Timed) -> None:
     assert Experiment.get("a script").state == "stopped"
 
 
+@pytest.mark.slow
 def test_a_script_whose_service_is_gone_says_so_at_its_end(timed: Timed) -> None:
     with timed.script(BEGIN + "print('runs', flush=True)\ninput()\n") as process:
         assert process.stdout is not None
