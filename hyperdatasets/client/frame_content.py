@@ -19,7 +19,9 @@ Parts = Sequence[bytes | memoryview | None]
 """The bytes of each source of a frame, followed by its masks; None for a part that the site leaves out."""
 _Decoded = TypeVar("_Decoded")
 _MODES = get_args(Mode)
-_AS_TEXT = "; read it with `text()`: in a data set with the arguments `frames` and `transform`, in `numpy` with a function"
+_AS_TEXT = (
+    "; read it with `text()`: in a data set with the arguments `frames` and `transform`, in `numpy` with a function"
+)
 
 
 class Place(NamedTuple):
