@@ -297,6 +297,7 @@ class Session:
             opened = self._opened()
             now = (opened.site_digest, opened.delivers, opened.count)
             if now != (self.digest, self._delivers, self.count):
+                _end(self._connection, _Handle(opened.session_id))
                 raise SelectionMismatch(
                     "the view selects other frames at this site than when reading began, as private columns or the "
                     "site's policy have changed; open a new session and read from the beginning"

@@ -98,6 +98,7 @@ def test_a_session_ends_when_its_private_columns_change(site: SiteUnderTest) -> 
         list(session.stream())
     with pytest.raises(SelectionMismatch):
         list(streams)
+    assert site.reader.status().open_sessions <= 1  # the first one at most, and none of those that were opened to go on
     with site.reader.open(view=view.reference) as session:
         assert len(list(session)) == 1
     site.node.stop()
