@@ -92,7 +92,8 @@ class Session:
         self._handle, self._lock = _Handle(opened.session_id), threading.Lock()
         self._end_with_this_process()
         self.count, self.epoch_length = opened.count, opened.epoch_length
-        self._site_epoch_length, self._seed = opened.site_epoch_length, opened.seed
+        self._site_epoch_length = opened.site_epoch_length or opened.epoch_length  # older nodes tell the latter alone
+        self._seed = opened.seed
         self.labels = by_number(opened.labels)
         self.digest, self.view_digest, self.site = opened.site_digest, opened.view_digest, opened.site
         self.clips, self.without_site = opened.clips, opened.without_site
