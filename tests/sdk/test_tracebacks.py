@@ -13,6 +13,7 @@ import pytest
 
 import hyperdatasets.testing
 from hyperdatasets import Dataset, DatasetVersion, SingleFrame
+from tests.conftest import module_of_dev
 
 pytestmark = pytest.mark.slow
 
@@ -70,9 +71,9 @@ def script(folder: Path, name: str, *, line: str = "", mine: str = "") -> Path:
     return path
 
 
-def run(command: list[str], service: str, *, debug: str = "") -> str:
+def run(command: list[str], service: str, *, debug: str = "", **more: str) -> str:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("HYPERDATASETS")}
-    environment = kept | {"HYPERDATASETS_SERVICE": service, "HYPERDATASETS_DEBUG": debug, "NO_COLOR": "1"}
+    environment = kept | {"HYPERDATASETS_SERVICE": service, "HYPERDATASETS_DEBUG": debug, "NO_COLOR": "1"} | more
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     return done.stdout + done.stderr
 
@@ -157,14 +158,16 @@ def test_pytest_ends_at_the_users_line(debug: str, service: str, tmp_path: Path)
 
 @pytest.mark.parametrize("debug", ["", "1"])
 def test_ipython_ends_at_the_users_line(debug: str, service: str, tmp_path: Path) -> None:
-    pytest.importorskip("IPython")
+    module_of_dev("IPython")
     cells = [text + "run()" for text in parts(tmp_path)]
     (tmp_path / "cells.py").write_text(
         f"from IPython.core.interactiveshell import InteractiveShell\n"
         f"shell = InteractiveShell.instance(colors='nocolor')\n"
         f"for cell in {cells!r}:\n    print('=====')\n    shell.run_cell(cell)\n"
     )
-    sections = run([sys.executable, str(tmp_path / "cells.py")], service, debug=debug).split("=====\n")[1:]
+    sections = run([sys.executable, str(tmp_path / "cells.py")], service, debug=debug, IPYTHONDIR=str(tmp_path)).split(
+        "=====\n"
+    )[1:]
     for name, section in zip(REPORTED, sections, strict=True):
         assert CASES[name][2] in section
         assert "Unexpected exception formatting" not in section

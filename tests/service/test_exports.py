@@ -159,7 +159,7 @@ def test_coco_shows_the_labels_of_the_view(version: DatasetVersion, tmp_path: Pa
 def test_a_frame_that_comes_again_is_written_once(version: DatasetVersion, tmp_path: Path) -> None:
     rules = [{"frame_query": "meta.n:<3", "weight": 5}, {"frame_query": "meta.n:[3 TO 50]"}]
     view = view_of(rules=rules, iteration={"order": "random", "limit": "balanced", "repeat": True})
-    frames = [frame.id for frame, _ in zip(view, range(len(view)), strict=False)]
+    frames = [frame.id for frame, _ in zip(view, range(view.get_count()), strict=False)]
     done, content = exported(view, tmp_path / "coco.json")
     assert [each["hyperdatasets"]["id"] for each in content["images"]] == list(dict.fromkeys(frames))
     assert (done.frames["written"], done.frames["again"]) == (51, len(frames) - 51)
