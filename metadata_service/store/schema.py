@@ -195,7 +195,8 @@ MIGRATIONS: tuple[str, ...] = (
     ) AS told JOIN experiments ON experiments.id = json_extract(told.content, '$.experiment')
     WHERE json_extract(told.content, '$.frames') > 0;
     """,
+    # answers that held tokens
     """
-    DELETE FROM requests WHERE target IN ('CreateTokenRequest', 'CreateSiteRequest');  -- they held tokens
+    DELETE FROM requests WHERE target IN ('CreateTokenRequest', 'CreateSiteRequest');
     """,
 )
