@@ -250,7 +250,7 @@ def test_what_changed_is_not_read_on_with_gaps(tmp_path: Path) -> None:
         assert len(list(unchanged)) == COUNT - 1
         draft.delete_frames(["f05000"])
     with Service(config):
-        with pytest.raises(ReadingStale, match="take a snapshot"):
+        with pytest.raises(ReadingStale, match="create_snapshot"):
             list(edited)
         with pytest.raises(ReadingStale, match="publish the view"):
             list(viewed)
