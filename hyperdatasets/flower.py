@@ -8,18 +8,24 @@ changing its configuration, never its code.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
-from typing import TypedDict, cast
+from typing import Required, TypedDict, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hyperdatasets.client import federated_run
 from hyperdatasets.client.federated_run import ClientContext, ClientMessage
 from hyperdatasets.client.frame_supply import FrameSupply
+from hyperdatasets.client.groups import AnyFrame
 from hyperdatasets.client.node import NodeClient, checked_part
 from hyperdatasets.client.opened_view import OpenedView
 from hyperdatasets.client.session import Session
 from hyperdatasets.client.site_nodes import SiteNode
 from hyperdatasets.core.errors import InvalidArgument
+from hyperdatasets.formats.media.pixels import Mode
 
 
 def site_view(
@@ -69,23 +75,30 @@ def site_view(
     return SiteView(federated_run.node_of(context, part), settings)
 
 
-class SessionSettings(TypedDict):
+class SessionSettings(TypedDict, total=False):
     """The arguments with which `NodeClient.open` opens the session of a site view."""
 
-    view: str
+    view: Required[str]
     experiment: str
     purpose: str
     partition: tuple[int, int]
     epoch: int | None
 
 
+def picture(frame: AnyFrame, *, mode: Mode = "default") -> NDArray[np.generic]:
+    """The first source of a frame as an array, as shown: `frame.array(mode=mode)`."""
+    return frame.array(mode=mode)
+
+
 class SiteView(OpenedView):
     """The frames of this site, in the view's order; each iteration reads from the node again, nothing is kept."""
 
-    def __init__(self, node: SiteNode, settings: SessionSettings) -> None:
-        opening = partial(_opened, node, settings)  # without a reference to itself: it ends its session at once
-        super().__init__(opening, f"{settings['view']!r} at {node.address}")
-        self.node, self.settings = node, settings
+    def __init__(self, node: SiteNode | Mapping[str, str], settings: SessionSettings, epoch: int | None = None) -> None:
+        """`node`: with `address`, `ca`, `cert`, `key`; `epoch`: read exactly this one, unless the settings say it."""
+        self.node = node if isinstance(node, SiteNode) else SiteNode(**node)
+        self.settings: SessionSettings = {"epoch": epoch, **settings}
+        opening = partial(_opened, self.node, self.settings)  # not a method: so the session ends with the view at once
+        super().__init__(opening, f"{settings['view']!r} at {self.node.address}")
 
     @property
     def session(self) -> Session:
@@ -99,7 +112,7 @@ class SiteView(OpenedView):
         return self.session.digest
 
     def _supply(self, epoch: int | None) -> FrameSupply:
-        own = self.settings["epoch"]
+        own = self.settings.get("epoch")
         if epoch is not None and own not in {None, epoch}:
             raise InvalidArgument(f"epoch: this view was opened for epoch {own}, so it cannot read epoch {epoch}")
         return super()._supply(epoch)

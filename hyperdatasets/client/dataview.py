@@ -142,12 +142,12 @@ class DataView(StoredView):
         transform: Callable[[Any], Any] | None = None,
         *,
         map_style: bool = False,
-        batch_size: int = 32,
+        block: int = 32,
         node: Nodes = None,
         purpose: str = "",
     ) -> FrameDataset | FrameStream:
         """A PyTorch data set of what `transform` makes of a frame: `open`, then `OpenedView.torch`."""
-        return self.open(node, purpose=purpose).torch(transform, map_style=map_style, batch_size=batch_size)
+        return self.open(node, purpose=purpose).torch(transform, map_style=map_style, block=block)
 
     def numpy(
         self,

@@ -191,12 +191,13 @@ class OpenedView:
         return by_index
 
     def torch(
-        self, transform: Callable[[Any], Any] | None = None, *, map_style: bool = False, batch_size: int = 32
+        self, transform: Callable[[Any], Any] | None = None, *, map_style: bool = False, block: int = 32
     ) -> FrameDataset | FrameStream:
-        """A PyTorch data set of what `transform` makes of a frame; default: pairs, as `dataset` gives them."""
-        return self.dataset(
-            transform=transform, frames=transform is not None, iterable=not map_style, batch_size=batch_size
-        )
+        """A PyTorch data set of what `transform` makes of a frame; default: pairs, as `dataset` gives them.
+
+        `block`: of an iterable one the loader's batch size.
+        """
+        return self.dataset(transform=transform, frames=transform is not None, iterable=not map_style, batch_size=block)
 
     def close(self) -> None:
         """Ends the sessions at the nodes, which then report what they served."""
